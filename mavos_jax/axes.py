@@ -1,0 +1,60 @@
+"""The axis legend of the package, and names for the arrays that everything passes around.
+
+==========  =====================================================================================
+``t``       frames
+``g``       groups of up to ten objects
+``h w``     rows and columns of a map; ``H W`` of the source video where both appear
+``n``       tokens of the stride-16 map, row-major: n = h w
+``m``       tokens of a memory
+``c d``     channels
+``k``       channels of queries and keys
+``v``       channels of values: visual and identity side by side
+``o``       identities: channel 0 is the background, channel i the object in slot i
+==========  =====================================================================================
+
+The networks take one frame of one video: no batch axis. Batches, groups of objects and several
+videos are ``jax.vmap`` or ``jax.lax.map`` over these functions.
+"""
+
+from jaxtyping import Array, Bool, Float, Int, Integer, UInt8
+
+__all__ = [
+    "Array",
+    "Flag",
+    "Frame",
+    "Frames",
+    "Image",
+    "Integer",
+    "Logits",
+    "Map",
+    "Mask",
+    "Scalar",
+    "Tokens",
+]
+
+Frame = UInt8[Array, "H W 3"]
+"""One RGB frame at source size."""
+
+Frames = UInt8[Array, "t H W 3"]
+"""RGB frames at source size."""
+
+Image = Float[Array, "h w 3"]
+"""A frame at network size: RGB, normalised with the ImageNet mean and deviation."""
+
+Mask = Integer[Array, "h w"]
+"""Object slots: 0 the background, 255 a pixel to ignore."""
+
+Map = Float[Array, "h w c"]
+"""A feature map."""
+
+Tokens = Float[Array, "n c"]
+"""The stride-16 map as a sequence."""
+
+Logits = Float[Array, "h w o"]
+"""Identity logits."""
+
+Scalar = Int[Array, ""]
+"""A counter or a number of objects, traced."""
+
+Flag = Bool[Array, ""]
+"""A traced condition."""

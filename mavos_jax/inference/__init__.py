@@ -1,0 +1,1 @@
+"""Segmenting videos: the transition, objects in groups, and the drivers over whole videos."""

@@ -1,0 +1,191 @@
+"""Objects: ids and slots, groups of ten, and one mask from the logits of all groups.
+
+Ids are the user's numbers, any of 1..254. Slots are the network's: 1..n without holes. Group i
+holds slots 10 i + 1 .. 10 i + 10 and sees the pixels of the others as background.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Integer
+
+from mavos_jax.axes import Mask, Scalar
+from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
+from mavos_jax.models.resize import resize_bilinear
+
+IGNORED = 255
+"""The id and the slot of a pixel that belongs to no identity."""
+
+MAX_ID = 254
+UNUSED_LOGIT = -1e10
+CHANNEL_BUCKETS = (3, 6, NUM_IDENTITIES)
+CLAMP = 1e-5
+
+
+class ObjectIds:
+    """Gives each id of the user's masks a slot, in order of first appearance.
+
+    Attributes:
+      num_objects: slots in use.
+    """
+
+    def __init__(self, num_objects: int | None = None) -> None:
+        """Starts without objects, or with slot = id and all of 1..num_objects in use."""
+        if num_objects is not None and not 1 <= num_objects <= MAX_ID:
+            raise ValueError(f"num_objects: expected 1 to {MAX_ID}, got {num_objects}")
+        self._is_fixed = num_objects is not None
+        self._ids = list(range(1, (num_objects or 0) + 1))
+
+    @property
+    def num_objects(self) -> int:
+        """Slots in use."""
+        return len(self._ids)
+
+    def add(self, mask: np.ndarray, name: str) -> np.ndarray:
+        """Takes up a mask's new ids, ascending; returns its slots, uint8 of the same shape.
+
+        Raises:
+          ValueError: the mask is not of integers in 0..255, or holds an id above the fixed number
+            of objects. ``name`` names it.
+        """
+        found = _ids_of(mask, name)
+        new = [int(i) for i in found if i not in self._ids]
+        if new and self._is_fixed:
+            raise ValueError(
+                f"{name}: expected ids up to num_objects = {self.num_objects}, got {new}; "
+                "give a larger num_objects, or none to number the objects automatically"
+            )
+        self._ids += new
+        return self.to_slots(mask, name)
+
+    def to_slots(self, mask: np.ndarray, name: str) -> np.ndarray:
+        """Returns the slots of a mask whose ids are all known."""
+        unknown = [int(i) for i in _ids_of(mask, name) if i not in self._ids]
+        if unknown:
+            raise ValueError(
+                f"{name}: expected ids seen in the first mask or in labels, got {unknown}"
+            )
+        table = np.zeros(256, np.uint8)
+        table[IGNORED] = IGNORED
+        table[self._ids] = np.arange(1, self.num_objects + 1)
+        return table[mask]
+
+    def to_ids(self, slots: np.ndarray) -> np.ndarray:
+        """Returns the user's ids of a map of slots."""
+        table = np.zeros(256, np.uint8)
+        table[IGNORED] = IGNORED
+        table[1 : self.num_objects + 1] = self._ids
+        return table[slots]
+
+
+def _ids_of(mask: np.ndarray, name: str) -> np.ndarray:
+    """Returns the ids in a mask, ascending, without background and ignored pixels."""
+    if not np.issubdtype(mask.dtype, np.integer) and mask.dtype != bool:
+        raise ValueError(f"{name}: expected integer ids, got {mask.dtype}")
+    found = np.unique(mask)
+    if found.size and (found[0] < 0 or found[-1] > IGNORED):
+        raise ValueError(
+            f"{name}: expected ids in 1..{MAX_ID} (255 is an ignored pixel), got "
+            f"{int(found[0])}..{int(found[-1])}; masks are stored as uint8"
+        )
+    return found[(found != 0) & (found != IGNORED)]
+
+
+def num_groups(num_objects: int) -> int:
+    """Returns how many groups of ten hold the objects."""
+    return max(1, -(-num_objects // MAX_OBJECTS))
+
+
+def num_identities(num_objects: int) -> int:
+    """Returns the channels to compute for a group: the smallest bucket that covers its objects."""
+    in_group = min(num_objects, MAX_OBJECTS)
+    return next(bucket for bucket in CHANNEL_BUCKETS if bucket > in_group)
+
+
+def split_groups(mask: Mask, groups: int) -> Integer[Array, "g h w"]:
+    """Returns the mask of each group: its own slots as 1..10, the others' pixels as 0."""
+    first = jnp.arange(groups)[:, None, None] * MAX_OBJECTS
+    local = mask[None].astype(jnp.int32) - first
+    is_own = (local >= 1) & (local <= MAX_OBJECTS)
+    return jnp.where(mask[None] == IGNORED, IGNORED, jnp.where(is_own, local, 0))
+
+
+def mask_unused(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Float[Array, "g h w o"]:
+    """Returns the logits with -1e10 for the identities above the number of objects in use."""
+    first = jnp.arange(logits.shape[0])[:, None] * MAX_OBJECTS
+    in_use = jnp.arange(logits.shape[-1]) <= num_objects - first
+    in_use = in_use | (jnp.arange(logits.shape[-1]) == 0)
+    return jnp.where(in_use[:, None, None], logits, UNUSED_LOGIT)
+
+
+def predict_slots(
+    logits: Float[Array, "g h w o"], size: tuple[int, int], *, channels: int, align_corners: bool
+) -> Integer[Array, "H W"]:
+    """Returns the slot of each pixel: the likeliest identity after upsampling to ``size``.
+
+    Args:
+      logits: stride-4 logits of every group, unused identities masked.
+      size: rows and columns of the result.
+      channels: identities of a group that can be in use; the rest is not upsampled.
+      align_corners: of the upsampling.
+    """
+    if logits.shape[0] == 1:
+        full = resize_bilinear(logits[0, ..., :channels], size, align_corners=align_corners)
+        return _argmax(full)[1].astype(jnp.uint8)
+
+    def merge(carry: tuple[Array, ...], group: tuple[Array, Array]) -> tuple[Any, None]:
+        background, best, slot = carry
+        group_logits, first = group
+        full = resize_bilinear(group_logits[..., :channels], size, align_corners=align_corners)
+        probabilities = jax.nn.softmax(full, axis=-1)
+        value, index = _argmax(_clamped_logit(probabilities[..., 1:]))
+        is_better = value > best
+        slot = jnp.where(is_better, (index + first + 1).astype(jnp.uint8), slot)
+        return (background * probabilities[..., 0], jnp.maximum(best, value), slot), None
+
+    groups = logits.shape[0]
+    start = (jnp.ones(size), jnp.full(size, -jnp.inf), jnp.zeros(size, jnp.uint8))
+    (background, best, slot), _ = jax.lax.scan(
+        merge, start, (logits, jnp.arange(groups) * MAX_OBJECTS)
+    )
+    return jnp.where(best > _clamped_logit(background), slot, jnp.uint8(0))
+
+
+def merged_logits(
+    logits: Float[Array, "g h w o"], size: tuple[int, int], *, align_corners: bool, step: int
+) -> Float[Array, "h2 w2 p"]:
+    """Returns the merged logits of all groups, 1 + 10 g channels, at every ``step``-th pixel.
+
+    The background is the product of the groups' backgrounds; the foregrounds stand side by side;
+    probabilities are clamped to [1e-5, 1 - 1e-5]. A group's unused slots stay in, at the clamp.
+    """
+    full = jax.vmap(
+        lambda x: resize_bilinear(x, size, align_corners=align_corners, step=step)
+    )(logits)
+    probabilities = jax.nn.softmax(full, axis=-1)
+    background = probabilities[..., :1].prod(axis=0)
+    foreground = [group[..., 1:] for group in probabilities]
+    return _clamped_logit(jnp.concatenate([background, *foreground], axis=-1))
+
+
+def _clamped_logit(probability: Array) -> Array:
+    clamped = jnp.clip(probability, CLAMP, 1 - CLAMP)
+    return jnp.log(clamped / (1 - clamped))
+
+
+def _argmax(x: Float[Array, "h w o"]) -> tuple[Float[Array, "h w"], Integer[Array, "h w"]]:
+    """Returns the largest value over the last axis and its first index.
+
+    Compares channel by channel, which fuses with what computes the channels; a reduction over so
+    short an axis does not.
+    """
+    best, index = x[..., 0], jnp.zeros(x.shape[:-1], jnp.int32)
+    for channel in range(1, x.shape[-1]):
+        is_better = x[..., channel] > best
+        best = jnp.where(is_better, x[..., channel], best)
+        index = jnp.where(is_better, channel, index)
+    return best, index

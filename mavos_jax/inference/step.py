@@ -1,0 +1,160 @@
+"""The transition that every driver shares: start, segment, memorise.
+
+One frame at network size and one group of up to ten objects, as pure functions of the variables,
+the memory and the frame's features::
+
+    memory = start(model, variables, features, mask)                 # the reference frame
+    logits, currents = segment(model, variables, features, memory)   # any later frame
+    memory = memorise(model, variables, memory, currents, mask, is_due=...)
+
+Segmenting and memorising are apart because what is memorised is the caller's choice: the
+prediction, a true mask, or a prediction with new objects pasted over it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from mavos_jax.axes import Flag, Image, Logits, Mask
+from mavos_jax.config import NUM_IDENTITIES
+from mavos_jax.models.identification import STRIDE
+from mavos_jax.models.mavos import MAVOS, Features, Variables
+from mavos_jax.models.memory import Current, KeyValue, Memory, put_frame, start_memory
+
+
+def encode(model: MAVOS, variables: Variables, image: Image) -> Features:
+    """Returns the features of a normalised image at network size; groups of objects share them."""
+    return _apply(model, variables, "encode", image)
+
+
+def start(
+    model: MAVOS,
+    variables: Variables,
+    features: Features,
+    mask: Mask,
+    *,
+    num_identities: int = NUM_IDENTITIES,
+) -> Memory:
+    """Returns the memory after the reference frame.
+
+    Args:
+      model: the network.
+      variables: its variables.
+      features: of the reference frame.
+      mask: its mask at network size: slots 0..10, 255 where unknown.
+      num_identities: channels that the mask can hold, background included.
+    """
+    _, written = refer(model, variables, features, mask, num_identities=num_identities)
+    return start_memory(model.config.memory, written)
+
+
+def refer(
+    model: MAVOS,
+    variables: Variables,
+    features: Features,
+    mask: Mask,
+    *,
+    num_identities: int = NUM_IDENTITIES,
+) -> tuple[Any, tuple[KeyValue, ...]]:
+    """Runs a frame with a known mask as a reference: it is its own memory.
+
+    Returns:
+      The decoder's input, and what the frame writes into memory.
+    """
+    identification = _apply(model, variables, "identify", mask, num_identities)
+    return _apply(model, variables, "reference", features, identification)
+
+
+def segment(
+    model: MAVOS, variables: Variables, features: Features, memory: Memory
+) -> tuple[Logits, tuple[Current, ...]]:
+    """Segments a frame from memory, which is left as it is.
+
+    Returns:
+      Logits [h4, w4, 11] at stride 4, and what :func:`memorise` needs of the frame.
+    """
+    propagated, currents = _apply(model, variables, "propagate", features, memory)
+    return _apply(model, variables, "decode", propagated, features), currents
+
+
+def memorise(
+    model: MAVOS,
+    variables: Variables,
+    memory: Memory,
+    currents: tuple[Current, ...],
+    mask: Mask,
+    *,
+    is_due: Flag | bool,
+    num_identities: int = NUM_IDENTITIES,
+) -> Memory:
+    """Returns the memory after a segmented frame.
+
+    The frame becomes the short-term memory; when a write is due it also enters the long-term
+    memory.
+
+    Args:
+      model: the network.
+      variables: its variables.
+      memory: before the frame.
+      currents: from :func:`segment`.
+      mask: what to memorise, at network size: slots 0..10, 255 where unknown.
+      is_due: whether ``gap`` frames have passed since the last write or reference.
+      num_identities: channels that the mask can hold, background included.
+    """
+    identification = _apply(model, variables, "identify", mask, num_identities)
+    written = _apply(model, variables, "remember", currents, identification)
+    size = _map_size(mask)
+    long_term, num_writes = jax.lax.cond(
+        is_due,
+        lambda: _write(model, variables, memory, written, size),
+        lambda: (memory.long_term, memory.num_writes),
+    )
+    return Memory(long_term, written, num_writes)
+
+
+def memorise_reference(
+    model: MAVOS,
+    variables: Variables,
+    memory: Memory,
+    features: Features,
+    mask: Mask,
+    *,
+    num_identities: int = NUM_IDENTITIES,
+) -> Memory:
+    """Returns the memory after a later reference frame, one that brings new objects.
+
+    The frame runs as a reference of its own and is then written by the usual rule.
+    """
+    _, written = refer(model, variables, features, mask, num_identities=num_identities)
+    long_term, num_writes = _write(model, variables, memory, written, features.size)
+    return Memory(long_term, written, num_writes)
+
+
+def _write(
+    model: MAVOS,
+    variables: Variables,
+    memory: Memory,
+    frame: tuple[KeyValue, ...],
+    size: tuple[int, int],
+) -> tuple[tuple[KeyValue, ...], jax.Array]:
+    """Writes a frame into the long-term memory; the first write of ``mca`` is a plain copy."""
+    config = model.config.memory
+    if config.policy == "mca":
+        frame = jax.lax.cond(
+            memory.num_writes == 0,
+            lambda: frame,
+            lambda: _apply(model, variables, "modulate", frame, memory, size),
+        )
+    long_term = put_frame(config, memory.long_term, frame, memory.num_writes)
+    return long_term, memory.num_writes + 1
+
+
+def _map_size(mask: Mask) -> tuple[int, int]:
+    rows, columns = mask.shape
+    return -(-rows // STRIDE), -(-columns // STRIDE)
+
+
+def _apply(model: MAVOS, variables: Variables, method: str, *args: Any) -> Any:
+    return model.apply(variables, *args, method=method)

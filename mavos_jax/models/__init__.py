@@ -1,0 +1,1 @@
+"""The networks: encoders, identification, E-LSTT, the MCA memory and the decoder."""

@@ -1,0 +1,109 @@
+"""Attention of one head over tokens: dense, and inside a window around each token."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.models.memory import MASKED
+
+
+def attend(
+    query: Float[Array, "n k"],
+    key: Float[Array, "m k"],
+    value: Float[Array, "m v"],
+    bias: Float[Array, "#n m"] | None = None,
+) -> Float[Array, "n v"]:
+    """Returns softmax(q k^T + bias) v; the caller scales the query.
+
+    The weights are normalised after the product with the values, which saves a pass over [n, m].
+    """
+    logits = query @ key.T
+    if bias is not None:
+        logits = logits + bias
+    weights = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
+    total = weights.sum(axis=-1, keepdims=True)
+    return (weights @ value) / total
+
+
+def attend_window(
+    query: Float[Array, "n k"],
+    key: Float[Array, "n k"],
+    value: Float[Array, "n v"],
+    relative: Float[Array, "n r"],
+    *,
+    size: tuple[int, int],
+    radius: int,
+    tile: int | None,
+) -> Float[Array, "n v"]:
+    """Attention of each token to the (2 radius + 1)^2 tokens around it.
+
+    Query tiles see the keys within ``radius`` of the tile, clipped at the map's border; places
+    outside a token's own window are masked. One tile that covers the map is dense attention with
+    a banded mask: fewer and larger operations, [n, n] logits.
+
+    Args:
+      query: [n, k], scaled.
+      key: [n, k].
+      value: [n, v].
+      relative: [n, (2 radius + 1)^2], a logit per offset, row-major from (-radius, -radius).
+      size: rows and columns of the map, n = rows * columns.
+      radius: largest distance of a key, in tokens.
+      tile: side of the query tiles in tokens; ``None`` for one tile.
+    """
+    rows, columns = size
+    window = 2 * radius + 1
+    tile_rows, tile_columns = (rows, columns) if tile is None else (tile, tile)
+    query_map, key_map, value_map = (x.reshape(rows, columns, -1) for x in (query, key, value))
+    relative_map = relative.reshape(rows, columns, window, window)
+
+    def attend_tile(top: int, left: int) -> Float[Array, "h w v"]:
+        bottom, right = min(top + tile_rows, rows), min(left + tile_columns, columns)
+        key_top, key_left = max(top - radius, 0), max(left - radius, 0)
+        key_bottom, key_right = min(bottom + radius, rows), min(right + radius, columns)
+        bias = _offsets_to_places(relative_map[top:bottom, left:right])
+        bias = bias[
+            :,
+            :,
+            key_top - top + radius : key_bottom - top + radius,
+            key_left - left + radius : key_right - left + radius,
+        ]
+        num_queries = (bottom - top) * (right - left)
+        out = attend(
+            query_map[top:bottom, left:right].reshape(num_queries, -1),
+            key_map[key_top:key_bottom, key_left:key_right].reshape(-1, key.shape[-1]),
+            value_map[key_top:key_bottom, key_left:key_right].reshape(-1, value.shape[-1]),
+            bias.reshape(num_queries, -1),
+        )
+        return out.reshape(bottom - top, right - left, -1)
+
+    strips = [
+        jnp.concatenate([attend_tile(top, left) for left in range(0, columns, tile_columns)], axis=1)
+        for top in range(0, rows, tile_rows)
+    ]
+    return jnp.concatenate(strips, axis=0).reshape(rows * columns, -1)
+
+
+def _offsets_to_places(
+    relative: Float[Array, "y x dy dx"],
+) -> Float[Array, "y x a b"]:
+    """Turns logits per offset into logits per place: out[y, x, y + dy, x + dx] = in[y, x, dy, dx].
+
+    Places that no offset reaches are masked.
+    """
+    by_column = _skew(relative.transpose(0, 2, 1, 3))  # y dy x b
+    by_row = _skew(by_column.transpose(2, 3, 0, 1))  # x b y a
+    return by_row.transpose(2, 0, 3, 1)
+
+
+def _skew(x: Float[Array, "p q i d"]) -> Float[Array, "p q i j"]:
+    """Shifts row i right by i: out[..., i, i + d] = x[..., i, d], masked elsewhere.
+
+    Padding every row to one more than the result's width and reading the buffer with that width
+    does it without a gather.
+    """
+    *lead, length, depth = x.shape
+    width = length + depth - 1
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, width + 1 - depth)), constant_values=MASKED)
+    x = x.reshape(*lead, length * (width + 1))[..., : length * width]
+    return x.reshape(*lead, length, width)

@@ -1,0 +1,92 @@
+"""MobileNetV2 (Sandler et al. 2018), held at output stride 16 by dilation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import flax.linen as nn
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Image, Map
+from mavos_jax.config import MobileNetV2Config
+from mavos_jax.models.forms import Forms
+from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv
+
+MAX_STRIDE = 16
+
+
+class BlockSpec(NamedTuple):
+    """One inverted residual: its hyper-parameters, and whether its output is a shortcut."""
+
+    expansion: int
+    features: int
+    stride: int
+    dilation: int
+    is_output: bool
+
+
+def block_specs(config: MobileNetV2Config) -> Iterator[BlockSpec]:
+    """Yields the inverted residuals in order.
+
+    A row whose nominal stride would go beyond 16 keeps stride 1; the blocks after its first have
+    twice the dilation instead. A shortcut is taken where the next row strides.
+    """
+    stride, dilation = 2, 1
+    for i, (expansion, features, blocks, nominal) in enumerate(config.stages):
+        row_stride, row_dilation = nominal, dilation
+        if stride * nominal > MAX_STRIDE:
+            row_stride, dilation = 1, dilation * nominal
+        stride *= row_stride
+        following = config.stages[i + 1 :]
+        ends_scale = stride >= 4 and bool(following) and following[0][3] == 2
+        for block in range(blocks):
+            first = block == 0
+            yield BlockSpec(
+                expansion,
+                features,
+                row_stride if first else 1,
+                row_dilation if first else dilation,
+                ends_scale and block == blocks - 1,
+            )
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter each channel, project; residual where the shape is kept."""
+
+    spec: BlockSpec
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
+        spec, y = self.spec, x
+        if spec.expansion != 1:
+            y = nn.Dense(x.shape[-1] * spec.expansion, use_bias=False, name="expand")(y)
+            y = nn.relu6(FrozenBatchNorm(name="expand_norm")(y))
+        y = DepthwiseConv(3, self.forms, spec.stride, spec.dilation, name="depthwise")(y)
+        y = nn.relu6(FrozenBatchNorm(name="depthwise_norm")(y))
+        y = nn.Dense(spec.features, use_bias=False, name="project")(y)
+        y = FrozenBatchNorm(name="project_norm")(y)
+        return x + y if y.shape == x.shape else y
+
+
+class MobileNetV2(nn.Module):
+    """The encoder; PyTorch ``features.0`` is ``stem``, ``features.i`` is ``block_i``."""
+
+    config: MobileNetV2Config
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
+        """Returns maps at strides 4, 8, 16 and 16; the last has ``config.last`` channels."""
+        x = conv(self.config.stem, 3, "stem", stride=2, padding=1, bias=False)(image)
+        x = nn.relu6(FrozenBatchNorm(name="stem_norm")(x))
+        outputs = []
+        for i, spec in enumerate(block_specs(self.config), start=1):
+            x = InvertedResidual(spec, self.forms, name=f"block_{i}")(x)
+            if spec.is_output:
+                outputs.append(x)
+        x = nn.Dense(self.config.last, use_bias=False, name="last")(x)
+        x = nn.relu6(FrozenBatchNorm(name="last_norm")(x))
+        stride4, stride8, stride16 = outputs
+        return stride4, stride8, stride16, x

@@ -1,0 +1,75 @@
+"""Bottleneck ResNet (He et al. 2016) without its last stage."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Image, Map
+from mavos_jax.config import ResNetConfig
+from mavos_jax.models.layers import FrozenBatchNorm, conv
+
+EXPANSION = 4
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 (strided), 1x1 with four times the channels, and the residual."""
+
+    width: int
+    stride: int
+    has_downsample: bool
+
+    @nn.compact
+    def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
+        y = nn.Dense(self.width, use_bias=False, name="conv1")(x)
+        y = nn.relu(FrozenBatchNorm(name="norm1")(y))
+        y = conv(self.width, 3, "conv2", stride=self.stride, padding=1, bias=False)(y)
+        y = nn.relu(FrozenBatchNorm(name="norm2")(y))
+        y = nn.Dense(EXPANSION * self.width, use_bias=False, name="conv3")(y)
+        y = FrozenBatchNorm(name="norm3")(y)
+        if self.has_downsample:
+            x = x[:: self.stride, :: self.stride]
+            x = nn.Dense(EXPANSION * self.width, use_bias=False, name="downsample")(x)
+            x = FrozenBatchNorm(name="downsample_norm")(x)
+        return nn.relu(x + y)
+
+
+class ResNet(nn.Module):
+    """The encoder; PyTorch ``layer{i}.{j}`` is ``stage_{i}_block_{j}``."""
+
+    config: ResNetConfig
+
+    @nn.compact
+    def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
+        """Returns maps at strides 4, 8, 16 and, the same map again, 16."""
+        x = conv(self.config.width, 7, "stem", stride=2, padding=3, bias=False)(image)
+        x = max_pool(nn.relu(FrozenBatchNorm(name="stem_norm")(x)))
+        outputs = []
+        for stage, depth in enumerate(self.config.depths):
+            for block in range(depth):
+                x = Bottleneck(
+                    width=self.config.width * 2**stage,
+                    stride=2 if stage > 0 and block == 0 else 1,
+                    has_downsample=block == 0,
+                    name=f"stage_{stage + 1}_block_{block}",
+                )(x)
+            outputs.append(x)
+        stride4, stride8, stride16 = outputs
+        return stride4, stride8, stride16, stride16
+
+
+def max_pool(x: Map) -> Float[Array, "h2 w2 c"]:
+    """The largest of each 3x3 window at stride 2, padding 1: a maximum of nine shifted maps.
+
+    The map must not be negative, as after a ReLU: it is padded with zeros.
+    """
+    rows, columns = ((n - 1) // 2 + 1 for n in x.shape[:2])
+    padded = jnp.pad(x, ((1, 2), (1, 2), (0, 0)))
+    total = None
+    for i in range(3):
+        for j in range(3):
+            shifted = padded[i : i + 2 * rows - 1 : 2, j : j + 2 * columns - 1 : 2]
+            total = shifted if total is None else jnp.maximum(total, shifted)
+    assert total is not None
+    return total

@@ -1,0 +1,139 @@
+"""Swin Transformer (Liu et al. 2021) without its last stage."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Image, Map
+from mavos_jax.config import SwinConfig
+from mavos_jax.models.layers import conv, layer_norm
+
+PATCH = 4
+SHIFT_MASK = -100.0
+"""Added to the logits of tokens that a cyclic shift brought together, as in the PyTorch code."""
+
+
+def relative_position_index(window: int) -> np.ndarray:
+    """Returns [window^2, window^2]: the row of the bias table for each pair of tokens."""
+    rows, columns = np.divmod(np.arange(window * window), window)
+    row = rows[:, None] - rows[None] + window - 1
+    column = columns[:, None] - columns[None] + window - 1
+    return row * (2 * window - 1) + column
+
+
+def shift_mask(rows: int, columns: int, window: int, shift: int) -> np.ndarray:
+    """Returns [windows, window^2, window^2]: 0, or -100 between tokens of different regions."""
+
+    def regions(size: int) -> np.ndarray:
+        index = np.arange(size)
+        return (index >= size - window).astype(int) + (index >= size - shift)
+
+    labels = regions(rows)[:, None] * 3 + regions(columns)[None]
+    labels = labels.reshape(rows // window, window, columns // window, window)
+    labels = labels.transpose(0, 2, 1, 3).reshape(-1, window * window)
+    differ = labels[:, :, None] != labels[:, None]
+    return np.where(differ, SHIFT_MASK, 0.0).astype(np.float32)
+
+
+class WindowAttention(nn.Module):
+    """Multi-head attention inside windows with a learned bias per relative position."""
+
+    heads: int
+    window: int
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "windows n c"], mask: np.ndarray | None
+    ) -> Float[Array, "windows n c"]:
+        windows, tokens, channels = x.shape
+        depth = channels // self.heads
+        table = self.param(
+            "relative_position_bias",
+            nn.initializers.truncated_normal(0.02),
+            ((2 * self.window - 1) ** 2, self.heads),
+        )
+        index = relative_position_index(self.window)
+        bias = table[index.reshape(-1)].reshape(tokens, tokens, self.heads).transpose(2, 0, 1)
+        qkv = nn.Dense(3 * channels, name="query_key_value")(x)
+        qkv = qkv.reshape(windows, tokens, 3, self.heads, depth).transpose(2, 0, 3, 1, 4)
+        query, key, value = qkv[0] * depth**-0.5, qkv[1], qkv[2]
+        logits = query @ key.swapaxes(-1, -2) + bias
+        if mask is not None:
+            logits = logits + mask[:, None]
+        out = jax.nn.softmax(logits, axis=-1) @ value
+        out = out.transpose(0, 2, 1, 3).reshape(windows, tokens, channels)
+        return nn.Dense(channels, name="projection")(out)
+
+
+class SwinBlock(nn.Module):
+    """Window attention and a perceptron, each with a residual."""
+
+    heads: int
+    window: int
+    shift: int
+
+    @nn.compact
+    def __call__(self, x: Map) -> Map:
+        x = x + self._attend(layer_norm("norm1")(x))
+        hidden = nn.Dense(4 * x.shape[-1], name="mlp_in")(layer_norm("norm2")(x))
+        return x + nn.Dense(x.shape[-1], name="mlp_out")(jax.nn.gelu(hidden, approximate=False))
+
+    def _attend(self, x: Map) -> Map:
+        """Pads the normalised map to whole windows, shifts it, attends, and undoes both."""
+        rows, columns, channels = x.shape
+        side = self.window
+        x = jnp.pad(x, ((0, -rows % side), (0, -columns % side), (0, 0)))
+        padded_rows, padded_columns = x.shape[:2]
+        mask = None
+        if self.shift:
+            x = jnp.roll(x, (-self.shift, -self.shift), axis=(0, 1))
+            mask = shift_mask(padded_rows, padded_columns, side, self.shift)
+        grid = (padded_rows // side, side, padded_columns // side, side, channels)
+        windows = x.reshape(grid).transpose(0, 2, 1, 3, 4).reshape(-1, side * side, channels)
+        windows = WindowAttention(self.heads, side, name="attention")(windows, mask)
+        grid = (padded_rows // side, padded_columns // side, side, side, channels)
+        x = windows.reshape(grid).transpose(0, 2, 1, 3, 4).reshape(x.shape)
+        if self.shift:
+            x = jnp.roll(x, (self.shift, self.shift), axis=(0, 1))
+        return x[:rows, :columns]
+
+
+class PatchMerging(nn.Module):
+    """Four neighbours side by side, normalised and projected to twice the channels."""
+
+    @nn.compact
+    def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
+        rows, columns, channels = x.shape
+        x = jnp.pad(x, ((0, rows % 2), (0, columns % 2), (0, 0)))
+        order = ((0, 0), (1, 0), (0, 1), (1, 1))
+        x = jnp.concatenate([x[i::2, j::2] for i, j in order], axis=-1)
+        return nn.Dense(2 * channels, use_bias=False, name="reduction")(layer_norm("norm")(x))
+
+
+class Swin(nn.Module):
+    """The encoder; PyTorch ``layers.{i}.blocks.{j}`` is ``stage_{i}_block_{j}``."""
+
+    config: SwinConfig
+
+    @nn.compact
+    def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
+        """Returns normalised maps at strides 4, 8, 16 and, the same map again, 16."""
+        config = self.config
+        image = jnp.pad(image, [(0, -n % PATCH) for n in image.shape[:2]] + [(0, 0)])
+        x = conv(config.width, PATCH, "patch_embedding", stride=PATCH)(image)
+        x = layer_norm("patch_norm")(x)
+        outputs = []
+        for stage, (depth, heads) in enumerate(zip(config.depths, config.heads, strict=True)):
+            if stage > 0:
+                x = PatchMerging(name=f"merging_{stage - 1}")(x)
+            for block in range(depth):
+                shift = config.window // 2 if block % 2 else 0
+                name = f"stage_{stage}_block_{block}"
+                x = SwinBlock(heads, config.window, shift, name=name)(x)
+            outputs.append(layer_norm(f"norm_{stage}")(x))
+        stride4, stride8, stride16 = outputs
+        return stride4, stride8, stride16, stride16

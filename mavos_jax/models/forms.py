@@ -1,0 +1,40 @@
+"""How the costly operations are written for the platform they run on.
+
+Every form computes the same function. What is fast differs: a CPU wants small working sets and
+plain loops over channels, a GPU few and large kernels. :func:`forms_for` is the one place that
+chooses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+Mapping = Literal["sequential", "batched"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Forms:
+    """The forms of one build of the model.
+
+    Attributes:
+      short_term_tile: side, in tokens, of the query tiles of short-term propagation, or ``None``
+        for one tile that covers the map (dense attention with a banded mask).
+      depthwise: ``shifts`` sums shifted copies of the map, ``grouped`` is a grouped convolution.
+      heads: whether MCA's attention heads run one after the other or as one batch.
+      groups: whether groups of objects run one after the other or as one batch.
+    """
+
+    short_term_tile: int | None
+    depthwise: Literal["shifts", "grouped"]
+    heads: Mapping
+    groups: Mapping
+
+
+_CPU = Forms(short_term_tile=11, depthwise="shifts", heads="sequential", groups="sequential")
+_ACCELERATOR = Forms(short_term_tile=None, depthwise="shifts", heads="batched", groups="batched")
+
+
+def forms_for(platform: str) -> Forms:
+    """Returns the forms for a JAX platform: ``cpu``, ``gpu`` (``cuda``, ``rocm``) or ``tpu``."""
+    return _CPU if platform == "cpu" else _ACCELERATOR

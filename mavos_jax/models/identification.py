@@ -1,0 +1,55 @@
+"""The identification mechanism: a mask becomes one embedding per token.
+
+PyTorch ``patch_wise_id_bank`` and ``id_norm``. The sine position embedding that the PyTorch code
+computes beside it is unused there and left out.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Mask
+from mavos_jax.config import NUM_IDENTITIES
+from mavos_jax.models.layers import layer_norm
+
+STRIDE = 16
+
+
+class Identification(nn.Module):
+    """A strided convolution of the one-hot mask, then layer normalisation.
+
+    Attributes:
+      dim: channels D of the embedding.
+      align_corners: 17x17 kernel with padding 8 for maps of 16 n + 1 pixels, else 16x16 without.
+    """
+
+    dim: int
+    align_corners: bool
+
+    @nn.compact
+    def __call__(self, mask: Mask, num_identities: int = NUM_IDENTITIES) -> Float[Array, "n d"]:
+        """Returns the embedding [n, D] of a mask at network size.
+
+        Args:
+          mask: slots; a pixel of 255 belongs to no identity, not to the background either.
+          num_identities: channels that the mask can hold, background included. The others are
+            zero everywhere, so leaving them out changes nothing but the time.
+        """
+        size = STRIDE + 1 if self.align_corners else STRIDE
+        padding = STRIDE // 2 if self.align_corners else 0
+        bank = self.param(
+            "kernel", nn.initializers.orthogonal(), (size, size, NUM_IDENTITIES, self.dim)
+        )
+        bias = self.param("bias", nn.initializers.zeros, (self.dim,))
+        one_hot = jax.nn.one_hot(mask, num_identities, dtype=bank.dtype)
+        embedding = jax.lax.conv_general_dilated(
+            one_hot[None],
+            bank[:, :, :num_identities],
+            window_strides=(STRIDE, STRIDE),
+            padding=((padding, padding), (padding, padding)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        return layer_norm("norm")(jnp.reshape(embedding, (-1, self.dim)) + bias)

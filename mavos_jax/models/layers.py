@@ -1,0 +1,128 @@
+"""The layers that several parts share: convolutions and normalisations of one [h, w, c] map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Map
+from mavos_jax.models.forms import Forms
+
+EPSILON = 1e-5
+"""Added to the variance by every normalisation, as in PyTorch."""
+
+Initializer = Callable[..., Array]
+
+
+def layer_norm(name: str) -> nn.LayerNorm:
+    """Layer normalisation over the channels (PyTorch ``LayerNorm``)."""
+    return nn.LayerNorm(epsilon=EPSILON, name=name)
+
+
+def group_norm(num_groups: int, name: str) -> nn.GroupNorm:
+    """Group normalisation of a map [h, w, c] over rows, columns and the group's channels."""
+    return nn.GroupNorm(
+        num_groups=num_groups, epsilon=EPSILON, reduction_axes=(-3, -2, -1), name=name
+    )
+
+
+def conv(
+    features: int, kernel: int, name: str, *, stride: int = 1, padding: int = 0, bias: bool = True
+) -> nn.Conv:
+    """A square convolution with PyTorch's symmetric padding.
+
+    A 1x1 convolution is written as ``nn.Dense`` instead: it is a matrix product on every platform.
+    """
+    return nn.Conv(
+        features,
+        (kernel, kernel),
+        strides=(stride, stride),
+        padding=((padding, padding), (padding, padding)),
+        use_bias=bias,
+        name=name,
+    )
+
+
+class FrozenBatchNorm(nn.Module):
+    """Batch normalisation with constant statistics: y = x s + (b - m s), s = w / sqrt(v + 1e-5).
+
+    Its four vectors are in the collection ``constants`` and are never trained.
+    """
+
+    @nn.compact
+    def __call__(self, x: Map) -> Map:
+        shape = (x.shape[-1],)
+        scale = self.variable("constants", "scale", jnp.ones, shape).value
+        offset = self.variable("constants", "offset", jnp.zeros, shape).value
+        mean = self.variable("constants", "mean", jnp.zeros, shape).value
+        variance = self.variable("constants", "variance", jnp.ones, shape).value
+        factor = scale * jax.lax.rsqrt(variance + EPSILON)
+        return x * factor + (offset - mean * factor)
+
+
+class DepthwiseConv(nn.Module):
+    """A depthwise convolution without bias, padded so that stride 1 keeps the map's size.
+
+    Attributes:
+      kernel: side of the kernel, odd.
+      forms: decides how it is computed.
+      stride: step between outputs, in pixels.
+      dilation: step between taps, in pixels.
+    """
+
+    kernel: int
+    forms: Forms
+    stride: int = 1
+    dilation: int = 1
+
+    @nn.compact
+    def __call__(self, x: Map) -> Map:
+        shape = (self.kernel, self.kernel, x.shape[-1])
+        kernel = self.param("kernel", depthwise_init, shape)
+        if self.forms.depthwise == "grouped":
+            return _depthwise_grouped(x, kernel, self.stride, self.dilation)
+        return _depthwise_shifts(x, kernel, self.stride, self.dilation)
+
+
+def depthwise_init(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+    """He initialisation with the fan-in of a depthwise kernel: its taps alone."""
+    taps = shape[0] * shape[1]
+    return jax.random.normal(key, shape, dtype) * (2.0 / taps) ** 0.5
+
+
+def _depthwise_grouped(
+    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
+) -> Float[Array, "h2 w2 c"]:
+    padding = dilation * (kernel.shape[0] // 2)
+    return jax.lax.conv_general_dilated(
+        x[None],
+        kernel[:, :, None],
+        window_strides=(stride, stride),
+        padding=((padding, padding), (padding, padding)),
+        rhs_dilation=(dilation, dilation),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=x.shape[-1],
+    )[0]
+
+
+def _depthwise_shifts(
+    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
+) -> Float[Array, "h2 w2 c"]:
+    """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass."""
+    size = kernel.shape[0]
+    padding = dilation * (size // 2)
+    rows, columns, channels = x.shape
+    x = jnp.pad(x, ((padding, padding), (padding, padding), (0, 0)))
+    out_rows, out_columns = (rows - 1) // stride + 1, (columns - 1) // stride + 1
+    total = jnp.zeros((out_rows, out_columns, channels), x.dtype)
+    for i in range(size):
+        for j in range(size):
+            top, left = i * dilation, j * dilation
+            bottom, right = top + (out_rows - 1) * stride + 1, left + (out_columns - 1) * stride + 1
+            shifted = x[top:bottom:stride, left:right:stride]
+            total = total + shifted * kernel[i, j]
+    return total

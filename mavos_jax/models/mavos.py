@@ -1,0 +1,153 @@
+"""MAVOS: encoder, identification, E-LSTT, MCA memory and decoder as one module (paper Fig. 2a).
+
+One frame of one group of objects; :mod:`mavos_jax.inference.step` composes these methods into the
+transition that inference and training share.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Image, Logits, Map, Mask, Tokens
+from mavos_jax.config import NUM_IDENTITIES, Experiment
+from mavos_jax.models.decoder import FPNDecoder
+from mavos_jax.models.elstt import ELSTT
+from mavos_jax.models.encoders import build_encoder
+from mavos_jax.models.forms import Forms, forms_for
+from mavos_jax.models.identification import STRIDE, Identification
+from mavos_jax.models.mca import MemoryModulation
+from mavos_jax.models.memory import Current, KeyValue, Memory, dynamic_part, long_term_bias
+
+Variables = dict[str, Any]
+"""``{"params": weights, "constants": frozen batch-norm vectors}``."""
+
+
+class Features(NamedTuple):
+    """What the encoder gives of one frame.
+
+    Attributes:
+      shortcuts: maps at strides 4, 8 and 16 for the decoder.
+      projected: [h, w, D], the stride-16 map that enters the E-LSTT.
+    """
+
+    shortcuts: tuple[
+        Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]
+    ]
+    projected: Float[Array, "h w d"]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the stride-16 map."""
+        return self.projected.shape[0], self.projected.shape[1]
+
+    @property
+    def tokens(self) -> Float[Array, "n d"]:
+        """The projected map as a sequence."""
+        return self.projected.reshape(-1, self.projected.shape[-1])
+
+
+class MAVOS(nn.Module):
+    """The network.
+
+    Attributes:
+      config: the experiment; its parts define the widths and the memory.
+      forms: how the costly operations are written for the platform.
+    """
+
+    config: Experiment
+    forms: Forms
+
+    def setup(self) -> None:
+        config = self.config
+        self.encoder = build_encoder(config.encoder, self.forms)
+        self.encoder_projector = nn.Dense(config.elstt.dim)
+        self.identification = Identification(config.elstt.dim, config.align_corners)
+        self.elstt = ELSTT(config.elstt, self.forms)
+        if config.memory.policy == "mca":
+            self.memory_modulation = MemoryModulation(config.memory, self.forms)
+        self.decoder = FPNDecoder(config.decoder, config.align_corners)
+
+    def encode(self, image: Image) -> Features:
+        """Returns the features of a normalised image at network size."""
+        stride4, stride8, stride16, last = self.encoder(image)
+        return Features((stride4, stride8, stride16), self.encoder_projector(last))
+
+    def identify(self, mask: Mask, num_identities: int = NUM_IDENTITIES) -> Tokens:
+        """Returns the identification embedding [n, D] of a mask at network size."""
+        return self.identification(mask, num_identities)
+
+    def reference(
+        self, features: Features, identification: Tokens
+    ) -> tuple[Map, tuple[KeyValue, ...]]:
+        """Propagates a frame with a known mask from itself; returns what it writes, too."""
+        return self.elstt.reference(features.tokens, identification, features.size)
+
+    def propagate(self, features: Features, memory: Memory) -> tuple[Map, tuple[Current, ...]]:
+        """Propagates the memory's masks to a frame."""
+        bias = long_term_bias(self.config.memory, memory.num_writes, len(features.tokens))
+        return self.elstt.propagate(
+            features.tokens, memory.long_term, memory.short_term, bias, features.size
+        )
+
+    def remember(
+        self, currents: tuple[Current, ...], identification: Tokens
+    ) -> tuple[KeyValue, ...]:
+        """Returns what a propagated frame writes into memory once its mask is known."""
+        return self.elstt.remember(currents, identification)
+
+    def modulate(
+        self, frame: tuple[KeyValue, ...], memory: Memory, size: tuple[int, int]
+    ) -> tuple[KeyValue, ...]:
+        """Fuses a frame with the dynamic memory by MCA; policy ``mca`` alone."""
+        dynamic = dynamic_part(memory.long_term, size[0] * size[1])
+        return self.memory_modulation(frame, dynamic, size)
+
+    def decode(self, propagated: Map, features: Features) -> Logits:
+        """Returns logits [h4, w4, 11] at stride 4."""
+        return self.decoder(propagated, features.shortcuts)
+
+    def touch_all(self, image: Image, mask: Mask) -> Logits:
+        """Runs every part once, for the initialisation of the variables."""
+        features = self.encode(image)
+        identification = self.identify(mask)
+        propagated, written = self.reference(features, identification)
+        memory = Memory(written, written, jnp.int32(0))
+        if self.config.memory.policy == "mca":
+            self.modulate(written, memory, features.size)
+        return self.decode(propagated, features)
+
+
+def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
+    """Returns the network of an experiment.
+
+    Args:
+      config: the experiment.
+      forms: how operations are written; by default what suits JAX's default backend.
+    """
+    return MAVOS(config, forms or forms_for(jax.default_backend()))
+
+
+def init_variables(model: MAVOS, seed: int = 0) -> Variables:
+    """Returns freshly initialised variables; no parameter depends on the frames' size."""
+    side = 2 * STRIDE + (1 if model.config.align_corners else 0)
+    image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
+    init = jax.jit(lambda key: model.init(key, image, mask, method=MAVOS.touch_all))
+    variables = init(jax.random.PRNGKey(seed))
+    return {"params": variables["params"], "constants": variables.get("constants", {})}
+
+
+def variable_shapes(config: Experiment) -> Variables:
+    """Returns the variables of an experiment as ``jax.ShapeDtypeStruct``; computes nothing."""
+    model = build_model(config)
+    return jax.eval_shape(lambda: init_variables(model))
+
+
+def parameter_shapes(config: Experiment) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of every variable by its path, such as ``params/decoder/conv_in/bias``."""
+    leaves = jax.tree_util.tree_leaves_with_path(variable_shapes(config))
+    return {"/".join(str(key.key) for key in path): leaf.shape for path, leaf in leaves}

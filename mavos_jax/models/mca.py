@@ -1,0 +1,137 @@
+"""Modulated cross-attention: how a new frame is fused into the dynamic long-term memory.
+
+Paper Sec. 3.2, Eq. 4-6; PyTorch ``MemoryJointModulation``.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Map, Tokens
+from mavos_jax.config import MemoryConfig
+from mavos_jax.models.attention import attend
+from mavos_jax.models.forms import Forms
+from mavos_jax.models.layers import DepthwiseConv, layer_norm
+from mavos_jax.models.memory import KeyValue
+
+
+def gelu(x: Array) -> Array:
+    """The exact Gaussian error linear unit (erf, not the tanh approximation)."""
+    return jax.nn.gelu(x, approximate=False)
+
+
+class FocalContext(nn.Module):
+    """Gated aggregation of the memory's context at several focal levels (paper Eq. 4-5).
+
+    z_0 and the gates g are linear in the context; z_l = GELU(DWConv_{2l+1}(z_{l-1})); the last
+    level is the GELU of z_L's mean over the map. Returns h(sum_l g_l z_l), h a 1x1 convolution.
+    The gates are the plain outputs of the linear layer, without a sigmoid.
+    """
+
+    levels: int
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, context: Map) -> Map:
+        channels = context.shape[-1]
+        projected = nn.Dense(channels + self.levels + 1, name="context")(context)
+        z, gates = projected[..., :channels], projected[..., channels:]
+        total = jnp.zeros_like(z)
+        for level in range(self.levels):
+            conv = DepthwiseConv(kernel=3 + 2 * level, forms=self.forms, name=f"focal_{level}")
+            z = gelu(conv(z))
+            total = total + z * gates[..., level : level + 1]
+        pooled = gelu(z.mean(axis=(0, 1), keepdims=True))
+        total = total + pooled * gates[..., self.levels :]
+        return nn.Dense(channels, name="modulator")(total)
+
+
+class ModulatedCrossAttention(nn.Module):
+    """Fuses a new frame's tokens with the dynamic memory's: out = new + MCA, then an MLP.
+
+    The queries come from the new frame, the keys and the focal modulation from the memory.
+
+    Difference to the paper's Eq. 6: with ``MemoryConfig.released_value_layout`` the modulated map
+    is read channel-major, as an array [c, n] re-read in order as [n, c] without a transpose. The
+    released PyTorch code does so and its checkpoints were trained with it.
+    """
+
+    config: MemoryConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, new: Tokens, dynamic: Tokens, size: tuple[int, int]) -> Tokens:
+        """Returns the updated dynamic memory [n, c]; ``size`` is the map's rows and columns."""
+        tokens, channels = new.shape
+        context = layer_norm("memory_norm")(dynamic)
+        query = nn.Dense(channels, use_bias=False, name="query")(layer_norm("new_norm")(new))
+        key = nn.Dense(channels, use_bias=False, name="key")(context)
+        modulated = FocalContext(self.config.focal_levels, self.forms, name="focal")(
+            context.reshape(*size, channels)
+        ).reshape(tokens, channels)
+        if self.config.released_value_layout:
+            modulated = modulated.T.reshape(tokens, channels)
+        fused = self._attend_heads(query, key, modulated)
+        out = new + nn.Dense(channels, name="projection")(fused)
+        hidden = nn.Dense(self.config.mlp_ratio * channels, name="mlp_in")(
+            layer_norm("mlp_norm")(out)
+        )
+        return out + nn.Dense(channels, name="mlp_out")(gelu(hidden))
+
+    def _attend_heads(self, query: Tokens, key: Tokens, value: Tokens) -> Tokens:
+        heads = self.config.num_heads
+        depth = query.shape[-1] // heads
+
+        def split(x: Tokens) -> Float[Array, "i n c"]:
+            return x.reshape(x.shape[0], heads, depth).transpose(1, 0, 2)
+
+        operands = (split(query * depth**-0.5), split(key), split(value))
+        if self.forms.heads == "sequential":
+            out = jax.lax.map(lambda x: attend(*x), operands)
+        else:
+            out = jax.vmap(attend)(*operands)
+        return out.transpose(1, 0, 2).reshape(query.shape)
+
+
+class BlockModulation(nn.Module):
+    """The modulated cross-attention of one E-LSTT block: keys, visual and identity values."""
+
+    config: MemoryConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, new: KeyValue, dynamic: KeyValue, size: tuple[int, int]) -> KeyValue:
+        def modulate(name: str, x: Tokens, y: Tokens) -> Tokens:
+            return ModulatedCrossAttention(self.config, self.forms, name=name)(x, y, size)
+
+        new_visual, new_identity = jnp.split(new.value, 2, axis=-1)
+        old_visual, old_identity = jnp.split(dynamic.value, 2, axis=-1)
+        values = [
+            modulate("visual_value", new_visual, old_visual),
+            modulate("identity_value", new_identity, old_identity),
+        ]
+        return KeyValue(
+            modulate("key", new.key, dynamic.key), jnp.concatenate(values, axis=-1)
+        )
+
+
+class MemoryModulation(nn.Module):
+    """The write into the dynamic memory of every block."""
+
+    config: MemoryConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(
+        self,
+        new: tuple[KeyValue, ...],
+        dynamic: tuple[KeyValue, ...],
+        size: tuple[int, int],
+    ) -> tuple[KeyValue, ...]:
+        return tuple(
+            BlockModulation(self.config, self.forms, name=f"block_{i}")(x, y, size)
+            for i, (x, y) in enumerate(zip(new, dynamic, strict=True))
+        )

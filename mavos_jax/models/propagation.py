@@ -1,0 +1,124 @@
+"""The three propagations of an E-LSTT block: long-term, short-term and self."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Tokens
+from mavos_jax.config import ELSTTConfig
+from mavos_jax.models.attention import attend, attend_window
+from mavos_jax.models.forms import Forms
+from mavos_jax.models.layers import DepthwiseConv
+from mavos_jax.models.memory import KeyValue
+
+linear_init = nn.initializers.xavier_uniform()
+
+
+def linear(features: int, name: str) -> nn.Dense:
+    """A linear layer with bias, Xavier-initialised."""
+    return nn.Dense(features, kernel_init=linear_init, name=name)
+
+
+class GatedOutput(nn.Module):
+    """What closes each propagation: gate, depthwise 5x5 convolution, linear layer.
+
+    PyTorch: the ``dw_conv`` and ``projection`` of ``GatedPropagation``.
+
+    Attributes:
+      dim: channels D of one branch; the result has 2 D.
+      forms: how the convolution is computed.
+    """
+
+    dim: int
+    forms: Forms
+
+    @nn.compact
+    def __call__(
+        self, attended: Float[Array, "n v"], gate: Float[Array, "n v"], size: tuple[int, int]
+    ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+        """Returns the updates of the visual and of the identity branch."""
+        gated = (attended * gate).reshape(*size, -1)
+        mixed = DepthwiseConv(kernel=5, forms=self.forms, name="depthwise")(gated)
+        out = linear(2 * self.dim, "projection")(mixed.reshape(attended.shape))
+        visual, identity = jnp.split(out, 2, axis=-1)
+        return visual, identity
+
+
+class LongTermPropagation(nn.Module):
+    """Attention to every token of the long-term memory (PyTorch ``long_term_attn``)."""
+
+    config: ELSTTConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(
+        self,
+        query: Float[Array, "n k"],
+        gate: Float[Array, "n v"],
+        memory: KeyValue,
+        bias: Float[Array, "m"] | None,
+        size: tuple[int, int],
+    ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+        scaled = query * self.config.attention_dim**-0.5
+        row = None if bias is None else bias[None]
+        attended = attend(scaled, memory.key, memory.value, row)
+        return GatedOutput(self.config.dim, self.forms, name="output")(attended, gate, size)
+
+
+class ShortTermPropagation(nn.Module):
+    """Attention to the previous frame in a window around each token (``short_term_attn``).
+
+    logit(offset) = q . k(neighbour) / sqrt(k) + r(offset), where r is a linear map of the
+    UNSCALED query.
+    """
+
+    config: ELSTTConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(
+        self,
+        query: Float[Array, "n k"],
+        gate: Float[Array, "n v"],
+        memory: KeyValue,
+        size: tuple[int, int],
+    ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+        window = 2 * self.config.window_radius + 1
+        relative = linear(window * window, "relative_key")(query)
+        attended = attend_window(
+            query * self.config.attention_dim**-0.5,
+            memory.key,
+            memory.value,
+            relative,
+            size=size,
+            radius=self.config.window_radius,
+            tile=self.forms.short_term_tile,
+        )
+        return GatedOutput(self.config.dim, self.forms, name="output")(attended, gate, size)
+
+
+class SelfPropagation(nn.Module):
+    """Attention of the frame to itself, both branches together (PyTorch ``self_attn``)."""
+
+    config: ELSTTConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(
+        self, visual: Tokens, identity: Tokens, size: tuple[int, int]
+    ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+        both = jnp.concatenate([visual, identity], axis=-1)
+        query = linear(self.config.attention_dim, "query_key")(both)
+
+        def pair(name: str) -> Float[Array, "n v"]:
+            halves = [
+                linear(self.config.value_dim, f"visual_{name}")(visual),
+                linear(self.config.value_dim, f"identity_{name}")(identity),
+            ]
+            return jax.nn.silu(jnp.concatenate(halves, axis=-1))
+
+        attended = attend(query * self.config.attention_dim**-0.5, query, pair("value"))
+        return GatedOutput(self.config.dim, self.forms, name="output")(attended, pair("gate"), size)

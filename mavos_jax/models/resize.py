@@ -1,0 +1,153 @@
+"""Sizes and resizing: cubic for frames, bilinear inside the network, nearest for masks.
+
+The taps are computed on the host from static sizes; on the device a resize is two gathers.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Mask
+
+CUBIC_A = -0.75
+"""The free parameter of the cubic kernel, OpenCV's and PyTorch's value."""
+
+MAX_SHORT_EDGE = 480 * 1.3
+"""Cap on the short edge when several test-time scales are used, in pixels."""
+
+
+def network_size(
+    height: int,
+    width: int,
+    *,
+    align_corners: bool,
+    max_long_edge: float,
+    scale: float = 1.0,
+    max_short_edge: float | None = None,
+) -> tuple[int, int]:
+    """Returns the size at which a frame enters the network, in pixels.
+
+    Computed in double precision in this order: cap the short edge, cap the long edge, apply the
+    test-time scale, truncate, snap to 16 n + 1 (``align_corners``) or 16 n.
+
+    Args:
+      height: rows of the source frame.
+      width: columns of the source frame.
+      align_corners: which of the two forms sizes take.
+      max_long_edge: cap on the long edge, before the scale.
+      scale: test-time scale.
+      max_short_edge: cap on the short edge, before the scale; ``None`` for no cap.
+    """
+    rows, columns = float(height), float(width)
+    if max_short_edge is not None and min(rows, columns) > max_short_edge:
+        factor = max_short_edge / min(rows, columns)
+        rows, columns = rows * factor, columns * factor
+    if max(rows, columns) > max_long_edge:
+        factor = max_long_edge / max(rows, columns)
+        rows, columns = rows * factor, columns * factor
+    return (
+        _snap(int(rows * scale), align_corners),
+        _snap(int(columns * scale), align_corners),
+    )
+
+
+def _snap(size: int, align_corners: bool) -> int:
+    extra = 1 if align_corners else 0
+    if (size - extra) % 16 == 0:
+        return size
+    return max(round((size - extra) / 16), 1) * 16 + extra
+
+
+def nearest_indices(source: int, target: int) -> np.ndarray:
+    """Returns the source index of each target index: floor(i source / target), capped.
+
+    The product is rounded to float32 before the floor, as PyTorch does; double precision gives
+    other indices for some sizes (140 to 161, index 69).
+    """
+    step = np.float32(source / target)
+    return np.minimum(
+        np.floor(np.arange(target, dtype=np.float32) * step).astype(np.int32), source - 1
+    )
+
+
+def linear_taps(
+    source: int, target: int, *, align_corners: bool, step: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the two source indices [t, 2] and weights [t, 2] of targets 0, step, 2 step, ...
+
+    Positions are float32 because PyTorch's are, which moves weights by up to 1e-5.
+    """
+    index = np.arange(0, target, step, dtype=np.float32)
+    if align_corners:
+        ratio = np.float32(source - 1) / np.float32(max(target - 1, 1))
+        position = index * ratio
+    else:
+        ratio = np.float32(source) / np.float32(target)
+        position = np.maximum(
+            (index + np.float32(0.5)) * ratio - np.float32(0.5), np.float32(0)
+        )
+    first = np.minimum(np.floor(position).astype(np.int32), source - 1)
+    fraction = (position - first).astype(np.float32)
+    indices = np.stack([first, np.minimum(first + 1, source - 1)], axis=1)
+    return indices, np.stack([1 - fraction, fraction], axis=1)
+
+
+def cubic_taps(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the four source indices [t, 4] and weights [t, 4]: half-pixel centres, clamped."""
+    position = (np.arange(target) + 0.5) * (source / target) - 0.5
+    first = np.floor(position)
+    t, a = position - first, CUBIC_A
+    near = [((a + 2) * d - (a + 3)) * d * d + 1 for d in (t, 1 - t)]
+    before = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a
+    weights = np.stack([before, near[0], near[1], 1 - before - near[0] - near[1]], axis=1)
+    indices = first.astype(np.int32)[:, None] + np.arange(-1, 3)
+    return np.clip(indices, 0, source - 1), weights.astype(np.float32)
+
+
+def _apply_taps(x: Array, taps: tuple[np.ndarray, np.ndarray], axis: int) -> Array:
+    indices, weights = taps
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    parts = [
+        jnp.take(x, indices[:, i], axis=axis) * weights[:, i].reshape(shape)
+        for i in range(indices.shape[1])
+    ]
+    return sum(parts[1:], parts[0])
+
+
+def resize_bilinear(
+    x: Float[Array, "h w c"], size: tuple[int, int], *, align_corners: bool, step: int = 1
+) -> Float[Array, "h2 w2 c"]:
+    """Resizes a map bilinearly, as ``torch.nn.functional.interpolate`` does.
+
+    Args:
+      x: the map.
+      size: rows and columns of the result.
+      align_corners: whether the centres of the corner pixels coincide.
+      step: compute rows and columns 0, step, 2 step, ... of the result alone.
+    """
+    if x.shape[:2] == size and step == 1:
+        return x
+    for axis in (0, 1):
+        taps = linear_taps(x.shape[axis], size[axis], align_corners=align_corners, step=step)
+        x = _apply_taps(x, taps, axis)
+    return x
+
+
+def resize_cubic(x: Float[Array, "h w c"], size: tuple[int, int]) -> Float[Array, "h2 w2 c"]:
+    """Resizes a frame with 4x4 cubic taps: a = -0.75, no antialiasing, not clipped."""
+    if x.shape[:2] == size:
+        return x
+    for axis in (0, 1):
+        x = _apply_taps(x, cubic_taps(x.shape[axis], size[axis]), axis)
+    return x
+
+
+def resize_nearest(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Resizes a mask by :func:`nearest_indices`."""
+    if mask.shape == size:
+        return mask
+    rows, columns = (nearest_indices(mask.shape[axis], size[axis]) for axis in (0, 1))
+    return mask[rows][:, columns]
