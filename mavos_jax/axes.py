@@ -28,6 +28,7 @@ __all__ = [
     "Logits",
     "Map",
     "Mask",
+    "Propagated",
     "Scalar",
     "Tokens",
 ]
@@ -41,6 +42,9 @@ Frames = UInt8[Array, "t H W 3"]
 Image = Float[Array, "h w 3"]
 """A frame at network size: RGB, normalised with the ImageNet mean and deviation."""
 
+Propagated = Float[Array, "h w p"]
+"""Both branches of the E-LSTT side by side, the decoder's input: p = 2 d."""
+
 Mask = Integer[Array, "h w"]
 """Object slots: 0 the background, 255 a pixel to ignore."""
 
@@ -50,8 +54,8 @@ Map = Float[Array, "h w c"]
 Tokens = Float[Array, "n c"]
 """The stride-16 map as a sequence."""
 
-Logits = Float[Array, "h w o"]
-"""Identity logits."""
+Logits = Float[Array, "h4 w4 o"]
+"""Identity logits at stride 4 of the network size."""
 
 Scalar = Int[Array, ""]
 """A counter or a number of objects, traced."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from mavos_jax.axes import Logits, Map
+from mavos_jax.axes import Logits, Map, Propagated
 from mavos_jax.config import NUM_IDENTITIES, DecoderConfig
 from mavos_jax.models.layers import conv, group_norm
 from mavos_jax.models.resize import resize_bilinear
@@ -30,7 +30,7 @@ class FPNDecoder(nn.Module):
     @nn.compact
     def __call__(
         self,
-        propagated: Map,
+        propagated: Propagated,
         shortcuts: tuple[
             Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]
         ],
@@ -49,13 +49,15 @@ class FPNDecoder(nn.Module):
         x = self._refine(self._upsample(x, stride4), stride4, narrow, narrow, "4")
         return nn.Dense(NUM_IDENTITIES, name="conv_out")(x)
 
-    def _refine(self, x: Map, shortcut: Array, dim: int, out: int, stride: str) -> Map:
+    def _refine(
+        self, x: Map, shortcut: Array, dim: int, out: int, stride: str
+    ) -> Float[Array, "h w c2"]:
         """relu(GroupNorm(Conv3x3(adapter(shortcut) + x)))."""
         x = nn.Dense(dim, name=f"adapter_{stride}")(shortcut) + x
         x = conv(out, 3, f"conv_{stride}", padding=1)(x)
         return nn.relu(group_norm(NORM_GROUPS, f"norm_{stride}")(x))
 
-    def _upsample(self, x: Map, like: Array) -> Map:
+    def _upsample(self, x: Map, like: Array) -> Float[Array, "h2 w2 c"]:
         return resize_bilinear(
             x, (like.shape[0], like.shape[1]), align_corners=self.align_corners
         )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mavos_jax.axes import Tokens
+from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import group_norm, layer_norm
@@ -119,7 +119,7 @@ class ELSTT(nn.Module):
         short_term: tuple[KeyValue, ...],
         bias: Float[Array, "m"] | None,
         size: tuple[int, int],
-    ) -> tuple[Float[Array, "h w d"], tuple[Current, ...]]:
+    ) -> tuple[Propagated, tuple[Current, ...]]:
         """Propagates the memories' masks to a frame.
 
         Args:
@@ -141,7 +141,7 @@ class ELSTT(nn.Module):
 
     def reference(
         self, x: Tokens, identification: Tokens, size: tuple[int, int]
-    ) -> tuple[Float[Array, "h w d"], tuple[KeyValue, ...]]:
+    ) -> tuple[Propagated, tuple[KeyValue, ...]]:
         """Runs a frame whose mask is known; its own keys and values are both memories.
 
         Returns:
@@ -164,5 +164,5 @@ class ELSTT(nn.Module):
             for block, current in zip(self.blocks, currents, strict=True)
         )
 
-    def _normalise(self, x: Tokens, y: Tokens, size: tuple[int, int]) -> Float[Array, "h w d"]:
+    def _normalise(self, x: Tokens, y: Tokens, size: tuple[int, int]) -> Propagated:
         return self.norm(jnp.concatenate([x, y], axis=-1).reshape(*size, -1))

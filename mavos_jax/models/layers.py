@@ -80,7 +80,7 @@ class DepthwiseConv(nn.Module):
     dilation: int = 1
 
     @nn.compact
-    def __call__(self, x: Map) -> Map:
+    def __call__(self, x: Map) -> Float[Array, "h2 w2 c"]:
         shape = (self.kernel, self.kernel, x.shape[-1])
         kernel = self.param("kernel", depthwise_init, shape)
         if self.forms.depthwise == "grouped":

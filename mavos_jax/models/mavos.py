@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mavos_jax.axes import Image, Logits, Map, Mask, Tokens
+from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
 from mavos_jax.config import NUM_IDENTITIES, Experiment
 from mavos_jax.models.decoder import FPNDecoder
 from mavos_jax.models.elstt import ELSTT
@@ -83,11 +83,11 @@ class MAVOS(nn.Module):
 
     def reference(
         self, features: Features, identification: Tokens
-    ) -> tuple[Map, tuple[KeyValue, ...]]:
+    ) -> tuple[Propagated, tuple[KeyValue, ...]]:
         """Propagates a frame with a known mask from itself; returns what it writes, too."""
         return self.elstt.reference(features.tokens, identification, features.size)
 
-    def propagate(self, features: Features, memory: Memory) -> tuple[Map, tuple[Current, ...]]:
+    def propagate(self, features: Features, memory: Memory) -> tuple[Propagated, tuple[Current, ...]]:
         """Propagates the memory's masks to a frame."""
         bias = long_term_bias(self.config.memory, memory.num_writes, len(features.tokens))
         return self.elstt.propagate(
@@ -107,7 +107,7 @@ class MAVOS(nn.Module):
         dynamic = dynamic_part(memory.long_term, size[0] * size[1])
         return self.memory_modulation(frame, dynamic, size)
 
-    def decode(self, propagated: Map, features: Features) -> Logits:
+    def decode(self, propagated: Propagated, features: Features) -> Logits:
         """Returns logits [h4, w4, 11] at stride 4."""
         return self.decoder(propagated, features.shortcuts)
 

@@ -85,7 +85,7 @@ class ModulatedCrossAttention(nn.Module):
         heads = self.config.num_heads
         depth = query.shape[-1] // heads
 
-        def split(x: Tokens) -> Float[Array, "i n c"]:
+        def split(x: Tokens) -> Float[Array, "heads n depth"]:
             return x.reshape(x.shape[0], heads, depth).transpose(1, 0, 2)
 
         operands = (split(query * depth**-0.5), split(key), split(value))

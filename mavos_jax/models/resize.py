@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Integer
 
 from mavos_jax.axes import Mask
 
@@ -23,7 +23,7 @@ def network_size(
     width: int,
     *,
     align_corners: bool,
-    max_long_edge: float,
+    max_long_edge: int,
     scale: float = 1.0,
     max_short_edge: float | None = None,
 ) -> tuple[int, int]:
@@ -145,7 +145,7 @@ def resize_cubic(x: Float[Array, "h w c"], size: tuple[int, int]) -> Float[Array
     return x
 
 
-def resize_nearest(mask: Mask, size: tuple[int, int]) -> Mask:
+def resize_nearest(mask: Mask, size: tuple[int, int]) -> Integer[Array, "h2 w2"]:
     """Resizes a mask by :func:`nearest_indices`."""
     if mask.shape == size:
         return mask

@@ -1,0 +1,60 @@
+"""Attention: every form equals a plain loop over tokens."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mavos_jax.models.attention import attend, attend_window
+
+
+def softmax(x):
+    weights = np.exp(x - x.max())
+    return weights / weights.sum()
+
+
+def loop_over_windows(query, key, value, relative, size, radius):
+    """Short-term attention written from its definition, in double precision."""
+    rows, columns = size
+    side = 2 * radius + 1
+    out = np.zeros_like(value)
+    for i in range(rows):
+        for j in range(columns):
+            logits, neighbours = [], []
+            for offset in range(side * side):
+                y, x = i + offset // side - radius, j + offset % side - radius
+                if 0 <= y < rows and 0 <= x < columns:
+                    token = y * columns + x
+                    logits.append(query[i * columns + j] @ key[token])
+                    logits[-1] += relative[i * columns + j, offset]
+                    neighbours.append(token)
+            out[i * columns + j] = softmax(np.array(logits)) @ value[neighbours]
+    return out
+
+
+@pytest.mark.parametrize("tile", [None, 1, 3, 4, 11])
+@pytest.mark.parametrize(("size", "radius"), [((5, 9), 2), ((3, 3), 7), ((12, 4), 1)])
+def test_window_attention_equals_a_loop(size, radius, tile):
+    random = np.random.RandomState(0)
+    tokens = size[0] * size[1]
+    query, key = random.randn(2, tokens, 4)
+    value = random.randn(tokens, 6)
+    relative = random.randn(tokens, (2 * radius + 1) ** 2)
+    expected = loop_over_windows(query, key, value, relative, size, radius)
+    arrays = [jnp.asarray(x, jnp.float32) for x in (query, key, value, relative)]
+    found = attend_window(*arrays, size=size, radius=radius, tile=tile)
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+def test_attention_to_keys_twice_is_attention_to_keys_once():
+    random = np.random.RandomState(1)
+    query, key, value = (jnp.asarray(random.randn(7, 5), jnp.float32) for _ in range(3))
+    once = attend(query, key, value)
+    twice = attend(query, jnp.concatenate([key, key]), jnp.concatenate([value, value]))
+    np.testing.assert_allclose(twice, once, atol=1e-6)
+
+
+def test_large_logits_do_not_overflow():
+    query = jnp.full((1, 1), 1e4)
+    key = jnp.array([[1.0], [-1.0]])
+    found = attend(query, key, jnp.array([[3.0], [5.0]]))
+    np.testing.assert_allclose(found, [[3.0]])

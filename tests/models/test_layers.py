@@ -1,0 +1,56 @@
+"""Convolutions, pooling and normalisation in their different forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mavos_jax.models.encoders.resnet import max_pool
+from mavos_jax.models.forms import Forms, forms_for
+from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm
+
+
+def depthwise(form):
+    return Forms(short_term_tile=None, depthwise=form, heads="batched", groups="batched")
+
+
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("size", [(9, 14), (8, 7)])
+def test_shifted_depthwise_convolution_equals_the_grouped_one(kernel, stride, dilation, size):
+    random = np.random.RandomState(0)
+    x = jnp.asarray(random.randn(*size, 6), jnp.float32)
+    weights = {"params": {"kernel": jnp.asarray(random.randn(kernel, kernel, 6), jnp.float32)}}
+    by_form = [
+        DepthwiseConv(kernel, depthwise(form), stride, dilation).apply(weights, x)
+        for form in ("shifts", "grouped")
+    ]
+    np.testing.assert_allclose(by_form[0], by_form[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(9, 14), (8, 7), (1, 2)])
+def test_pooling_equals_a_window_reduction(size):
+    x = jax.nn.relu(jax.random.normal(jax.random.PRNGKey(0), (*size, 3)))
+    expected = jax.lax.reduce_window(
+        x, -jnp.inf, jax.lax.max, (3, 3, 1), (2, 2, 1), ((1, 1), (1, 1), (0, 0))
+    )
+    np.testing.assert_array_equal(max_pool(x), expected)
+
+
+def test_frozen_batch_norm_is_constant_and_not_a_parameter():
+    norm = FrozenBatchNorm()
+    variables = norm.init(jax.random.PRNGKey(0), jnp.zeros((2, 2, 3)))
+    assert set(variables) == {"constants"}
+    constants = {
+        "scale": jnp.array([2.0, 1.0, 1.0]),
+        "offset": jnp.array([0.5, 0.0, 0.0]),
+        "mean": jnp.array([1.0, 0.0, 0.0]),
+        "variance": jnp.array([4.0, 1.0, 1.0]),
+    }
+    found = norm.apply({"constants": constants}, jnp.full((1, 1, 3), 3.0))
+    np.testing.assert_allclose(found[0, 0, 0], 2 * (3 - 1) / np.sqrt(4 + 1e-5) + 0.5, rtol=1e-6)
+
+
+def test_forms_depend_on_the_platform_alone():
+    assert forms_for("cpu").short_term_tile is not None
+    assert forms_for("gpu") == forms_for("cuda") == forms_for("tpu")

@@ -1,0 +1,62 @@
+"""The whole networks, by shape alone where they are of full size."""
+
+import jax
+import numpy as np
+import pytest
+
+from mavos_jax.command_line import load_config
+from mavos_jax.models.mavos import (
+    build_model,
+    init_variables,
+    parameter_shapes,
+    variable_shapes,
+)
+
+
+def count(tree):
+    return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("mavos", 34_429_833), ("r50_mavos", 41_077_385), ("swinb_mavos", 91_566_145)],
+)
+def test_parameter_counts(name, expected):
+    assert count(variable_shapes(load_config(f"configs/{name}.py"))["params"]) == expected
+
+
+def test_tiny_is_tiny():
+    params = variable_shapes(load_config("configs/tiny.py"))["params"]
+    assert 2e5 < count(params) < 2e6
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("mavos", (481, 849)), ("r50_mavos", (481, 849)), ("swinb_mavos", (480, 848))],
+)
+def test_strides_of_the_full_networks(name, size):
+    config = load_config(f"configs/{name}.py")
+    model = build_model(config)
+    image = jax.ShapeDtypeStruct((*size, 3), np.float32)
+    features = jax.eval_shape(
+        lambda variables, x: model.apply(variables, x, method="encode"),
+        variable_shapes(config),
+        image,
+    )
+    sizes = [tuple(-(-n // stride) for n in size) for stride in (4, 8, 16)]
+    assert [x.shape[:2] for x in features.shortcuts] == sizes
+    assert features.projected.shape == (*sizes[2], config.elstt.dim)
+
+
+def test_variables_do_not_depend_on_the_memory_in_a_bank():
+    shapes = parameter_shapes(load_config("configs/deaot_l.py"))
+    assert not [name for name in shapes if "memory_modulation" in name]
+    other = load_config("configs/deaot_l.py", ("--memory.capacity", "3"))
+    assert parameter_shapes(other) == shapes
+
+
+def test_initialisation_is_a_function_of_the_seed():
+    model = build_model(load_config("configs/tiny.py"))
+    first, again, other = (init_variables(model, seed) for seed in (0, 0, 1))
+    assert jax.tree.all(jax.tree.map(np.array_equal, first, again))
+    assert not jax.tree.all(jax.tree.map(np.array_equal, first, other))

@@ -1,0 +1,80 @@
+"""Sizes and resizing against arrays from PyTorch and OpenCV."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mavos_jax.models.resize import (
+    MAX_SHORT_EDGE,
+    linear_taps,
+    network_size,
+    resize_bilinear,
+    resize_cubic,
+    resize_nearest,
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "max_short_edge"), [("size_table", None), ("size_table_capped", MAX_SHORT_EDGE)]
+)
+def test_network_sizes_match_the_released_table(goldens, table, max_short_edge):
+    for height, width, align_corners, scale, *expected in goldens("resize")[table]:
+        found = network_size(
+            int(height),
+            int(width),
+            align_corners=bool(align_corners),
+            max_long_edge=1040,
+            scale=float(scale),
+            max_short_edge=max_short_edge,
+        )
+        assert list(found) == expected
+
+
+@pytest.mark.parametrize("size", [(81, 113), (65, 97), (144, 200), (30, 41), (73, 100)])
+def test_cubic_matches_opencv(goldens, size):
+    expected = goldens("resize")[f"cubic_{size[0]}x{size[1]}"]
+    found = resize_cubic(jnp.asarray(goldens("resize")["image"], jnp.float32), size)
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("size", [(25, 33), (97, 129), (100, 131)])
+@pytest.mark.parametrize(("align_corners", "name"), [(True, "corners"), (False, "halfpixel")])
+def test_bilinear_matches_pytorch(goldens, size, align_corners, name):
+    expected = goldens("resize")[f"bilinear_{name}_{size[0]}x{size[1]}"]
+    lowres = jnp.asarray(goldens("resize")["lowres"].transpose(1, 2, 0))
+    found = np.asarray(resize_bilinear(lowres, size, align_corners=align_corners))
+    np.testing.assert_allclose(found.transpose(2, 0, 1), expected, atol=5e-6)
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_a_step_gives_the_same_pixels_as_the_full_map(goldens, align_corners):
+    lowres = jnp.asarray(goldens("resize")["lowres"].transpose(1, 2, 0))
+    full = resize_bilinear(lowres, (98, 131), align_corners=align_corners)
+    every = resize_bilinear(lowres, (98, 131), align_corners=align_corners, step=4)
+    np.testing.assert_allclose(every, full[::4, ::4], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("label", "nearest_33x49"),
+        ("label", "nearest_97x129"),
+        ("label", "nearest_37x53"),
+        ("label", "nearest_18x91"),
+        ("label2", "nearest2_113x161"),
+    ],
+)
+def test_nearest_picks_pytorchs_pixels(goldens, source, name):
+    expected = goldens("resize")[name]
+    found = resize_nearest(jnp.asarray(goldens("resize")[source]), expected.shape)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize(("source", "target"), [(1, 5), (7, 1), (3, 3), (13, 100)])
+def test_linear_weights_are_a_partition_of_one_inside_the_source(source, target, align_corners):
+    indices, weights = linear_taps(source, target, align_corners=align_corners)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    assert weights.min() >= 0
+    assert indices.min() >= 0
+    assert indices.max() < source
