@@ -1,7 +1,20 @@
 """MAVOS in JAX: video object segmentation with a fixed-size memory."""
 
+from mavos_jax.checkpoints import load, save
+from mavos_jax.command_line import load_config
 from mavos_jax.config import Experiment
+from mavos_jax.conversion import convert_state_dict, to_state_dict
 from mavos_jax.inference.video import segment_video, stream_video
 from mavos_jax.models.mavos import build_model
 
-__all__ = ["Experiment", "build_model", "segment_video", "stream_video"]
+__all__ = [
+    "Experiment",
+    "build_model",
+    "convert_state_dict",
+    "load",
+    "load_config",
+    "save",
+    "segment_video",
+    "stream_video",
+    "to_state_dict",
+]

@@ -87,17 +87,20 @@ def segment_chunk(
         )
         return state, (prediction.slots, _select_logits(model, prediction.logits, frame, logits_form))
 
-    def body(state: VideoState, inputs: tuple[Scalar, Frame, Mask | None]) -> Any:
-        index, frame, given = inputs
+    def body(carry: tuple[VideoState, Scalar], inputs: tuple[Frame, Mask | None]) -> Any:
+        (state, index), (frame, given) = carry, inputs
         outputs = jax.eval_shape(segment, state, frame, given)[1]
 
         def skip() -> Any:
             return state, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), outputs)
 
-        return jax.lax.cond(index < num_frames, lambda: segment(state, frame, given), skip)
+        state, outputs = jax.lax.cond(
+            index < num_frames, lambda: segment(state, frame, given), skip
+        )
+        return (state, index + 1), outputs
 
-    inputs = (jnp.arange(frames.shape[0]), frames, memorise_with)
-    return jax.lax.scan(body, state, inputs)
+    (state, _), outputs = jax.lax.scan(body, (state, jnp.int32(0)), (frames, memorise_with))
+    return state, outputs
 
 
 @functools.partial(jax.jit, static_argnames=("model", "groups", "identities", "logits_form"))

@@ -69,7 +69,7 @@ def prepare(model: MAVOS, frame: Frame) -> Image:
     """Resizes a frame to network size and normalises it."""
     size = frame_network_size(model, (frame.shape[0], frame.shape[1]))
     resized = resize_cubic(frame.astype(jnp.float32), size)
-    return (resized / 255 - IMAGE_MEAN) / IMAGE_DEVIATION
+    return resized * (1 / (255 * IMAGE_DEVIATION)) - IMAGE_MEAN / IMAGE_DEVIATION
 
 
 def start_frame(

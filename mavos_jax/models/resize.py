@@ -107,14 +107,20 @@ def cubic_taps(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _apply_taps(x: Array, taps: tuple[np.ndarray, np.ndarray], axis: int) -> Array:
+    """Returns the weighted sum of the taps of each target, as x_0 + sum_i w_i (x_i - x_0).
+
+    The weights add up to one, so this is the plain sum. In this form a compiler has only one way
+    to contract products and sums, and the same pixels come out of every program that resizes.
+    """
     indices, weights = taps
     shape = [1] * x.ndim
     shape[axis] = -1
-    parts = [
-        jnp.take(x, indices[:, i], axis=axis) * weights[:, i].reshape(shape)
-        for i in range(indices.shape[1])
-    ]
-    return sum(parts[1:], parts[0])
+    first = jnp.take(x, indices[:, 0], axis=axis)
+    total = first
+    for i in range(1, indices.shape[1]):
+        tap = jnp.take(x, indices[:, i], axis=axis)
+        total = total + weights[:, i].reshape(shape) * (tap - first)
+    return total
 
 
 def resize_bilinear(

@@ -1,0 +1,64 @@
+"""Converts weights of the released PyTorch code into a checkpoint, or a checkpoint back.
+
+python convert_torch_weights.py --config configs/mavos.py --input mavos.pth --output DIR
+python convert_torch_weights.py --to-torch --checkpoint DIR --output mavos.pth
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.conversion.transfer import convert_file, export_file
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Convert PyTorch weights into a checkpoint, or with --to_torch a checkpoint into weights.
+
+    Attributes:
+      output: the checkpoint folder to create; with --to_torch the file (.pth, .npz, .safetensors).
+      config: the configuration of the network that the weights are for.
+      input: weights of a full model, of DeAOT-L or of an ImageNet encoder (.pth, .npz,
+        .safetensors).
+      checkpoint: the checkpoint to read, with --to_torch.
+      to_torch: write a checkpoint's weights under their PyTorch names.
+      allow_missing: initialise weights that the file lacks and drop those that it has too many.
+      overwrite: replace what is at the output.
+      seed: of the weights that are initialised.
+    """
+
+    output: Path
+    config: Path | None = None
+    input: Path | None = None
+    checkpoint: Path | None = None
+    to_torch: bool = False
+    allow_missing: bool = False
+    overwrite: bool = False
+    seed: int = 0
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments, config = parse_command(Arguments, argv)
+    if arguments.to_torch:
+        if arguments.checkpoint is None or arguments.input is not None:
+            raise ValueError("expected --to-torch with --checkpoint DIR and without --input")
+        report = export_file(arguments.checkpoint, arguments.output, overwrite=arguments.overwrite)
+    else:
+        if config is None or arguments.input is None or arguments.checkpoint is not None:
+            raise ValueError("expected --config FILE and --input FILE, or --to-torch --checkpoint")
+        report = convert_file(
+            config,
+            arguments.input,
+            arguments.output,
+            seed=arguments.seed,
+            allow_missing=arguments.allow_missing,
+            overwrite=arguments.overwrite,
+        )
+    print(report)
+
+
+if __name__ == "__main__":
+    main_with_errors(main)

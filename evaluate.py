@@ -1,0 +1,106 @@
+"""Segments a video, given the mask of its first frame.
+
+python evaluate.py --checkpoint DIR --video PATH --mask first.png --output OUT --overlay pictures
+python evaluate.py --config configs/tiny.py --untrained --output demo
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.config import Experiment
+
+if TYPE_CHECKING:
+    from mavos_jax.models.mavos import MAVOS, Variables
+
+_NO_CHECKPOINT = (
+    "expected --checkpoint DIR, got none; make one of released weights by `python "
+    "convert_torch_weights.py --config configs/mavos.py --input FILE.pth --output DIR`, or try the "
+    "program without one by `python evaluate.py --config configs/tiny.py --untrained`"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Segment a video, given the mask of its first frame.
+
+    Attributes:
+      checkpoint: the folder of the weights and their configuration.
+      config: the configuration of the network; by default the one in the checkpoint.
+      untrained: use fresh weights for --config; without --video on a generated clip.
+      video: a video file, a folder of frames, or JPEGImages/SEQUENCE with masks of the first frame
+        and of later objects in Annotations/SEQUENCE.
+      mask: the mask of the first frame, an indexed PNG of object ids; goes before Annotations.
+      output: the folder of the results: masks/, and overlays/ or overlay.mp4.
+      overlay: draw the masks over the frames, as .jpg pictures or one .mp4.
+      num_objects: the ids are 1 to this number, all in play from the start; by default objects
+        count when they appear.
+      overwrite: replace results of the same name in the output folder.
+    """
+
+    checkpoint: Path | None = None
+    config: Path | None = None
+    untrained: bool = False
+    video: Path | None = None
+    mask: Path | None = None
+    output: Path = Path("output")
+    overlay: Literal["none", "pictures", "video"] = "none"
+    num_objects: int | None = None
+    overwrite: bool = False
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments, experiment = parse_command(Arguments, argv)
+    _require_sources(arguments)
+    # JAX is slow to import: --help and wrong options need not wait for it.
+    from mavos_jax.evaluation.output import OutputFolder
+    from mavos_jax.evaluation.video import VideoTask, segment_to_folder
+
+    if arguments.video is None:
+        task = VideoTask.demonstration(arguments.num_objects)
+    else:
+        task = VideoTask.open(arguments.video, arguments.mask, arguments.num_objects)
+    output = OutputFolder.open(
+        arguments.output,
+        arguments.overlay,
+        overwrite=arguments.overwrite,
+        frames=arguments.video is None,
+    )
+    model, variables = _load_model(arguments, experiment)
+    if task.num_skipped:
+        print(f"frames skipped before {task.frames.name(0)}, the first mask's: {task.num_skipped}")
+    report = segment_to_folder(model, variables, task, output)
+    print(f"masks are in {output.root / 'masks'}")
+    print(report)
+
+
+def _require_sources(arguments: Arguments) -> None:
+    if arguments.checkpoint is not None and arguments.untrained:
+        raise ValueError("expected --checkpoint or --untrained, got both; drop one of them")
+    if arguments.checkpoint is None and not (arguments.untrained and arguments.config):
+        raise ValueError(_NO_CHECKPOINT)
+    if arguments.video is None and not arguments.untrained:
+        raise ValueError("expected --video PATH, got none; give a video or a folder of frames")
+    if arguments.video is None and arguments.mask is not None:
+        raise ValueError("expected --video PATH for --mask, got none; give the mask's video")
+
+
+def _load_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:
+    from mavos_jax.checkpoints import load
+    from mavos_jax.models.mavos import build_model, init_variables
+
+    assert experiment is not None  # there is a checkpoint or a configuration file
+    if arguments.checkpoint is None:
+        print(f"untrained: {experiment.name} with fresh weights (seed 0); the masks mean nothing")
+        model = build_model(experiment)
+        return model, init_variables(model, 0)
+    model, variables = load(arguments.checkpoint)
+    return (model if model.config == experiment else build_model(experiment)), variables
+
+
+if __name__ == "__main__":
+    main_with_errors(main)

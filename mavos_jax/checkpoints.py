@@ -1,0 +1,250 @@
+"""Weights on disk, with the configuration of the network that they belong to.
+
+A checkpoint is a folder::
+
+  config.json   the experiment, what wrote the folder, and checksums of the weights' files
+  weights/      ``{"params": ..., "constants": ...}``, written by Orbax
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from mavos_jax.checksums import file_checksums
+from mavos_jax.config import Experiment, from_dict, to_dict
+from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
+from mavos_jax.models.mavos import MAVOS, Variables, build_model
+
+PathLike = str | os.PathLike[str]
+
+_FORMAT = 1
+_CONFIG = "config.json"
+_WEIGHTS = "weights"
+
+
+class _Stored(NamedTuple):
+    """Where the parts of a checkpoint lie, and what they should hold.
+
+    Attributes:
+      config: the experiment.
+      weights: the folder that Orbax reads.
+      checksums: of the files in that folder, by their name.
+    """
+
+    config: Experiment
+    weights: Path
+    checksums: Mapping[str, str]
+
+
+def save(
+    path: PathLike, config: Experiment, variables: Mapping[str, Any], *, overwrite: bool = False
+) -> None:
+    """Writes weights and their configuration into a folder that :func:`load` reads.
+
+    The folder appears complete or not at all.
+
+    Args:
+      path: the folder to create.
+      config: the experiment whose network the variables are for.
+      variables: ``{"params": trained and frozen weights, "constants": batch-norm vectors}``.
+      overwrite: replace a checkpoint that is there already.
+
+    Raises:
+      WeightsMismatch: a :class:`ValueError`; the variables are not those of the configuration.
+      ValueError: something is at ``path`` that must not be replaced.
+    """
+    path = Path(os.path.abspath(path))
+    require_free(path, overwrite=overwrite)
+    host = {name: jax.device_get(dict(tree)) for name, tree in variables.items()}
+    found = {name: np.shape(leaf) for name, leaf in _leaves(host).items()}
+    problems = compare_shapes(expected_shapes(config), found)
+    if problems:
+        raise WeightsMismatch(problems)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name:
+        complete, replaced = Path(name) / "complete", Path(name) / "replaced"
+        complete.mkdir()
+        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(complete / _WEIGHTS, host)
+        description = {
+            "format": _FORMAT,
+            "mavos_jax": _version("mavos_jax"),
+            "jax": jax.__version__,
+            "orbax-checkpoint": _version("orbax-checkpoint"),
+            "config": to_dict(config),
+            "checksums": file_checksums(complete / _WEIGHTS),
+        }
+        text = json.dumps(description, indent=2)
+        (complete / _CONFIG).write_text(f"{text}\n", encoding="utf-8")
+        _put_in_place(complete, path, replaced)
+
+
+def load(path: PathLike) -> tuple[MAVOS, Variables]:
+    """Returns the network of a checkpoint and its variables.
+
+    Args:
+      path: a folder written by :func:`save` or by ``convert_torch_weights.py``.
+
+    Returns:
+      The model, and ``{"params": ..., "constants": ...}`` as NumPy arrays, on no device yet.
+
+    Raises:
+      ValueError: there is no checkpoint at ``path``, or it is damaged, or its weights are not
+        those of its configuration.
+    """
+    stored = _find(Path(os.path.abspath(path)))
+    _require_checksums(stored)
+    return build_model(stored.config), _restore(stored)
+
+
+def load_config_of(path: PathLike) -> Experiment:
+    """Returns the configuration of a checkpoint without reading its weights.
+
+    Raises:
+      ValueError: there is no checkpoint at ``path``, or its configuration is damaged.
+    """
+    return _find(Path(os.path.abspath(path))).config
+
+
+def require_free(path: PathLike, *, overwrite: bool = False) -> None:
+    """Raises unless a checkpoint may be written at ``path``.
+
+    Raises:
+      ValueError: something is there; with ``overwrite``, something other than a checkpoint.
+    """
+    path = Path(path)
+    if not (path.exists() or path.is_symlink()):
+        return
+    if not overwrite:
+        raise ValueError(
+            f"{path}: expected a path where nothing is yet; choose another, or overwrite it "
+            "(--overwrite)"
+        )
+    if not (path / _CONFIG).is_file() or not (path / _WEIGHTS).is_dir():
+        raise ValueError(f"{path}: expected a checkpoint to overwrite, found something else")
+
+
+def _put_in_place(complete: Path, path: Path, replaced: Path) -> None:
+    """Moves a complete folder to ``path`` and what was there out of the way."""
+    if path.exists():
+        path.rename(replaced)
+    try:
+        complete.rename(path)
+    except BaseException:
+        if replaced.exists():
+            replaced.rename(path)
+        raise
+
+
+def _find(path: Path) -> _Stored:
+    """Locates the configuration and the weights that a path stands for."""
+    if not path.exists():
+        raise ValueError(f"{path}: expected a checkpoint folder, found nothing")
+    if not path.is_dir():
+        raise ValueError(
+            f"{path}: expected a checkpoint folder, found a file; "
+            "convert PyTorch weights with convert_torch_weights.py first"
+        )
+    file = path / _CONFIG
+    if not file.is_file():
+        raise ValueError(f"{path}: expected a checkpoint folder, found no {_CONFIG} in it")
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(description, dict):
+            raise ValueError("expected an object")
+        if description.get("format") != _FORMAT:
+            raise ValueError(f"expected format {_FORMAT}, found {description.get('format')!r}")
+        for entry in ("config", "checksums"):
+            if not isinstance(description.get(entry), dict):
+                raise ValueError(f"expected the entry {entry!r}")
+        config = from_dict(description["config"])
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{file}: expected a configuration that this version reads, found a damaged or newer "
+            f"one ({error}); write the checkpoint again"
+        ) from None
+    return _Stored(config, path / _WEIGHTS, description["checksums"])
+
+
+def _require_checksums(stored: _Stored) -> None:
+    """Raises for damaged files before Orbax reads them: it does not notice every wrong byte.
+
+    Where it does notice, its reads that are still under way fill the standard error output.
+    """
+    try:
+        found = file_checksums(stored.weights)
+    except OSError as error:
+        raise _damaged(stored, str(error)) from None
+    for name, checksum in stored.checksums.items():
+        if found.get(name) != checksum:
+            reason = "is missing" if name not in found else "is not what was written"
+            raise _damaged(stored, f"{name} {reason}")
+
+
+def _restore(stored: _Stored) -> Variables:
+    """Reads the weights after a look at their names and shapes, which costs little."""
+    try:
+        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
+            metadata = checkpointer.metadata(stored.weights).item_metadata
+            if metadata is None:
+                raise FileNotFoundError("their description is missing or unreadable")
+            found = {name: tuple(leaf.shape) for name, leaf in _leaves(metadata.tree).items()}
+            problems = compare_shapes(expected_shapes(stored.config), found)
+            restored = None if problems else checkpointer.restore(stored.weights)
+    # Orbax and its storage raise many kinds of exceptions for damaged files.
+    except Exception as error:
+        raise _damaged(stored, str(error).partition("\n")[0]) from None
+    if restored is None:
+        raise _unfit(stored, problems)
+    return {"params": restored["params"], "constants": restored.get("constants", {})}
+
+
+def _damaged(stored: _Stored, reason: str) -> ValueError:
+    return ValueError(
+        f"{stored.weights}: expected readable weights, found damaged ones ({reason}); "
+        "write the checkpoint again"
+    )
+
+
+def _unfit(stored: _Stored, problems: Problems) -> ValueError:
+    return ValueError(
+        f"{stored.weights}: expected the weights of the configuration beside them, found "
+        f"{problems.summary()}; write the checkpoint again"
+    )
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    """Returns the leaves of nested dictionaries by their path, such as ``params/encoder/...``."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences the remarks of Orbax, whose failures are reported as one exception instead."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,114 @@
+"""Applies the conversion table in both directions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mavos_jax.config import Experiment
+from mavos_jax.conversion.rules import computed_buffers, conversion_rules
+from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
+from mavos_jax.models.mavos import Variables
+
+
+def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variables:
+    """Converts a PyTorch state dictionary into the network's variables.
+
+    Total: every array is used and every variable is filled. Arrays of other floating-point types
+    become float32. The integer buffers ``relative_position_index`` may be missing; they are
+    checked if present.
+
+    Args:
+      config: the experiment whose network the weights are for.
+      state: arrays by PyTorch name.
+
+    Returns:
+      ``{"params": weights, "constants": batch-norm vectors}``, NumPy arrays.
+
+    Raises:
+      WeightsMismatch: a :class:`ValueError` that lists every name that is missing or unexpected
+        and every array of the wrong shape, type or content.
+    """
+    problems = find_problems(config, state)
+    if problems:
+        raise WeightsMismatch(problems)
+    variables: Variables = {"params": {}, "constants": {}}
+    for rule in conversion_rules(config):
+        *modules, leaf = rule.flax.split("/")
+        node = variables
+        for module in modules:
+            node = node.setdefault(module, {})
+        node[leaf] = _own(rule.layout.to_flax(np.asarray(state[rule.torch])))
+    return variables
+
+
+def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Converts variables into a PyTorch state dictionary: the inverse of the conversion.
+
+    Args:
+      config: the experiment whose network the variables are for.
+      variables: ``{"params": ..., "constants": ...}``.
+
+    Returns:
+      Arrays by PyTorch name, float32, and the integer buffers ``relative_position_index``.
+
+    Raises:
+      WeightsMismatch: a :class:`ValueError` that lists every variable that is missing, unexpected
+        or of the wrong shape.
+    """
+    leaves = _flatten(variables)
+    problems = compare_shapes(
+        expected_shapes(config), {path: np.shape(leaf) for path, leaf in leaves.items()}
+    )
+    if problems:
+        raise WeightsMismatch(problems)
+    state = {
+        rule.torch: _own(rule.layout.to_torch(np.asarray(leaves[rule.flax])))
+        for rule in conversion_rules(config)
+    }
+    return state | computed_buffers(config)
+
+
+def torch_shapes(config: Experiment) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of every weight by its PyTorch name, in PyTorch's order."""
+    shapes = expected_shapes(config)
+    return {
+        rule.torch: rule.layout.torch_shape(shapes[rule.flax]) for rule in conversion_rules(config)
+    }
+
+
+def find_problems(config: Experiment, state: Mapping[str, Any]) -> Problems:
+    """Returns everything that keeps a PyTorch state dictionary from being converted."""
+    arrays = {name: np.asarray(array) for name, array in state.items()}
+    expected, buffers = torch_shapes(config), computed_buffers(config)
+    problems = compare_shapes(
+        expected, {name: array.shape for name, array in arrays.items() if name not in buffers}
+    )
+    mismatched = dict(problems.mismatched)
+    for name in expected:
+        if name in arrays and name not in mismatched and not _is_floating(arrays[name]):
+            mismatched[name] = f"expected floating-point numbers, found {arrays[name].dtype}"
+    for name, index in buffers.items():
+        if name in arrays and not np.array_equal(arrays[name], index):
+            mismatched[name] = "expected the index of the configured window, found another"
+    return dataclasses.replace(problems, mismatched=mismatched)
+
+
+def _is_floating(array: np.ndarray) -> bool:
+    return np.issubdtype(array.dtype, np.floating) or array.dtype.name == "bfloat16"
+
+
+def _own(view: np.ndarray) -> np.ndarray:
+    """Copies a view, so that the result shares no memory with its source."""
+    return np.array(view, np.float32, order="C")
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        leaves |= _flatten(value, f"{path}/") if isinstance(value, Mapping) else {path: value}
+    return leaves

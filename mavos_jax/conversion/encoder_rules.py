@@ -1,0 +1,107 @@
+"""The encoders' rows of the conversion table, with the PyTorch names of ImageNet classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mavos_jax.config import EncoderConfig, MobileNetV2Config, ResNetConfig, SwinConfig
+from mavos_jax.conversion.layouts import (
+    BATCH_NORM,
+    CONV,
+    CONV_NO_BIAS,
+    DEPTHWISE,
+    LINEAR,
+    LINEAR_NO_BIAS,
+    NORM,
+    POINTWISE_NO_BIAS,
+    POSITION_TABLE,
+    Row,
+    under,
+)
+from mavos_jax.models.encoders.mobilenet_v2 import block_specs
+
+_EXPANDED: tuple[Row, ...] = (
+    ("conv.0.0", "expand", POINTWISE_NO_BIAS),
+    ("conv.0.1", "expand_norm", BATCH_NORM),
+    ("conv.1.0", "depthwise", DEPTHWISE),
+    ("conv.1.1", "depthwise_norm", BATCH_NORM),
+    ("conv.2", "project", POINTWISE_NO_BIAS),
+    ("conv.3", "project_norm", BATCH_NORM),
+)
+_NOT_EXPANDED: tuple[Row, ...] = (
+    ("conv.0.0", "depthwise", DEPTHWISE),
+    ("conv.0.1", "depthwise_norm", BATCH_NORM),
+    ("conv.1", "project", POINTWISE_NO_BIAS),
+    ("conv.2", "project_norm", BATCH_NORM),
+)
+
+_BOTTLENECK: tuple[Row, ...] = (
+    ("conv1", "conv1", POINTWISE_NO_BIAS),
+    ("bn1", "norm1", BATCH_NORM),
+    ("conv2", "conv2", CONV_NO_BIAS),
+    ("bn2", "norm2", BATCH_NORM),
+    ("conv3", "conv3", POINTWISE_NO_BIAS),
+    ("bn3", "norm3", BATCH_NORM),
+)
+_BOTTLENECK_DOWNSAMPLE: tuple[Row, ...] = (
+    ("downsample.0", "downsample", POINTWISE_NO_BIAS),
+    ("downsample.1", "downsample_norm", BATCH_NORM),
+)
+
+_SWIN_BLOCK: tuple[Row, ...] = (
+    ("norm1", "norm1", NORM),
+    ("attn", "attention", POSITION_TABLE),
+    ("attn.qkv", "attention/query_key_value", LINEAR),
+    ("attn.proj", "attention/projection", LINEAR),
+    ("norm2", "norm2", NORM),
+    ("mlp.fc1", "mlp_in", LINEAR),
+    ("mlp.fc2", "mlp_out", LINEAR),
+)
+_SWIN_MERGING: tuple[Row, ...] = (
+    ("reduction", "reduction", LINEAR_NO_BIAS),
+    ("norm", "norm", NORM),
+)
+
+
+def encoder_rows(config: EncoderConfig) -> Iterator[Row]:
+    """Yields the rows of an encoder; its names have no ``encoder`` in front."""
+    if isinstance(config, MobileNetV2Config):
+        return _mobilenet_v2_rows(config)
+    if isinstance(config, ResNetConfig):
+        return _resnet_rows(config)
+    return _swin_rows(config)
+
+
+def _mobilenet_v2_rows(config: MobileNetV2Config) -> Iterator[Row]:
+    yield "features.0.0", "stem", CONV_NO_BIAS
+    yield "features.0.1", "stem_norm", BATCH_NORM
+    number = 0
+    for number, spec in enumerate(block_specs(config), start=1):
+        # PyTorch numbers the layers that are there; an expansion of 1 has no layer.
+        rows = _EXPANDED if spec.expansion > 1 else _NOT_EXPANDED
+        yield from under(f"features.{number}", f"block_{number}", rows)
+    yield f"features.{number + 1}.0", "last", POINTWISE_NO_BIAS
+    yield f"features.{number + 1}.1", "last_norm", BATCH_NORM
+
+
+def _resnet_rows(config: ResNetConfig) -> Iterator[Row]:
+    yield "conv1", "stem", CONV_NO_BIAS
+    yield "bn1", "stem_norm", BATCH_NORM
+    for stage, depth in enumerate(config.depths, start=1):
+        for block in range(depth):
+            rows = _BOTTLENECK if block else (*_BOTTLENECK, *_BOTTLENECK_DOWNSAMPLE)
+            yield from under(f"layer{stage}.{block}", f"stage_{stage}_block_{block}", rows)
+
+
+def _swin_rows(config: SwinConfig) -> Iterator[Row]:
+    yield "patch_embed.proj", "patch_embedding", CONV
+    yield "patch_embed.norm", "patch_norm", NORM
+    for stage, depth in enumerate(config.depths):
+        for block in range(depth):
+            torch, flax = f"layers.{stage}.blocks.{block}", f"stage_{stage}_block_{block}"
+            yield from under(torch, flax, _SWIN_BLOCK)
+        if stage + 1 < len(config.depths):
+            torch, flax = f"layers.{stage}.downsample", f"merging_{stage}"
+            yield from under(torch, flax, _SWIN_MERGING)
+    for stage in range(len(config.depths)):
+        yield f"norm{stage}", f"norm_{stage}", NORM

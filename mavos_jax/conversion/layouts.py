@@ -1,0 +1,91 @@
+"""How PyTorch and Flax hold a layer: the order of each tensor's axes, and the kinds of layers."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+
+class Layout(enum.Enum):
+    """The order of a tensor's axes: PyTorch's, then Flax's.
+
+    Axes: o output channels, i input channels, c channels, k rows and columns of a kernel.
+    """
+
+    SAME = "as it is"
+    LINEAR = "[o, i] <-> [i, o]"
+    POINTWISE = "[o, i, 1, 1] <-> [i, o]"
+    CONV = "[o, i, k, k] <-> [k, k, i, o]"
+    DEPTHWISE = "[c, 1, k, k] <-> [k, k, c]"
+
+    def to_flax(self, x: np.ndarray) -> np.ndarray:
+        """Returns a view of a PyTorch tensor of this layout with Flax's axes."""
+        match self:
+            case Layout.SAME:
+                return x
+            case Layout.LINEAR:
+                return x.T
+            case Layout.POINTWISE:
+                return x[:, :, 0, 0].T
+            case Layout.CONV:
+                return x.transpose(2, 3, 1, 0)
+            case Layout.DEPTHWISE:
+                return x[:, 0].transpose(1, 2, 0)
+
+    def to_torch(self, x: np.ndarray) -> np.ndarray:
+        """Returns a view of a Flax array with PyTorch's axes: the inverse of :meth:`to_flax`."""
+        match self:
+            case Layout.SAME:
+                return x
+            case Layout.LINEAR:
+                return x.T
+            case Layout.POINTWISE:
+                return x.T[:, :, None, None]
+            case Layout.CONV:
+                return x.transpose(3, 2, 0, 1)
+            case Layout.DEPTHWISE:
+                return x.transpose(2, 0, 1)[:, None]
+
+    def torch_shape(self, flax_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the PyTorch shape of an array of shape ``flax_shape``; allocates nothing."""
+        return self.to_torch(np.broadcast_to(np.float32(0), flax_shape)).shape
+
+
+Kind = tuple[tuple[str, str, str, Layout], ...]
+"""The tensors of a kind of layer: PyTorch leaf, Flax collection, Flax leaf, layout."""
+
+_BIAS = ("bias", "params", "bias", Layout.SAME)
+
+
+def _kernel(layout: Layout) -> Kind:
+    return (("weight", "params", "kernel", layout),)
+
+
+LINEAR: Kind = (*_kernel(Layout.LINEAR), _BIAS)
+LINEAR_NO_BIAS: Kind = _kernel(Layout.LINEAR)
+POINTWISE: Kind = (*_kernel(Layout.POINTWISE), _BIAS)
+POINTWISE_NO_BIAS: Kind = _kernel(Layout.POINTWISE)
+CONV: Kind = (*_kernel(Layout.CONV), _BIAS)
+CONV_NO_BIAS: Kind = _kernel(Layout.CONV)
+DEPTHWISE: Kind = _kernel(Layout.DEPTHWISE)
+NORM: Kind = (("weight", "params", "scale", Layout.SAME), _BIAS)
+BATCH_NORM: Kind = (
+    ("weight", "constants", "scale", Layout.SAME),
+    ("bias", "constants", "offset", Layout.SAME),
+    ("running_mean", "constants", "mean", Layout.SAME),
+    ("running_var", "constants", "variance", Layout.SAME),
+)
+POSITION_TABLE: Kind = (
+    ("relative_position_bias_table", "params", "relative_position_bias", Layout.SAME),
+)
+
+Row = tuple[str, str, Kind]
+"""PyTorch module, Flax module, kind; names relative to what a group of rows belongs to."""
+
+
+def under(torch: str, flax: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yields ``rows`` with the names of the modules that hold them in front."""
+    for torch_module, flax_module, kind in rows:
+        yield f"{torch}.{torch_module}", f"{flax}/{flax_module}", kind

@@ -1,0 +1,149 @@
+"""Which PyTorch tensor became which Flax array: one ordered table, read in both directions.
+
+Each row of the tables below names a module in the released PyTorch code, the module here that does
+its work, and the kind of layer, which says what tensors the two hold and how their axes differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from mavos_jax.config import ELSTTConfig, Experiment, MemoryConfig, SwinConfig
+from mavos_jax.conversion.encoder_rules import encoder_rows
+from mavos_jax.conversion.layouts import (
+    CONV,
+    DEPTHWISE,
+    LINEAR,
+    LINEAR_NO_BIAS,
+    NORM,
+    POINTWISE,
+    Layout,
+    Row,
+    under,
+)
+from mavos_jax.models.encoders.swin import relative_position_index
+
+
+class Rule(NamedTuple):
+    """One tensor.
+
+    Attributes:
+      torch: its name in the PyTorch state dictionary.
+      flax: its path in the variables, such as ``params/decoder/conv_in/kernel``.
+      layout: how the two order their axes.
+    """
+
+    torch: str
+    flax: str
+    layout: Layout
+
+
+_ELSTT_BLOCK: tuple[Row, ...] = (
+    ("norm1", "norm", NORM),
+    ("linear_QV", "query_value", LINEAR),
+    ("linear_U", "gate", LINEAR),
+    ("id_norm1", "identity_norm", NORM),
+    ("linear_ID_V", "identity_value", LINEAR),
+    ("linear_ID_U", "identity_gate", LINEAR),
+    ("long_term_attn.dw_conv.conv", "long_term/output/depthwise", DEPTHWISE),
+    ("long_term_attn.projection", "long_term/output/projection", LINEAR),
+    ("short_term_attn.relative_emb_k", "short_term/relative_key", POINTWISE),
+    ("short_term_attn.dw_conv.conv", "short_term/output/depthwise", DEPTHWISE),
+    ("short_term_attn.projection", "short_term/output/projection", LINEAR),
+    ("norm2", "self_norm", NORM),
+    ("id_norm2", "self_identity_norm", NORM),
+    ("self_attn.linear_QK", "self_propagation/query_key", LINEAR),
+    ("self_attn.linear_V1", "self_propagation/visual_value", LINEAR),
+    ("self_attn.linear_V2", "self_propagation/identity_value", LINEAR),
+    ("self_attn.linear_U1", "self_propagation/visual_gate", LINEAR),
+    ("self_attn.linear_U2", "self_propagation/identity_gate", LINEAR),
+    ("self_attn.dw_conv.conv", "self_propagation/output/depthwise", DEPTHWISE),
+    ("self_attn.projection", "self_propagation/output/projection", LINEAR),
+)
+# The first block's identity branch is still empty.
+_NOT_IN_FIRST_BLOCK = ("id_norm1", "linear_ID_U")
+
+_MCA_ATTENTION: tuple[Row, ...] = (
+    ("norm_l", "new_norm", NORM),
+    ("norm_c", "memory_norm", NORM),
+    ("attn.q", "query", LINEAR_NO_BIAS),
+    ("attn.k", "key", LINEAR_NO_BIAS),
+    ("attn.proj", "projection", LINEAR),
+    ("attn.f_context", "focal/context", LINEAR),
+    ("attn.h", "focal/modulator", POINTWISE),
+)
+_MCA_PERCEPTRON: tuple[Row, ...] = (
+    ("norm2", "mlp_norm", NORM),
+    ("mlp.fc1", "mlp_in", LINEAR),
+    ("mlp.fc2", "mlp_out", LINEAR),
+)
+# PyTorch's position 2 would be the identity key, which no frame writes.
+_MCA_OF_KIND = (("0", "key"), ("1", "visual_value"), ("3", "identity_value"))
+
+_DECODER: tuple[Row, ...] = (
+    ("conv_in.conv", "conv_in", POINTWISE),
+    ("conv_in.gn", "norm_in", NORM),
+    ("conv_16x.conv", "conv_16", CONV),
+    ("conv_16x.gn", "norm_16", NORM),
+    ("conv_8x.conv", "conv_8", CONV),
+    ("conv_8x.gn", "norm_8", NORM),
+    ("conv_4x.conv", "conv_4", CONV),
+    ("conv_4x.gn", "norm_4", NORM),
+    ("adapter_16x", "adapter_16", POINTWISE),
+    ("adapter_8x", "adapter_8", POINTWISE),
+    ("adapter_4x", "adapter_4", POINTWISE),
+    ("conv_out", "conv_out", POINTWISE),
+)
+
+
+def conversion_rules(config: Experiment) -> tuple[Rule, ...]:
+    """Returns the rule of every tensor of an experiment's network, in PyTorch's order."""
+    rows = [
+        *under("encoder", "encoder", encoder_rows(config.encoder)),
+        ("encoder_projector", "encoder_projector", POINTWISE),
+        *_elstt_rows(config.elstt),
+        ("LSTT.decoder_norms.0.gn", "elstt/norm", NORM),
+        *under("decoder", "decoder", _DECODER),
+        ("patch_wise_id_bank", "identification", CONV),
+        ("id_norm", "identification/norm", NORM),
+    ]
+    if config.memory.policy == "mca":
+        rows.extend(_mca_rows(config.memory, config.elstt.num_blocks))
+    return tuple(
+        Rule(f"{torch}.{torch_leaf}", f"{collection}/{flax}/{leaf}", layout)
+        for torch, flax, kind in rows
+        for torch_leaf, collection, leaf, layout in kind
+    )
+
+
+def computed_buffers(config: Experiment) -> dict[str, np.ndarray]:
+    """Returns the integer buffers of the PyTorch state dictionary, which follow from the sizes."""
+    if not isinstance(config.encoder, SwinConfig):
+        return {}
+    index = relative_position_index(config.encoder.window).astype(np.int64)
+    return {
+        f"encoder.layers.{i}.blocks.{j}.attn.relative_position_index": index.copy()
+        for i, depth in enumerate(config.encoder.depths)
+        for j in range(depth)
+    }
+
+
+def _elstt_rows(config: ELSTTConfig) -> Iterator[Row]:
+    for i in range(config.num_blocks):
+        rows = [row for row in _ELSTT_BLOCK if i > 0 or row[0] not in _NOT_IN_FIRST_BLOCK]
+        yield from under(f"LSTT.layers.{i}", f"elstt/block_{i}", rows)
+
+
+def _mca_rows(config: MemoryConfig, num_blocks: int) -> Iterator[Row]:
+    levels = [
+        (f"attn.focal_layers.{level}.0", f"focal/focal_{level}", DEPTHWISE)
+        for level in range(config.focal_levels)
+    ]
+    rows = (*_MCA_ATTENTION, *levels, *_MCA_PERCEPTRON)
+    for i in range(num_blocks):
+        for number, kind in _MCA_OF_KIND:
+            torch = f"long_term_memory_attention.{i}.{number}.joint_modulation"
+            yield from under(torch, f"memory_modulation/block_{i}/{kind}", rows)

@@ -1,0 +1,73 @@
+"""PyTorch's own files; the only module that imports PyTorch, and only when one is read or written.
+
+Files are read with ``weights_only=True``: what is not plain tensors and containers is refused
+before any of its code could run.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def read_torch_file(path: Path) -> Any:
+    """Returns what a PyTorch file holds, with its tensors as NumPy arrays.
+
+    Raises:
+      ValueError: PyTorch is not installed, or the file is damaged, is no PyTorch file or holds
+        objects other than tensors and containers.
+    """
+    torch = _import_torch(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old file formats, which read well
+            return _to_numpy(torch, torch.load(path, map_location="cpu", weights_only=True))
+    except OSError:
+        raise
+    # A file that is no PyTorch file can fail in any way that unpickling can.
+    except Exception as error:
+        holds_code = "Unsupported global" in str(error) or "Unsupported class" in str(error)
+        found = (
+            "Python objects, which could run code; save the tensors alone, with "
+            "torch.save(model.state_dict(), path)"
+            if holds_code
+            else "a damaged file or one of another format; get it again, or export it as .npz"
+        )
+        raise ValueError(f"{path}: expected a PyTorch file of tensors, found {found}") from None
+
+
+def write_torch_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
+    """Writes ``{"state_dict": state}``, which the released PyTorch code loads.
+
+    Raises:
+      ValueError: PyTorch is not installed.
+    """
+    torch = _import_torch(path)
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
+    torch.save({"state_dict": tensors}, os.fspath(path))
+
+
+def _import_torch(path: Path) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise ValueError(
+            f"{path}: expected PyTorch to be installed for such a file; "
+            "install it with pip install 'mavos_jax[convert]', or use a .npz file"
+        ) from None
+    return torch
+
+
+def _to_numpy(torch: Any, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _to_numpy(torch, item) for key, item in value.items()}
+    if isinstance(value, torch.Tensor):
+        # NumPy has no bfloat16; float32 holds its values exactly.
+        exact = value.float() if value.dtype == torch.bfloat16 else value
+        return exact.detach().numpy()
+    return value

@@ -1,0 +1,150 @@
+"""Whole files of weights: a PyTorch file into a checkpoint, and a checkpoint into such a file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from mavos_jax.checkpoints import load, require_free, save
+from mavos_jax.config import Experiment
+from mavos_jax.conversion.convert import convert_state_dict, to_state_dict
+from mavos_jax.conversion.recognise import describe_misfit, recognise
+from mavos_jax.conversion.weight_files import read_weight_file, write_weight_file
+from mavos_jax.mismatch import Problems, abbreviate
+from mavos_jax.models.mavos import Variables, build_model, init_variables
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a conversion did; its text is for the user.
+
+    Attributes:
+      source: the file that was read.
+      kind: what it was recognised as.
+      num_used: its tensors that the network took.
+      dropped: tensors and entries that were left out, counted by kind.
+      fresh: names of the weights that the file lacks and that were initialised.
+      num_parameters: of the network, without batch-norm vectors and integer buffers.
+      output: the checkpoint that was written.
+    """
+
+    source: Path
+    kind: str
+    num_used: int
+    dropped: Mapping[str, int]
+    fresh: tuple[str, ...]
+    num_parameters: int
+    output: Path
+
+    def __str__(self) -> str:
+        dropped = ", ".join(f"{kind} ({count})" for kind, count in self.dropped.items())
+        fresh = f"{len(self.fresh)} tensors: {abbreviate(self.fresh)}" if self.fresh else "nothing"
+        lines = (
+            f"recognised: {self.source} as {self.kind}",
+            f"used: {self.num_used} tensors",
+            f"dropped: {dropped or 'nothing'}",
+            f"starts fresh: {fresh}",
+            f"parameters: {self.num_parameters:,}",
+            f"written: {self.output}",
+        )
+        return "\n".join(lines)
+
+
+def convert_file(
+    config: Experiment,
+    source: Path,
+    output: Path,
+    *,
+    seed: int = 0,
+    allow_missing: bool = False,
+    overwrite: bool = False,
+) -> Report:
+    """Converts a file of PyTorch weights into a checkpoint that :func:`load` reads.
+
+    Args:
+      config: the experiment whose network the weights are for.
+      source: a full model, DeAOT-L's pre-training (MCA is initialised) or an ImageNet encoder
+        alone (all else is initialised); ``.npz``, ``.safetensors``, or a PyTorch file.
+      output: the folder to create.
+      seed: of the weights that are initialised.
+      allow_missing: initialise what else is missing and drop what is unexpected.
+      overwrite: replace a checkpoint that is there already.
+
+    Raises:
+      ValueError: the file cannot be read or does not fit the configuration, or ``output`` is
+        taken. Nothing is written then.
+    """
+    require_free(output, overwrite=overwrite)
+    file = read_weight_file(source)
+    weights = recognise(config, file.state)
+    problems, fresh = weights.problems(config)
+    used = {name: x for name, x in weights.state.items() if name not in problems.unexpected}
+    blocking = Problems(mismatched=problems.mismatched) if allow_missing and used else problems
+    if blocking:
+        raise ValueError(
+            f"{source}: expected weights for configuration {config.name!r} "
+            f"({config.encoder.kind}), found {describe_misfit(config, file.state, blocking)}"
+        )
+    fresh += problems.missing
+    variables = convert_state_dict(config, used | _fresh_weights(config, fresh, seed))
+    save(output, config, variables, overwrite=overwrite)
+    others = {
+        "unexpected names": len(problems.unexpected),
+        "entries that are no tensors": len(file.others),
+    }
+    return Report(
+        source=source,
+        kind=weights.kind,
+        num_used=len(used),
+        dropped=weights.surplus | {kind: count for kind, count in others.items() if count},
+        fresh=fresh,
+        num_parameters=_num_parameters(variables),
+        output=output,
+    )
+
+
+def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> str:
+    """Writes a checkpoint's weights under their PyTorch names.
+
+    Args:
+      checkpoint: a folder that :func:`load` reads.
+      output: the file to create: ``.npz``, ``.safetensors``, or a PyTorch file of any other
+        suffix, ``{"state_dict": tensors by name}``.
+      overwrite: replace a file that is there already.
+
+    Returns:
+      What was done, for the user.
+
+    Raises:
+      ValueError: there is no readable checkpoint, or ``output`` is taken.
+    """
+    if output.is_dir() or (output.exists() and not overwrite):
+        raise ValueError(
+            f"{output}: expected a path where no file is yet; choose another, or pass --overwrite"
+        )
+    model, variables = load(checkpoint)
+    state = to_state_dict(model.config, variables)
+    write_weight_file(output, state)
+    return "\n".join(
+        (
+            f"read: {checkpoint}, configuration {model.config.name!r}",
+            f"parameters: {_num_parameters(variables):,}",
+            f"written: {output}, {len(state)} tensors under their PyTorch names",
+        )
+    )
+
+
+def _fresh_weights(config: Experiment, names: tuple[str, ...], seed: int) -> dict[str, np.ndarray]:
+    """Initialises the weights of the given PyTorch names."""
+    if not names:
+        return {}
+    state = to_state_dict(config, init_variables(build_model(config), seed))
+    return {name: state[name] for name in names}
+
+
+def _num_parameters(variables: Variables) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))

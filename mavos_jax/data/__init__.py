@@ -1,0 +1,1 @@
+"""Videos as input: frames from files, sequences with annotations, generated clips."""

@@ -1,0 +1,96 @@
+"""Sequences in the layout ``JPEGImages/<sequence>`` beside ``Annotations/<sequence>``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from mavos_jax.data.frames import (
+    FrameSource,
+    ImageFolder,
+    list_images,
+    natural_order,
+    open_frames,
+)
+
+_NUM_NAMED = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoSequence:
+    """A video and the masks that lie beside it.
+
+    Attributes:
+      frames: the frames, from the first annotated one on where there are annotations.
+      annotations: mask files by frame index; empty, or index 0 is there. Those after the first are
+        meant to show objects that are new in their frame.
+      num_skipped: frames before the first annotated one, left out of ``frames``.
+    """
+
+    frames: FrameSource
+    annotations: Mapping[int, Path]
+    num_skipped: int = 0
+
+
+def open_sequence(path: Path) -> VideoSequence:
+    """Opens a video file, a folder of frames, or a sequence with annotations.
+
+    Args:
+      path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
+        sibling ``Annotations`` has the same folder; or the parent of both, if there is exactly one
+        sequence.
+
+    Raises:
+      ValueError: see :func:`~mavos_jax.data.frames.open_frames`; or there are several sequences, or
+        an annotation belongs to no frame.
+    """
+    if (path / "JPEGImages").is_dir():
+        path = _only_sequence(path)
+    frames = open_frames(path)
+    folder = _annotations_folder(path)
+    if folder is None or not isinstance(frames, ImageFolder):
+        return VideoSequence(frames, {})
+    indices = {name: index for index, name in enumerate(frames.names)}
+    files = list_images(folder, (".png",))
+    for file in files:
+        if file.stem not in indices:
+            raise ValueError(
+                f"{file}: expected the name of a frame in {path}, found no {file.stem}.jpg or .png "
+                "there; rename or remove the mask"
+            )
+    if not files:
+        return VideoSequence(frames, {})
+    by_index = sorted((indices[file.stem], file) for file in files)
+    start = by_index[0][0]
+    return VideoSequence(
+        frames.starting_at(start), {index - start: file for index, file in by_index}, start
+    )
+
+
+def _only_sequence(root: Path) -> Path:
+    """Finds the one folder with images below ``root/JPEGImages``, at most two levels down."""
+    images = root / "JPEGImages"
+    folders = [images, *images.glob("*/"), *images.glob("*/*/")]
+    found = [folder for folder in folders if folder.is_dir() and list_images(folder)]
+    found.sort(key=lambda folder: natural_order(str(folder)))
+    if not found:
+        raise ValueError(f"{images}: expected a folder of frames (.jpg or .png), found none")
+    if len(found) > 1:
+        named = ", ".join(str(folder.relative_to(images)) for folder in found[:_NUM_NAMED])
+        rest = len(found) - _NUM_NAMED
+        raise ValueError(
+            f"{root}: expected one sequence, found {len(found)}: {named}"
+            f"{f' and {rest} more' if rest > 0 else ''}; give one of them, such as {found[0]}"
+        )
+    return found[0]
+
+
+def _annotations_folder(path: Path) -> Path | None:
+    """The folder of masks that belongs to a folder of frames, None where there is none."""
+    parts = path.absolute().parts
+    if "JPEGImages" not in parts:
+        return None
+    position = len(parts) - 1 - parts[::-1].index("JPEGImages")
+    folder = Path(*parts[:position], "Annotations", *parts[position + 1 :])
+    return folder if folder.is_dir() else None

@@ -1,0 +1,1 @@
+"""What is done with masks: reading and writing them, pictures, reports."""

@@ -1,0 +1,210 @@
+"""Object masks as indexed PNG files: reading with checks, writing, masks of late objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mavos_jax.data.frames import DECODING_ERRORS, describe_size
+from mavos_jax.evaluation.files import written_whole
+from mavos_jax.inference.objects import IGNORED
+
+_HINT = "save object ids as an indexed PNG (0 = background, 1, 2, ... = objects)"
+_INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP")
+_MIN_OUTLINE_IDS = 3
+
+
+def read_mask(
+    path: Path, size: tuple[int, int], *, allow_empty: bool = False
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Reads an indexed, grey or one-bit image whose pixel values are object ids.
+
+    Args:
+      path: the image.
+      size: height and width that the mask must have, in pixels.
+      allow_empty: whether a mask without any object is returned rather than refused.
+
+    Returns:
+      The ids, uint8 [H, W] with 0 the background and 255 pixels to ignore; and the image's own
+      palette, uint8 [256, 3], or None if it has none.
+
+    Raises:
+      ValueError: the file is missing or damaged; it is in colour, compressed with loss or
+        anti-aliased; it has another size, no object, or ids beyond 254.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a mask, found no such file")
+    try:
+        with Image.open(path) as image:
+            kind, mode = image.format, image.mode
+            is_coloured = mode not in _INTEGER_MODES
+            values = np.asarray(image.convert("RGB") if is_coloured else image)
+            palette = _own_palette(image)
+    except DECODING_ERRORS as error:
+        raise ValueError(
+            f"{path}: expected a mask, found no image or a damaged one; {_HINT}"
+        ) from error
+    if kind in _LOSSY_FORMATS:
+        raise ValueError(
+            f"{path}: expected a mask stored without loss, found {kind}, which changes ids; {_HINT}"
+        )
+    if is_coloured:
+        raise ValueError(
+            f"{path}: expected object ids, found mode {mode} with {_count_colours(values)}; {_HINT}"
+        )
+    if values.shape != size:
+        raise ValueError(
+            f"{path}: expected a mask of {describe_size(size)} as the frames, found "
+            f"{describe_size(values.shape)}; draw it on the frame, or resize it with nearest "
+            "neighbours"
+        )
+    if values.min() < 0 or values.max() > IGNORED:
+        found = values.min() if values.min() < 0 else values.max()
+        raise ValueError(
+            f"{path}: expected ids from 0 to 254 (and 255 to ignore), found {found}: more ids than "
+            "uint8 holds; renumber the objects"
+        )
+    ids = values.astype(np.uint8)
+    _require_no_smoothing(path, ids)
+    if not allow_empty:
+        _require_objects(path, ids)
+    return ids, palette
+
+
+def write_mask(path: Path, ids: np.ndarray, palette: np.ndarray | None = None) -> None:
+    """Writes an indexed PNG, under its name only once it is whole.
+
+    Args:
+      path: where to; its folder is made if needed.
+      ids: object ids, uint8 [H, W].
+      palette: colours of the ids, uint8 [256, 3]; that of PASCAL VOC by default.
+    """
+    image = Image.fromarray(ids)
+    image.putpalette((voc_palette() if palette is None else palette).tobytes())
+    with written_whole(path) as temporary:
+        image.save(temporary, format="PNG")
+
+
+def object_ids(ids: np.ndarray) -> tuple[int, ...]:
+    """Lists the objects in a mask, ascending: all values but 0 and 255."""
+    counts = np.bincount(ids.ravel(), minlength=256)
+    return tuple(int(i) for i in np.flatnonzero(counts[:IGNORED]) if i)
+
+
+def voc_palette() -> np.ndarray:
+    """The PASCAL VOC colours, uint8 [256, 3].
+
+    The bits of an id are dealt in turn to red, green and blue, each channel filled from its highest
+    bit down.
+    """
+    bits = (np.arange(256)[:, None] >> np.arange(8)) & 1
+    channels = [
+        sum(bits[:, bit] << (7 - bit // 3) for bit in range(channel, 8, 3)) for channel in range(3)
+    ]
+    return np.stack(channels, axis=1).astype(np.uint8)
+
+
+class NewObjects(Mapping[int, np.ndarray]):
+    """Masks of objects at the frames where they first appear, read each time they are asked for.
+
+    Each mask is uint8 [H, W] with the ids that no earlier mask had, and 0 elsewhere. Frames whose
+    mask brings no new id are left out.
+
+    Args:
+      files: mask files by frame index.
+      size: height and width of the frames, in pixels.
+      known: ids that are there from the start.
+
+    Raises:
+      ValueError: see :func:`read_mask`; every file is read once to check it.
+    """
+
+    def __init__(self, files: Mapping[int, Path], size: tuple[int, int], known: tuple[int, ...]):
+        self._files = files
+        self._size = size
+        self._new_ids: dict[int, tuple[int, ...]] = {}
+        seen = set(known)
+        for index in sorted(files):
+            new = set(object_ids(self._read(index))) - seen
+            if new:
+                self._new_ids[index] = tuple(sorted(new))
+                seen |= new
+
+    @property
+    def new_ids(self) -> Mapping[int, tuple[int, ...]]:
+        """The ids that each mask brings, ascending, by frame index."""
+        return self._new_ids
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        new_ids = self._new_ids[index]
+        ids = self._read(index)
+        return np.where(np.isin(ids, new_ids), ids, 0).astype(np.uint8)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._new_ids)
+
+    def __len__(self) -> int:
+        return len(self._new_ids)
+
+    def _read(self, index: int) -> np.ndarray:
+        return read_mask(self._files[index], self._size, allow_empty=True)[0]
+
+
+def _own_palette(image: Image.Image) -> np.ndarray | None:
+    """The image's palette; colours that it lacks are those of PASCAL VOC."""
+    colours = image.getpalette("RGB") if image.mode == "P" else None
+    if not colours:
+        return None
+    palette = voc_palette()
+    own = np.asarray(colours, np.uint8).reshape(-1, 3)
+    palette[: len(own)] = own
+    return palette
+
+
+def _count_colours(pixels: np.ndarray) -> str:
+    packed = pixels.reshape(-1, 3).astype(np.int32) @ np.asarray([65536, 256, 1])
+    number = len(np.unique(packed))
+    return f"{number} colour{'' if number == 1 else 's'}"
+
+
+def _require_objects(path: Path, ids: np.ndarray) -> None:
+    if object_ids(ids):
+        return
+    if (ids == IGNORED).any():
+        raise ValueError(
+            f"{path}: expected at least one object, found only 0 and 255, which marks pixels to "
+            "ignore; save the object as 1"
+        )
+    raise ValueError(
+        f"{path}: expected at least one object, found an empty mask (only 0); draw the objects to "
+        "follow with the ids 1, 2, ..."
+    )
+
+
+def _require_no_smoothing(path: Path, ids: np.ndarray) -> None:
+    """Raises for masks whose outlines were smoothed, or that were compressed with loss before.
+
+    Both leave ids that lie between those of neighbouring regions, and only on outlines.
+    """
+    present = object_ids(ids)
+    if len(present) < _MIN_OUTLINE_IDS or present[-1] == len(present):
+        return
+    height, width = ids.shape
+    padded = np.pad(ids, 1, mode="edge")
+    shifted = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    low, high = np.minimum.reduce(shifted), np.maximum.reduce(shifted)
+    num_pixels = np.bincount(ids.ravel(), minlength=256)
+    num_inner = np.bincount(ids[low == high], minlength=256)
+    num_between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
+    outline_ids = [i for i in present if not num_inner[i]]
+    between_ids = [i for i in outline_ids if 2 * num_between[i] >= num_pixels[i]]
+    if len(between_ids) >= _MIN_OUTLINE_IDS and 2 * len(outline_ids) > len(present):
+        raise ValueError(
+            f"{path}: expected one id an object, found {len(outline_ids)} of {len(present)} ids on "
+            "outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "
+            f"without smoothing and {_HINT}"
+        )

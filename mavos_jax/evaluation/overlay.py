@@ -1,0 +1,95 @@
+"""Masks drawn over frames: pictures, or a video of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mavos_jax.data.video_file import import_av
+from mavos_jax.evaluation.files import written_whole
+from mavos_jax.evaluation.masks import IGNORED, voc_palette
+
+_JPEG_QUALITY = 90
+_MAX_DENOMINATOR = 1001  # MPEG-4 takes rates of at most 16 bits; broadcast rates are n / 1001
+_H264_QUALITY = "18"
+
+
+def draw_overlay(frame: np.ndarray, ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+    """Tints every object in its PASCAL VOC colour and draws its contour.
+
+    Args:
+      frame: uint8 RGB [H, W, 3].
+      ids: object ids, uint8 [H, W]; 0 and 255 leave the frame as it is.
+      opacity: of the tint, from 0 to 1; contours are opaque.
+
+    Returns:
+      uint8 RGB [H, W, 3].
+    """
+    ids = np.where(ids == IGNORED, 0, ids)
+    colours = voc_palette()[ids]
+    weight = np.where(contours(ids), 1.0, opacity).astype(np.float32)[..., None]
+    mixed = np.rint(frame + weight * (colours.astype(np.float32) - frame)).astype(np.uint8)
+    return np.where((ids > 0)[..., None], mixed, frame)
+
+
+def contours(ids: np.ndarray) -> np.ndarray:
+    """Whether a pixel of ``ids`` [H, W] differs from one of its four neighbours, bool [H, W]."""
+    padded = np.pad(ids, 1, mode="edge")
+    centre = padded[1:-1, 1:-1]
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    return np.logical_or.reduce([centre != neighbour for neighbour in neighbours])
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Writes uint8 RGB [H, W, 3] as a .jpg or .png, under its name only once it is whole."""
+    is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    with written_whole(path) as temporary:
+        image = Image.fromarray(picture)
+        if is_jpeg:
+            image.save(temporary, format="JPEG", quality=_JPEG_QUALITY)
+        else:
+            image.save(temporary, format="PNG")
+
+
+@contextlib.contextmanager
+def video_writer(
+    path: Path, size: tuple[int, int], frame_rate: Fraction
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Opens an .mp4 to which pictures are added; it gets its name once the block has succeeded.
+
+    The video is H.264, or MPEG-4 where FFmpeg was built without x264. Odd sizes are extended by one
+    row or column, because both store colours at half the resolution.
+
+    Args:
+      path: the .mp4 file.
+      size: height and width of the pictures, in pixels.
+      frame_rate: frames a second.
+
+    Yields:
+      A function that adds a picture, uint8 RGB [H, W, 3].
+
+    Raises:
+      ValueError: PyAV is not installed.
+    """
+    av = import_av(path)
+    height, width = size
+    padding = ((0, height % 2), (0, width % 2), (0, 0))
+    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+    with written_whole(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
+        stream = container.add_stream(codec, frame_rate.limit_denominator(_MAX_DENOMINATOR))
+        stream.height, stream.width = height + height % 2, width + width % 2
+        stream.pix_fmt = "yuv420p"
+        if codec == "libx264":
+            stream.options = {"crf": _H264_QUALITY}
+
+        def add(picture: np.ndarray) -> None:
+            frame = av.VideoFrame.from_ndarray(np.pad(picture, padding, mode="edge"), "rgb24")
+            container.mux(stream.encode(frame))
+
+        yield add
+        container.mux(stream.encode())

@@ -1,0 +1,87 @@
+"""Set-up of every test: devices, compilation cache, shape checks; and shared fixtures."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+import platform
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+
+def _processor() -> str:
+    """Names the kind of processor, whose programs another kind may refuse or misread."""
+    description = Path("/proc/cpuinfo")
+    text = description.read_text() if description.exists() else ""
+    features = re.search(r"^(flags|Features)\s*:.*", text, re.MULTILINE)
+    return f"{platform.machine()}-{zlib.crc32(features[0].encode()) if features else 0:08x}"
+
+
+# Compiled programs are kept between runs. Child processes inherit the choice.
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(_CACHE / "mavos_jax" / "compilation" / _processor())
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_num_cpu_devices", 4)
+
+# Shapes in signatures are comments at run time and checks in the tests. This must come before the
+# first import of the package.
+install_import_hook("mavos_jax", "beartype.beartype")
+
+
+@dataclasses.dataclass
+class CompilationCount:
+    """Programs that JAX compiled, or read from its cache, and functions that it traced."""
+
+    compilations: int = 0
+    traces: int = 0
+
+
+@pytest.fixture
+def count_compilations() -> Callable[[], contextlib.AbstractContextManager[CompilationCount]]:
+    """A context manager that counts what is compiled inside it.
+
+    with count_compilations() as count:
+        ...
+    assert count.compilations == 1
+    """
+    return _count_compilations
+
+
+@contextlib.contextmanager
+def _count_compilations() -> Iterator[CompilationCount]:
+    count = CompilationCount()
+
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
+        count.compilations += event.endswith("backend_compile_duration")
+        count.traces += event.endswith("jaxpr_trace_duration")
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        yield count
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.fixture(scope="session")
+def goldens() -> Callable[[str], dict[str, np.ndarray]]:
+    """Reads the arrays of ``tests/goldens/NAME.npz``; callers must not write into them."""
+    return _read_goldens
+
+
+@functools.cache
+def _read_goldens(name: str) -> dict[str, np.ndarray]:
+    with np.load(Path(__file__).parent / "goldens" / f"{name}.npz") as file:
+        return {key: file[key] for key in file.files}

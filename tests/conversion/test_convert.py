@@ -1,0 +1,144 @@
+"""State dictionaries and variables: total in both directions, every problem reported at once."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import small_configs
+from seeded_weights import seeded_state_dict
+
+from mavos_jax.command_line import load_config
+from mavos_jax.conversion import convert_state_dict, to_state_dict
+from mavos_jax.conversion.convert import torch_shapes
+from mavos_jax.conversion.rules import computed_buffers
+from mavos_jax.mismatch import Problems, WeightsMismatch, abbreviate
+from mavos_jax.models.mavos import variable_shapes
+
+GOLDENS = Path(__file__).parents[1] / "goldens"
+
+
+def seeded(config):
+    return seeded_state_dict(torch_shapes(config))
+
+
+def same_bits(a, b):
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("config", "golden"),
+    [
+        ("mavos", "mavos"),
+        ("r50_mavos", "r50_mavos"),
+        ("swinb_mavos", "swinb_mavos"),
+        ("deaot_l", "deaotl"),
+    ],
+)
+def test_released_weights_come_back_bit_for_bit(config, golden):
+    shapes = json.loads((GOLDENS / f"state_dict_{golden}.json").read_text())
+    experiment = load_config(f"configs/{config}.py")
+    state = seeded_state_dict(shapes)
+    back = to_state_dict(experiment, convert_state_dict(experiment, state))
+    assert set(back) == set(shapes)
+    assert all(same_bits(back[name], array) for name, array in state.items())
+
+
+@pytest.mark.parametrize("config", small_configs.ALL, ids=lambda config: config.name)
+def test_variables_have_the_network_s_tree_shapes_and_types(config):
+    variables = convert_state_dict(config, seeded(config))
+    expected = variable_shapes(config)
+    assert jax.tree.structure(variables) == jax.tree.structure(expected)
+    for found, wanted in zip(jax.tree.leaves(variables), jax.tree.leaves(expected), strict=True):
+        assert isinstance(found, np.ndarray)
+        assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype)
+
+
+@pytest.mark.parametrize("config", small_configs.ALL, ids=lambda config: config.name)
+def test_round_trip_of_any_network(config):
+    state = seeded(config)
+    back = to_state_dict(config, convert_state_dict(config, state))
+    assert set(back) == set(state) | set(computed_buffers(config))
+    assert all(same_bits(back[name], array) for name, array in state.items())
+    assert all(array.flags.c_contiguous for array in back.values())
+
+
+def test_result_shares_no_memory_with_its_source():
+    state = seeded(small_configs.RESNET)
+    variables = convert_state_dict(small_configs.RESNET, state)
+    back = to_state_dict(small_configs.RESNET, variables)
+    before = variables["params"]["elstt"]["norm"]["scale"].copy()
+    for array in (*state.values(), *back.values()):
+        array.fill(7)
+    np.testing.assert_array_equal(variables["params"]["elstt"]["norm"]["scale"], before)
+
+
+def test_other_floating_point_types_become_float32():
+    state = {name: array.astype(np.float16) for name, array in seeded(small_configs.BANK).items()}
+    variables = convert_state_dict(small_configs.BANK, state)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(variables)} == {"float32"}
+
+
+def test_every_problem_of_a_state_dictionary_is_reported_at_once():
+    config = small_configs.SWIN
+    buffers = computed_buffers(config)
+    index = "encoder.layers.0.blocks.0.attn.relative_position_index"
+    other = "encoder.layers.1.blocks.1.attn.relative_position_index"
+    state = seeded(config) | {index: buffers[index].T, other: buffers[other]}
+    state["decoder.conv_out.weigth"] = state.pop("decoder.conv_out.weight")
+    del state["id_norm.bias"]
+    state["LSTT.layers.1.linear_U.weight"] = state["LSTT.layers.1.linear_U.weight"].T
+    state["encoder.norm0.bias"] = np.zeros(8, np.int64)
+    state["epoch"] = np.array(3)
+    with pytest.raises(WeightsMismatch) as caught:
+        convert_state_dict(config, state)
+    problems = caught.value.problems
+    assert problems.missing == ("decoder.conv_out.weight", "id_norm.bias")
+    assert set(problems.unexpected) == {"decoder.conv_out.weigth", "epoch"}
+    assert set(problems.mismatched) == {
+        index,
+        "LSTT.layers.1.linear_U.weight",
+        "encoder.norm0.bias",
+    }
+    for name in (*problems.missing, *problems.unexpected, *problems.mismatched):
+        assert name in str(caught.value)
+    assert "expected shape (12, 16), found (16, 12)" in str(caught.value)
+
+
+def test_index_of_another_window_is_refused():
+    config = small_configs.SWIN
+    name = next(iter(computed_buffers(config)))
+    with pytest.raises(ValueError, match=r"relative_position_index \(expected the index"):
+        convert_state_dict(config, seeded(config) | {name: np.zeros((49, 49), np.int64)})
+
+
+def test_every_problem_of_variables_is_reported_at_once():
+    config = small_configs.MOBILENET
+    variables = convert_state_dict(config, seeded(config))
+    del variables["constants"]["encoder"]["stem_norm"]["mean"]
+    variables["params"]["elstt"]["norm"]["scale"] = np.zeros(3, np.float32)
+    variables["params"]["extra"] = np.zeros(3, np.float32)
+    with pytest.raises(WeightsMismatch) as caught:
+        to_state_dict(config, variables)
+    assert caught.value.problems == Problems(
+        missing=("constants/encoder/stem_norm/mean",),
+        unexpected=("params/extra",),
+        mismatched={"params/elstt/norm/scale": "expected shape (32,), found (3,)"},
+    )
+
+
+def test_state_of_another_network_names_everything():
+    with pytest.raises(WeightsMismatch) as caught:
+        convert_state_dict(small_configs.RESNET, seeded(small_configs.MOBILENET))
+    problems = caught.value.problems
+    assert all(name in str(caught.value) for name in problems.missing)
+    assert len(problems.summary()) < len(str(caught.value)) / 3
+    assert "encoder.features.*" in problems.summary()
+
+
+def test_long_lists_become_patterns():
+    names = [f"decoder.conv_{i}.bias" for i in range(12)]
+    assert abbreviate(names) == ", ".join(names)
+    names += ["encoder_projector.bias", "encoder.layer1.0.a", "encoder.layer1.1.a"]
+    assert abbreviate(names) == "decoder.* (12), encoder_projector.bias, encoder.layer1.* (2)"

@@ -1,0 +1,230 @@
+"""Files of every kind become checkpoints: what is used, dropped and initialised is said."""
+
+import functools
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import small_configs
+import torch
+from seeded_weights import seeded_state_dict
+from small_configs import BANK, MOBILENET, RESNET, SWIN
+
+from mavos_jax.checkpoints import load
+from mavos_jax.command_line import load_config
+from mavos_jax.conversion import convert_state_dict, to_state_dict, transfer
+from mavos_jax.conversion.convert import torch_shapes
+from mavos_jax.conversion.recognise import _KNOWN_CONFIGS
+from mavos_jax.conversion.rules import computed_buffers, conversion_rules
+from mavos_jax.conversion.transfer import convert_file, export_file
+from mavos_jax.conversion.weight_files import write_weight_file
+from mavos_jax.models.mavos import init_variables
+
+
+@pytest.fixture(autouse=True)
+def _keep_fresh_weights(monkeypatch):
+    """Initialises each network once: compiling the initialisation takes seconds."""
+    monkeypatch.setattr(transfer, "init_variables", _init_variables)
+
+
+@functools.cache
+def _init_variables(model, seed):
+    return init_variables(model, seed)
+
+
+def seeded(config):
+    return seeded_state_dict(torch_shapes(config)) | computed_buffers(config)
+
+
+def classifier(config):
+    """The encoder's part of a PyTorch image classifier, with what only a classifier has."""
+    state = {
+        name.removeprefix("encoder."): array
+        for name, array in seeded(config).items()
+        if name.startswith("encoder.")
+    }
+    extra = {
+        "mobilenet_v2": ["classifier.1.weight", "classifier.1.bias"],
+        "resnet": ["fc.weight", "fc.bias", "layer4.0.conv1.weight", "layer4.0.bn1.weight"],
+        "swin": [
+            *("head.weight", "head.bias", "norm.weight", "norm.bias"),
+            *("layers.2.downsample.reduction.weight", "layers.3.blocks.0.attn.qkv.weight"),
+            *("layers.3.blocks.0.attn.relative_position_index", "layers.0.blocks.1.attn_mask"),
+        ],
+    }[config.encoder.kind]
+    norms = [name.removesuffix("running_var") for name in state if name.endswith("running_var")]
+    state |= {f"{name}num_batches_tracked": np.array(1) for name in norms}
+    state |= {name: np.zeros(2, np.float32) for name in extra}
+    return {name: x for name, x in state.items() if name not in ("norm0.weight", "norm0.bias")}
+
+
+def write(path, state):
+    torch.save({name: torch.from_numpy(array) for name, array in state.items()}, path)
+    return path
+
+
+def assert_same(found, expected):
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
+def test_full_model_there_and_back_in_every_format(tmp_path, suffix):
+    state = seeded(SWIN)
+    source = write(tmp_path / "source.pth", state)
+    convert_file(SWIN, source, tmp_path / "first")
+    export_file(tmp_path / "first", tmp_path / f"back{suffix}")
+    report = convert_file(SWIN, tmp_path / f"back{suffix}", tmp_path / "second")
+    assert (report.kind, report.fresh, report.dropped) == ("a full model", (), {})
+    assert report.num_used == len(state)
+    model, variables = load(tmp_path / "second")
+    assert model.config == SWIN
+    assert_same(variables, convert_state_dict(SWIN, state))
+
+
+def test_exported_file_holds_the_same_tensors(tmp_path):
+    state = seeded(SWIN)
+    convert_file(SWIN, write(tmp_path / "x.pth", state), tmp_path / "x")
+    export_file(tmp_path / "x", tmp_path / "y.pth")
+    back = torch.load(tmp_path / "y.pth", weights_only=True)["state_dict"]
+    assert_same({name: tensor.numpy() for name, tensor in back.items()}, state)
+
+
+def test_model_without_mca_starts_with_fresh_mca(tmp_path):
+    state = seeded(BANK)
+    report = convert_file(MOBILENET, write(tmp_path / "x.pth", state), tmp_path / "x")
+    assert "DeAOT-L pre-training" in report.kind
+    assert "starts fresh: 114 tensors: long_term_memory_attention.* (114)" in str(report)
+    back = to_state_dict(MOBILENET, load(tmp_path / "x")[1])
+    assert_same({name: back[name] for name in state}, state)
+    assert {name.split(".")[0] for name in report.fresh} == {"long_term_memory_attention"}
+    assert all(np.isfinite(back[name]).all() for name in report.fresh)
+
+
+@pytest.mark.parametrize(
+    ("config", "dropped", "fresh_in_encoder"),
+    [
+        (MOBILENET, {"num_batches_tracked": 19, "classifier.*": 2}, ()),
+        (RESNET, {"num_batches_tracked": 16, "layer4.*": 2, "fc.*": 2}, ()),
+        (
+            SWIN,
+            {"attn_mask": 1, "last stage": 3, "norm.*": 2, "head.*": 2},
+            ("encoder.norm0.weight", "encoder.norm0.bias"),
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_classifiers_give_their_encoder(tmp_path, config, dropped, fresh_in_encoder):
+    state = classifier(config)
+    report = convert_file(config, write(tmp_path / "x.pth", state), tmp_path / "x")
+    assert report.kind == "an encoder alone"
+    assert report.dropped == dropped
+    assert report.num_used == len(state) - sum(dropped.values())
+    names = {rule.torch for rule in conversion_rules(config)}
+    assert {n for n in report.fresh if n.startswith("encoder.")} == set(fresh_in_encoder)
+    assert {n for n in names if not n.startswith("encoder.")} <= set(report.fresh)
+    back = to_state_dict(config, load(tmp_path / "x")[1])
+    for name, array in state.items():
+        if f"encoder.{name}" in back:
+            np.testing.assert_array_equal(back[f"encoder.{name}"], array)
+
+
+def test_seed_decides_what_starts_fresh(tmp_path):
+    source = write(tmp_path / "x.pth", classifier(RESNET))
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        convert_file(RESNET, source, tmp_path / name, seed=seed)
+    a, b, c = (
+        load(tmp_path / name)[1]["params"]["decoder"]["conv_out"]["kernel"] for name in "abc"
+    )
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def refuse(config, state, tmp_path, match, **options):
+    with pytest.raises(ValueError, match=match) as caught:
+        convert_file(config, write(tmp_path / "x.pth", state), tmp_path / "out", **options)
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.pth"], "nothing is written"
+    return str(caught.value)
+
+
+def test_missing_unexpected_and_misshapen_names_are_listed_together(tmp_path):
+    state = seeded(RESNET)
+    state["decoder.typo"] = state.pop("decoder.conv_out.bias")
+    state["id_norm.bias"] = np.zeros(3, np.float32)
+    message = refuse(RESNET, state, tmp_path, r"x\.pth: expected weights for .*small_resnet")
+    assert "1 missing: decoder.conv_out.bias" in message
+    assert "1 unexpected: decoder.typo" in message
+    assert "1 mismatched: id_norm.bias (expected shape (16,), found (3,))" in message
+    refuse(RESNET, state, tmp_path, "1 mismatched", allow_missing=True)
+
+
+def test_allow_missing_initialises_and_drops(tmp_path):
+    state = seeded(RESNET)
+    expected = state["decoder.conv_in.conv.bias"]
+    state["decoder.typo"] = state.pop("decoder.conv_out.bias")
+    refuse(RESNET, state, tmp_path, "--allow-missing")
+    source = write(tmp_path / "x.pth", state)
+    report = convert_file(RESNET, source, tmp_path / "x", allow_missing=True)
+    assert report.fresh == ("decoder.conv_out.bias",)
+    assert report.dropped == {"unexpected names": 1}
+    decoder = load(tmp_path / "x")[1]["params"]["decoder"]
+    np.testing.assert_array_equal(decoder["conv_in"]["bias"], expected)
+
+
+def test_incomplete_classifier_is_refused(tmp_path):
+    state = classifier(RESNET)
+    del state["layer2.1.conv2.weight"]
+    refuse(RESNET, state, tmp_path, r"1 missing: encoder\.layer2\.1\.conv2\.weight")
+
+
+@pytest.mark.parametrize("content", [seeded, classifier])
+def test_other_encoder_is_named(tmp_path, content):
+    message = refuse(MOBILENET, content(RESNET), tmp_path, "those of resnet")
+    assert "choose a configuration with the encoder resnet" in message
+
+
+@pytest.mark.parametrize("allow_missing", [False, True])
+def test_file_of_something_else_is_refused(tmp_path, allow_missing):
+    state = {"conv.weight": np.zeros(3, np.float32)}
+    match = "no weights of MAVOS, DeAOT-L or an encoder, but conv.weight"
+    refuse(MOBILENET, state, tmp_path, match, allow_missing=allow_missing)
+
+
+def test_released_network_that_would_fit_is_named(tmp_path):
+    shapes = torch_shapes(load_config("configs/r50_mavos.py"))
+    state = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+    write_weight_file(tmp_path / "x.npz", state)
+    with pytest.raises(ValueError, match=r"they fit --config configs/r50_mavos\.py$"):
+        convert_file(load_config("configs/mavos.py"), tmp_path / "x.npz", tmp_path / "out")
+
+
+def test_known_configurations_are_the_files():
+    for file, known in _KNOWN_CONFIGS.items():
+        assert Path(file).stem == known.name
+        assert conversion_rules(load_config(file)) == conversion_rules(known)
+
+
+def test_existing_outputs_are_kept_unless_overwritten(tmp_path):
+    source = write(tmp_path / "x.pth", seeded(BANK))
+    convert_file(BANK, source, tmp_path / "x")
+    before = load(tmp_path / "x")[1]
+    write(source, {name: array + 1 for name, array in seeded(BANK).items()})
+    with pytest.raises(ValueError, match="expected a path where nothing is yet"):
+        convert_file(BANK, source, tmp_path / "x")
+    assert_same(load(tmp_path / "x")[1], before)
+    convert_file(BANK, source, tmp_path / "x", overwrite=True)
+    assert_same(load(tmp_path / "x")[1], jax.tree.map(lambda array: array + 1, before))
+    with pytest.raises(ValueError, match="expected a path where no file is yet"):
+        export_file(tmp_path / "x", source)
+    export_file(tmp_path / "x", source, overwrite=True)
+
+
+@pytest.mark.parametrize("config", small_configs.ALL, ids=lambda config: config.name)
+def test_report_counts_the_parameters(tmp_path, config):
+    state = seeded(config)
+    report = convert_file(config, write(tmp_path / "x.pth", state), tmp_path / "x")
+    trained = {rule.torch for rule in conversion_rules(config) if rule.flax.startswith("params/")}
+    assert report.num_parameters == sum(state[name].size for name in trained)
+    assert f"parameters: {report.num_parameters:,}" in str(report)

@@ -1,0 +1,159 @@
+"""State dictionaries in files of every format, wrapped as training scripts wrap them."""
+
+import builtins
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from mavos_jax.conversion.weight_files import read_weight_file, write_weight_file
+
+STATE = {
+    "a.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "a.index": np.arange(4).reshape(2, 2),
+    "b.scalar": np.array(2.5, np.float32),
+}
+
+
+def assert_same(found, expected=STATE):
+    assert set(found) == set(expected)
+    for name, array in expected.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".npz", ".safetensors"])
+def test_every_format_gives_back_what_was_written(tmp_path, suffix):
+    path = tmp_path / "new" / f"weights{suffix}"
+    write_weight_file(path, STATE)
+    assert_same(read_weight_file(path).state)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_written_pytorch_file_loads_in_pytorch(tmp_path):
+    write_weight_file(tmp_path / "x.pth", STATE)
+    content = torch.load(tmp_path / "x.pth", weights_only=True)
+    assert list(content) == ["state_dict"]
+    assert_same({name: tensor.numpy() for name, tensor in content["state_dict"].items()})
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda tensors: tensors,
+        lambda tensors: {"state_dict": tensors, "step": 3, "optimizer": {"lr": [0.1]}},
+        lambda tensors: {"model": tensors},
+        lambda tensors: {"model": {"state_dict": tensors}},
+        lambda tensors: {"model_ema": tensors},
+        lambda tensors: {f"module.{name}": tensor for name, tensor in tensors.items()},
+    ],
+    ids=["bare", "state_dict", "model", "nested", "ema", "module"],
+)
+def test_usual_wrappings_are_taken_off(tmp_path, wrap):
+    tensors = {name: torch.from_numpy(array) for name, array in STATE.items()}
+    torch.save(wrap(tensors), tmp_path / "x.pth")
+    assert_same(read_weight_file(tmp_path / "x.pth").state)
+
+
+def test_entries_that_are_no_tensors_are_named(tmp_path):
+    torch.save({"a": torch.zeros(2), "epoch": 3}, tmp_path / "x.pth")
+    file = read_weight_file(tmp_path / "x.pth")
+    assert_same(file.state, {"a": np.zeros(2, np.float32)})
+    assert file.others == ("epoch",)
+
+
+def test_parameters_and_brain_floats_become_arrays(tmp_path):
+    values = torch.tensor([1.0, 2.5])
+    content = {"a": torch.nn.Parameter(values), "b": values.to(torch.bfloat16)}
+    torch.save(content, tmp_path / "x.pth")
+    array = values.numpy()
+    assert_same(read_weight_file(tmp_path / "x.pth").state, {"a": array, "b": array})
+
+
+class Dangerous:
+    def __reduce__(self):
+        return (print, ("code ran",))
+
+
+def test_pickled_code_does_not_run(tmp_path, capsys):
+    torch.save({"model": Dangerous()}, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match=r"x\.pth: .*could run code; save the tensors alone"):
+        read_weight_file(tmp_path / "x.pth")
+    assert "code ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello world", pickle.dumps({"a": 1})], ids=["empty", "text", "pickle"]
+)
+def test_files_of_another_format_are_refused(tmp_path, suffix, content):
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"x\{suffix}: expected .*, found "):
+        read_weight_file(path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
+def test_truncated_files_are_refused(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    write_weight_file(path, STATE)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=rf"x\{suffix}: expected .*, found "):
+        read_weight_file(path)
+
+
+@pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.zeros(2)], torch.zeros(2)])
+def test_files_without_named_tensors_are_refused(tmp_path, content):
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match="expected named tensors"):
+        read_weight_file(tmp_path / "x.pth")
+
+
+def test_two_tensors_of_one_name_are_refused(tmp_path):
+    torch.save({"a": torch.zeros(2), "module.a": torch.ones(2)}, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match=r"with and without 'module\.'"):
+        read_weight_file(tmp_path / "x.pth")
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected a file of weights, found nothing"):
+        read_weight_file(tmp_path / "x.pth")
+    with pytest.raises(ValueError, match="expected a file of weights, found a folder"):
+        read_weight_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("package", "suffix"), [("torch", ".pth"), ("safetensors", ".safetensors")]
+)
+def test_missing_packages_are_named_with_the_fix(tmp_path, monkeypatch, package, suffix):
+    write_weight_file(tmp_path / f"x{suffix}", STATE)
+    real_import = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.partition(".")[0] == package:
+            raise ImportError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ValueError, match=r"pip install 'mavos_jax\[convert\]'"):
+        read_weight_file(tmp_path / f"x{suffix}")
+    with pytest.raises(ValueError, match=r"pip install 'mavos_jax\[convert\]'"):
+        write_weight_file(tmp_path / f"y{suffix}", STATE)
+    assert not (tmp_path / f"y{suffix}").exists()
+
+
+def test_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    write_weight_file(path, STATE)
+
+    def fill_disk(name, **arrays):
+        with open(name, "wb") as file:
+            file.write(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "savez", fill_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_weight_file(path, {"a": np.zeros(2)})
+    assert_same(read_weight_file(path).state)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]

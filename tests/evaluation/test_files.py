@@ -1,0 +1,84 @@
+import threading
+
+import pytest
+
+from mavos_jax.evaluation.files import WriteBehind, written_whole
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    with written_whole(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_exception_leaves_what_was_there(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def interrupted():
+        with written_whole(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_calls_run_in_order_and_are_finished_in_the_end():
+    results = []
+    with WriteBehind(max_pending=2) as queue:
+        for number in range(20):
+            queue.submit(results.append, number)
+    assert results == list(range(20))
+
+
+def test_waiting_calls_are_bounded():
+    gate, running = threading.Event(), threading.Event()
+
+    def block():
+        running.set()
+        gate.wait(10)
+
+    with WriteBehind(max_pending=1) as queue:
+        queue.submit(block)
+        running.wait(10)
+        blocked = threading.Thread(target=lambda: queue.submit(int))
+        blocked.start()
+        blocked.join(0.05)
+        assert blocked.is_alive()
+        gate.set()
+        blocked.join(10)
+        assert not blocked.is_alive()
+
+
+def fail():
+    raise OSError("disk full")
+
+
+def test_a_failed_call_surfaces_at_the_end():
+    queue = WriteBehind()
+    queue.submit(fail)
+    with pytest.raises(OSError, match="disk full"), queue:
+        pass
+
+
+def test_a_failed_call_surfaces_while_more_are_submitted():
+    with WriteBehind(max_pending=1) as queue:
+        queue.submit(fail)
+        with pytest.raises(OSError, match="disk full"):
+            queue.submit(int)
+
+
+def test_an_exception_of_the_block_comes_before_that_of_a_call():
+    def interrupted():
+        with WriteBehind() as queue:
+            queue.submit(fail)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()

@@ -1,0 +1,218 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from mavos_jax.evaluation.masks import (
+    NewObjects,
+    object_ids,
+    read_mask,
+    voc_palette,
+    write_mask,
+)
+
+SIZE = (48, 64)
+
+
+def blobs(*values):
+    """A mask of one disc and one box a value."""
+    image = Image.new("L", (SIZE[1], SIZE[0]))
+    draw = ImageDraw.Draw(image)
+    for number, value in enumerate(values):
+        left = 4 + 20 * number
+        draw.ellipse((left, 4, left + 13, 20), fill=value)
+        draw.rectangle((left, 26, left + 11, 40), fill=value)
+    return image
+
+
+def test_ids_survive_writing_and_reading(tmp_path):
+    ids = np.random.default_rng(0).integers(0, 256, SIZE, np.uint8)
+    ids.ravel()[:255] = np.arange(1, 256)  # all of them at least once
+    write_mask(tmp_path / "folder" / "mask.png", ids)
+    read, palette = read_mask(tmp_path / "folder" / "mask.png", SIZE)
+    np.testing.assert_array_equal(read, ids)
+    np.testing.assert_array_equal(palette, voc_palette())
+    with Image.open(tmp_path / "folder" / "mask.png") as image:
+        assert (image.mode, image.format) == ("P", "PNG")
+
+
+def test_the_palette_is_that_of_pascal_voc():
+    known = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 4: (0, 0, 128), 8: (64, 0, 0)}
+    known |= {0: (0, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
+    palette = voc_palette()
+    assert {i: tuple(map(int, palette[i])) for i in known} == known
+    assert len(np.unique(palette, axis=0)) == 256
+
+
+def test_a_masks_own_palette_is_kept(tmp_path):
+    image = blobs(1, 2)
+    image.putpalette([0, 0, 0, 10, 20, 30, 250, 240, 230])
+    image.save(tmp_path / "own.png")
+    ids, palette = read_mask(tmp_path / "own.png", SIZE)
+    assert palette is not None
+    write_mask(tmp_path / "written.png", ids, palette)
+    again, kept = read_mask(tmp_path / "written.png", SIZE)
+    np.testing.assert_array_equal(again, ids)
+    assert kept is not None
+    np.testing.assert_array_equal(kept[:3], [(0, 0, 0), (10, 20, 30), (250, 240, 230)])
+    np.testing.assert_array_equal(kept[3:], voc_palette()[3:])  # for objects to come
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "I;16", "I"])
+def test_grey_one_bit_and_deep_images_hold_ids_too(tmp_path, mode):
+    ids = np.zeros(SIZE, np.uint8)
+    ids[5:20, 5:20] = 1
+    if mode == "1":
+        image = Image.fromarray(ids > 0)
+    elif mode == "L":
+        image = Image.fromarray(ids)
+    else:
+        image = Image.fromarray(ids.astype(np.uint16 if mode == "I;16" else np.int32))
+    path = tmp_path / ("mask.tif" if mode == "I" else "mask.png")
+    image.save(path)
+    read, palette = read_mask(path, SIZE)
+    np.testing.assert_array_equal(read, ids)
+    assert palette is None
+
+
+def test_objects_are_all_ids_but_background_and_ignored():
+    assert object_ids(np.asarray([[0, 7, 255], [3, 7, 254]], np.uint8)) == (3, 7, 254)
+
+
+def save_rgb(path):
+    Image.merge("RGB", [blobs(200, 0), blobs(0, 90), blobs(0, 0)]).save(path)
+
+
+def save_rgba(path):
+    blobs(1).convert("RGBA").save(path)
+
+
+def save_grey_alpha(path):
+    blobs(1).convert("LA").save(path)
+
+
+def save_other_size(path):
+    blobs(1).resize((63, 48), Image.Resampling.NEAREST).save(path)
+
+
+def save_empty(path):
+    blobs().save(path)
+
+
+def save_white(path):
+    blobs(255).save(path)
+
+
+def save_deep(path):
+    Image.fromarray(np.asarray(blobs(1)).astype(np.uint16) * 300).save(path)
+
+
+def save_jpeg(path):
+    blobs(1).save(path, format="JPEG")
+
+
+def save_text(path):
+    path.write_text("hello")
+
+
+def save_cut_off(path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 3, SIZE, np.uint8)).save(path)
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        (save_rgb, r"expected object ids, found mode RGB with 3 colours; save .* indexed PNG"),
+        (save_rgba, r"expected object ids, found mode RGBA with 2 colours; save"),
+        (save_grey_alpha, r"expected object ids, found mode LA with 2 colours; save"),
+        (save_other_size, r"expected a mask of 48 x 64 \(height x width\) .* found 48 x 63 "),
+        (save_empty, r"expected at least one object, found an empty mask"),
+        (
+            save_white,
+            r".* found only 0 and 255, which marks pixels to ignore; save the object as 1",
+        ),
+        (save_deep, r".* found 300: more ids than uint8 holds; renumber"),
+        (save_jpeg, r"expected a mask stored without loss, found JPEG"),
+        (save_text, r"expected a mask, found no image or a damaged one"),
+        (save_cut_off, r"expected a mask, found no image or a damaged one"),
+        (lambda path: None, r"expected a mask, found no such file"),
+    ],
+)
+def test_unusable_masks_are_refused_in_one_line(tmp_path, save, message):
+    path = tmp_path / "first.png"
+    save(path)
+    with pytest.raises(ValueError, match=rf"first\.png: {message}") as error:
+        read_mask(path, SIZE)
+    assert "\n" not in str(error.value)
+
+
+def enlarged(image):
+    return image.resize((128, 96), Image.Resampling.BILINEAR).crop((0, 0, 64, 48))
+
+
+def blurred(image):
+    return image.filter(ImageFilter.GaussianBlur(1))
+
+
+def compressed(image, path):
+    image.save(path.with_suffix(".jpg"), quality=75)
+    with Image.open(path.with_suffix(".jpg")) as stored:
+        return stored.copy()
+
+
+@pytest.mark.parametrize("values", [(255,), (80, 160, 255), (38, 75, 113)])
+@pytest.mark.parametrize("smooth", ["enlarged", "blurred", "compressed"])
+def test_smoothed_masks_are_refused(tmp_path, values, smooth):
+    path, image = tmp_path / "first.png", blobs(*values)
+    changes = {
+        "enlarged": enlarged,
+        "blurred": blurred,
+        "compressed": lambda i: compressed(i, path),
+    }
+    changes[smooth](image).save(path)
+    with pytest.raises(ValueError, match=r"found \d+ of \d+ ids on outlines alone, as anti-alias"):
+        read_mask(path, SIZE)
+
+
+@pytest.mark.parametrize("values", [(1,), (38, 75, 113), (254,), (5, 250, 255)])
+def test_sparse_ids_are_not_taken_for_smoothing(tmp_path, values):
+    blobs(*values).save(tmp_path / "first.png")
+    ids, _ = read_mask(tmp_path / "first.png", SIZE)
+    np.testing.assert_array_equal(ids, np.asarray(blobs(*values)))
+
+
+def test_a_failed_write_leaves_the_old_mask(tmp_path, monkeypatch):
+    path = tmp_path / "mask.png"
+    ids = np.asarray(blobs(1))
+    write_mask(path, ids)
+
+    def fail(image, file, **_):
+        file.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_mask(path, 2 * ids)
+    assert [file.name for file in tmp_path.iterdir()] == ["mask.png"]
+    np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
+
+
+def test_new_objects_are_the_first_mask_of_every_id(tmp_path):
+    files = {}
+    for index, values in {3: (1, 2), 5: (1, 2), 9: (4, 2), 12: ()}.items():
+        files[index] = tmp_path / f"{index}.png"
+        blobs(*values).save(files[index])
+    labels = NewObjects(files, SIZE, known=(1,))
+    assert dict(labels.new_ids) == {3: (2,), 9: (4,)}
+    assert list(labels) == [3, 9]
+    assert object_ids(labels[9]) == (4,)
+    np.testing.assert_array_equal(labels[9], np.where(np.asarray(blobs(4, 2)) == 4, 4, 0))
+    assert 5 not in labels
+
+
+def test_a_late_mask_of_another_size_is_refused_at_once(tmp_path):
+    blobs(1).resize((63, 48), Image.Resampling.NEAREST).save(tmp_path / "00005.png")
+    with pytest.raises(ValueError, match=r"00005\.png: expected a mask of 48 x 64"):
+        NewObjects({5: tmp_path / "00005.png"}, SIZE, known=(1,))

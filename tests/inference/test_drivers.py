@@ -1,0 +1,140 @@
+"""Scan, loop and stream are the same computation, compiled once, whatever the video's length."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import mavos_jax
+from mavos_jax.inference.chunk import segment_chunk, start_video
+from mavos_jax.inference.frame import memorise_frame, segment_frame
+from mavos_jax.inference.objects import ObjectIds
+from mavos_jax.inference.video import stream_masks
+
+GAP = 3
+
+
+def loop_over_frames(model, variables, frames, mask, *, identities):
+    """The transition in a Python loop, one compiled call a frame."""
+
+    @jax.jit
+    def advance(variables, state, frame):
+        prediction = segment_frame(
+            model, variables, state, frame, jnp.int32(2), identities=identities
+        )
+        state = memorise_frame(
+            model,
+            variables,
+            state,
+            prediction,
+            prediction.slots,
+            jnp.int32(GAP),
+            identities=identities,
+        )
+        return state, prediction.slots, prediction.logits[0]
+
+    ids = ObjectIds()
+    slots = ids.add(mask, "mask")
+    state = start_video(model, variables, frames[0], slots, groups=1, identities=identities)
+    masks, logits = [mask], []
+    for frame in frames[1:]:
+        state, slots, frame_logits = advance(variables, state, frame)
+        masks.append(ids.to_ids(np.asarray(slots)))
+        logits.append(np.asarray(frame_logits))
+    return np.stack(masks), np.stack(logits)
+
+
+def test_scan_loop_and_stream_agree_bit_for_bit(tiny, clip):
+    masks, logits = mavos_jax.segment_video(*tiny, *clip, gap=GAP, return_logits=True)
+    looped, looped_logits = loop_over_frames(*tiny, *clip, identities=3)
+    np.testing.assert_array_equal(masks, looped)
+    np.testing.assert_array_equal(logits, looped_logits)
+    streamed = np.stack(list(mavos_jax.stream_video(*tiny, *clip, gap=GAP)))
+    np.testing.assert_array_equal(masks, streamed)
+    assert len(np.unique(masks)) == 3
+
+
+@pytest.mark.parametrize("chunk_frames", [1, 5, 13, 20])
+def test_chunks_change_nothing(tiny, clip, late_label, chunk_frames):
+    labels = {6: late_label}
+    whole = mavos_jax.segment_video(*tiny, *clip, labels=labels)
+    chunked = list(stream_masks(*tiny, *clip, labels=labels, chunk_frames=chunk_frames))
+    np.testing.assert_array_equal(whole, np.stack(chunked))
+
+
+def test_a_stream_gives_each_mask_before_it_pulls_the_next_frame(tiny, clip):
+    frames, mask = clip
+    pulled = []
+
+    def source():
+        for t, frame in enumerate(frames):
+            pulled.append(t)
+            yield frame
+
+    for t, _ in enumerate(mavos_jax.stream_video(*tiny, source(), mask)):
+        assert pulled == list(range(t + 1))
+
+
+def test_frames_may_be_a_memory_map_or_a_lazy_sequence(tiny, clip, tmp_path):
+    frames, mask = clip
+    np.save(tmp_path / "frames.npy", frames)
+    expected = mavos_jax.segment_video(*tiny, frames, mask)
+    mapped = np.load(tmp_path / "frames.npy", mmap_mode="r")
+    np.testing.assert_array_equal(mavos_jax.segment_video(*tiny, mapped, mask), expected)
+    np.testing.assert_array_equal(mavos_jax.segment_video(*tiny, list(frames), mask), expected)
+
+
+def test_one_compilation_whatever_the_length_and_the_tail(tiny, clip, count_compilations):
+    frames, mask = clip
+    model, variables = tiny
+    run = functools.partial(mavos_jax.segment_video, model, jax.device_put(variables), mask=mask)
+    run(frames=frames)
+    with count_compilations() as count:
+        for length in (1, 2, 5, 9, 12):
+            run(frames=frames[:length])
+        run(frames=np.concatenate([frames, frames]), gap=2)
+        run(frames=frames[:6], num_objects=8, mask=(mask > 0).astype(np.uint8), gap=7)
+    assert count.compilations == 2  # eight slots are another channel bucket: start and chunk
+
+
+def test_one_compilation_per_group_count(tiny, clip, late_label, count_compilations):
+    frames, mask = clip
+    mavos_jax.segment_video(*tiny, frames, mask, labels={3: late_label})
+    with count_compilations() as count:
+        mavos_jax.segment_video(*tiny, frames, mask, labels={9: late_label})
+    assert count.compilations == 0
+
+
+def test_the_carry_keeps_its_tree_shapes_and_types(tiny, clip):
+    model, variables = tiny
+    frames, mask = clip
+    slots = ObjectIds().add(mask, "mask")
+    state = start_video(model, variables, frames[0], slots, groups=1, identities=3)
+    scalars = (np.int32(4), np.int32(2), np.int32(GAP))
+    after, _ = segment_chunk(
+        model, variables, state, frames[:4], None, scalars, identities=3, logits_form="none"
+    )
+    before = jax.eval_shape(
+        lambda: start_video(model, variables, frames[0], slots, groups=1, identities=3)
+    )
+    assert jax.tree.structure(before) == jax.tree.structure(after)
+    for x, y in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
+        assert (x.shape, x.dtype, x.weak_type) == (y.shape, y.dtype, y.weak_type)
+    assert state.memory.long_term[0].key.is_deleted()  # donated
+
+
+def test_finished_masks_come_before_the_error_of_a_broken_source(tiny, clip):
+    frames, mask = clip
+
+    def source():
+        yield from frames[:10]
+        raise OSError("the tape is torn")
+
+    got = []
+    with pytest.raises(OSError, match="torn"):
+        for ids in stream_masks(*tiny, source(), mask):
+            got.append(ids)
+    expected = mavos_jax.segment_video(*tiny, frames[:10], mask)
+    np.testing.assert_array_equal(np.stack(got), expected)

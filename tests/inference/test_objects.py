@@ -1,0 +1,134 @@
+"""Ids, slots, groups, and the merging of groups."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import mavos_jax
+from mavos_jax.inference.objects import (
+    ObjectIds,
+    mask_unused,
+    merged_logits,
+    num_groups,
+    num_identities,
+    predict_slots,
+    split_groups,
+)
+
+
+def test_ids_get_slots_in_order_of_appearance_and_come_back():
+    ids = ObjectIds()
+    first = np.array([[9, 0], [4, 255]], np.uint8)
+    np.testing.assert_array_equal(ids.add(first, "mask"), [[2, 0], [1, 255]])
+    later = np.array([[3, 9], [200, 0]], np.int64)
+    np.testing.assert_array_equal(ids.add(later, "label"), [[3, 2], [4, 0]])
+    assert ids.num_objects == 4
+    np.testing.assert_array_equal(ids.to_ids(np.array([1, 2, 3, 4, 0, 255])), [4, 9, 3, 200, 0, 255])
+
+
+def test_a_number_of_objects_fixes_the_slots():
+    ids = ObjectIds(5)
+    assert ids.num_objects == 5
+    mask = np.array([[4, 0, 2]])
+    np.testing.assert_array_equal(ids.add(mask, "mask"), mask)
+    with pytest.raises(ValueError, match=r"mask: expected ids up to num_objects = 5, got \[6\]"):
+        ids.add(np.array([[6]]), "mask")
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.array([[300]]), "expected ids in 1..254"),
+        (np.array([[-1]]), "expected ids in 1..254"),
+        (np.array([[0.5]]), "expected integer ids, got float64"),
+    ],
+)
+def test_masks_that_hold_no_ids(mask, message):
+    with pytest.raises(ValueError, match=message):
+        ObjectIds().add(mask, "mask")
+
+
+@pytest.mark.parametrize(
+    ("objects", "groups", "identities"),
+    [(1, 1, 3), (2, 1, 3), (3, 1, 6), (5, 1, 6), (6, 1, 11), (10, 1, 11), (11, 2, 11), (44, 5, 11)],
+)
+def test_groups_and_buckets(objects, groups, identities):
+    assert num_groups(objects) == groups
+    assert num_identities(objects) == identities
+
+
+def test_a_group_sees_the_others_as_background_and_ignores_what_is_ignored():
+    mask = jnp.array([[0, 1, 10], [11, 23, 255]])
+    expected = [
+        [[0, 1, 10], [0, 0, 255]],
+        [[0, 0, 0], [1, 0, 255]],
+        [[0, 0, 0], [0, 3, 255]],
+    ]
+    np.testing.assert_array_equal(split_groups(mask, 3), expected)
+
+
+def test_merged_masks_are_the_argmax_of_the_merged_logits():
+    logits = jax.random.normal(jax.random.PRNGKey(0), (3, 5, 7, 11)) * 3
+    logits = mask_unused(logits, jnp.int32(24))
+    size = (17, 25)
+    slots = predict_slots(logits, size, channels=11, align_corners=True)
+    merged = merged_logits(logits, size, align_corners=True, step=1)
+    assert merged.shape == (*size, 31)
+    np.testing.assert_array_equal(slots, merged.argmax(axis=-1))
+    assert slots.max() <= 24
+    assert len(np.unique(slots)) > 10
+
+
+def test_unused_identities_get_no_probability():
+    logits = mask_unused(jnp.zeros((2, 1, 1, 11)), jnp.int32(13))
+    probabilities = jax.nn.softmax(logits, axis=-1)[:, 0, 0]
+    np.testing.assert_allclose(probabilities[0], 1 / 11, rtol=1e-6)
+    np.testing.assert_allclose(probabilities[1, :4], 1 / 4, rtol=1e-6)
+    assert (probabilities[1, 4:] == 0).all()
+
+
+def test_the_names_of_ids_do_not_matter(tiny, clip):
+    frames, mask = clip
+    names = np.zeros(256, np.uint8)
+    names[[3, 8]] = [77, 200]
+    renamed = mavos_jax.segment_video(*tiny, frames, names[mask])
+    np.testing.assert_array_equal(renamed, names[mavos_jax.segment_video(*tiny, frames, mask)])
+
+
+def test_a_label_is_pasted_over_the_prediction_and_remembered(tiny, clip, late_label):
+    frames, mask = clip
+    plain = mavos_jax.segment_video(*tiny, frames, mask)
+    masks = mavos_jax.segment_video(*tiny, frames, mask, labels={5: late_label})
+    np.testing.assert_array_equal(masks[:5], plain[:5])
+    np.testing.assert_array_equal(masks[5], np.where(late_label > 0, late_label, plain[5]))
+    assert set(np.unique(masks[:5])) <= {0, 3, 8}
+
+
+def test_logits_keep_their_shape_when_labels_add_groups(tiny, clip, late_label):
+    frames, mask = clip
+    masks, logits = mavos_jax.segment_video(
+        *tiny, frames, mask, labels={5: late_label}, return_logits=True
+    )
+    assert logits.shape == (len(frames) - 1, 13, 17, 21)
+    # The label's own frame is predicted before its objects are known.
+    np.testing.assert_allclose(logits[:5, ..., 11:], np.log(1e-5 / (1 - 1e-5)), rtol=1e-4)
+    channels = np.array([0, 3, 8, *range(20, 31), *[255] * 7])
+    predicted = channels[logits.argmax(axis=-1)]
+    np.testing.assert_array_equal(masks[1:5, ::4, ::4], predicted[:4])
+    np.testing.assert_array_equal(masks[6:, ::4, ::4], predicted[5:])
+
+
+def test_what_is_memorised_can_differ_from_what_is_returned(tiny, clip):
+    frames, mask = clip
+    free = mavos_jax.segment_video(*tiny, frames, mask)
+    own = mavos_jax.segment_video(*tiny, frames, mask, memorise_with=free)
+    np.testing.assert_array_equal(own, free)
+    given = np.stack([mask] * len(frames))
+    forced, logits = mavos_jax.segment_video(
+        *tiny, frames, mask, memorise_with=given, return_logits=True
+    )
+    _, free_logits = mavos_jax.segment_video(*tiny, frames, mask, return_logits=True)
+    np.testing.assert_array_equal(forced[1], free[1])
+    np.testing.assert_array_equal(logits[0], free_logits[0])
+    assert not np.array_equal(logits[1], free_logits[1])

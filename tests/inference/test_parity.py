@@ -1,0 +1,85 @@
+"""The public API on the released networks against results of the PyTorch code."""
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from seeded_weights import seeded_state_dict
+
+import mavos_jax
+from mavos_jax.command_line import load_config
+
+LOGITS = 2e-5
+"""Largest difference allowed in a logit; masks must be identical."""
+
+NETWORKS = [
+    ("mavos", "mavos"),
+    ("r50_mavos", "r50_mavos"),
+    ("swinb_mavos", "swinb_mavos"),
+    ("deaot_l", "deaotl"),
+]
+
+
+@functools.lru_cache(maxsize=1)
+def seeded_network(config_name, golden_name):
+    path = Path(__file__).parents[1] / "goldens" / f"state_dict_{golden_name}.json"
+    config = load_config(f"configs/{config_name}.py")
+    weights = seeded_state_dict(json.loads(path.read_text()))
+    return mavos_jax.build_model(config), mavos_jax.convert_state_dict(config, weights)
+
+
+@pytest.mark.parametrize("names", NETWORKS, ids=[config for config, _ in NETWORKS])
+@pytest.mark.parametrize("kind", ["forced", "free"])
+def test_logits_and_masks_of_a_clip(goldens, names, kind):
+    model, variables = seeded_network(*names)
+    golden = goldens(f"infer_{names[1]}")
+    expected = golden[f"{kind}_logits"].transpose(0, 2, 3, 1)
+    num_objects = expected.shape[-1] - 1
+    masks, logits = mavos_jax.segment_video(
+        model,
+        variables,
+        golden["frames"],
+        golden["masks"][0],
+        num_objects=num_objects,
+        gap=int(golden["gap"]),
+        memorise_with=golden["masks"] if kind == "forced" else None,
+        return_logits=True,
+    )
+    np.testing.assert_allclose(logits[..., : num_objects + 1], expected, atol=LOGITS)
+    assert (logits[..., num_objects + 1 :] == -1e10).all()
+    if kind == "free":
+        np.testing.assert_array_equal(masks[1:], golden["free_masks"])
+    np.testing.assert_array_equal(masks[0], golden["masks"][0])
+
+
+def test_new_objects_in_mid_video(goldens):
+    model, variables = seeded_network("mavos", "mavos")
+    golden = goldens("newobj_mavos")
+    masks = mavos_jax.segment_video(
+        model,
+        variables,
+        golden["frames"],
+        golden["mask0"],
+        labels={4: golden["label4"], 7: golden["label7"]},
+        gap=int(golden["gap"]),
+    )
+    np.testing.assert_array_equal(masks[1:], golden["masks"])
+
+
+def test_more_objects_than_one_group_holds(goldens):
+    model, variables = seeded_network("mavos", "mavos")
+    golden = goldens("manyobj_mavos")
+    masks, logits = mavos_jax.segment_video(
+        model,
+        variables,
+        golden["frames"],
+        golden["mask0"],
+        num_objects=int(golden["num_objects"]),
+        gap=int(golden["gap"]),
+        return_logits=True,
+    )
+    np.testing.assert_array_equal(masks[1:], golden["masks"])
+    expected = golden["merged_logits"].transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(logits, expected, atol=LOGITS)

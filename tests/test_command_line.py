@@ -1,0 +1,279 @@
+"""Configuration files, overrides and the scripts' command lines."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from mavos_jax.checkpoints import save
+from mavos_jax.command_line import load_config, main_with_errors, parse_command
+from mavos_jax.config import Experiment, MemoryConfig, ResNetConfig, SwinConfig
+from mavos_jax.models.mavos import build_model, init_variables
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+TINY = str(CONFIGS / "tiny.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Paints a video.
+
+    Attributes:
+      output: the folder of pictures.
+      config: the configuration file.
+      checkpoint: the folder of weights.
+      is_bright: paints in bright colours.
+    """
+
+    output: Path = Path("out")
+    config: Path | None = None
+    checkpoint: Path | None = None
+    is_bright: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertArguments:
+    """Has no checkpoint to start from."""
+
+    config: Path | None = None
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A checkpoint of ``tiny`` whose memory has another gap than the file's."""
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    config = load_config(TINY, ("--memory.gap", "8"))
+    save(folder, config, init_variables(build_model(config)))
+    return str(folder)
+
+
+# Configuration files and overrides
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        ("--memory.gap 7", "memory.gap", 7),
+        ("--memory.gap=7", "memory.gap", 7),
+        ("--memory.policy bank", "memory.policy", "bank"),
+        ("--align_corners False", "align_corners", False),
+        ("--align-corners False", "align_corners", False),
+        ("--memory.released_value_layout False", "memory.released_value_layout", False),
+        ("--name other", "name", "other"),
+        ("--encoder.last 64", "encoder.last", 64),
+        (
+            "--encoder.stages 1 8 1 1 2 8 1 2 2 8 1 2 2 8 3 2 2 8 1 2",
+            "encoder.stages",
+            ((1, 8, 1, 1), (2, 8, 1, 2), (2, 8, 1, 2), (2, 8, 3, 2), (2, 8, 1, 2)),
+        ),
+    ],
+)
+def test_override_changes_its_field_alone(words, field, value):
+    config = load_config(TINY, words.split())
+    *parents, leaf = field.split(".")
+    part, original = config, load_config(TINY)
+    for parent in parents:
+        part, original = getattr(part, parent), getattr(original, parent)
+    assert getattr(part, leaf) == value
+    assert dataclasses.replace(part, **{leaf: getattr(original, leaf)}) == original
+
+
+def test_later_overrides_win():
+    assert load_config(TINY, ("--memory.gap", "7", "--memory.gap", "9")).memory.gap == 9
+
+
+def test_every_field_can_be_overridden():
+    """The values of one file, given as overrides of another, reproduce it."""
+    config = Experiment(name="all", memory=MemoryConfig(policy="bank", gap=3), align_corners=False)
+
+    def words(part, path):
+        for field in dataclasses.fields(part):
+            value = getattr(part, field.name)
+            if dataclasses.is_dataclass(value):
+                yield from words(value, f"{path}{field.name}.")
+            else:
+                yield f"--{path}{field.name}"
+                rows = value if isinstance(value, tuple) else (value,)
+                for row in rows:
+                    yield from map(str, row if isinstance(row, tuple) else (row,))
+
+    assert load_config(TINY, tuple(words(config, ""))) == config
+
+
+def test_options_are_those_of_the_encoder_in_the_file():
+    swin = load_config(CONFIGS / "swinb_mavos.py", ("--encoder.window", "5"))
+    assert swin.encoder == SwinConfig(window=5)
+    resnet = load_config(CONFIGS / "r50_mavos.py", ("--encoder.depths", "3", "4", "23"))
+    assert resnet.encoder == ResNetConfig(depths=(3, 4, 23))
+    with pytest.raises(ValueError, match=r"Unrecognized options: --encoder\.window"):
+        load_config(CONFIGS / "r50_mavos.py", ("--encoder.window", "5"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--memory.gpa 4", "--memory.gpa, 4; did you mean --memory.gap INT?"),
+        ("--memori.gap 4", "did you mean --memory.gap INT"),
+        ("--memory.gap four", "--memory.gap: invalid literal for int() with base 10: 'four'"),
+        ("--memory.gap 0", "tiny.py: memory.gap: expected an integer of at least 1, got 0"),
+        ("--memory.gap", "Missing value for argument '--memory.gap'"),
+        ("--memory.policy all", "Expected one of ('mca', 'bank')"),
+        ("--align_corners maybe", "Expected one of ('True', 'False')"),
+        ("--encoder.stages 1 8 1", "--encoder.stages"),
+        ("--encoder.stages 1 8 1 1", "encoder.stages: expected exactly four rows of stride 2"),
+        ("--elstt.value_dim 33", "tiny.py: elstt.value_dim: expected a multiple of"),
+        ("4", "Unrecognized options: 4"),
+        ("--help", "Unrecognized options: --help"),
+    ],
+)
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_bad_override_is_one_line(words, message, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(ValueError, match=r"^\S+tiny\.py: ") as error:
+        load_config(TINY, words.split())
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert capsys.readouterr() == ("", "")
+
+
+# Command lines
+
+
+def test_command_holds_options_and_overrides_in_any_order():
+    arguments, config = parse_command(
+        Arguments, ["--memory.gap", "7", "--config", TINY, "--is_bright", "--output", "x"]
+    )
+    assert arguments == Arguments(output=Path("x"), config=Path(TINY), is_bright=True)
+    assert config == load_config(TINY, ("--memory.gap", "7"))
+
+
+def test_command_reads_the_process_arguments(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["paint.py", f"--config={TINY}"])
+    assert parse_command(Arguments) == (Arguments(config=Path(TINY)), load_config(TINY))
+
+
+def test_command_without_configuration_has_no_experiment():
+    assert parse_command(Arguments, ["--output", "x"]) == (Arguments(output=Path("x")), None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [(Arguments, "--config FILE or --checkpoint DIR"), (ConvertArguments, "--config FILE for")],
+)
+def test_override_of_nothing_asks_for_a_configuration(kind, source):
+    with pytest.raises(ValueError, match=rf"expected {source}.* --memory\.gap"):
+        parse_command(kind, ["--memory.gap", "5"])
+
+
+@pytest.mark.parametrize("start", [[], ["--config", TINY]], ids=["bare", "config"])
+def test_help_shows_the_options_and_the_fields(start, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_command(Arguments, [*start, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())  # a narrow terminal breaks lines
+    assert stop.value.code == 0
+    assert "Paints a video." in shown
+    for option in ("--output", "--is_bright", "--memory.gap", "--encoder.stages"):
+        assert option in shown
+    assert "--no_is_bright" not in shown
+    assert ("(default: tiny)" in shown) == bool(start)
+
+
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["--config", TINY, "--outptu", "x"], "--output PATH"),
+        (["--config", TINY, "--memory.gpa", "4"], "--memory.gap INT"),
+        (["--confg", TINY], "--config"),
+        (["--config", TINY, "--memory.gap", "0"], "memory.gap: expected an integer of at least 1"),
+        (["--config"], "--config"),
+        (["--config", "--output", "x"], "--config"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_a_hint(words, suggestion, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_command(Arguments, words)
+    assert stop.value.code == 2
+    assert suggestion in " ".join(capsys.readouterr().err.split())
+
+
+# Checkpoints
+
+
+def test_checkpoint_gives_the_base(checkpoint):
+    arguments, config = parse_command(Arguments, ["--checkpoint", checkpoint])
+    assert arguments.checkpoint == Path(checkpoint)
+    assert config == load_config(TINY, ("--memory.gap", "8"))
+
+
+def test_checkpoint_takes_overrides_that_keep_its_parameters(checkpoint):
+    words = ["--checkpoint", checkpoint, "--memory.capacity", "9", "--inference.chunk_frames", "2"]
+    _, config = parse_command(Arguments, words)
+    assert config is not None
+    assert (config.memory.gap, config.memory.capacity, config.inference.chunk_frames) == (8, 9, 2)
+
+
+def test_configuration_beside_a_checkpoint_is_the_base(checkpoint):
+    words = ["--checkpoint", checkpoint, "--config", TINY]
+    assert parse_command(Arguments, words)[1] == load_config(TINY)
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        (["--decoder.dim", "32"], "(expected shape (64,), found (32,))"),
+        (["--elstt.num_blocks", "2"], "block_2/"),
+        (["--memory.policy", "bank"], "(missing) and"),
+        (["--elstt.num_blocks", "4"], "(not in the checkpoint) and"),
+        (["--config", str(CONFIGS / "r50_mavos.py")], " more"),
+    ],
+)
+def test_checkpoint_refuses_other_parameter_shapes(checkpoint, words, change):
+    with pytest.raises(ValueError, match=r"parameter shapes of checkpoint \S+/tiny") as error:
+        parse_command(Arguments, ["--checkpoint", checkpoint, *words])
+    assert change in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+# Errors of a script
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("expected a\n  mask,\n found none"), "error: expected a mask, found none\n"),
+        (FileNotFoundError(2, "No such file", "a.png"), "error: [Errno 2] No such file: 'a.png'\n"),
+        (ValueError(), "error: ValueError\n"),
+    ],
+)
+def test_errors_that_users_can_mend_are_one_line(error, line, capsys):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        main_with_errors(main)
+    assert stop.value.code == 2
+    assert capsys.readouterr() == ("", line)
+
+
+def test_interruption_exits_with_130(capsys):
+    def main():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stop:
+        main_with_errors(main)
+    assert stop.value.code == 130
+
+
+@pytest.mark.parametrize("error", [TypeError("a defect"), SystemExit(5)])
+def test_other_exceptions_pass(error):
+    def main():
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        main_with_errors(main)
+    assert caught.value is error
+
+
+def test_success_returns():
+    assert main_with_errors(lambda: None) is None

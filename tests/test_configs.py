@@ -1,0 +1,174 @@
+"""The configuration: what it refuses, its JSON form, and every file in ``configs/``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mavos_jax.command_line import load_config
+from mavos_jax.config import (
+    DecoderConfig,
+    ELSTTConfig,
+    Experiment,
+    InferenceConfig,
+    MemoryConfig,
+    MobileNetV2Config,
+    ResNetConfig,
+    SwinConfig,
+    from_dict,
+    to_dict,
+)
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+FILES = sorted(CONFIGS.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_holds_an_experiment_of_its_name(path):
+    assert load_config(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_states_its_command_and_what_to_expect(path):
+    header = path.read_text().split('"""')[1]
+    assert f"configs/{path.name}" in header
+    assert "Command:" in header
+    assert "Expected:" in header
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_json_form_gives_back_the_experiment(path):
+    config = load_config(path)
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_json_form_without_a_field_takes_the_default():
+    values = to_dict(Experiment(name="old", memory=MemoryConfig(policy="bank", gap=3)))
+    del values["inference"], values["memory"]["gap"]
+    config = from_dict(values)
+    assert config.memory == MemoryConfig(policy="bank")
+    assert config.inference == InferenceConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "a", "memry": {}}, "config: expected only the fields .*'memory'.*memry"),
+        ({"name": "a", "memory": {"gapp": 1}}, "memory: expected only the fields .*gapp"),
+        (
+            {"name": "a", "memory": {"gap": "5"}},
+            "memory.gap: expected a value of type int, got '5'",
+        ),
+        ({"name": "a", "memory": {"gap": True}}, "memory.gap: expected a value of type int"),
+        ({"name": "a", "memory": {"gap": 2.0}}, "memory.gap: expected a value of type int"),
+        ({"name": "a", "memory": {"gap": 0}}, "memory.gap: expected an integer of at least 1"),
+        ({"name": "a", "memory": {"policy": "all"}}, "memory.policy: expected one of"),
+        ({"name": "a", "memory": 3}, "memory: expected a mapping"),
+        ({"name": "a", "align_corners": 1}, "align_corners: expected a value of type bool"),
+        ({"name": "a", "encoder": {"kind": "vit"}}, "encoder.kind: expected one of .*resnet"),
+        ({"name": "a", "encoder": {"width": 64}}, "encoder.kind: expected one of"),
+        (
+            {"name": "a", "encoder": {"kind": "resnet", "depths": [1, 2]}},
+            "encoder.depths: expected 3 values",
+        ),
+        (
+            {"name": "a", "encoder": {"kind": "resnet", "depths": 3}},
+            "encoder.depths: expected a list",
+        ),
+    ],
+)
+def test_json_form_refuses(values, message):
+    with pytest.raises(ValueError, match=message):
+        from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Experiment(name=""), "name"),
+        (lambda: MobileNetV2Config(stem=0), "encoder.stem"),
+        (lambda: MobileNetV2Config(stages=((1, 16, 1, 1),)), "encoder.stages.*four rows"),
+        (lambda: MobileNetV2Config(stages=((1, 16, 1, 3),)), "encoder.stages.*stride 1 or 2"),
+        (lambda: ResNetConfig(depths=(3, 0, 6)), "encoder.depths"),
+        (lambda: SwinConfig(heads=(3, 8, 16)), "encoder.heads.*divisor of the stage's 128"),
+        (lambda: SwinConfig(window=0), "encoder.window"),
+        (lambda: ELSTTConfig(window_radius=0), "elstt.window_radius"),
+        (lambda: MemoryConfig(capacity=1), "memory.capacity.*at least 2"),
+        (lambda: MemoryConfig(focal_levels=4), "memory.focal_levels.*1, 2 or 3"),
+        (lambda: DecoderConfig(dim=24), "decoder.dim.*multiple of 16"),
+        (lambda: InferenceConfig(max_long_edge=8), "inference.max_long_edge"),
+        (lambda: InferenceConfig(chunk_frames=0), "inference.chunk_frames"),
+        (
+            lambda: Experiment(name="a", elstt=ELSTTConfig(value_dim=510)),
+            "elstt.value_dim.*multiple of memory.num_heads",
+        ),
+    ],
+)
+def test_construction_refuses(build, message):
+    with pytest.raises(ValueError, match=message) as error:
+        build()
+    assert "\n" not in str(error.value)
+
+
+def test_heads_are_free_where_the_memory_has_no_attention():
+    memory = MemoryConfig(policy="bank", num_heads=3)
+    assert Experiment(name="a", memory=memory).memory.num_frames == memory.capacity
+
+
+# A user's own files
+
+
+@pytest.fixture
+def user_file(tmp_path):
+    """Writes a user's own configuration file."""
+
+    def write(text):
+        path = tmp_path / "mine.py"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_users_own_file_works_alike(user_file):
+    path = user_file(
+        "import dataclasses\n"
+        "from mavos_jax.config import Experiment, MemoryConfig\n"
+        "base = Experiment(name='base', memory=MemoryConfig(gap=3))\n"
+        "config = dataclasses.replace(base, name='mine')\n"
+    )
+    config = load_config(path, ("--memory.capacity", "5"))
+    assert (config.name, config.memory) == ("mine", MemoryConfig(gap=3, capacity=5))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\n", "expected an Experiment named `config`"),
+        ("config = {'memory': 3}\n", "expected `config` to be an Experiment, found dict"),
+        ("x = 1\n\nconfig = 1 / 0\n", r"mine\.py, line 3: ZeroDivisionError: division by zero"),
+        ("config = = 1\n", r"mine\.py, line 1: SyntaxError"),
+        ("import mavos_jacks\n", r"mine\.py, line 1: ModuleNotFoundError: .*mavos_jacks"),
+        (
+            "from mavos_jax.config import MemoryConfig\n\nMemoryConfig(gap=0)\n",
+            r"mine\.py, line 3: ValueError: memory\.gap: expected an integer of at least 1, got 0",
+        ),
+    ],
+)
+def test_bad_file_is_named_with_its_line(user_file, text, message):
+    with pytest.raises(ValueError, match=message) as error:
+        load_config(user_file(text))
+    assert "mine.py" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["r50_mavo.py", "r50-mavos.py", "r50_mavos"])
+def test_missing_file_suggests_a_close_name(name):
+    with pytest.raises(ValueError, match=r"did you mean \S*configs/r50_mavos\.py\?"):
+        load_config(CONFIGS / name)
+
+
+def test_bare_name_suggests_the_file_in_configs(monkeypatch):
+    monkeypatch.chdir(CONFIGS.parent)
+    with pytest.raises(ValueError, match=r"did you mean configs/tiny\.py\?"):
+        load_config("tiny")

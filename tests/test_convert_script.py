@@ -1,0 +1,120 @@
+"""``convert_torch_weights.py`` as a command: what it prints, its exit codes, nothing half-done."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from seeded_weights import seeded_state_dict
+
+from convert_torch_weights import main
+from mavos_jax.checkpoints import load
+from mavos_jax.command_line import load_config, main_with_errors
+from mavos_jax.conversion.convert import torch_shapes
+
+ROOT = Path(__file__).parents[1]
+TINY = ROOT / "configs" / "tiny.py"
+
+
+@pytest.fixture(scope="module")
+def state():
+    return seeded_state_dict(torch_shapes(load_config(TINY)))
+
+
+@pytest.fixture
+def source(tmp_path, state):
+    tensors = {f"module.{name}": torch.from_numpy(array) for name, array in state.items()}
+    torch.save({"state_dict": tensors, "epoch": 1}, tmp_path / "x.pth")
+    return tmp_path / "x.pth"
+
+
+def run(*words):
+    """Runs the script in this process; returns its exit code."""
+    try:
+        main_with_errors(lambda: main([str(word) for word in words]))
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def test_there_and_back(tmp_path, capsys, source, state):
+    out = tmp_path / "out"
+    assert run("--config", TINY, "--memory.gap", 7, "--input", source, "--output", out) == 0
+    printed = capsys.readouterr().out
+    assert f"recognised: {source} as a full model\nused: {len(state)} tensors" in printed
+    assert "starts fresh: nothing" in printed
+    assert f"written: {out}" in printed
+    assert load(out)[0].config.memory.gap == 7
+
+    back = tmp_path / "back.pth"
+    assert run("--to-torch", "--checkpoint", out, "--output", back) == 0
+    assert f"{len(state)} tensors under their PyTorch names" in capsys.readouterr().out
+    tensors = torch.load(back, weights_only=True)["state_dict"]
+    assert set(tensors) == set(state)
+    assert all(np.array_equal(tensors[name].numpy(), array) for name, array in state.items())
+
+
+def fail(tmp_path, capsys, *words):
+    """Runs the script, which must fail in one line and leave the folder as it was."""
+    before = sorted(tmp_path.rglob("*"))
+    assert run(*words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    return printed.err
+
+
+def test_bad_files(tmp_path, capsys, source):
+    out = ("--output", tmp_path / "out")
+    (tmp_path / "junk.pth").write_bytes(b"hello")
+    message = fail(tmp_path, capsys, "--config", TINY, "--input", tmp_path / "junk.pth", *out)
+    assert "junk.pth: expected a PyTorch file of tensors" in message
+    message = fail(tmp_path, capsys, "--config", TINY, "--input", tmp_path / "absent", *out)
+    assert "absent: expected a file of weights, found nothing" in message
+    other = ROOT / "configs" / "swinb_mavos.py"
+    message = fail(tmp_path, capsys, "--config", other, "--input", source, *out)
+    assert "x.pth: expected weights for configuration 'swinb_mavos' (swin), found" in message
+    assert "choose a configuration with the encoder mobilenet_v2" in message
+
+
+def test_wrong_combinations_of_options(tmp_path, capsys, source):
+    out = ("--output", tmp_path / "out")
+    for words in (
+        (),
+        ("--config", TINY),
+        ("--input", source),
+        ("--to-torch",),
+        ("--to-torch", "--config", TINY, "--input", source),
+    ):
+        assert "expected" in fail(tmp_path, capsys, *words, *out)
+
+
+def test_existing_outputs(tmp_path, capsys, source):
+    words = ("--config", TINY, "--input", source, "--output", tmp_path / "out")
+    assert run(*words) == 0
+    capsys.readouterr()
+    assert "choose another, or overwrite it (--overwrite)" in fail(tmp_path, capsys, *words)
+    assert run(*words, "--overwrite") == 0
+
+
+def test_missing_names(tmp_path, capsys, state):
+    partial = dict(state)
+    del partial["id_norm.bias"]
+    np.savez(tmp_path / "x.npz", **partial)
+    words = ("--config", TINY, "--input", tmp_path / "x.npz", "--output", tmp_path / "out")
+    message = fail(tmp_path, capsys, *words)
+    assert "1 missing: id_norm.bias" in message
+    assert "--allow-missing" in message
+
+
+def test_command(tmp_path):
+    command = [sys.executable, "convert_torch_weights.py", "--to-torch"]
+    words = ["--checkpoint", str(tmp_path / "absent"), "--output", str(tmp_path / "x.pth")]
+    done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "absent: expected a checkpoint folder, found nothing" in done.stderr

@@ -1,0 +1,154 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import evaluate
+from mavos_jax.checkpoints import save
+from mavos_jax.command_line import load_config, main_with_errors
+from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.evaluation.masks import read_mask, write_mask
+from mavos_jax.evaluation.overlay import video_writer, write_picture
+from mavos_jax.models.mavos import build_model, init_variables
+
+ROOT = Path(__file__).parents[1]
+CLIP = SyntheticVideo(seed=1, num_frames=5, height=48, width=64, num_objects=2)
+SMALL = ("--elstt.num_blocks", "1", "--inference.chunk_frames", "2")
+UNTRAINED = ("--config", str(ROOT / "configs" / "tiny.py"), "--untrained", *SMALL)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A folder with ``frames``, ``clip.mp4`` and ``first.png``; must not be changed."""
+    folder = tmp_path_factory.mktemp("clip")
+    write_mask(folder / "first.png", CLIP.mask(0))
+    frames = CLIP.frames
+    with video_writer(folder / "clip.mp4", frames.size, frames.frame_rate) as add:
+        for index, frame in enumerate(frames):
+            write_picture(folder / "frames" / f"{frames.name(index)}.png", frame)
+            add(frame)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny"
+    config = load_config(ROOT / "configs" / "tiny.py", SMALL)
+    save(path, config, init_variables(build_model(config), 0))
+    return path
+
+
+def run(*words):
+    """Runs the script in this process, as its last lines do."""
+    main_with_errors(lambda: evaluate.main([str(word) for word in words]))
+
+
+def fail(capsys, *words):
+    """Runs the script, which must end in one line of error and exit code 2; returns the line."""
+    with pytest.raises(SystemExit) as end:
+        run(*words)
+    assert end.value.code == 2
+    output = capsys.readouterr()
+    assert re.fullmatch(r"error: .+\n", output.err)
+    return output.err
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("source", ["frames", "clip.mp4"])
+def test_a_checkpoint_segments_a_video(tmp_path, capsys, clip, checkpoint, source):
+    output = tmp_path / "out"
+    run(
+        *("--checkpoint", checkpoint, "--video", clip / source, "--mask", clip / "first.png"),
+        *("--output", output, "--overlay", "pictures", "--memory.gap", 2),
+    )
+    last = capsys.readouterr().out.splitlines()[-1]
+    number = r"\d+\.\d\d"
+    assert re.fullmatch(
+        rf"5 frames, 2 objects, {number} FPS \({number} without compilation\), "
+        rf"peak resident memory {number} GB",
+        last,
+    )
+    assert names(output / "masks") == [f"{i:05d}.png" for i in range(5)]
+    assert names(output / "overlays") == [f"{i:05d}.jpg" for i in range(5)]
+    first, _ = read_mask(output / "masks" / "00000.png", (48, 64))
+    np.testing.assert_array_equal(first, CLIP.mask(0))
+    for name in names(output / "masks"):
+        ids, _ = read_mask(output / "masks" / name, (48, 64), allow_empty=True)
+        assert set(np.unique(ids)) <= {0, 1, 2}
+
+
+def test_fresh_weights_on_a_generated_clip(tmp_path, capsys):
+    run(*UNTRAINED, "--output", tmp_path, "--inference.max_long_edge", 64, "--num-objects", 4)
+    lines = capsys.readouterr().out.splitlines()
+    assert "untrained" in lines[0]
+    assert "mean nothing" in lines[0]
+    assert lines[-1].startswith("24 frames, 4 objects, ")
+    assert names(tmp_path) == ["frames", "masks"]
+    assert names(tmp_path / "frames") == names(tmp_path / "masks")
+
+
+@pytest.mark.parametrize("words", [(), ("--video", "clip.mp4"), ("--config", "configs/tiny.py")])
+def test_without_a_checkpoint_one_line_says_how_to_get_one(capsys, monkeypatch, words):
+    monkeypatch.chdir(ROOT)
+    error = fail(capsys, *words)
+    assert "expected --checkpoint DIR" in error
+    assert "convert_torch_weights.py" in error
+    assert "--config configs/tiny.py --untrained" in error
+
+
+def test_wrong_input_is_refused_before_anything_is_written(tmp_path, capsys, clip):
+    write_mask(tmp_path / "narrow.png", CLIP.mask(0)[:, 1:].copy())
+    write_mask(tmp_path / "empty.png", np.zeros((48, 64), np.uint8))
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes((clip / "clip.mp4").read_bytes())
+    os.truncate(cut, cut.stat().st_size // 2)
+    (tmp_path / "nothing").mkdir()
+    frames, first = clip / "frames", clip / "first.png"
+    cases = {
+        (frames, tmp_path / "narrow.png"): r"narrow\.png: .* 48 x 64 .* found 48 x 63",
+        (frames, tmp_path / "empty.png"): r"empty\.png: expected at least one object",
+        (frames, frames / "00000.png"): r"00000\.png: expected the mask outside the folder",
+        (frames, clip / "clip.mp4"): r"clip\.mp4: expected a mask, found no image",
+        (cut, first): r"cut\.mp4: expected .* cut off",
+        (tmp_path / "nothing", first): r"nothing: expected frames",
+        (tmp_path / "absent", first): r"absent: expected a video file or a folder of frames",
+    }
+    for (video, mask), message in cases.items():
+        words = ("--video", video, "--mask", mask, "--output", tmp_path / "out")
+        assert re.search(message, fail(capsys, *UNTRAINED, *words))
+        assert not (tmp_path / "out").exists()
+
+
+def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
+    output = ("--output", tmp_path / "out")
+    cases = {
+        ("--checkpoint", checkpoint, "--untrained"): "--checkpoint or --untrained, got both",
+        ("--checkpoint", checkpoint): "expected --video PATH, got none",
+        (*UNTRAINED, "--mask", clip / "first.png"): "expected --video PATH for --mask",
+        (*UNTRAINED, "--num-objects", 2): "expected ids up to 2 as --num-objects says, found 3",
+        (*UNTRAINED, "--video", clip / "frames"): "frames: expected --mask FILE",
+        ("--checkpoint", tmp_path / "absent"): "absent: expected a checkpoint folder",
+        ("--checkpoint", checkpoint, "--elstt.dim", 32): "parameter shapes of checkpoint",
+    }
+    for words, message in cases.items():
+        assert message in fail(capsys, *words, *output)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_script_itself_ends_with_one_line_and_exit_code_2(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "evaluate.py", *UNTRAINED, "--video", tmp_path / "absent.mp4"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(r"error: .*absent\.mp4: expected a video file .*\n", result.stderr)

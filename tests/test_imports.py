@@ -1,0 +1,45 @@
+"""What importing the package costs: the base dependencies, and no more."""
+
+import subprocess
+import sys
+
+import pytest
+
+OPTIONAL = (
+    "av",
+    "beartype",
+    "grain",
+    "tensorboardX",
+    "tensorflow",
+    "tensorflow_datasets",
+    "torch",
+    "tyro",
+)
+
+PROGRAM = """
+import importlib, pkgutil, sys
+for name in {names}:
+    package = importlib.import_module(name)
+    for module in pkgutil.walk_packages(getattr(package, "__path__", ()), name + "."):
+        if name != "mavos_jax":
+            importlib.import_module(module.name)
+print(*sorted(set({optional}) & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("mavos_jax",),
+        ("mavos_jax.config", "mavos_jax.models", "mavos_jax.inference"),
+        ("mavos_jax.command_line", "mavos_jax.checkpoints"),
+    ],
+    ids=lambda names: names[-1],
+)
+def test_importing_needs_the_base_dependencies_alone(names):
+    program = PROGRAM.format(names=names, optional=OPTIONAL)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert result.stderr == ""
+    assert result.stdout.split() == []

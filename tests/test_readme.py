@@ -1,0 +1,128 @@
+"""The README says what is so: its commands, paths, options and example."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mavos_jax
+from mavos_jax.checkpoints import save
+from mavos_jax.command_line import load_config
+from mavos_jax.models.mavos import build_model, init_variables
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+FENCED = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+SCRIPTS = ("evaluate.py", "convert_torch_weights.py")
+
+
+def block(name):
+    """Returns the fenced block after the marker ``<!-- name -->``."""
+    blocks = re.findall(rf"^<!-- {name} -->\n```\w+\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 1, f"expected one block marked {name!r}, found {len(blocks)}"
+    return blocks[0]
+
+
+def options_given(script):
+    """Returns the options that the README's commands give to a script."""
+    shell = "\n".join(text for language, text in FENCED if language == "bash")
+    lines = re.findall(rf"{re.escape(script)}\b(.*)$", shell, re.MULTILINE)
+    return {option for line in lines for option in re.findall(r"--[\w.]+", line)}
+
+
+def test_checks_run_the_test_command_of_the_readme():
+    checks = (ROOT / ".ci" / "run").read_text()
+    assert "<!-- test command -->" in checks
+    assert "README.md" in checks
+    assert "pip install" not in checks  # the README's command is the only one that installs
+
+
+@pytest.mark.parametrize("name", ["main command", "test command"])
+def test_command_does_all_of_its_set_up_in_one_line(name):
+    (line,) = block(name).splitlines()
+    environment, install, job = line.split(" && ")
+    assert environment == "python3 -m venv .venv"
+    assert install.startswith(".venv/bin/pip install ")
+    assert job.startswith(".venv/bin/python ")
+
+
+def test_main_command_runs(tmp_path):
+    job = shlex.split(block("main command").split(" && ")[-1])
+    folder = tmp_path / job[-1]
+    command = [sys.executable, *job[1:-1], str(folder)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "untrained" in result.stdout + result.stderr
+    assert list(folder.rglob("*.png"))
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_named_files_exist(name):
+    text = (ROOT / name).read_text()
+    named = set(re.findall(r"(?<![\w/.~-])(?:[\w./]+/)?\w+\.(?:py|md|toml)\b", text))
+    named |= set(re.findall(r"\]\(([\w./]+)\)", text))
+    assert named
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+def test_every_configuration_is_listed():
+    files = {f"configs/{path.name}" for path in (ROOT / "configs").glob("*.py")}
+    assert set(re.findall(r"^\| `(configs/\w+\.py)`", README, re.MULTILINE)) == files
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_options_of_commands_exist(script):
+    named = options_given(script)
+    assert named
+    result = subprocess.run(
+        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert named <= set(re.findall(r"--[\w.]+", result.stdout))
+
+
+def test_options_in_the_text_are_those_of_the_commands():
+    text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    named = set(re.findall(r"--[a-z][\w.]+", text))
+    assert named <= {"--help"}.union(*map(options_given, SCRIPTS))
+
+
+def test_extras_named_are_declared():
+    declared = (ROOT / "pyproject.toml").read_text()
+    groups = re.findall(r"\.\[([\w,]+)\]", README)
+    assert groups
+    for extra in {extra for group in groups for extra in group.split(",")}:
+        assert re.search(rf"^{extra} = \[", declared, re.MULTILINE), extra
+
+
+def test_names_used_are_public():
+    used = set(re.findall(r"\bmavos_jax\.(\w+)\(", README))
+    assert used
+    assert used <= set(mavos_jax.__all__)
+
+
+def test_api_example_runs(tmp_path, monkeypatch, capsys):
+    example = block("api example")
+    random = np.random.RandomState(0)
+    (tmp_path / "clip").mkdir()
+    for index in range(3):
+        frame = random.randint(0, 256, (48, 64, 3)).astype(np.uint8)
+        Image.fromarray(frame).save(tmp_path / "clip" / f"{index:05}.jpg")
+    first = np.zeros((48, 64), np.uint8)
+    first[8:24, 8:24], first[30:40, 40:60] = 1, 2
+    Image.fromarray(first).save(tmp_path / "first.png")
+    (weights,) = re.findall(r'load\("(.*)"\)', example)
+    config = load_config(ROOT / "configs" / "tiny.py")
+    save(tmp_path / weights, config, init_variables(build_model(config)))
+    monkeypatch.chdir(tmp_path)
+
+    names = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["masks"].shape == (3, 48, 64)
+    np.testing.assert_array_equal(names["masks"][0], first)
+    np.testing.assert_array_equal(names["mask_of_frame"], names["masks"][-1])
+    assert len(capsys.readouterr().out.splitlines()) == 3
