@@ -1,6 +1,6 @@
 """A small MAVOS for tests and demonstrations: the same classes, 1.9 million parameters.
 
-Command:  python evaluate.py --config configs/tiny.py (fresh weights, a generated clip)
+Command:  python evaluate.py --config configs/tiny.py --untrained --output demo
 Expected: seconds on two CPU cores; its fresh weights segment nothing.
 """
 

@@ -181,7 +181,7 @@ def _suggest(path: Path) -> str:
 def _path_option(name: str, words: Sequence[str]) -> Path | None:
     """Returns the value of ``--name VALUE`` or ``--name=VALUE``, needed before the full parse."""
     value = None
-    for word, following in zip(words, [*words[1:], "--"], strict=True):
+    for word, following in zip(words, [*words, "--"][1:], strict=True):
         if word == f"--{name}" and not following.startswith("--"):
             value = following
         elif word.startswith(f"--{name}="):

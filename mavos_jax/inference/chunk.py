@@ -85,7 +85,10 @@ def segment_chunk(
         state = memorise_frame(
             model, variables, state, prediction, slots, gap, identities=identities
         )
-        return state, (prediction.slots, _select_logits(model, prediction.logits, frame, logits_form))
+        return state, (
+            prediction.slots,
+            _select_logits(model, prediction.logits, frame, logits_form),
+        )
 
     def body(carry: tuple[VideoState, Scalar], inputs: tuple[Frame, Mask | None]) -> Any:
         (state, index), (frame, given) = carry, inputs

@@ -163,9 +163,9 @@ def merged_logits(
     The background is the product of the groups' backgrounds; the foregrounds stand side by side;
     probabilities are clamped to [1e-5, 1 - 1e-5]. A group's unused slots stay in, at the clamp.
     """
-    full = jax.vmap(
-        lambda x: resize_bilinear(x, size, align_corners=align_corners, step=step)
-    )(logits)
+    full = jax.vmap(lambda x: resize_bilinear(x, size, align_corners=align_corners, step=step))(
+        logits
+    )
     probabilities = jax.nn.softmax(full, axis=-1)
     background = probabilities[..., :1].prod(axis=0)
     foreground = [group[..., 1:] for group in probabilities]

@@ -72,8 +72,13 @@ def segment_video(
     groups = _final_groups(mask, labels, num_objects) if return_logits else 0
     logits_form = "none" if groups == 0 else "stride4" if groups == 1 else "merged"
     options = _Options(
-        labels, num_objects, _gap(model, gap), memorise_with, model.config.inference.chunk_frames,
-        True, logits_form,
+        labels,
+        num_objects,
+        _gap(model, gap),
+        memorise_with,
+        model.config.inference.chunk_frames,
+        True,
+        logits_form,
     )
     results = _segment(model, variables, (frames[t] for t in range(num_frames)), mask, options)
     first, _ = next(results)
@@ -107,9 +112,7 @@ def stream_video(
     Raises:
       ValueError: an argument is not as described.
     """
-    options = _Options(
-        labels or {}, num_objects, _gap(model, gap), memorise_with, 1, False, "none"
-    )
+    options = _Options(labels or {}, num_objects, _gap(model, gap), memorise_with, 1, False, "none")
     for ids, _ in _segment(model, variables, frames, mask, options):
         yield ids
 

@@ -78,7 +78,9 @@ def attend_window(
         return out.reshape(bottom - top, right - left, -1)
 
     strips = [
-        jnp.concatenate([attend_tile(top, left) for left in range(0, columns, tile_columns)], axis=1)
+        jnp.concatenate(
+            [attend_tile(top, left) for left in range(0, columns, tile_columns)], axis=1
+        )
         for top in range(0, rows, tile_rows)
     ]
     return jnp.concatenate(strips, axis=0).reshape(rows * columns, -1)

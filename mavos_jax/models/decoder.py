@@ -58,6 +58,4 @@ class FPNDecoder(nn.Module):
         return nn.relu(group_norm(NORM_GROUPS, f"norm_{stride}")(x))
 
     def _upsample(self, x: Map, like: Array) -> Float[Array, "h2 w2 c"]:
-        return resize_bilinear(
-            x, (like.shape[0], like.shape[1]), align_corners=self.align_corners
-        )
+        return resize_bilinear(x, (like.shape[0], like.shape[1]), align_corners=self.align_corners)

@@ -87,7 +87,9 @@ class MAVOS(nn.Module):
         """Propagates a frame with a known mask from itself; returns what it writes, too."""
         return self.elstt.reference(features.tokens, identification, features.size)
 
-    def propagate(self, features: Features, memory: Memory) -> tuple[Propagated, tuple[Current, ...]]:
+    def propagate(
+        self, features: Features, memory: Memory
+    ) -> tuple[Propagated, tuple[Current, ...]]:
         """Propagates the memory's masks to a frame."""
         bias = long_term_bias(self.config.memory, memory.num_writes, len(features.tokens))
         return self.elstt.propagate(

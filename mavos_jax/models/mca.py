@@ -113,9 +113,7 @@ class BlockModulation(nn.Module):
             modulate("visual_value", new_visual, old_visual),
             modulate("identity_value", new_identity, old_identity),
         ]
-        return KeyValue(
-            modulate("key", new.key, dynamic.key), jnp.concatenate(values, axis=-1)
-        )
+        return KeyValue(modulate("key", new.key, dynamic.key), jnp.concatenate(values, axis=-1))
 
 
 class MemoryModulation(nn.Module):

@@ -85,9 +85,7 @@ def linear_taps(
         position = index * ratio
     else:
         ratio = np.float32(source) / np.float32(target)
-        position = np.maximum(
-            (index + np.float32(0.5)) * ratio - np.float32(0.5), np.float32(0)
-        )
+        position = np.maximum((index + np.float32(0.5)) * ratio - np.float32(0.5), np.float32(0))
     first = np.minimum(np.floor(position).astype(np.int32), source - 1)
     fraction = (position - first).astype(np.float32)
     indices = np.stack([first, np.minimum(first + 1, source - 1)], axis=1)

@@ -6,12 +6,14 @@ import pytest
 import mavos_jax
 
 
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"frames": np.zeros((0, 50, 66, 3), np.uint8)}, "frames: expected at least one frame"),
-        ({"frames": np.zeros((2, 50, 66, 3))}, r"frame 0: expected uint8 RGB \[H, W, 3\], got floa"),
+        (
+            {"frames": np.zeros((2, 50, 66, 3))},
+            r"frame 0: expected uint8 RGB \[H, W, 3\], got floa",
+        ),
         ({"frames": np.zeros((2, 50, 66, 4), np.uint8)}, r"got uint8 \[50, 66, 4\]"),
         ({"mask": np.ones((66, 50), np.uint8)}, "mask: expected 50x66 pixels .* got 66x50"),
         ({"mask": np.zeros((50, 66), np.uint8)}, "mask: expected at least one object"),
@@ -20,11 +22,17 @@ import mavos_jax
         ({"num_objects": 7}, r"expected ids up to num_objects = 7, got \[8\]"),
         ({"num_objects": 0}, "num_objects: expected 1 to 254, got 0"),
         ({"gap": 0}, "gap: expected at least 1 frame, got 0"),
-        ({"labels": {14: np.ones((50, 66), np.uint8)}}, r"labels: expected frames 1\.\.13, got \[14"),
+        (
+            {"labels": {14: np.ones((50, 66), np.uint8)}},
+            r"labels: expected frames 1\.\.13, got \[14",
+        ),
         ({"labels": {0: np.ones((50, 66), np.uint8)}}, "labels: expected frames from 1 on, got 0"),
         ({"labels": {2: np.ones((5, 66), np.uint8)}}, r"labels\[2\]: expected 50x66 .* got 5x66"),
         ({"memorise_with": np.zeros((3, 50, 66), np.uint8)}, "expected 14 masks, one per frame"),
-        ({"memorise_with": np.full((14, 50, 66), 5)}, r"memorise_with\[1\]: expected ids seen .*\[5"),
+        (
+            {"memorise_with": np.full((14, 50, 66), 5)},
+            r"memorise_with\[1\]: expected ids seen .*\[5",
+        ),
     ],
 )
 def test_bad_arguments(tiny, clip, change, message):
@@ -37,7 +45,7 @@ def test_bad_arguments(tiny, clip, change, message):
 def test_frames_of_changing_size(tiny, clip):
     frames, mask = clip
     ragged = [frames[0], frames[1], frames[2][:-1]]
-    with pytest.raises(ValueError, match="frame 2: expected 50x66 pixels .* got 49x66"):
+    with pytest.raises(ValueError, match=r"frame 2: expected 50x66 pixels .* got 49x66"):
         list(mavos_jax.stream_video(*tiny, ragged, mask))
 
 

@@ -27,12 +27,17 @@ def test_the_compiled_scan_needs_the_same_memory_for_any_number_of_frames(tiny, 
     needs = []
     for length in (10, 100, 1000):
         chunk = jax.ShapeDtypeStruct((length, *frames.shape[1:]), jnp.uint8)
-        analysis = segment_chunk.lower(
-            model, variables, state, chunk, None, scalars, identities=3, logits_form="none"
-        ).compile().memory_analysis()
+        analysis = (
+            segment_chunk.lower(
+                model, variables, state, chunk, None, scalars, identities=3, logits_form="none"
+            )
+            .compile()
+            .memory_analysis()
+        )
         pixels = length * frames[0, ..., 0].size
-        fixed = analysis.argument_size_in_bytes - 3 * pixels, (
-            analysis.output_size_in_bytes - pixels
+        fixed = (
+            analysis.argument_size_in_bytes - 3 * pixels,
+            (analysis.output_size_in_bytes - pixels),
         )
         needs.append((analysis.temp_size_in_bytes, analysis.alias_size_in_bytes, *fixed))
     assert needs[0] == needs[1] == needs[2]

@@ -24,7 +24,9 @@ def test_ids_get_slots_in_order_of_appearance_and_come_back():
     later = np.array([[3, 9], [200, 0]], np.int64)
     np.testing.assert_array_equal(ids.add(later, "label"), [[3, 2], [4, 0]])
     assert ids.num_objects == 4
-    np.testing.assert_array_equal(ids.to_ids(np.array([1, 2, 3, 4, 0, 255])), [4, 9, 3, 200, 0, 255])
+    np.testing.assert_array_equal(
+        ids.to_ids(np.array([1, 2, 3, 4, 0, 255])), [4, 9, 3, 200, 0, 255]
+    )
 
 
 def test_a_number_of_objects_fixes_the_slots():
