@@ -1,9 +1,13 @@
 """Models and clips for the tests of whole videos."""
 
+import functools
+
 import numpy as np
 import pytest
 
+import mavos_jax
 from mavos_jax.command_line import load_config
+from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.mavos import build_model, init_variables
 
 
@@ -12,6 +16,24 @@ def tiny():
     """The small model with fresh weights: (model, variables)."""
     model = build_model(load_config("configs/tiny.py", ("--inference.chunk-frames", "4")))
     return model, init_variables(model)
+
+
+@pytest.fixture(scope="session")
+def segment(tiny):
+    """``segment_video`` of the small model."""
+    return functools.partial(mavos_jax.segment_video, *tiny)
+
+
+@pytest.fixture(scope="session")
+def stream(tiny):
+    """``stream_video`` of the small model."""
+    return functools.partial(mavos_jax.stream_video, *tiny)
+
+
+@pytest.fixture(scope="session")
+def stream_in_chunks(tiny):
+    """``stream_masks`` of the small model."""
+    return functools.partial(stream_masks, *tiny)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-import mavos_jax
-
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -35,20 +33,20 @@ import mavos_jax
         ),
     ],
 )
-def test_bad_arguments(tiny, clip, change, message):
+def test_bad_arguments(segment, clip, change, message):
     frames, mask = clip
     arguments = {"frames": frames, "mask": mask} | change
     with pytest.raises(ValueError, match=message):
-        mavos_jax.segment_video(*tiny, **arguments)
+        segment(**arguments)
 
 
-def test_frames_of_changing_size(tiny, clip):
+def test_frames_of_changing_size(stream, clip):
     frames, mask = clip
     ragged = [frames[0], frames[1], frames[2][:-1]]
     with pytest.raises(ValueError, match=r"frame 2: expected 50x66 pixels .* got 49x66"):
-        list(mavos_jax.stream_video(*tiny, ragged, mask))
+        list(stream(ragged, mask))
 
 
-def test_an_empty_stream(tiny, clip):
+def test_an_empty_stream(stream, clip):
     with pytest.raises(ValueError, match="frames: expected at least one frame, got none"):
-        list(mavos_jax.stream_video(*tiny, [], clip[1]))
+        list(stream([], clip[1]))

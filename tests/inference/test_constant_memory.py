@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import mavos_jax
 from mavos_jax.inference.chunk import segment_chunk, start_video
 
 
@@ -27,17 +26,15 @@ def test_the_compiled_scan_needs_the_same_memory_for_any_number_of_frames(tiny, 
     needs = []
     for length in (10, 100, 1000):
         chunk = jax.ShapeDtypeStruct((length, *frames.shape[1:]), jnp.uint8)
-        analysis = (
-            segment_chunk.lower(
-                model, variables, state, chunk, None, scalars, identities=3, logits_form="none"
-            )
-            .compile()
-            .memory_analysis()
+        lowered = segment_chunk.lower(
+            model, variables, state, chunk, None, scalars, identities=3, logits_form="none"
         )
+        analysis = lowered.compile().memory_analysis()
+        assert analysis is not None
         pixels = length * frames[0, ..., 0].size
         fixed = (
             analysis.argument_size_in_bytes - 3 * pixels,
-            (analysis.output_size_in_bytes - pixels),
+            analysis.output_size_in_bytes - pixels,
         )
         needs.append((analysis.temp_size_in_bytes, analysis.alias_size_in_bytes, *fixed))
     assert needs[0] == needs[1] == needs[2]
@@ -45,7 +42,7 @@ def test_the_compiled_scan_needs_the_same_memory_for_any_number_of_frames(tiny, 
     assert needs[0][1] == carry  # the whole carry is updated in place
 
 
-def test_a_long_stream_needs_no_more_than_a_short_one(tiny):
+def test_a_long_stream_needs_no_more_than_a_short_one(stream):
     """3,000 frames: the same live arrays, and no growth of the process."""
     random = np.random.RandomState(0)
     background = random.randint(0, 255, (33, 200, 3)).astype(np.uint8)
@@ -58,7 +55,7 @@ def test_a_long_stream_needs_no_more_than_a_short_one(tiny):
             yield background[:, left : left + 33].copy()
 
     live, resident = [], []
-    for t, _ in enumerate(mavos_jax.stream_video(*tiny, frames(), mask)):
+    for t, _ in enumerate(stream(frames(), mask)):
         if t in (500, 1500, 2999):
             gc.collect()
             live.append(sum(x.nbytes for x in jax.live_arrays()))

@@ -11,7 +11,6 @@ import mavos_jax
 from mavos_jax.inference.chunk import segment_chunk, start_video
 from mavos_jax.inference.frame import memorise_frame, segment_frame
 from mavos_jax.inference.objects import ObjectIds
-from mavos_jax.inference.video import stream_masks
 
 GAP = 3
 
@@ -46,25 +45,25 @@ def loop_over_frames(model, variables, frames, mask, *, identities):
     return np.stack(masks), np.stack(logits)
 
 
-def test_scan_loop_and_stream_agree_bit_for_bit(tiny, clip):
-    masks, logits = mavos_jax.segment_video(*tiny, *clip, gap=GAP, return_logits=True)
+def test_scan_loop_and_stream_agree_bit_for_bit(segment, stream, tiny, clip):
+    masks, logits = segment(*clip, gap=GAP, return_logits=True)
     looped, looped_logits = loop_over_frames(*tiny, *clip, identities=3)
     np.testing.assert_array_equal(masks, looped)
     np.testing.assert_array_equal(logits, looped_logits)
-    streamed = np.stack(list(mavos_jax.stream_video(*tiny, *clip, gap=GAP)))
+    streamed = np.stack(list(stream(*clip, gap=GAP)))
     np.testing.assert_array_equal(masks, streamed)
     assert len(np.unique(masks)) == 3
 
 
 @pytest.mark.parametrize("chunk_frames", [1, 5, 13, 20])
-def test_chunks_change_nothing(tiny, clip, late_label, chunk_frames):
+def test_chunks_change_nothing(segment, stream_in_chunks, clip, late_label, chunk_frames):
     labels = {6: late_label}
-    whole = mavos_jax.segment_video(*tiny, *clip, labels=labels)
-    chunked = list(stream_masks(*tiny, *clip, labels=labels, chunk_frames=chunk_frames))
+    whole = segment(*clip, labels=labels)
+    chunked = list(stream_in_chunks(*clip, labels=labels, chunk_frames=chunk_frames))
     np.testing.assert_array_equal(whole, np.stack(chunked))
 
 
-def test_a_stream_gives_each_mask_before_it_pulls_the_next_frame(tiny, clip):
+def test_a_stream_gives_each_mask_before_it_pulls_the_next_frame(stream, clip):
     frames, mask = clip
     pulled = []
 
@@ -73,17 +72,17 @@ def test_a_stream_gives_each_mask_before_it_pulls_the_next_frame(tiny, clip):
             pulled.append(t)
             yield frame
 
-    for t, _ in enumerate(mavos_jax.stream_video(*tiny, source(), mask)):
+    for t, _ in enumerate(stream(source(), mask)):
         assert pulled == list(range(t + 1))
 
 
-def test_frames_may_be_a_memory_map_or_a_lazy_sequence(tiny, clip, tmp_path):
+def test_frames_may_be_a_memory_map_or_a_lazy_sequence(segment, clip, tmp_path):
     frames, mask = clip
     np.save(tmp_path / "frames.npy", frames)
-    expected = mavos_jax.segment_video(*tiny, frames, mask)
+    expected = segment(frames, mask)
     mapped = np.load(tmp_path / "frames.npy", mmap_mode="r")
-    np.testing.assert_array_equal(mavos_jax.segment_video(*tiny, mapped, mask), expected)
-    np.testing.assert_array_equal(mavos_jax.segment_video(*tiny, list(frames), mask), expected)
+    np.testing.assert_array_equal(segment(mapped, mask), expected)
+    np.testing.assert_array_equal(segment(list(frames), mask), expected)
 
 
 def test_one_compilation_whatever_the_length_and_the_tail(tiny, clip, count_compilations):
@@ -99,11 +98,11 @@ def test_one_compilation_whatever_the_length_and_the_tail(tiny, clip, count_comp
     assert count.compilations == 2  # eight slots are another channel bucket: start and chunk
 
 
-def test_one_compilation_per_group_count(tiny, clip, late_label, count_compilations):
+def test_one_compilation_per_group_count(segment, clip, late_label, count_compilations):
     frames, mask = clip
-    mavos_jax.segment_video(*tiny, frames, mask, labels={3: late_label})
+    segment(frames, mask, labels={3: late_label})
     with count_compilations() as count:
-        mavos_jax.segment_video(*tiny, frames, mask, labels={9: late_label})
+        segment(frames, mask, labels={9: late_label})
     assert count.compilations == 0
 
 
@@ -125,16 +124,16 @@ def test_the_carry_keeps_its_tree_shapes_and_types(tiny, clip):
     assert state.memory.long_term[0].key.is_deleted()  # donated
 
 
-def test_finished_masks_come_before_the_error_of_a_broken_source(tiny, clip):
+def test_finished_masks_come_before_the_error_of_a_broken_source(segment, stream_in_chunks, clip):
     frames, mask = clip
 
     def source():
         yield from frames[:10]
         raise OSError("the tape is torn")
 
-    masks = stream_masks(*tiny, source(), mask)
+    masks = stream_in_chunks(source(), mask)
     got = [next(masks) for _ in range(10)]
     with pytest.raises(OSError, match="torn"):
         next(masks)
-    expected = mavos_jax.segment_video(*tiny, frames[:10], mask)
+    expected = segment(frames[:10], mask)
     np.testing.assert_array_equal(np.stack(got), expected)

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import mavos_jax
 from mavos_jax.inference.objects import (
     ObjectIds,
     mask_unused,
@@ -90,28 +89,26 @@ def test_unused_identities_get_no_probability():
     assert (probabilities[1, 4:] == 0).all()
 
 
-def test_the_names_of_ids_do_not_matter(tiny, clip):
+def test_the_names_of_ids_do_not_matter(segment, clip):
     frames, mask = clip
     names = np.zeros(256, np.uint8)
     names[[3, 8]] = [77, 200]
-    renamed = mavos_jax.segment_video(*tiny, frames, names[mask])
-    np.testing.assert_array_equal(renamed, names[mavos_jax.segment_video(*tiny, frames, mask)])
+    renamed = segment(frames, names[mask])
+    np.testing.assert_array_equal(renamed, names[segment(frames, mask)])
 
 
-def test_a_label_is_pasted_over_the_prediction_and_remembered(tiny, clip, late_label):
+def test_a_label_is_pasted_over_the_prediction_and_remembered(segment, clip, late_label):
     frames, mask = clip
-    plain = mavos_jax.segment_video(*tiny, frames, mask)
-    masks = mavos_jax.segment_video(*tiny, frames, mask, labels={5: late_label})
+    plain = segment(frames, mask)
+    masks = segment(frames, mask, labels={5: late_label})
     np.testing.assert_array_equal(masks[:5], plain[:5])
     np.testing.assert_array_equal(masks[5], np.where(late_label > 0, late_label, plain[5]))
     assert set(np.unique(masks[:5])) <= {0, 3, 8}
 
 
-def test_logits_keep_their_shape_when_labels_add_groups(tiny, clip, late_label):
+def test_logits_keep_their_shape_when_labels_add_groups(segment, clip, late_label):
     frames, mask = clip
-    masks, logits = mavos_jax.segment_video(
-        *tiny, frames, mask, labels={5: late_label}, return_logits=True
-    )
+    masks, logits = segment(frames, mask, labels={5: late_label}, return_logits=True)
     assert logits.shape == (len(frames) - 1, 13, 17, 21)
     # The label's own frame is predicted before its objects are known.
     np.testing.assert_allclose(logits[:5, ..., 11:], np.log(1e-5 / (1 - 1e-5)), rtol=1e-4)
@@ -121,16 +118,14 @@ def test_logits_keep_their_shape_when_labels_add_groups(tiny, clip, late_label):
     np.testing.assert_array_equal(masks[6:, ::4, ::4], predicted[5:])
 
 
-def test_what_is_memorised_can_differ_from_what_is_returned(tiny, clip):
+def test_what_is_memorised_can_differ_from_what_is_returned(segment, clip):
     frames, mask = clip
-    free = mavos_jax.segment_video(*tiny, frames, mask)
-    own = mavos_jax.segment_video(*tiny, frames, mask, memorise_with=free)
+    free = segment(frames, mask)
+    own = segment(frames, mask, memorise_with=free)
     np.testing.assert_array_equal(own, free)
     given = np.stack([mask] * len(frames))
-    forced, logits = mavos_jax.segment_video(
-        *tiny, frames, mask, memorise_with=given, return_logits=True
-    )
-    _, free_logits = mavos_jax.segment_video(*tiny, frames, mask, return_logits=True)
+    forced, logits = segment(frames, mask, memorise_with=given, return_logits=True)
+    _, free_logits = segment(frames, mask, return_logits=True)
     np.testing.assert_array_equal(forced[1], free[1])
     np.testing.assert_array_equal(logits[0], free_logits[0])
     assert not np.array_equal(logits[1], free_logits[1])

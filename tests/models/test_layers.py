@@ -21,11 +21,11 @@ def test_shifted_depthwise_convolution_equals_the_grouped_one(kernel, stride, di
     random = np.random.RandomState(0)
     x = jnp.asarray(random.randn(*size, 6), jnp.float32)
     weights = {"params": {"kernel": jnp.asarray(random.randn(kernel, kernel, 6), jnp.float32)}}
-    by_form = [
-        DepthwiseConv(kernel, depthwise(form), stride, dilation).apply(weights, x)
+    shifts, grouped = (
+        np.asarray(DepthwiseConv(kernel, depthwise(form), stride, dilation).apply(weights, x))
         for form in ("shifts", "grouped")
-    ]
-    np.testing.assert_allclose(by_form[0], by_form[1], atol=1e-5)
+    )
+    np.testing.assert_allclose(shifts, grouped, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(9, 14), (8, 7), (1, 2)])
@@ -47,7 +47,7 @@ def test_frozen_batch_norm_is_constant_and_not_a_parameter():
         "mean": jnp.array([1.0, 0.0, 0.0]),
         "variance": jnp.array([4.0, 1.0, 1.0]),
     }
-    found = norm.apply({"constants": constants}, jnp.full((1, 1, 3), 3.0))
+    found = np.asarray(norm.apply({"constants": constants}, jnp.full((1, 1, 3), 3.0)))
     np.testing.assert_allclose(found[0, 0, 0], 2 * (3 - 1) / np.sqrt(4 + 1e-5) + 0.5, rtol=1e-6)
 
 

@@ -94,7 +94,7 @@ def test_module_equals_the_formula(focal_levels, released_value_layout, platform
     weights = random_weights(module, *arrays, SIZE)
     expected = modulated_cross_attention(new, dynamic, weights, config)
     float32 = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), weights)
-    found = module.apply({"params": float32}, *arrays, SIZE)
+    found = np.asarray(module.apply({"params": float32}, *arrays, SIZE))
     np.testing.assert_allclose(found, expected, atol=3e-5)
 
 

@@ -1,0 +1,93 @@
+"""Frames on their way in: checked one by one, pulled in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+
+
+class FrameSource:
+    """Pulls checked frames in chunks that end before every frame of ``stops``.
+
+    Frames are copied, so that their owner may use the same buffer for the next one. An error of
+    the frames' own waits until the frames before it have been pulled.
+
+    Attributes:
+      position: index of the next frame.
+      is_exhausted: whether the frames have ended, by themselves or with an error.
+    """
+
+    def __init__(self, frames: Iterator[np.ndarray], stops: Collection[int]) -> None:
+        self._frames = frames
+        self._stops = sorted(stops)
+        self._size: tuple[int, ...] | None = None
+        self._error: Exception | None = None
+        self.position = 0
+        self.is_exhausted = False
+        if self._stops and self._stops[0] < 1:
+            raise ValueError(f"labels: expected frames from 1 on, got {self._stops[0]}")
+
+    def pull(self, count: int) -> tuple[np.ndarray, int]:
+        """Copies up to ``count`` frames; fewer before a stop, at the end, or before an error.
+
+        Returns:
+          uint8 [count, H, W, 3], zero where it is not filled, and the number of frames in it.
+        """
+        chunk, pulled = np.zeros((0,), np.uint8), 0
+        while pulled < count and not (pulled and self.position in self._stops):
+            try:
+                frame = self._checked(next(self._frames))
+            except StopIteration:
+                self.is_exhausted = True
+                break
+            except Exception as error:  # kept until the frames before it are segmented
+                self._error, self.is_exhausted = error, True
+                break
+            if pulled == 0:
+                chunk = np.zeros((count, *frame.shape), np.uint8)
+            chunk[pulled] = frame
+            pulled, self.position = pulled + 1, self.position + 1
+        if self.position == 0:
+            self.raise_error()
+            raise ValueError("frames: expected at least one frame, got none")
+        return chunk, pulled
+
+    def raise_error(self) -> None:
+        """Raises what ended the frames, if anything but their end did."""
+        if self._error is not None:
+            raise self._error
+        late = [t for t in self._stops if t >= self.position]
+        if late:
+            raise ValueError(f"labels: expected frames 1..{self.position - 1}, got {late}")
+
+    def _checked(self, frame: Any) -> np.ndarray:
+        frame = np.asarray(frame)
+        name = f"frame {self.position}"
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            raise ValueError(
+                f"{name}: expected uint8 RGB [H, W, 3], got {frame.dtype} {list(frame.shape)}"
+            )
+        if self._size is not None and frame.shape != self._size:
+            raise ValueError(
+                f"{name}: expected {self._size[0]}x{self._size[1]} pixels (height x width) like "
+                f"the first frame, got {frame.shape[0]}x{frame.shape[1]}"
+            )
+        self._size = frame.shape
+        return frame
+
+
+def check_mask(mask: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
+    """Returns a mask as an array of the frames' size; ``name`` names it in the error.
+
+    Raises:
+      ValueError: it has another size.
+    """
+    mask = np.asarray(mask)
+    if mask.shape != size:
+        raise ValueError(
+            f"{name}: expected {size[0]}x{size[1]} pixels (height x width) like the frames, got "
+            f"{'x'.join(map(str, mask.shape))}"
+        )
+    return mask
