@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
+from mavos_jax.checkpoints import load
 from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.config import Experiment
-
-if TYPE_CHECKING:
-    from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.evaluation.output import OutputFolder, Overlay
+from mavos_jax.evaluation.video import VideoTask, segment_to_folder
+from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 
 _NO_CHECKPOINT = (
     "expected --checkpoint DIR, got none; make one of released weights by `python "
@@ -48,7 +48,7 @@ class Arguments:
     video: Path | None = None
     mask: Path | None = None
     output: Path = Path("output")
-    overlay: Literal["none", "pictures", "video"] = "none"
+    overlay: Overlay = "none"
     num_objects: int | None = None
     overwrite: bool = False
 
@@ -56,9 +56,6 @@ class Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_command(Arguments, argv)
     _require_sources(arguments)
-    # JAX is slow to import: --help and wrong options need not wait for it.
-    from mavos_jax.evaluation.output import OutputFolder
-    from mavos_jax.evaluation.video import VideoTask, segment_to_folder
 
     if arguments.video is None:
         task = VideoTask.demonstration(arguments.num_objects)
@@ -90,9 +87,6 @@ def _require_sources(arguments: Arguments) -> None:
 
 
 def _load_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:
-    from mavos_jax.checkpoints import load
-    from mavos_jax.models.mavos import build_model, init_variables
-
     assert experiment is not None  # there is a checkpoint or a configuration file
     if arguments.checkpoint is None:
         print(f"untrained: {experiment.name} with fresh weights (seed 0); the masks mean nothing")

@@ -113,6 +113,7 @@ class _Video:
         self._source = FrameSource(iter(frames), options.labels)
         self._state: VideoState | None = None
         self._size = (0, 0)
+        self._programs: set[tuple[object, ...]] = set()
 
     def start(self, mask: np.ndarray) -> None:
         """Starts the computation of frame 0."""
@@ -144,6 +145,7 @@ class _Video:
 
     def _segment(self, position: int, frames: np.ndarray, count: int) -> _Pending:
         num_objects = self.ids.num_objects
+        self._wait_for_new("segment", num_groups(num_objects), num_identities(num_objects))
         scalars = (np.int32(count), np.int32(num_objects), np.int32(self._options.gap))
         self._state, (slots, logits) = segment_chunk(
             self._model,
@@ -161,6 +163,10 @@ class _Video:
         before = self.ids.num_objects
         label = self._take_up(self._options.labels[position], f"labels[{position}]")
         given = self._to_memorise(position, 1, 1)
+        identities = (num_identities(before), num_identities(self.ids.num_objects))
+        self._wait_for_new(
+            "label", num_groups(before), num_groups(self.ids.num_objects), identities
+        )
         self._state, (slots, logits) = label_frame(
             self._model,
             self._variables,
@@ -169,10 +175,20 @@ class _Video:
             (label, None if given is None else given[0]),
             np.int32(before),
             groups=num_groups(self.ids.num_objects),
-            identities=(num_identities(before), num_identities(self.ids.num_objects)),
+            identities=identities,
             logits_form=self._options.logits_form,
         )
         return _Pending(1, slots[None], None if logits is None else logits[None])
+
+    def _wait_for_new(self, *program: object) -> None:
+        """Lets the device finish before a program that may have to be compiled first.
+
+        On a CPU the two would take each other's cores, and whoever times them could not tell
+        computing from compiling.
+        """
+        if program not in self._programs:
+            jax.block_until_ready(self._state)
+            self._programs.add(program)
 
     def _take_up(self, mask: np.ndarray, name: str) -> np.ndarray:
         return self.ids.add(check_mask(mask, self._size, name), name)
