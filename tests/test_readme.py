@@ -28,11 +28,25 @@ def block(name):
     return blocks[0]
 
 
+def options_in(text):
+    """Returns the options that a text names; dashes and underscores inside a name are the same."""
+    found = re.findall(r"(?<![\w-])--[a-z][\w.-]*\w", text)
+    return {f"--{option[2:].replace('-', '_')}" for option in found}
+
+
+def options_of(script):
+    """Returns the options that a script's help lists."""
+    result = subprocess.run(
+        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return options_in(result.stdout)
+
+
 def options_given(script):
     """Returns the options that the README's commands give to a script."""
     shell = "\n".join(text for language, text in FENCED if language == "bash")
     lines = re.findall(rf"{re.escape(script)}\b(.*)$", shell, re.MULTILINE)
-    return {option for line in lines for option in re.findall(r"--[\w.]+", line)}
+    return options_in("\n".join(lines))
 
 
 def test_checks_run_the_test_command_of_the_readme():
@@ -79,16 +93,12 @@ def test_every_configuration_is_listed():
 def test_options_of_commands_exist(script):
     named = options_given(script)
     assert named
-    result = subprocess.run(
-        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert named <= set(re.findall(r"--[\w.]+", result.stdout))
+    assert named <= options_of(script)
 
 
-def test_options_in_the_text_are_those_of_the_commands():
+def test_options_in_the_text_exist():
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    named = set(re.findall(r"--[a-z][\w.]+", text))
-    assert named <= {"--help"}.union(*map(options_given, SCRIPTS))
+    assert options_in(text) <= set.union(*map(options_of, SCRIPTS))
 
 
 def test_extras_named_are_declared():

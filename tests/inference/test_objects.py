@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import mavos_jax
 from mavos_jax.inference.objects import (
     ObjectIds,
     mask_unused,
@@ -14,6 +15,7 @@ from mavos_jax.inference.objects import (
     predict_slots,
     split_groups,
 )
+from mavos_jax.models.forms import forms_for
 
 
 def test_ids_get_slots_in_order_of_appearance_and_come_back():
@@ -129,3 +131,17 @@ def test_what_is_memorised_can_differ_from_what_is_returned(segment, clip):
     np.testing.assert_array_equal(forced[1], free[1])
     np.testing.assert_array_equal(logits[0], free_logits[0])
     assert not np.array_equal(logits[1], free_logits[1])
+
+
+def test_every_platforms_forms_give_the_same_numbers(tiny, segment, clip, late_label):
+    frames, mask = clip
+    model, variables = tiny
+    frames = frames[:6]
+    other = mavos_jax.build_model(model.config, forms_for("gpu"))
+    assert other.forms != model.forms
+    masks, logits = segment(frames, mask, labels={2: late_label}, gap=2, return_logits=True)
+    other_masks, other_logits = mavos_jax.segment_video(
+        other, variables, frames, mask, labels={2: late_label}, gap=2, return_logits=True
+    )
+    np.testing.assert_allclose(other_logits, logits, atol=1e-4)
+    assert (other_masks == masks).mean() > 0.999
