@@ -34,12 +34,14 @@ class Arguments:
       untrained: use fresh weights for --config; without --video on a generated clip.
       video: a video file, a folder of frames, or JPEGImages/SEQUENCE with masks of the first frame
         and of later objects in Annotations/SEQUENCE.
-      mask: the mask of the first frame, an indexed PNG of object ids; goes before Annotations.
+      mask: the mask to start from, an indexed PNG of object ids: of the video's first frame or, if
+        it lies in Annotations/SEQUENCE, of the frame of the same name. By default the first one
+        there. Later masks there bring new objects.
       output: the folder of the results: masks/, and overlays/ or overlay.mp4.
       overlay: draw the masks over the frames, as .jpg pictures or one .mp4.
       num_objects: the ids are 1 to this number, all in play from the start; by default objects
         count when they appear.
-      overwrite: replace results of the same name in the output folder.
+      overwrite: replace all masks and overlays in the output folder.
     """
 
     checkpoint: Path | None = None
@@ -66,10 +68,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.overlay,
         overwrite=arguments.overwrite,
         frames=arguments.video is None,
+        inputs=task.inputs,
     )
     model, variables = _load_model(arguments, experiment)
-    if task.num_skipped:
-        print(f"frames skipped before {task.frames.name(0)}, the first mask's: {task.num_skipped}")
+    print(task, flush=True)
     report = segment_to_folder(model, variables, task, output)
     print(f"masks are in {output.root / 'masks'}")
     print(report)

@@ -22,10 +22,10 @@ class VideoSequence:
     """A video and the masks that lie beside it.
 
     Attributes:
-      frames: the frames, from the first annotated one on where there are annotations.
+      frames: the frames, from the one of the first mask on.
       annotations: mask files by frame index; empty, or index 0 is there. Those after the first are
         meant to show objects that are new in their frame.
-      num_skipped: frames before the first annotated one, left out of ``frames``.
+      num_skipped: frames before the one of the first mask, left out of ``frames``.
     """
 
     frames: FrameSource
@@ -33,13 +33,16 @@ class VideoSequence:
     num_skipped: int = 0
 
 
-def open_sequence(path: Path) -> VideoSequence:
+def open_sequence(path: Path, mask: Path | None = None) -> VideoSequence:
     """Opens a video file, a folder of frames, or a sequence with annotations.
 
     Args:
       path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
         sibling ``Annotations`` has the same folder; or the parent of both, if there is exactly one
         sequence.
+      mask: the mask to start from, in place of the annotation of its frame. That is the frame of
+        the same name for a file in the folder of annotations, the video's first for any other. By
+        default the first annotation, with its frame.
 
     Raises:
       ValueError: see :func:`~mavos_jax.data.frames.open_frames`; or there are several sequences, or
@@ -50,7 +53,7 @@ def open_sequence(path: Path) -> VideoSequence:
     frames = open_frames(path)
     folder = _annotations_folder(path)
     if folder is None or not isinstance(frames, ImageFolder):
-        return VideoSequence(frames, {})
+        return VideoSequence(frames, {} if mask is None else {0: mask})
     indices = {name: index for index, name in enumerate(frames.names)}
     files = list_images(folder, (".png",))
     for file in files:
@@ -59,13 +62,15 @@ def open_sequence(path: Path) -> VideoSequence:
                 f"{file}: expected the name of a frame in {path}, found no {file.stem}.jpg or .png "
                 "there; rename or remove the mask"
             )
-    if not files:
-        return VideoSequence(frames, {})
-    by_index = sorted((indices[file.stem], file) for file in files)
-    start = by_index[0][0]
-    return VideoSequence(
-        frames.starting_at(start), {index - start: file for index, file in by_index}, start
-    )
+    by_index = {indices[file.stem]: file for file in files}
+    if mask is None:
+        start = min(by_index, default=0)
+    else:
+        is_annotation = mask.absolute().parent.resolve() == folder.resolve()
+        start = indices.get(mask.stem, 0) if is_annotation else 0
+        by_index[start] = mask
+    annotations = {index - start: by_index[index] for index in sorted(by_index) if index >= start}
+    return VideoSequence(frames.starting_at(start), annotations, start)
 
 
 def _only_sequence(root: Path) -> Path:

@@ -18,6 +18,17 @@ _RIFF = b"RIFF"
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 
+_SYNC_BYTE = 0x47
+_PACKET_SIZES = {0: 188, 4: 192}
+"""Of MPEG transport streams, by the position of the first sync byte: .ts and .m2ts."""
+
+_DECLARING = ("flv", "matroska,webm")
+"""Formats whose header declares a duration; others' is estimated, or checked by their index."""
+
+_MICROSECONDS = 1_000_000
+_NUM_TOLERATED = 4
+_SLOWEST_RATE = 10
+
 _RECODE = "restore it, or re-encode what is whole: ffmpeg -i BROKEN WHOLE.mp4"
 
 
@@ -81,12 +92,12 @@ class VideoFile:
         av = import_av(self.path)
         index = 0
         with av.open(str(self.path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            frames = container.decode(stream)
+            frames = _decode(container)
             while True:
                 try:
                     frame = next(frames, None)
+                except EOFError as error:
+                    raise ValueError(self._damaged(index, str(error))) from error
                 except av.FFmpegError as error:
                     raise ValueError(self._damaged(index, error.strerror)) from error
                 if frame is None:
@@ -124,9 +135,31 @@ def import_av(path: Path) -> ModuleType:
     except ImportError:
         raise ValueError(
             f"{path}: expected PyAV for video files, found it not installed; "
-            "pip install 'mavos_jax[video]', or use a folder of frames"
+            "pip install av, or use folders of pictures"
         ) from None
     return av
+
+
+def _decode(container: Any) -> Iterator[Any]:
+    """Decodes the first video stream.
+
+    Raises:
+      EOFError: the file ended before the duration that its header declares. The decoder would take
+        that for the end of the video. Other streams count too, because sound may be longer.
+    """
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    end = Fraction(0)
+    for packet in container.demux():
+        if packet.pts is not None and packet.time_base is not None:
+            end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        if packet.stream.index == stream.index:
+            yield from packet.decode()
+    if container.format.name not in _DECLARING or container.duration is None:
+        return
+    declared = Fraction(container.duration, _MICROSECONDS)
+    if end + _NUM_TOLERATED / (stream.average_rate or _SLOWEST_RATE) < declared:
+        raise EOFError(f"the end is at {float(end):.2f} of {float(declared):.2f} seconds")
 
 
 def _require_whole_index(path: Path, stream: Any) -> None:
@@ -145,13 +178,14 @@ def _require_whole_index(path: Path, stream: Any) -> None:
 
 
 def _require_declared_size(path: Path) -> None:
-    """Raises if a Matroska, WebM or AVI file is shorter than its header says.
+    """Raises if a Matroska, WebM, AVI or transport stream is shorter than its header says.
 
     Cut off, these have no index to compare with, and the decoder is as silent about a missing end.
+    Of a transport stream only an end inside a packet shows.
     """
-    with path.open("rb") as file:
-        declared = _declared_size(file)
     found = path.stat().st_size
+    with path.open("rb") as file:
+        declared = _declared_size(file) or _whole_packets(file, found)
     if declared is not None and found < declared:
         raise ValueError(
             f"{path}: expected a whole video of {declared} bytes, found it cut off after {found}; "
@@ -171,6 +205,17 @@ def _declared_size(file: BinaryIO) -> int | None:
         return None
     size = _read_matroska_size(file)
     return None if size is None else file.tell() + size
+
+
+def _whole_packets(file: BinaryIO, found: int) -> int | None:
+    """The least size of a transport stream with the packet begun last, None for other files."""
+    for position, size in _PACKET_SIZES.items():
+        file.seek(0)
+        start = file.read(2 * size)
+        syncs = start[position::size]
+        if len(syncs) == 2 and set(syncs) == {_SYNC_BYTE}:
+            return -(-found // size) * size
+    return None
 
 
 def _read_matroska_size(file: BinaryIO) -> int | None:

@@ -18,14 +18,22 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Folders are made as needed. After an exception the temporary file is removed and what was at
     ``path`` before stays.
+
+    Raises:
+      OSError: the file could not be written; the message names ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield temporary
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        # Errors of other files may pass through here, and keep their names.
+        if isinstance(error, OSError) and error.filename in (None, str(temporary), temporary):
+            if error.errno is None:
+                raise OSError(f"{path}: {error}") from error
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

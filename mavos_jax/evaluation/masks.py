@@ -16,6 +16,7 @@ _HINT = "save object ids as an indexed PNG (0 = background, 1, 2, ... = objects)
 _INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP")
 _MIN_OUTLINE_IDS = 3
+_MAX_TRUSTED_IDS = 20
 
 
 def read_mask(
@@ -36,26 +37,7 @@ def read_mask(
       ValueError: the file is missing or damaged; it is in colour, compressed with loss or
         anti-aliased; it has another size, no object, or ids beyond 254.
     """
-    if not path.is_file():
-        raise ValueError(f"{path}: expected a mask, found no such file")
-    try:
-        with Image.open(path) as image:
-            kind, mode = image.format, image.mode
-            is_coloured = mode not in _INTEGER_MODES
-            values = np.asarray(image.convert("RGB") if is_coloured else image)
-            palette = _own_palette(image)
-    except DECODING_ERRORS as error:
-        raise ValueError(
-            f"{path}: expected a mask, found no image or a damaged one; {_HINT}"
-        ) from error
-    if kind in _LOSSY_FORMATS:
-        raise ValueError(
-            f"{path}: expected a mask stored without loss, found {kind}, which changes ids; {_HINT}"
-        )
-    if is_coloured:
-        raise ValueError(
-            f"{path}: expected object ids, found mode {mode} with {_count_colours(values)}; {_HINT}"
-        )
+    values, palette = _open_ids(path)
     if values.shape != size:
         raise ValueError(
             f"{path}: expected a mask of {describe_size(size)} as the frames, found "
@@ -154,6 +136,35 @@ class NewObjects(Mapping[int, np.ndarray]):
         return read_mask(self._files[index], self._size, allow_empty=True)[0]
 
 
+def _open_ids(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decodes a file whose format can hold ids: their values [H, W], and the palette or None."""
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a mask, found no such file")
+    try:
+        with Image.open(path) as image:
+            kind, mode = image.format, image.mode
+            is_coloured = mode not in _INTEGER_MODES
+            values = np.asarray(image.convert("RGB") if is_coloured else image)
+            palette = _own_palette(image)
+    except PermissionError as error:
+        raise ValueError(
+            f"{path}: expected a mask, found a file that may not be read; change its permissions"
+        ) from error
+    except DECODING_ERRORS as error:
+        raise ValueError(
+            f"{path}: expected a mask, found no image or a damaged one; {_HINT}"
+        ) from error
+    if kind in _LOSSY_FORMATS:
+        raise ValueError(
+            f"{path}: expected a mask stored without loss, found {kind}, which changes ids; {_HINT}"
+        )
+    if is_coloured:
+        raise ValueError(
+            f"{path}: expected object ids, found mode {mode} with {_count_colours(values)}; {_HINT}"
+        )
+    return values, palette
+
+
 def _own_palette(image: Image.Image) -> np.ndarray | None:
     """The image's palette; colours that it lacks are those of PASCAL VOC."""
     colours = image.getpalette("RGB") if image.mode == "P" else None
@@ -188,10 +199,13 @@ def _require_objects(path: Path, ids: np.ndarray) -> None:
 def _require_no_smoothing(path: Path, ids: np.ndarray) -> None:
     """Raises for masks whose outlines were smoothed, or that were compressed with loss before.
 
-    Both leave ids that lie between those of neighbouring regions, and only on outlines.
+    Both leave ids that lie between those of neighbouring regions, and only on outlines. A few ids
+    1, 2, ... without a gap are as people number objects, however thin; but a smoothed mask has many
+    ids, and on a large frame they leave no gap either.
     """
     present = object_ids(ids)
-    if len(present) < _MIN_OUTLINE_IDS or present[-1] == len(present):
+    has_many = len(present) > _MAX_TRUSTED_IDS
+    if len(present) < _MIN_OUTLINE_IDS or (present[-1] == len(present) and not has_many):
         return
     height, width = ids.shape
     padded = np.pad(ids, 1, mode="edge")
@@ -202,7 +216,8 @@ def _require_no_smoothing(path: Path, ids: np.ndarray) -> None:
     num_between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
     outline_ids = [i for i in present if not num_inner[i]]
     between_ids = [i for i in outline_ids if 2 * num_between[i] >= num_pixels[i]]
-    if len(between_ids) >= _MIN_OUTLINE_IDS and 2 * len(outline_ids) > len(present):
+    is_smooth = has_many or len(between_ids) >= _MIN_OUTLINE_IDS
+    if is_smooth and 2 * len(outline_ids) > len(present):
         raise ValueError(
             f"{path}: expected one id an object, found {len(outline_ids)} of {len(present)} ids on "
             "outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "

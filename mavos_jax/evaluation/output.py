@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -32,15 +32,23 @@ class OutputFolder:
       root: the folder; it gets ``masks/NAME.png``, and ``overlays/NAME.jpg`` or ``overlay.mp4``.
       overlay: whether to draw the masks over the frames, and as what.
       keeps_frames: whether the frames are written too, as ``frames/NAME.png``.
+      replaces: whether the first result removes the masks and overlays that are there.
     """
 
     root: Path
     overlay: Overlay = "none"
     keeps_frames: bool = False
+    replaces: bool = False
 
     @classmethod
     def open(
-        cls, root: Path, overlay: Overlay = "none", *, overwrite: bool = False, frames: bool = False
+        cls,
+        root: Path,
+        overlay: Overlay = "none",
+        *,
+        overwrite: bool = False,
+        frames: bool = False,
+        inputs: Iterable[Path] = (),
     ) -> OutputFolder:
         """Checks a folder that need not exist yet, and creates nothing.
 
@@ -49,23 +57,27 @@ class OutputFolder:
           overlay: see the class.
           overwrite: whether results that are there may be replaced.
           frames: whether the frames are written too.
+          inputs: files and folders that must stay.
 
         Raises:
-          ValueError: the folder holds results, is no folder or cannot be written into, or PyAV is
-            missing for the video.
+          ValueError: the folder holds results, is a checkpoint, is no folder or cannot be written
+            into; an input is where results go; or PyAV is missing for the video.
         """
-        folder = cls(root, overlay, frames)
+        folder = cls(root, overlay, frames, overwrite)
         if overlay == "video":
             import_av(folder.overlay_video)
-        nearest = next(path for path in (root, *root.absolute().parents) if path.exists())
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-            raise ValueError(f"{root}: expected a folder to write into, {nearest} is none")
-        found = [*root.glob("masks/*.png"), *root.glob("overlays/*.jpg")]
-        found += [folder.overlay_video] if folder.overlay_video.exists() else []
+        for path in (root, root / "masks", root / "overlays", root / "frames"):
+            _require_writable(path)
+        if (root / "config.json").is_file() and (root / "weights").is_dir():
+            raise ValueError(
+                f"{root}: expected a folder for results, found a checkpoint; give another --output"
+            )
+        folder._require_apart(inputs)
+        found = folder._results()
         if found and not overwrite:
             raise ValueError(
                 f"{root}: expected a folder without results, found {min(found)}; "
-                "give another --output, or --overwrite to replace files of the same name"
+                "give another --output, or --overwrite to replace all masks and overlays there"
             )
         return folder
 
@@ -106,7 +118,11 @@ class OutputFolder:
                 rate = frames.frame_rate or _DEFAULT_RATE
                 add = stack.enter_context(video_writer(self.overlay_video, frames.size, rate))
 
+            outdated = self._results() if self.replaces else []
+
             def write(name: str, frame: np.ndarray, ids: np.ndarray) -> None:
+                while outdated:
+                    outdated.pop().unlink(missing_ok=True)
                 write_mask(self.mask(name), ids, palette)
                 if self.keeps_frames:
                     write_picture(self.frame(name), frame)
@@ -118,3 +134,42 @@ class OutputFolder:
             # Opened after the video, so that it is drained before the video is closed.
             queue = stack.enter_context(WriteBehind())
             yield lambda name, frame, ids: queue.submit(write, name, frame, ids)
+
+    def _results(self) -> list[Path]:
+        """The masks and overlays that are there.
+
+        Frames are not among them: a folder ``frames`` may be the user's own.
+        """
+        found = [*self.root.glob("masks/*.png"), *self.root.glob("overlays/*.jpg")]
+        return found + ([self.overlay_video] if self.overlay_video.exists() else [])
+
+    def _require_apart(self, inputs: Iterable[Path]) -> None:
+        root = self.root.resolve()
+        results = (root / "masks", root / "overlays", root / "overlay.mp4")
+        for path in inputs:
+            place = path.resolve()
+            if place == root:
+                raise ValueError(
+                    f"{self.root}: expected a folder for results, found the folder of frames; "
+                    "give another --output"
+                )
+            if place in results or place.parent in results:
+                raise ValueError(
+                    f"{path}: expected the input apart from results, found it where "
+                    f"--output {self.root} replaces files; give another --output"
+                )
+
+
+def _require_writable(path: Path) -> None:
+    """Raises unless files can be put into a folder, which need not exist yet."""
+    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise ValueError(
+            f"{path}: expected a folder to write into, but {nearest} is a file; "
+            "give another --output"
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"{path}: expected a folder to write into, but {nearest} is not writable; "
+            "give another --output, or change its permissions"
+        )

@@ -37,6 +37,7 @@ class VideoTask:
         1..num_objects and that all of them are in play from the start, seen or not.
       num_given: objects that the masks show.
       num_skipped: frames of the video before the first mask, left out.
+      inputs: the files and folders that it is read from.
     """
 
     frames: FrameSource
@@ -46,6 +47,7 @@ class VideoTask:
     num_objects: int | None
     num_given: int
     num_skipped: int = 0
+    inputs: tuple[Path, ...] = ()
 
     @classmethod
     def open(cls, video: Path, mask: Path | None, num_objects: int | None = None) -> VideoTask:
@@ -53,15 +55,15 @@ class VideoTask:
 
         Args:
           video: what :func:`~mavos_jax.data.sequence.open_sequence` opens.
-          mask: the mask of the first frame, or of the first annotated one; by default the first
-            annotation.
+          mask: the mask to start from, of the video's first frame or, in ``Annotations``, of the
+            frame of the same name; by default the first annotation.
           num_objects: see the attribute.
 
         Raises:
           ValueError: the video or a mask cannot be used; the message names the file and the fix.
         """
-        sequence = open_sequence(video)
-        first = mask or sequence.annotations.get(0)
+        sequence = open_sequence(video, mask)
+        first = sequence.annotations.get(0)
         if first is None:
             raise ValueError(
                 f"{video}: expected --mask FILE with the objects of the first frame, got none, and "
@@ -78,7 +80,10 @@ class VideoTask:
             for index, new_ids in labels.new_ids.items():
                 _require_ids_up_to(num_objects, late[index], new_ids)
         num_given = len(known) + sum(map(len, labels.new_ids.values()))
-        return cls(frames, ids, labels, palette, num_objects, num_given, sequence.num_skipped)
+        inputs = (Path(frames.origin), *sequence.annotations.values())
+        return cls(
+            frames, ids, labels, palette, num_objects, num_given, sequence.num_skipped, inputs
+        )
 
     @classmethod
     def demonstration(cls, num_objects: int | None = None) -> VideoTask:
@@ -87,6 +92,17 @@ class VideoTask:
         if num_objects is not None:
             _require_ids_up_to(num_objects, video.frames.origin, range(1, video.num_objects + 1))
         return cls(video.frames, video.mask(0), {}, None, num_objects, video.num_objects)
+
+    def __str__(self) -> str:
+        number, first = self.frames.num_frames, self.frames.name(0)
+        skipped = f" from {first} on, {self.num_skipped} skipped" if self.num_skipped else ""
+        num_first = len(object_ids(self.mask))
+        num_late = self.num_given - num_first
+        late = f" ({num_first} at {first}, {num_late} later)" if num_late else ""
+        return (
+            f"frames: {'unknown' if number is None else number}{skipped}; "
+            f"objects: {self.num_given}{late}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

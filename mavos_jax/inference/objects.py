@@ -72,7 +72,7 @@ class ObjectIds:
         table = np.zeros(256, np.uint8)
         table[IGNORED] = IGNORED
         table[self._ids] = np.arange(1, self.num_objects + 1)
-        return table[mask]
+        return table[mask.astype(np.uint8)]
 
     def to_ids(self, slots: np.ndarray) -> np.ndarray:
         """Returns the user's ids of a map of slots."""

@@ -30,6 +30,12 @@ def test_ids_get_slots_in_order_of_appearance_and_come_back():
     )
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.uint16])
+def test_masks_of_any_integer_type(dtype):
+    mask = np.array([[1, 0], [0, 1]], dtype)
+    np.testing.assert_array_equal(ObjectIds().add(mask, "mask"), [[1, 0], [0, 1]])
+
+
 def test_a_number_of_objects_fixes_the_slots():
     ids = ObjectIds(5)
     assert ids.num_objects == 5
