@@ -10,7 +10,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from mavos_jax.checkpoints import load_config_of
 from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.config import Experiment
 from mavos_jax.conversion.transfer import convert_file, export_file
 
 
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.to_torch:
         if arguments.checkpoint is None or arguments.input is not None:
             raise ValueError("expected --to-torch with --checkpoint DIR and without --input")
+        refuse_options_of_import(arguments, config)
         report = export_file(arguments.checkpoint, arguments.output, overwrite=arguments.overwrite)
     else:
         if config is None or arguments.input is None or arguments.checkpoint is not None:
@@ -58,6 +61,22 @@ def main(argv: Sequence[str] | None = None) -> None:
             overwrite=arguments.overwrite,
         )
     print(report)
+
+
+def refuse_options_of_import(arguments: Arguments, config: Experiment | None) -> None:
+    options = {
+        "--config": arguments.config is not None,
+        "--seed": arguments.seed != Arguments.seed,
+        "--allow-missing": arguments.allow_missing,
+    }
+    found = [option for option, is_given in options.items() if is_given]
+    if arguments.checkpoint is not None and config != load_config_of(arguments.checkpoint):
+        found += [] if arguments.config else ["overrides of the configuration"]
+    if found:
+        raise ValueError(
+            f"expected --to-torch to write the checkpoint as it is, found {' and '.join(found)}; "
+            "drop them"
+        )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 ==========  =====================================================================================
 ``t``       frames
 ``g``       groups of up to ten objects
-``h w``     rows and columns of a map; ``H W`` of the source video where both appear
+``h w``     rows and columns of a map; of the stride-16 map where several strides appear
+``h1 w1``   rows and columns at network size; ``h4 w4`` at stride 4, and so on
+``H W``     rows and columns of the source video
 ``n``       tokens of the stride-16 map, row-major: n = h w
 ``m``       tokens of a memory
 ``c d``     channels
 ``k``       channels of queries and keys
 ``v``       channels of values: visual and identity side by side
+``p``       both branches of the E-LSTT side by side: p = 2 d
 ``o``       identities: channel 0 is the background, channel i the object in slot i
 ==========  =====================================================================================
 
@@ -30,6 +33,7 @@ __all__ = [
     "Mask",
     "Propagated",
     "Scalar",
+    "SourceMask",
     "Tokens",
 ]
 
@@ -39,14 +43,17 @@ Frame = UInt8[Array, "H W 3"]
 Frames = UInt8[Array, "t H W 3"]
 """RGB frames at source size."""
 
-Image = Float[Array, "h w 3"]
+Image = Float[Array, "h1 w1 3"]
 """A frame at network size: RGB, normalised with the ImageNet mean and deviation."""
+
+SourceMask = Integer[Array, "H W"]
+"""Object slots at source size."""
 
 Propagated = Float[Array, "h w p"]
 """Both branches of the E-LSTT side by side, the decoder's input: p = 2 d."""
 
-Mask = Integer[Array, "h w"]
-"""Object slots: 0 the background, 255 a pixel to ignore."""
+Mask = Integer[Array, "h1 w1"]
+"""Object slots at network size: 0 the background, 255 a pixel to ignore."""
 
 Map = Float[Array, "h w c"]
 """A feature map."""

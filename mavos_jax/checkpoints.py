@@ -2,50 +2,38 @@
 
 A checkpoint is a folder::
 
-  config.json   the experiment, what wrote the folder, and checksums of the weights' files
+  config.json   the experiment, what wrote the folder, and checksums
   weights/      ``{"params": ..., "constants": ...}``, written by Orbax
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from mavos_jax.checksums import file_checksums
-from mavos_jax.config import Experiment, from_dict, to_dict
+from mavos_jax.config import Experiment
+from mavos_jax.descriptions import (
+    CONFIG,
+    WEIGHTS,
+    Stored,
+    read_description,
+    write_description,
+)
 from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
+from mavos_jax.output_paths import require_writable_parent
 
 PathLike = str | os.PathLike[str]
-
-_FORMAT = 1
-_CONFIG = "config.json"
-_WEIGHTS = "weights"
-
-
-class _Stored(NamedTuple):
-    """Where the parts of a checkpoint lie, and what they should hold.
-
-    Attributes:
-      config: the experiment.
-      weights: the folder that Orbax reads.
-      checksums: of the files in that folder, by their name.
-    """
-
-    config: Experiment
-    weights: Path
-    checksums: Mapping[str, str]
 
 
 def save(
@@ -77,17 +65,8 @@ def save(
         complete, replaced = Path(name) / "complete", Path(name) / "replaced"
         complete.mkdir()
         with _quiet(), ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(complete / _WEIGHTS, host)
-        description = {
-            "format": _FORMAT,
-            "mavos_jax": _version("mavos_jax"),
-            "jax": jax.__version__,
-            "orbax-checkpoint": _version("orbax-checkpoint"),
-            "config": to_dict(config),
-            "checksums": file_checksums(complete / _WEIGHTS),
-        }
-        text = json.dumps(description, indent=2)
-        (complete / _CONFIG).write_text(f"{text}\n", encoding="utf-8")
+            checkpointer.save(complete / WEIGHTS, host)
+        write_description(complete, config)
         _put_in_place(complete, path, replaced)
 
 
@@ -104,7 +83,7 @@ def load(path: PathLike) -> tuple[MAVOS, Variables]:
       ValueError: there is no checkpoint at ``path``, or it is damaged, or its weights are not
         those of its configuration.
     """
-    stored = _find(Path(os.path.abspath(path)))
+    stored = read_description(Path(os.path.abspath(path)))
     _require_checksums(stored)
     return build_model(stored.config), _restore(stored)
 
@@ -115,24 +94,26 @@ def load_config_of(path: PathLike) -> Experiment:
     Raises:
       ValueError: there is no checkpoint at ``path``, or its configuration is damaged.
     """
-    return _find(Path(os.path.abspath(path))).config
+    return read_description(Path(os.path.abspath(path))).config
 
 
 def require_free(path: PathLike, *, overwrite: bool = False) -> None:
     """Raises unless a checkpoint may be written at ``path``.
 
     Raises:
-      ValueError: something is there; with ``overwrite``, something other than a checkpoint.
+      ValueError: something is there; with ``overwrite``, something other than a checkpoint; or
+        nothing can be written there.
     """
+    require_writable_parent(path)
     path = Path(path)
-    if not (path.exists() or path.is_symlink()):
+    if not os.path.lexists(path):
         return
     if not overwrite:
         raise ValueError(
             f"{path}: expected a path where nothing is yet; choose another, or overwrite it "
             "(--overwrite)"
         )
-    if not (path / _CONFIG).is_file() or not (path / _WEIGHTS).is_dir():
+    if not (path / CONFIG).is_file() or not (path / WEIGHTS).is_dir():
         raise ValueError(f"{path}: expected a checkpoint to overwrite, found something else")
 
 
@@ -148,43 +129,19 @@ def _put_in_place(complete: Path, path: Path, replaced: Path) -> None:
         raise
 
 
-def _find(path: Path) -> _Stored:
-    """Locates the configuration and the weights that a path stands for."""
-    if not path.exists():
-        raise ValueError(f"{path}: expected a checkpoint folder, found nothing")
-    if not path.is_dir():
-        raise ValueError(
-            f"{path}: expected a checkpoint folder, found a file; "
-            "convert PyTorch weights with convert_torch_weights.py first"
-        )
-    file = path / _CONFIG
-    if not file.is_file():
-        raise ValueError(f"{path}: expected a checkpoint folder, found no {_CONFIG} in it")
-    try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(description, dict):
-            raise ValueError("expected an object")
-        if description.get("format") != _FORMAT:
-            raise ValueError(f"expected format {_FORMAT}, found {description.get('format')!r}")
-        for entry in ("config", "checksums"):
-            if not isinstance(description.get(entry), dict):
-                raise ValueError(f"expected the entry {entry!r}")
-        config = from_dict(description["config"])
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{file}: expected a configuration that this version reads, found a damaged or newer "
-            f"one ({error}); write the checkpoint again"
-        ) from None
-    return _Stored(config, path / _WEIGHTS, description["checksums"])
-
-
-def _require_checksums(stored: _Stored) -> None:
+def _require_checksums(stored: Stored) -> None:
     """Raises for damaged files before Orbax reads them: it does not notice every wrong byte.
 
     Where it does notice, its reads that are still under way fill the standard error output.
     """
     try:
+        _require_readable(stored.weights)
         found = file_checksums(stored.weights)
+    except PermissionError as error:
+        raise ValueError(
+            f"{error.filename or stored.weights}: expected readable weights, found that this user "
+            "may not read them; change the permissions or copy the checkpoint"
+        ) from None
     except OSError as error:
         raise _damaged(stored, str(error)) from None
     for name, checksum in stored.checksums.items():
@@ -193,7 +150,17 @@ def _require_checksums(stored: _Stored) -> None:
             raise _damaged(stored, f"{name} {reason}")
 
 
-def _restore(stored: _Stored) -> Variables:
+def _require_readable(folder: Path) -> None:
+    """Raises PermissionError where a search for files would skip what it may not enter."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for _ in os.walk(folder, onerror=fail):
+        pass
+
+
+def _restore(stored: Stored) -> Variables:
     """Reads the weights after a look at their names and shapes, which costs little."""
     try:
         with _quiet(), ocp.StandardCheckpointer() as checkpointer:
@@ -207,21 +174,22 @@ def _restore(stored: _Stored) -> Variables:
     except Exception as error:
         raise _damaged(stored, str(error).partition("\n")[0]) from None
     if restored is None:
-        raise _unfit(stored, problems)
+        raise _unfit(stored, problems, found)
     return {"params": restored["params"], "constants": restored.get("constants", {})}
 
 
-def _damaged(stored: _Stored, reason: str) -> ValueError:
+def _damaged(stored: Stored, reason: str) -> ValueError:
     return ValueError(
         f"{stored.weights}: expected readable weights, found damaged ones ({reason}); "
         "write the checkpoint again"
     )
 
 
-def _unfit(stored: _Stored, problems: Problems) -> ValueError:
+def _unfit(stored: Stored, problems: Problems, found: Iterable[str]) -> ValueError:
+    summary = problems.summary(expected_shapes(stored.config), found)
     return ValueError(
         f"{stored.weights}: expected the weights of the configuration beside them, found "
-        f"{problems.summary()}; write the checkpoint again"
+        f"{summary}; write the checkpoint again"
     )
 
 
@@ -229,13 +197,6 @@ def _leaves(tree: Any) -> dict[str, Any]:
     """Returns the leaves of nested dictionaries by their path, such as ``params/encoder/...``."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Checksums of the files below a folder, to notice damage before anything reads them."""
+"""Checksums of text and of the files below a folder, to notice damage before it is read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def file_checksums(folder: Path) -> dict[str, str]:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
+
+
+def text_checksum(text: str) -> str:
+    """Returns the CRC-32 of a text."""
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _crc32(file: Path) -> int:

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import inspect
 import io
 import os
 import re
-import runpy
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from mavos_jax.config import Experiment
-from mavos_jax.mismatch import compare_shapes
+from mavos_jax.config_files import read_config_file
 
 _Arguments = TypeVar("_Arguments")
 
-_NUM_NAMED_CHANGES = 3
+_HELP = {"-h", "--help"}
 
 
 def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Experiment:
@@ -39,17 +36,11 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
       ValueError: the file is missing, fails or holds no experiment, or an override names no field
         or gives a value of the wrong type or range.
     """
-    base = _run_config(Path(path))
+    base = read_config_file(Path(path))
     if not overrides:
         return base
-    # tyro prints what is wrong and exits; a caller from Python gets the same words as an exception.
-    # Its layout depends on the standard output, so that is redirected with the errors.
-    console = io.StringIO()
     try:
-        with contextlib.redirect_stdout(console), contextlib.redirect_stderr(console):
-            return _parse(None, base, overrides, add_help=False).experiment
-    except SystemExit:
-        raise ValueError(f"{path}: {_condense(console.getvalue())}") from None
+        return _parse(None, base, overrides, add_help=False).experiment
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -71,9 +62,10 @@ def parse_command(
       The script's options, and the experiment or None where neither option is given.
 
     Raises:
-      ValueError: the configuration or the checkpoint cannot be read, overrides have nothing to
-        override, or they would change the shapes of the checkpoint's parameters.
-      SystemExit: with code 2 after a message about a wrong option, with code 0 after ``--help``.
+      ValueError: an option is unknown, missing or has a wrong value, the configuration or the
+        checkpoint cannot be read, overrides have nothing to override, or they would change the
+        shapes of the checkpoint's parameters.
+      SystemExit: with code 0 after ``--help``.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     fields = set(inspect.signature(kind).parameters)
@@ -85,28 +77,34 @@ def parse_command(
         from mavos_jax.checkpoints import load_config_of
 
         stored = load_config_of(checkpoint)
-    base = stored if config is None else load_config(config)
+    file = None if config is None else read_config_file(config)
+    base = stored if file is None else file
     if base is None:
-        if not {"-h", "--help"} & set(words):
+        if not _HELP & set(words):
             _forbid_overrides(words, fields)
             return _parse(kind, None, words).arguments, None
         base = Experiment(name="experiment")
 
     command = _parse(kind, base, words)
     if checkpoint is not None and stored is not None:
-        _require_same_shapes(checkpoint, stored, command.experiment)
+        from mavos_jax.config_changes import require_same_shapes
+
+        require_same_shapes(checkpoint, stored, command.experiment, file)
     return command.arguments, command.experiment
 
 
-def main_with_errors(main: Callable[[], object]) -> None:
+def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] = os._exit) -> None:
     """Runs a script, turning errors that the user can mend into one line and an exit code.
 
     Args:
       main: the script. Its :class:`ValueError` and :class:`OSError` are reported on the standard
         error output with exit code 2; any other exception is a defect and keeps its traceback.
+      leave: called with 130 after an interruption from the keyboard. A compilation that is under
+        way goes on in its own thread and crashes an interpreter that shuts down, so by default the
+        process ends at once; context managers of ``main`` have done their work by then.
 
     Raises:
-      SystemExit: with code 2 after an error, or 130 after an interruption from the keyboard.
+      SystemExit: with code 2 after an error.
     """
     try:
         main()
@@ -114,14 +112,23 @@ def main_with_errors(main: Callable[[], object]) -> None:
         print(f"error: {_join(str(error) or type(error).__name__)}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        with contextlib.suppress(OSError):  # a closed pipe takes no more words
+            print("interrupted", file=sys.stderr)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        leave(130)
 
 
 def _parse(
     kind: type | None, base: Experiment | None, words: Sequence[str], add_help: bool = True
 ) -> Any:
-    """Parses ``words`` into an object with fields ``arguments`` and ``experiment``."""
+    """Parses ``words`` into an object with fields ``arguments`` and ``experiment``.
+
+    Raises:
+      ValueError: a word is wrong; the message is one line.
+      SystemExit: with code 0 after the help.
+    """
     import tyro  # the models and inference must not need it
 
     parts: list[Any] = []
@@ -139,43 +146,30 @@ def _parse(
             tyro.conf.AvoidSubcommands,
         ]
         parts.append(("experiment", experiment, base))
-    return tyro.cli(
-        dataclasses.make_dataclass("Command", parts),
-        args=list(words),
-        description=inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0] if kind else "",
-        use_underscores=True,
-        add_help=add_help,
-    )
-
-
-def _run_config(path: Path) -> Experiment:
-    if not path.is_file():
-        raise ValueError(f"expected a configuration file, found none at {path}{_suggest(path)}")
-    try:
-        names = runpy.run_path(str(path))
-    except Exception as error:
-        lines = [
-            f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
-        ]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        raise ValueError(
-            f"{path}, line {line}: {type(error).__name__}: {_join(str(error))}"
-        ) from error
-    if "config" not in names:
-        raise ValueError(f"{path}: expected an Experiment named `config`, found no such name")
-    config = names["config"]
-    if not isinstance(config, Experiment):
-        raise ValueError(
-            f"{path}: expected `config` to be an Experiment, found {type(config).__name__}"
+    with _one_line_errors(is_help_wanted=add_help and bool(_HELP & set(words))):
+        return tyro.cli(
+            dataclasses.make_dataclass("Command", parts),
+            args=list(words),
+            description=inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0] if kind else "",
+            use_underscores=True,
+            add_help=add_help,
         )
-    return config
 
 
-def _suggest(path: Path) -> str:
-    """Names the configuration file that was most likely meant by a missing ``path``."""
-    found = {f.stem: f for folder in (Path("configs"), path.parent) for f in folder.glob("*.py")}
-    close = difflib.get_close_matches(path.stem, found, n=1)
-    return f"; did you mean {found[close[0]]}?" if close else ""
+@contextlib.contextmanager
+def _one_line_errors(is_help_wanted: bool) -> Iterator[None]:
+    """Turns tyro's way out, a printed box and an exit, into an exception of one line."""
+    console = io.StringIO()
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.redirect_stderr(console))
+            if not is_help_wanted:  # the layout depends on the standard output
+                stack.enter_context(contextlib.redirect_stdout(console))
+            yield
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise ValueError(_condense(console.getvalue())) from None
 
 
 def _path_option(name: str, words: Sequence[str]) -> Path | None:
@@ -201,25 +195,6 @@ def _forbid_overrides(words: Sequence[str], fields: set[str]) -> None:
             raise ValueError(f"expected {source} for {word} to override, found none")
 
 
-def _require_same_shapes(checkpoint: Path, stored: Experiment, config: Experiment) -> None:
-    if config == stored:
-        return
-    from mavos_jax.models.mavos import parameter_shapes
-
-    problems = compare_shapes(parameter_shapes(stored), parameter_shapes(config))
-    if not problems:
-        return
-    changes = [f"{name} ({problem})" for name, problem in problems.mismatched.items()]
-    changes += [f"{name} (missing)" for name in problems.missing]
-    changes += [f"{name} (not in the checkpoint)" for name in problems.unexpected]
-    rest = len(changes) - _NUM_NAMED_CHANGES
-    named = ", ".join(changes[:_NUM_NAMED_CHANGES]) + (f" and {rest} more" if rest > 0 else "")
-    raise ValueError(
-        f"expected a configuration with the parameter shapes of checkpoint {checkpoint}, found "
-        f"{named}; drop the options that change the network"
-    )
-
-
 def _condense(console: str) -> str:
     """Returns the message and the suggestions of tyro's error box as one line."""
     sections: list[list[str]] = [[]]
@@ -229,13 +204,26 @@ def _condense(console: str) -> str:
         else:
             sections[-1].append(line)
     message, *details = sections[1:] or sections  # the title comes first
+    unknown = [
+        word
+        for title, *words in filter(None, details)
+        if title.startswith("Unrec")
+        for word in words
+    ]
     text = _join(" ".join(message))
+    if text.startswith("Missing from"):
+        text = f"expected the option {' and '.join(_options(message))}, found none"
+        return text + (f"; unrecognized: {_join(' '.join(unknown))}" if unknown else "")
     # A value that a configuration rejects already names its field; tyro's prefix is its group.
     text = re.sub(r"^Error parsing [a-z_.]+: ", "", text)
-    options = [line for section in details for line in section if line.startswith("--")]
+    options = [option for section in details for option in _options(section)]
     if text.startswith("Unrecognized") and options:
         text += f"; did you mean {' or '.join(options)}?"
     return text
+
+
+def _options(lines: Sequence[str]) -> list[str]:
+    return [line.split()[0].rstrip(",") for line in lines if line.startswith("--")]
 
 
 def _join(text: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import re
 import types
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mavos_jax.config import Experiment
 from mavos_jax.models.mavos import parameter_shapes
@@ -36,16 +35,33 @@ class Problems:
         return bool(self.missing or self.unexpected or self.mismatched)
 
     def __str__(self) -> str:
-        return self._describe(", ".join)
+        return self._describe(lambda names, _: ", ".join(map(self._with_problem, names)))
 
-    def summary(self) -> str:
-        """Returns the description with long lists shortened to common prefixes and counts."""
-        return self._describe(abbreviate)
+    def summary(self, expected: Iterable[str], found: Iterable[str]) -> str:
+        """Returns the description with long lists shortened where whole parts are affected.
 
-    def _describe(self, join: Callable[[Sequence[str]], str]) -> str:
-        wrong = [f"{name} ({problem})" for name, problem in self.mismatched.items()]
-        parts = (("missing", self.missing), ("unexpected", self.unexpected), ("mismatched", wrong))
-        return "; ".join(f"{len(names)} {kind}: {join(names)}" for kind, names in parts if names)
+        Args:
+          expected: all names that the network needs.
+          found: all names of the arrays.
+        """
+        known = {"missing": tuple(expected), "unexpected": tuple(found)}
+        known["mismatched"] = known["missing"]
+        return self._describe(
+            lambda names, kind: abbreviate(names, known[kind], self._with_problem)
+        )
+
+    def _describe(self, join: Callable[[Sequence[str], str], str]) -> str:
+        parts = {
+            "missing": self.missing,
+            "unexpected": self.unexpected,
+            "mismatched": tuple(self.mismatched),
+        }
+        return "; ".join(
+            f"{len(names)} {kind}: {join(names, kind)}" for kind, names in parts.items() if names
+        )
+
+    def _with_problem(self, name: str) -> str:
+        return f"{name} ({self.mismatched[name]})" if name in self.mismatched else name
 
 
 class WeightsMismatch(ValueError):  # noqa: N818 - the name says what is wrong
@@ -79,29 +95,44 @@ def compare_shapes(expected: Shapes, found: Shapes) -> Problems:
     )
 
 
-def abbreviate(names: Sequence[str]) -> str:
-    """Joins names; where they are many, those of one part of the network become a pattern.
+def abbreviate(
+    names: Sequence[str], known: Iterable[str], describe: Callable[[str], str] = str
+) -> str:
+    """Joins names; where they are many, parts of the network that are all there become a pattern.
 
-    For example ``decoder.* (22), encoder_projector.bias``.
+    For example ``decoder.* (all 24), encoder_projector.bias``. A pattern stands only for a prefix
+    under which every known name is among ``names``, so nothing is hidden by it.
+
+    Args:
+      names: the names to join.
+      known: all names of which these are some.
+      describe: gives the text for a name that stands alone.
     """
     if len(names) <= _NUM_LISTED:
-        return ", ".join(names)
+        return ", ".join(map(describe, names))
+    return ", ".join(_cover("", names, set(known).union(names), describe))
+
+
+def _cover(
+    prefix: str, names: Iterable[str], known: Iterable[str], describe: Callable[[str], str]
+) -> list[str]:
+    """Returns texts for the names under a prefix: a pattern for each part that is all there."""
+    affected, every = _children(prefix, names), _children(prefix, known)
+    texts: list[str] = []
+    for child, members in affected.items():
+        if len(members) == 1:
+            texts.append(describe(members[0]))
+        elif child and len(members) == len(every[child]):
+            texts.append(f"{child}* (all {len(members)})")
+        else:
+            texts += _cover(child, members, every[child], describe)
+    return texts
+
+
+def _children(prefix: str, names: Iterable[str]) -> dict[str, list[str]]:
+    """Groups names by their beginning, one word longer than the prefix."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        groups[_part(name)].append(name)
-    return ", ".join(map(_pattern, groups.values()))
-
-
-def _part(name: str) -> str:
-    """Returns the part of the network that a name belongs to, past a variable collection."""
-    words = re.split(r"[./ ]", name)
-    return "/".join(words[:2]) if words[0] in ("params", "constants") else words[0]
-
-
-def _pattern(group: Sequence[str]) -> str:
-    """Returns the names' common beginning, in whole words, and how many they are."""
-    if len(group) == 1:
-        return group[0]
-    words = zip(*(re.findall(r"[^./]+[./]?", name) for name in group), strict=False)
-    common = itertools.takewhile(lambda same: len(set(same)) == 1, words)
-    return f"{''.join(word[0] for word in common)}* ({len(group)})"
+        word = re.match(r"[./]?[^./]*[./]?", name[len(prefix) :])
+        groups[prefix + (word[0] if word else "")].append(name)
+    return groups

@@ -1,7 +1,9 @@
 """Checkpoints: complete or absent, and what they say when they cannot be read."""
 
+import dataclasses
 import json
 import logging
+import os
 import shutil
 
 import jax
@@ -17,6 +19,7 @@ from mavos_jax.checkpoints import load, load_config_of, save
 from mavos_jax.config import to_dict
 from mavos_jax.conversion import convert_state_dict
 from mavos_jax.conversion.convert import torch_shapes
+from mavos_jax.descriptions import write_description
 from mavos_jax.mismatch import WeightsMismatch
 from mavos_jax.models.mavos import MAVOS
 
@@ -128,21 +131,48 @@ def test_paths_that_are_no_checkpoints(tmp_path):
         lambda text: "",
         lambda text: text[:200],
         lambda text: "[1]",
-        lambda text: text.replace('"format": 1', '"format": 2'),
+        lambda text: text.replace('"format": 2', '"format": 1'),
         lambda text: text.replace('"config"', '"confog"'),
         lambda text: text.replace('"checksums": {', '"checksums": 0, "others": {'),
+        lambda text: json.dumps(json.loads(text) | {"checksums": {}}),
+        lambda text: text.replace('"config_checksum"', '"config_checksim"'),
+        lambda text: text.replace('"align_corners": true', '"align_corners": false'),
         lambda text: text.replace('"gap"', '"gop"'),
         lambda text: text.replace('"window_radius": 2', '"window_radius": "two"'),
     ],
-    ids=["empty", "truncated", "list", "newer", "missing", "no_checksums", "unknown", "type"],
+    ids=[
+        *("empty", "truncated", "list", "older", "missing", "no_checksums", "empty_checksums"),
+        *("no_checksum", "changed", "unknown", "type"),
+    ],
 )
 def test_damaged_configurations(checkpoint, damage):
     file = checkpoint / "config.json"
     file.write_text(damage(file.read_text()))
-    message = refuse(checkpoint, "found a damaged or newer one")
-    with pytest.raises(ValueError, match=r"damaged or newer") as caught:
+    message = refuse(checkpoint, "found a damaged one or one of another version")
+    with pytest.raises(ValueError, match="a damaged one or one of") as caught:
         load_config_of(checkpoint)
     assert str(caught.value) == message
+
+
+def refuse_to_open(folder):
+    def scan(path):
+        if os.fspath(path).startswith(os.fspath(folder)):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    scandir = os.scandir
+    return scan
+
+
+def test_unreadable_weights_are_not_called_damaged(checkpoint, monkeypatch):
+    monkeypatch.setattr(os, "scandir", refuse_to_open(checkpoint / "weights"))
+    refuse(checkpoint, "found that this user may not read them; change the permissions")
+
+
+def test_configuration_may_be_laid_out_otherwise(checkpoint):
+    file = checkpoint / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()), sort_keys=True))
+    assert load_config_of(checkpoint) == BANK
 
 
 def largest(folder):
@@ -181,8 +211,8 @@ def test_damaged_weights(checkpoint, capfd, damage):
 
 
 def test_weights_that_differ_from_the_configuration_are_named(checkpoint):
-    file = checkpoint / "config.json"
-    file.write_text(file.read_text().replace('"window_radius": 2', '"window_radius": 3'))
+    elstt = dataclasses.replace(BANK.elstt, window_radius=3)
+    write_description(checkpoint, dataclasses.replace(BANK, elstt=elstt))
     message = refuse(checkpoint, "expected the weights of the configuration beside them")
     assert "4 mismatched: params/elstt/block_0/short_term/relative_key/bias" in message
     assert "(expected shape (8, 49), found (8, 25))" in message

@@ -1,6 +1,8 @@
 """The configuration: what it refuses, its JSON form, and every file in ``configs/``."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,32 @@ def test_bare_name_suggests_the_file_in_configs(monkeypatch):
     monkeypatch.chdir(CONFIGS.parent)
     with pytest.raises(ValueError, match=r"did you mean configs/tiny\.py\?"):
         load_config("tiny")
+
+
+# Without the hook that checks annotations in tests, as users construct configurations.
+CONSTRUCT = """
+from mavos_jax.config import *
+for text in {texts!r}:
+    try:
+        eval(text)
+    except ValueError as error:
+        print(error)
+    else:
+        print("accepted", text)
+"""
+
+
+def test_types_are_checked_on_construction():
+    texts = {
+        "MemoryConfig(policy='mcaa')": "memory.policy: expected one of ('mca', 'bank'), got 'mcaa'",
+        "MemoryConfig(gap=2.5)": "memory.gap: expected a value of type int, got 2.5",
+        "MemoryConfig(gap='5')": "memory.gap: expected a value of type int, got '5'",
+        "Experiment('x', align_corners='no')": "align_corners: expected a value of type bool",
+        "Experiment('x', memory={'gap': 3})": "memory: expected a MemoryConfig, got {'gap': 3}",
+        "Experiment('x', encoder=MemoryConfig())": "encoder: expected one of",
+    }
+    script = CONSTRUCT.format(texts=list(texts))
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CONFIGS.parent)
+    for line, expected in zip(result.stdout.splitlines(), texts.values(), strict=True):
+        assert line.startswith(expected)

@@ -93,6 +93,21 @@ def test_wrong_combinations_of_options(tmp_path, capsys, source):
         assert "expected" in fail(tmp_path, capsys, *words, *out)
 
 
+def test_export_refuses_what_it_would_ignore(tmp_path, capsys, source):
+    assert run("--config", TINY, "--input", source, "--output", tmp_path / "a") == 0
+    capsys.readouterr()
+    words = ("--to-torch", "--checkpoint", tmp_path / "a", "--output", tmp_path / "x.pth")
+    for option, found in (
+        (("--config", TINY), "--config"),
+        (("--seed", 3), "--seed"),
+        (("--allow-missing",), "--allow-missing"),
+        (("--memory.gap", 9), "overrides of the configuration"),
+        (("--seed", 3, "--memory.gap", 9), "--seed and overrides of the configuration"),
+    ):
+        message = fail(tmp_path, capsys, *words, *option)
+        assert message.endswith(f"the checkpoint as it is, found {found}; drop them\n")
+
+
 def test_existing_outputs(tmp_path, capsys, source):
     words = ("--config", TINY, "--input", source, "--output", tmp_path / "out")
     assert run(*words) == 0

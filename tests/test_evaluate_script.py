@@ -68,7 +68,9 @@ def test_a_checkpoint_segments_a_video(tmp_path, capsys, clip, checkpoint, sourc
         *("--checkpoint", checkpoint, "--video", clip / source, "--mask", clip / "first.png"),
         *("--output", output, "--overlay", "pictures", "--memory.gap", 2),
     )
-    last = capsys.readouterr().out.splitlines()[-1]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "frames: 5; objects: 2"
+    last = lines[-1]
     number = r"\d+\.\d\d"
     assert re.fullmatch(
         rf"5 frames, 2 objects, {number} FPS \({number} without compilation\), "
@@ -135,11 +137,23 @@ def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
         (*UNTRAINED, "--num-objects", 2): "expected ids up to 2 as --num-objects says, found 3",
         (*UNTRAINED, "--video", clip / "frames"): "frames: expected --mask FILE",
         ("--checkpoint", tmp_path / "absent"): "absent: expected a checkpoint folder",
-        ("--checkpoint", checkpoint, "--elstt.dim", 32): "parameter shapes of checkpoint",
+        ("--checkpoint", checkpoint, "--elstt.dim", 32): "elstt.dim",
     }
     for words, message in cases.items():
         assert message in fail(capsys, *words, *output)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", ["frames", "checkpoint"])
+def test_an_output_that_is_an_input_is_refused(capsys, clip, checkpoint, place):
+    output = {"frames": clip / "frames", "checkpoint": checkpoint}[place]
+    error = fail(
+        capsys,
+        *("--checkpoint", checkpoint, "--video", clip / "frames", "--mask", clip / "first.png"),
+        *("--output", output, "--overwrite"),
+    )
+    assert f"{output}: expected a folder for results, found " in error
+    assert not (output / "masks").exists()
 
 
 def test_the_script_itself_ends_with_one_line_and_exit_code_2(tmp_path):

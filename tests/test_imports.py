@@ -9,6 +9,7 @@ OPTIONAL = (
     "av",
     "beartype",
     "grain",
+    "safetensors",
     "tensorboardX",
     "tensorflow",
     "tensorflow_datasets",
@@ -33,6 +34,8 @@ print(*sorted(set({optional}) & set(sys.modules)))
         ("mavos_jax",),
         ("mavos_jax.config", "mavos_jax.models", "mavos_jax.inference"),
         ("mavos_jax.command_line", "mavos_jax.checkpoints"),
+        ("mavos_jax.data", "mavos_jax.evaluation"),
+        ("mavos_jax.conversion",),
     ],
     ids=lambda names: names[-1],
 )

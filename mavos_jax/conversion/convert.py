@@ -13,6 +13,9 @@ from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import Variables
 
+NOT_FINITE = "expected finite numbers, found NaN or infinity"
+"""The problem of an array that no configuration can mend."""
+
 
 def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variables:
     """Converts a PyTorch state dictionary into the network's variables.
@@ -89,8 +92,12 @@ def find_problems(config: Experiment, state: Mapping[str, Any]) -> Problems:
     )
     mismatched = dict(problems.mismatched)
     for name in expected:
-        if name in arrays and name not in mismatched and not _is_floating(arrays[name]):
+        if name not in arrays or name in mismatched:
+            continue
+        if not _is_floating(arrays[name]):
             mismatched[name] = f"expected floating-point numbers, found {arrays[name].dtype}"
+        elif not np.isfinite(arrays[name]).all():
+            mismatched[name] = NOT_FINITE
     for name, index in buffers.items():
         if name in arrays and not np.array_equal(arrays[name], index):
             mismatched[name] = "expected the index of the configured window, found another"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mavos_jax.config import EncoderConfig, Experiment, MemoryConfig, ResNetConfig, SwinConfig
-from mavos_jax.conversion.convert import find_problems
+from mavos_jax.conversion.convert import NOT_FINITE, find_problems, torch_shapes
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.mismatch import Problems, abbreviate
 
@@ -18,7 +18,16 @@ _MCA = "long_term_memory_attention."
 
 _PARTS_OF_A_MODEL = ("encoder.", "encoder_projector.", "LSTT.", "decoder.", "patch_wise_id_bank.")
 
-_MARK_OF_ENCODER = {"mobilenet_v2": "features.", "resnet": "layer1.", "swin": "patch_embed."}
+_ENCODER = "encoder."
+
+_MARK_OF_ENCODER = {
+    "mobilenet_v2": r"features\.\d+\.conv\.",
+    "resnet": r"layer1\.",
+    "swin": r"patch_embed\.",
+}
+"""How names begin that one encoder alone has."""
+
+_MARK_OF_TORCHVISION_SWIN = r"features\.\d+\.\d+\.attn\."
 
 _BUFFERS = {
     "num_batches_tracked": r"(^|.*\.)num_batches_tracked",
@@ -62,6 +71,8 @@ class Weights(NamedTuple):
 
 def recognise(config: Experiment, state: Mapping[str, np.ndarray]) -> Weights:
     """Says what a state dictionary is and renames its arrays to those of a full model."""
+    if state and all(name.startswith(_ENCODER) for name in state):
+        state = {name.removeprefix(_ENCODER): array for name, array in state.items()}
     if any(name.startswith(_PARTS_OF_A_MODEL) for name in state):
         kept, surplus = _drop(state, _BUFFERS)
         if config.memory.policy == "mca" and not any(name.startswith(_MCA) for name in kept):
@@ -69,29 +80,37 @@ def recognise(config: Experiment, state: Mapping[str, np.ndarray]) -> Weights:
             return Weights(kind, kept, surplus, re.escape(_MCA) + ".*")
         return Weights("a full model", kept, surplus, "")
     kept, surplus = _drop(state, _BUFFERS | _surplus_of_encoder(config.encoder))
-    encoder = {f"encoder.{name}": array for name, array in kept.items()}
+    encoder = {f"{_ENCODER}{name}": array for name, array in kept.items()}
     # Swin's normalisations of the three outputs do not exist in a classifier.
     return Weights("an encoder alone", encoder, surplus, r"(?!encoder\.).*|encoder\.norm\d\..*")
 
 
 def encoder_kind(names: Iterable[str]) -> str | None:
     """Returns which encoder a file's names belong to, or None if to none that is known."""
-    plain = [name.removeprefix("encoder.") for name in names]
-    for kind, mark in _MARK_OF_ENCODER.items():
-        if any(name.startswith(mark) for name in plain):
-            return kind
-    return None
+    names = tuple(names)
+    return next((kind for kind, mark in _MARK_OF_ENCODER.items() if _has(names, mark)), None)
+
+
+def _has(names: Iterable[str], mark: str) -> bool:
+    return any(re.match(mark, name.removeprefix(_ENCODER)) for name in names)
 
 
 def describe_misfit(config: Experiment, state: Mapping[str, np.ndarray], problems: Problems) -> str:
     """Returns what a file holds instead of the configuration's weights, and the fix."""
     found = encoder_kind(state)
+    if found is None and _has(state, _MARK_OF_TORCHVISION_SWIN):
+        return (
+            "a Swin of torchvision, whose tensors have other names; choose a file of the original "
+            "Swin Transformer code, whose names begin with patch_embed. and layers."
+        )
     if found is None:
-        what = f"no weights of MAVOS, DeAOT-L or an encoder, but {abbreviate(list(state))}"
+        what = f"no weights of MAVOS, DeAOT-L or an encoder, but {abbreviate(list(state), state)}"
         return f"{what}; check that this is the file you meant"
     fitting = [name for name, known in _KNOWN_CONFIGS.items() if _fits(known, state)]
     if fitting:
         fix = f"they fit --config {' or '.join(fitting)}"
+    elif set(problems.mismatched.values()) == {NOT_FINITE}:
+        fix = "get the file again, or choose weights of an earlier step"
     elif found != config.encoder.kind:
         fix = f"choose a configuration with the encoder {found}"
     else:
@@ -99,7 +118,8 @@ def describe_misfit(config: Experiment, state: Mapping[str, np.ndarray], problem
         if not problems.mismatched:
             fix += ", or pass --allow-missing to initialise what is missing and drop the rest"
     other = f"those of {found}: " if found != config.encoder.kind else ""
-    return f"{other}{problems.summary()}; {fix}"
+    summary = problems.summary(torch_shapes(config), recognise(config, state).state)
+    return f"{other}{summary}; {fix}"
 
 
 def _fits(config: Experiment, state: Mapping[str, np.ndarray]) -> bool:

@@ -7,7 +7,10 @@ before any of its code could run.
 from __future__ import annotations
 
 import os
+import pickle
+import pickletools
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,11 +34,10 @@ def read_torch_file(path: Path) -> Any:
         raise
     # A file that is no PyTorch file can fail in any way that unpickling can.
     except Exception as error:
-        holds_code = "Unsupported global" in str(error) or "Unsupported class" in str(error)
         found = (
             "Python objects, which could run code; save the tensors alone, with "
             "torch.save(model.state_dict(), path)"
-            if holds_code
+            if _holds_objects(path, error)
             else "a damaged file or one of another format; get it again, or export it as .npz"
         )
         raise ValueError(f"{path}: expected a PyTorch file of tensors, found {found}") from None
@@ -52,13 +54,33 @@ def write_torch_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
     torch.save({"state_dict": tensors}, os.fspath(path))
 
 
+def _holds_objects(path: Path, error: Exception) -> bool:
+    """Says whether a file that PyTorch refuses is intact, and holds more than tensors."""
+    if not isinstance(error, pickle.UnpicklingError):
+        return _is_pickle(path)
+    # The archives have checksums of their own: where one is opened, its pickle is as written.
+    is_refused = any(reason in str(error) for reason in ("Unsupported global", "Unsupported class"))
+    return is_refused or zipfile.is_zipfile(path) or _is_pickle(path)
+
+
+def _is_pickle(path: Path) -> bool:
+    """Says whether a file is one whole pickle; reads its instructions without following them."""
+    with path.open("rb") as opened:
+        try:
+            for _ in pickletools.genops(opened):
+                pass
+        except Exception:  # any, for bytes that are no pickle
+            return False
+        return not opened.read(1)
+
+
 def _import_torch(path: Path) -> Any:
     try:
         import torch
     except ImportError:
         raise ValueError(
             f"{path}: expected PyTorch to be installed for such a file; "
-            "install it with pip install 'mavos_jax[convert]', or use a .npz file"
+            "install it with pip install torch, or use a .npz file"
         ) from None
     return torch
 

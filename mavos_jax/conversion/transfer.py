@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import numpy as np
 
 from mavos_jax.checkpoints import load, require_free, save
 from mavos_jax.config import Experiment
-from mavos_jax.conversion.convert import convert_state_dict, to_state_dict
+from mavos_jax.conversion.convert import convert_state_dict, to_state_dict, torch_shapes
 from mavos_jax.conversion.recognise import describe_misfit, recognise
 from mavos_jax.conversion.weight_files import read_weight_file, write_weight_file
 from mavos_jax.mismatch import Problems, abbreviate
 from mavos_jax.models.mavos import Variables, build_model, init_variables
+from mavos_jax.output_paths import require_writable_parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +28,10 @@ class Report:
       source: the file that was read.
       kind: what it was recognised as.
       num_used: its tensors that the network took.
-      dropped: tensors and entries that were left out, counted by kind.
+      dropped: tensors that were left out, counted by kind.
+      others: names of the entries beside the tensors that were left out.
       fresh: names of the weights that the file lacks and that were initialised.
+      expected: names of all weights of the network.
       num_parameters: of the network, without batch-norm vectors and integer buffers.
       output: the checkpoint that was written.
     """
@@ -36,17 +40,24 @@ class Report:
     kind: str
     num_used: int
     dropped: Mapping[str, int]
+    others: tuple[str, ...]
     fresh: tuple[str, ...]
+    expected: tuple[str, ...]
     num_parameters: int
     output: Path
 
     def __str__(self) -> str:
-        dropped = ", ".join(f"{kind} ({count})" for kind, count in self.dropped.items())
-        fresh = f"{len(self.fresh)} tensors: {abbreviate(self.fresh)}" if self.fresh else "nothing"
+        dropped = [f"{kind} ({count})" for kind, count in self.dropped.items()]
+        if self.others:
+            dropped.append(f"entries beside the weights ({', '.join(self.others)})")
+        fresh = "nothing"
+        if self.fresh:
+            names = abbreviate(self.fresh, self.expected)
+            fresh = f"{len(self.fresh)} tensors: {names}"
         lines = (
             f"recognised: {self.source} as {self.kind}",
             f"used: {self.num_used} tensors",
-            f"dropped: {dropped or 'nothing'}",
+            f"dropped: {', '.join(dropped) or 'nothing'}",
             f"starts fresh: {fresh}",
             f"parameters: {self.num_parameters:,}",
             f"written: {self.output}",
@@ -75,8 +86,7 @@ def convert_file(
       overwrite: replace a checkpoint that is there already.
 
     Raises:
-      ValueError: the file cannot be read or does not fit the configuration, or ``output`` is
-        taken. Nothing is written then.
+      ValueError: the file is unreadable or does not fit, or ``output`` is taken; writes nothing.
     """
     require_free(output, overwrite=overwrite)
     file = read_weight_file(source)
@@ -92,16 +102,15 @@ def convert_file(
     fresh += problems.missing
     variables = convert_state_dict(config, used | _fresh_weights(config, fresh, seed))
     save(output, config, variables, overwrite=overwrite)
-    others = {
-        "unexpected names": len(problems.unexpected),
-        "entries that are no tensors": len(file.others),
-    }
+    unexpected = {"unexpected names": len(problems.unexpected)} if problems.unexpected else {}
     return Report(
         source=source,
         kind=weights.kind,
         num_used=len(used),
-        dropped=weights.surplus | {kind: count for kind, count in others.items() if count},
+        dropped=weights.surplus | unexpected,
+        others=file.others,
         fresh=fresh,
+        expected=tuple(torch_shapes(config)),
         num_parameters=_num_parameters(variables),
         output=output,
     )
@@ -120,9 +129,10 @@ def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> s
       What was done, for the user.
 
     Raises:
-      ValueError: there is no readable checkpoint, or ``output`` is taken.
+      ValueError: there is no readable checkpoint, or ``output`` is taken; writes nothing.
     """
-    if output.is_dir() or (output.exists() and not overwrite):
+    require_writable_parent(output)
+    if os.path.isdir(output) or (os.path.lexists(output) and not overwrite):
         raise ValueError(
             f"{output}: expected a path where no file is yet; choose another, or pass --overwrite"
         )

@@ -26,7 +26,8 @@ class WeightFile(NamedTuple):
 
     Attributes:
       state: arrays by name.
-      others: entries beside the arrays, such as an epoch, which are left out.
+      others: names of the entries beside the arrays or beside the state dictionary that holds
+        them, such as an optimizer's state or an epoch, which are left out.
     """
 
     state: dict[str, np.ndarray]
@@ -53,7 +54,7 @@ def read_weight_file(path: Path) -> WeightFile:
         content = _read_safetensors(path)
     else:
         content = read_torch_file(path)
-    content = _unwrap(content)
+    content, siblings = _unwrap(content)
     arrays = {key: x for key, x in content.items() if isinstance(x, np.ndarray)}
     if not arrays:
         raise ValueError(
@@ -66,7 +67,8 @@ def read_weight_file(path: Path) -> WeightFile:
             f"{path}: expected one tensor of each name, found some both with and without "
             f"{_PARALLEL_PREFIX!r} in front; save the state dictionary of one network"
         )
-    return WeightFile(names, tuple(str(key) for key in content if key not in arrays))
+    others = (*siblings, *(str(key) for key in content if key not in arrays))
+    return WeightFile(names, others)
 
 
 def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
@@ -122,18 +124,21 @@ def _import_safetensors(path: Path) -> Any:
     except ImportError:
         raise ValueError(
             f"{path}: expected safetensors to be installed for such a file; "
-            "install it with pip install 'mavos_jax[convert]'"
+            "install it with pip install safetensors"
         ) from None
     return safetensors.numpy
 
 
-def _unwrap(content: Any) -> Mapping[Any, Any]:
+def _unwrap(content: Any) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
+    """Returns what lies under the usual keys, and the names of what lies beside them."""
+    siblings: tuple[str, ...] = ()
     while isinstance(content, Mapping):
-        inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
-        if not inner:
-            return content
-        content = inner[0]
-    return {}
+        wrapper = next((key for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if wrapper is None:
+            return content, siblings
+        siblings += tuple(str(key) for key in content if key != wrapper)
+        content = content[wrapper]
+    return {}, siblings
 
 
 def _describe(content: Mapping[Any, Any]) -> str:

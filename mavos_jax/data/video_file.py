@@ -65,7 +65,9 @@ class VideoFile:
         try:
             with av.open(str(path)) as container:
                 if not container.streams.video:
-                    raise ValueError(f"{path}: expected a video stream, found none in the file")
+                    raise ValueError(
+                        f"{path}: expected a video stream, found none in the file; {_RECODE}"
+                    )
                 stream = container.streams.video[0]
                 _require_whole_index(path, stream)
                 num_frames, frame_rate = stream.frames or None, stream.average_rate
@@ -144,17 +146,22 @@ def _decode(container: Any) -> Iterator[Any]:
     """Decodes the first video stream.
 
     Raises:
-      EOFError: the file ended before the duration that its header declares. The decoder would take
-        that for the end of the video. Other streams count too, because sound may be longer.
+      EOFError: the file ended inside a packet, or before the duration that its header declares. The
+        decoder would take that for the end of the video. Other streams count too, because sound may
+        be longer.
     """
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
-    end = Fraction(0)
+    end, is_cut = Fraction(0), False
     for packet in container.demux():
+        if packet.size:
+            is_cut = packet.is_corrupt
         if packet.pts is not None and packet.time_base is not None:
             end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
         if packet.stream.index == stream.index:
             yield from packet.decode()
+    if is_cut:  # the decoder's threads may keep quiet about a last packet
+        raise EOFError("the last data are incomplete")
     if container.format.name not in _DECLARING or container.duration is None:
         return
     declared = Fraction(container.duration, _MICROSECONDS)

@@ -1,6 +1,7 @@
 """The compiled programs: the first frame, a chunk of frames, a frame with new objects.
 
-Each is traced once per frame size, number of groups and channel bucket.
+Each is traced once per model, frame size, number of groups, channel bucket and form of its
+arguments: frames of a chunk, which logits, whether masks to memorise are given.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from mavos_jax.axes import Array, Frame, Frames, Mask, Scalar
+from mavos_jax.axes import Array, Frame, Frames, Scalar, SourceMask
+from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference.frame import (
     VideoState,
+    frame_network_size,
     memorise_frame,
     refer_frame,
     segment_frame,
@@ -25,6 +28,7 @@ from mavos_jax.models.mavos import MAVOS, Variables
 LogitsForm = Literal["none", "stride4", "merged"]
 """Which logits a program returns: none, one group's at stride 4, or all groups' merged."""
 
+DECODER_STRIDE = 4
 MERGED_STEP = 4
 """Merged logits are returned at every fourth row and column of the source."""
 
@@ -34,7 +38,7 @@ def start_video(
     model: MAVOS,
     variables: Variables,
     frame: Frame,
-    slots: Mask,
+    slots: SourceMask,
     *,
     groups: int,
     identities: int,
@@ -76,8 +80,10 @@ def segment_chunk(
       a frame that only fills the chunk is zero.
     """
     num_frames, num_objects, gap = scalars
+    size = (frames.shape[1], frames.shape[2])
+    shape = logits_shape(model, size, state.memory.num_writes.shape[0], logits_form)
 
-    def segment(state: VideoState, frame: Frame, given: Mask | None) -> Any:
+    def segment(state: VideoState, frame: Frame, given: SourceMask | None) -> Any:
         prediction = segment_frame(
             model, variables, state, frame, num_objects, identities=identities
         )
@@ -90,12 +96,12 @@ def segment_chunk(
             _select_logits(model, prediction.logits, frame, logits_form),
         )
 
-    def body(carry: tuple[VideoState, Scalar], inputs: tuple[Frame, Mask | None]) -> Any:
+    def body(carry: tuple[VideoState, Scalar], inputs: tuple[Frame, SourceMask | None]) -> Any:
         (state, index), (frame, given) = carry, inputs
-        outputs = jax.eval_shape(segment, state, frame, given)[1]
 
         def skip() -> Any:
-            return state, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), outputs)
+            logits = None if shape is None else jnp.zeros(shape)
+            return state, (jnp.zeros(size, jnp.uint8), logits)
 
         state, outputs = jax.lax.cond(
             index < num_frames, lambda: segment(state, frame, given), skip
@@ -112,7 +118,7 @@ def label_frame(
     variables: Variables,
     state: VideoState,
     frame: Frame,
-    masks: tuple[Mask, Mask | None],
+    masks: tuple[SourceMask, SourceMask | None],
     num_objects: Scalar,
     *,
     groups: int,
@@ -148,6 +154,19 @@ def label_frame(
     )
     logits = _select_logits(model, prediction.logits, frame, logits_form)
     return state, (paste(prediction.slots), logits)
+
+
+def logits_shape(
+    model: MAVOS, size: tuple[int, int], groups: int, logits_form: LogitsForm
+) -> tuple[int, int, int] | None:
+    """Returns the shape of the logits of one frame of source size ``size``, ``None`` for none."""
+    if logits_form == "none":
+        return None
+    if logits_form == "merged":
+        rows, columns = (-(-n // MERGED_STEP) for n in size)
+        return rows, columns, 1 + MAX_OBJECTS * groups
+    rows, columns = (-(-n // DECODER_STRIDE) for n in frame_network_size(model, size))
+    return rows, columns, NUM_IDENTITIES
 
 
 def _select_logits(

@@ -24,9 +24,9 @@ class Options(NamedTuple):
     """What the drivers ask of :func:`run`, as the public functions describe it.
 
     Attributes:
-      gap: frames between two long-term writes.
       labels: masks of later objects by frame.
       num_objects: see ``segment_video``.
+      gap: frames between two long-term writes.
       memorise_with: see ``segment_video``.
       chunk_frames: frames that one program takes.
       looks_ahead: whether frames may be pulled before the masks of earlier ones are out.
@@ -200,6 +200,8 @@ class _Video:
         slots = np.zeros((length, *self._size), np.uint8)
         for i in range(count):
             name = f"memorise_with[{position + i}]"
+            if position + i >= len(self._options.memorise_with):
+                raise ValueError(f"{name}: expected a mask for every frame, got none")
             mask = check_mask(self._options.memorise_with[position + i], self._size, name)
             slots[i] = self.ids.to_slots(mask, name)
         return slots

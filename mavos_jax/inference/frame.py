@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from mavos_jax.axes import Frame, Image, Mask, Scalar
+from mavos_jax.axes import Frame, Image, Scalar, SourceMask
 from mavos_jax.inference import step
 from mavos_jax.inference.objects import (
     mask_unused,
@@ -34,7 +34,8 @@ class VideoState(NamedTuple):
 
     Attributes:
       memory: the memories of all groups: every array has a leading axis g.
-      since_write: frames since the last long-term write or reference.
+      since_write: frames since the last long-term write or reference, first or later. All groups
+        share it: a later reference makes every group write.
     """
 
     memory: Memory
@@ -48,7 +49,7 @@ class Prediction(NamedTuple):
       slots: the slot of each pixel at source size.
       logits: stride-4 logits of each group, -1e10 for identities not in use.
       features: of the frame.
-      currents: per group, what memorising needs.
+      currents: what memorising needs, with a leading axis g.
     """
 
     slots: UInt8[Array, "H W"]
@@ -76,7 +77,7 @@ def start_frame(
     model: MAVOS,
     variables: Variables,
     frame: Frame,
-    slots: Mask,
+    slots: SourceMask,
     *,
     groups: int,
     identities: int,
@@ -113,7 +114,7 @@ def segment_frame(
     """
     features = step.encode(model, variables, prepare(model, frame))
     logits, currents = _over_groups(
-        model, lambda memory: step.segment(model, variables, features, memory), state.memory
+        model, lambda memory: step.segment(model, variables, memory, features), state.memory
     )
     logits = mask_unused(logits, num_objects)
     size, corners = (frame.shape[0], frame.shape[1]), model.config.align_corners
@@ -126,7 +127,7 @@ def memorise_frame(
     variables: Variables,
     state: VideoState,
     prediction: Prediction,
-    slots: Mask,
+    slots: SourceMask,
     gap: Scalar,
     *,
     identities: int,
@@ -162,7 +163,7 @@ def refer_frame(
     variables: Variables,
     state: VideoState,
     features: Features,
-    slots: Mask,
+    slots: SourceMask,
     *,
     groups: int,
     identities: int,
@@ -191,7 +192,7 @@ def refer_frame(
     return VideoState(memory, jnp.int32(0))
 
 
-def _network_masks(model: MAVOS, slots: Mask, groups: int) -> Array:
+def _network_masks(model: MAVOS, slots: SourceMask, groups: int) -> Array:
     size = frame_network_size(model, (slots.shape[0], slots.shape[1]))
     return split_groups(resize_nearest(slots, size), groups)
 

@@ -35,8 +35,9 @@ class ObjectIds:
 
     def __init__(self, num_objects: int | None = None) -> None:
         """Starts without objects, or with slot = id and all of 1..num_objects in use."""
-        if num_objects is not None and not 1 <= num_objects <= MAX_ID:
-            raise ValueError(f"num_objects: expected 1 to {MAX_ID}, got {num_objects}")
+        is_whole = isinstance(num_objects, int | np.integer)
+        if num_objects is not None and not (is_whole and 1 <= num_objects <= MAX_ID):
+            raise ValueError(f"num_objects: expected 1 to {MAX_ID}, got {num_objects!r}")
         self._is_fixed = num_objects is not None
         self._ids = list(range(1, (num_objects or 0) + 1))
 
@@ -67,7 +68,8 @@ class ObjectIds:
         unknown = [int(i) for i in _ids_of(mask, name) if i not in self._ids]
         if unknown:
             raise ValueError(
-                f"{name}: expected ids seen in the first mask or in labels, got {unknown}"
+                f"{name}: expected ids seen in the first mask or in labels, got {unknown}; "
+                "num_objects declares ids that come later"
             )
         table = np.zeros(256, np.uint8)
         table[IGNORED] = IGNORED

@@ -4,7 +4,7 @@ One frame at network size and one group of up to ten objects, as pure functions 
 the memory and the frame's features::
 
     memory = start(model, variables, features, mask)                 # the reference frame
-    logits, currents = segment(model, variables, features, memory)   # any later frame
+    logits, currents = segment(model, variables, memory, features)   # any later frame
     memory = memorise(model, variables, memory, currents, mask, is_due=...)
 
 Segmenting and memorising are apart because what is memorised is the caller's choice: the
@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 
-from mavos_jax.axes import Flag, Image, Logits, Mask
+from mavos_jax.axes import Flag, Image, Logits, Mask, Propagated
 from mavos_jax.config import NUM_IDENTITIES
 from mavos_jax.models.identification import STRIDE
 from mavos_jax.models.mavos import MAVOS, Features, Variables
@@ -57,7 +57,7 @@ def refer(
     mask: Mask,
     *,
     num_identities: int = NUM_IDENTITIES,
-) -> tuple[Any, tuple[KeyValue, ...]]:
+) -> tuple[Propagated, tuple[KeyValue, ...]]:
     """Runs a frame with a known mask as a reference: it is its own memory.
 
     Returns:
@@ -68,7 +68,7 @@ def refer(
 
 
 def segment(
-    model: MAVOS, variables: Variables, features: Features, memory: Memory
+    model: MAVOS, variables: Variables, memory: Memory, features: Features
 ) -> tuple[Logits, tuple[Current, ...]]:
     """Segments a frame from memory, which is left as it is.
 
@@ -100,7 +100,8 @@ def memorise(
       memory: before the frame.
       currents: from :func:`segment`.
       mask: what to memorise, at network size: slots 0..10, 255 where unknown.
-      is_due: whether ``gap`` frames have passed since the last write or reference.
+      is_due: whether ``gap`` frames have passed since the last write or reference; the caller
+        counts, because training knows beforehand (see ``VideoState.since_write``).
       num_identities: channels that the mask can hold, background included.
     """
     identification = _apply(model, variables, "identify", mask, num_identities)

@@ -11,9 +11,13 @@ from typing import Literal, overload
 
 import numpy as np
 
+from mavos_jax.inference.chunk import logits_shape
 from mavos_jax.inference.dispatch import Labels, Masks, Options, run
-from mavos_jax.inference.objects import CLAMP, MAX_OBJECTS, ObjectIds, num_groups
+from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
 from mavos_jax.models.mavos import MAVOS, Variables
+
+_ABSENT = np.float32(np.log(CLAMP / (1 - CLAMP)))
+"""The merged logit of a group that is not there yet."""
 
 
 @overload
@@ -29,6 +33,10 @@ def segment_video(
     memorise_with: Masks | None = None,
     return_logits: Literal[False] = False,
 ) -> np.ndarray: ...
+
+
+_ABSENT = np.float32(np.log(CLAMP / (1 - CLAMP)))
+"""The merged logit of a group that is not there yet."""
 
 
 @overload
@@ -64,12 +72,15 @@ def segment_video(
       model: from ``load`` or ``build_model``.
       variables: the model's variables.
       frames: RGB, uint8 [T, H, W, 3]: an array, a memory map or any sequence of frames.
-      mask: ids of the first frame's objects, integer [H, W]: 0 background, 255 ignored.
-      labels: masks of objects that appear later, by frame (1..T-1); zero where nothing new is.
+      mask: ids of the first frame's objects, integer [H, W]: 0 background, 255 ignored. It must
+        show an object.
+      labels: masks of objects that appear later, by frame (1..T-1); zero where nothing new is,
+        255 where to ignore. Each makes its frame a reference and starts the gap anew.
       num_objects: ``None`` numbers objects in order of appearance; a number says that the ids are
         1..num_objects and that all of them are in play from the start, seen or not.
       gap: frames between two long-term writes; by default the configuration's.
-      memorise_with: ids [T, H, W] to memorise instead of the predictions of frames 1..T-1.
+      memorise_with: ids [T, H, W] to memorise instead of the predictions of frames 1..T-1, with
+        the labels pasted over them; ids that ``mask`` or an earlier label showed.
       return_logits: whether to return logits, too.
 
     Returns:
@@ -82,6 +93,11 @@ def segment_video(
     Raises:
       ValueError: an argument is not as described.
     """
+    if not hasattr(frames, "__len__"):
+        raise ValueError(
+            f"frames: expected an array or a sequence, got a {type(frames).__name__}; "
+            "stream_video takes any iterable"
+        )
     num_frames = len(frames)
     if num_frames == 0:
         raise ValueError("frames: expected at least one frame, got none")
@@ -96,23 +112,25 @@ def segment_video(
     groups = _final_groups(mask, labels, num_objects) if return_logits else 0
     logits_form = "none" if groups == 0 else "stride4" if groups == 1 else "merged"
     options = Options(
-        labels,
-        num_objects,
-        _gap(model, gap),
-        memorise_with,
-        model.config.inference.chunk_frames,
-        True,
-        logits_form,
+        labels=labels,
+        num_objects=num_objects,
+        gap=_gap(model, gap),
+        memorise_with=memorise_with,
+        chunk_frames=model.config.inference.chunk_frames,
+        looks_ahead=True,
+        logits_form=logits_form,
     )
     results = run(model, variables, (frames[t] for t in range(num_frames)), mask, options)
     first, _ = next(results)
-    masks, logits = np.empty((num_frames, *first.shape), np.uint8), []
+    masks = np.empty((num_frames, *first.shape), np.uint8)
     masks[0] = first
+    shape = logits_shape(model, first.shape, groups, logits_form)
+    logits = None if shape is None else np.full((num_frames - 1, *shape), _ABSENT, np.float32)
     for t, (ids, frame_logits) in enumerate(results, start=1):
         masks[t] = ids
-        if frame_logits is not None:
-            logits.append(_widen(frame_logits, groups) if groups > 1 else frame_logits)
-    return (masks, np.stack(logits)) if return_logits else masks
+        if logits is not None and frame_logits is not None:
+            logits[t - 1, ..., : frame_logits.shape[-1]] = frame_logits
+    return masks if logits is None else (masks, logits)
 
 
 def stream_video(
@@ -129,6 +147,7 @@ def stream_video(
     """Segments a video frame by frame, at the lowest latency.
 
     The arguments are :func:`segment_video`'s, but ``frames`` is any iterable, also an endless one.
+    They are checked when the first mask is asked for, frames as they come.
 
     Yields:
       uint8 [H, W] masks; the mask of frame t before frame t + 1 is pulled.
@@ -136,7 +155,15 @@ def stream_video(
     Raises:
       ValueError: an argument is not as described.
     """
-    options = Options(labels or {}, num_objects, _gap(model, gap), memorise_with, 1, False, "none")
+    options = Options(
+        labels=labels or {},
+        num_objects=num_objects,
+        gap=_gap(model, gap),
+        memorise_with=memorise_with,
+        chunk_frames=1,
+        looks_ahead=False,
+        logits_form="none",
+    )
     for ids, _ in run(model, variables, frames, mask, options):
         yield ids
 
@@ -170,16 +197,25 @@ def stream_masks(
     Yields:
       uint8 [H, W] masks, one per frame.
     """
-    chunk_frames = chunk_frames or model.config.inference.chunk_frames
-    options = Options(labels or {}, num_objects, _gap(model, gap), None, chunk_frames, True, "none")
+    options = Options(
+        labels=labels or {},
+        num_objects=num_objects,
+        gap=_gap(model, gap),
+        memorise_with=None,
+        chunk_frames=chunk_frames or model.config.inference.chunk_frames,
+        looks_ahead=True,
+        logits_form="none",
+    )
     for ids, _ in run(model, variables, frames, mask, options):
         yield ids
 
 
 def _gap(model: MAVOS, gap: int | None) -> int:
-    if gap is not None and gap < 1:
-        raise ValueError(f"gap: expected at least 1 frame, got {gap}")
-    return gap or model.config.memory.gap
+    if gap is None:
+        return model.config.memory.gap
+    if not isinstance(gap, int | np.integer) or gap < 1:
+        raise ValueError(f"gap: expected a whole number of frames, at least 1, got {gap!r}")
+    return int(gap)
 
 
 def _final_groups(mask: np.ndarray, labels: Labels, num_objects: int | None) -> int:
@@ -188,10 +224,3 @@ def _final_groups(mask: np.ndarray, labels: Labels, num_objects: int | None) -> 
     for t in sorted(labels):
         ids.add(np.asarray(labels[t]), f"labels[{t}]")
     return num_groups(ids.num_objects)
-
-
-def _widen(logits: np.ndarray, groups: int) -> np.ndarray:
-    """Adds the channels of groups that were not there yet, at the clamp's logit."""
-    missing = 1 + MAX_OBJECTS * groups - logits.shape[-1]
-    value = np.float32(np.log(CLAMP / (1 - CLAMP)))
-    return np.pad(logits, ((0, 0), (0, 0), (0, missing)), constant_values=value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mavos_jax.models.memory import MASKED
+MASKED = -1e30
+"""Added to the logits of places that must get no weight."""
 
 
 def attend(

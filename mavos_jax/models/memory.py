@@ -13,9 +13,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Scalar
 from mavos_jax.config import MemoryConfig
-
-MASKED = -1e30
-"""Added to the attention logits of places that must get no weight."""
+from mavos_jax.models.attention import MASKED
 
 
 class KeyValue(NamedTuple):
@@ -91,7 +89,8 @@ def put_frame(
 ) -> tuple[KeyValue, ...]:
     """Puts a frame's tokens in their place: the dynamic part, or the bank's oldest slot.
 
-    A full bank drops its oldest written frame; the reference stays.
+    A full bank drops its oldest written frame; the reference stays. ``num_writes`` counts the
+    writes before this one.
     """
     slot = jnp.int32(0) if config.policy == "mca" else 1 + num_writes % (config.capacity - 1)
 

@@ -32,6 +32,8 @@ def network_size(
     Computed in double precision in this order: cap the short edge, cap the long edge, apply the
     test-time scale, truncate, snap to 16 n + 1 (``align_corners``) or 16 n.
 
+    Difference to the PyTorch code: n is at least 1, where that gives an edge of 0 or 1 pixels.
+
     Args:
       height: rows of the source frame.
       width: columns of the source frame.
@@ -55,7 +57,7 @@ def network_size(
 
 def _snap(size: int, align_corners: bool) -> int:
     extra = 1 if align_corners else 0
-    if (size - extra) % 16 == 0:
+    if size > extra and (size - extra) % 16 == 0:
         return size
     return max(round((size - extra) / 16), 1) * 16 + extra
 

@@ -133,12 +133,36 @@ def test_state_of_another_network_names_everything():
         convert_state_dict(small_configs.RESNET, seeded(small_configs.MOBILENET))
     problems = caught.value.problems
     assert all(name in str(caught.value) for name in problems.missing)
-    assert len(problems.summary()) < len(str(caught.value)) / 3
-    assert "encoder.features.*" in problems.summary()
+    summary = problems.summary(torch_shapes(small_configs.RESNET), seeded(small_configs.MOBILENET))
+    assert len(summary) < len(str(caught.value)) / 3
+    num_features = sum(name.startswith("encoder.") for name in problems.unexpected)
+    assert f"encoder.* (all {num_features})" in summary
 
 
-def test_long_lists_become_patterns():
+def test_long_lists_become_patterns_where_all_is_affected():
     names = [f"decoder.conv_{i}.bias" for i in range(12)]
-    assert abbreviate(names) == ", ".join(names)
-    names += ["encoder_projector.bias", "encoder.layer1.0.a", "encoder.layer1.1.a"]
-    assert abbreviate(names) == "decoder.* (12), encoder_projector.bias, encoder.layer1.* (2)"
+    assert abbreviate(names, names) == ", ".join(names)
+    names += ["encoder_projector.bias", "encoder.layer1.0.a", "encoder.layer1.0.b"]
+    known = [*names, "encoder.layer1.1.a", "encoder.layer1.1.b"]
+    text = abbreviate(names, known)
+    assert text == "decoder.* (all 12), encoder_projector.bias, encoder.layer1.0.* (all 2)"
+
+
+def test_partly_affected_parts_are_listed_by_name():
+    known = [f"decoder.conv_{i}.bias" for i in range(20)]
+    assert abbreviate(known[:19], known) == ", ".join(known[:19])
+    assert abbreviate(known, known) == "decoder.* (all 20)"
+    wrong = Problems(mismatched=dict.fromkeys(known[:13], "expected shape (1,), found (2,)"))
+    assert wrong.summary(known, known) == str(wrong)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(value):
+    config = small_configs.MOBILENET
+    state = seeded(config)
+    state["id_norm.bias"][1] = value
+    with pytest.raises(WeightsMismatch) as caught:
+        convert_state_dict(config, state)
+    assert dict(caught.value.problems.mismatched) == {
+        "id_norm.bias": "expected finite numbers, found NaN or infinity"
+    }

@@ -1,7 +1,6 @@
 """Files of every kind become checkpoints: what is used, dropped and initialised is said."""
 
 import functools
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,13 +11,10 @@ from seeded_weights import seeded_state_dict
 from small_configs import BANK, MOBILENET, RESNET, SWIN
 
 from mavos_jax.checkpoints import load
-from mavos_jax.command_line import load_config
 from mavos_jax.conversion import convert_state_dict, to_state_dict, transfer
 from mavos_jax.conversion.convert import torch_shapes
-from mavos_jax.conversion.recognise import _KNOWN_CONFIGS
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.conversion.transfer import convert_file, export_file
-from mavos_jax.conversion.weight_files import write_weight_file
 from mavos_jax.models.mavos import init_variables
 
 
@@ -95,7 +91,7 @@ def test_model_without_mca_starts_with_fresh_mca(tmp_path):
     state = seeded(BANK)
     report = convert_file(MOBILENET, write(tmp_path / "x.pth", state), tmp_path / "x")
     assert "DeAOT-L pre-training" in report.kind
-    assert "starts fresh: 114 tensors: long_term_memory_attention.* (114)" in str(report)
+    assert "starts fresh: 114 tensors: long_term_memory_attention.* (all 114)" in str(report)
     back = to_state_dict(MOBILENET, load(tmp_path / "x")[1])
     assert_same({name: back[name] for name in state}, state)
     assert {name.split(".")[0] for name in report.fresh} == {"long_term_memory_attention"}
@@ -185,25 +181,33 @@ def test_other_encoder_is_named(tmp_path, content):
     assert "choose a configuration with the encoder resnet" in message
 
 
+def test_encoder_with_its_prefix_is_an_encoder(tmp_path):
+    state = {f"encoder.{name}": array for name, array in classifier(RESNET).items()}
+    report = convert_file(RESNET, write(tmp_path / "x.pth", state), tmp_path / "x")
+    assert report.kind == "an encoder alone"
+    assert report.dropped == {"num_batches_tracked": 16, "layer4.*": 2, "fc.*": 2}
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    state = seeded(RESNET)
+    state["decoder.conv_out.bias"][0] = np.nan
+    message = refuse(RESNET, state, tmp_path, "1 mismatched", allow_missing=True)
+    assert "decoder.conv_out.bias (expected finite numbers, found NaN or infinity)" in message
+    assert message.endswith("get the file again, or choose weights of an earlier step")
+
+
+def test_entries_beside_the_weights_are_reported(tmp_path):
+    tensors = {name: torch.from_numpy(array) for name, array in seeded(BANK).items()}
+    torch.save({"state_dict": tensors, "optimizer": {}, "epoch": 3}, tmp_path / "x.pth")
+    report = convert_file(BANK, tmp_path / "x.pth", tmp_path / "x")
+    assert "dropped: entries beside the weights (optimizer, epoch)" in str(report)
+
+
 @pytest.mark.parametrize("allow_missing", [False, True])
 def test_file_of_something_else_is_refused(tmp_path, allow_missing):
     state = {"conv.weight": np.zeros(3, np.float32)}
     match = "no weights of MAVOS, DeAOT-L or an encoder, but conv.weight"
     refuse(MOBILENET, state, tmp_path, match, allow_missing=allow_missing)
-
-
-def test_released_network_that_would_fit_is_named(tmp_path):
-    shapes = torch_shapes(load_config("configs/r50_mavos.py"))
-    state = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
-    write_weight_file(tmp_path / "x.npz", state)
-    with pytest.raises(ValueError, match=r"they fit --config configs/r50_mavos\.py$"):
-        convert_file(load_config("configs/mavos.py"), tmp_path / "x.npz", tmp_path / "out")
-
-
-def test_known_configurations_are_the_files():
-    for file, known in _KNOWN_CONFIGS.items():
-        assert Path(file).stem == known.name
-        assert conversion_rules(load_config(file)) == conversion_rules(known)
 
 
 def test_existing_outputs_are_kept_unless_overwritten(tmp_path):

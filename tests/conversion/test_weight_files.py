@@ -63,6 +63,12 @@ def test_entries_that_are_no_tensors_are_named(tmp_path):
     assert file.others == ("epoch",)
 
 
+def test_entries_beside_the_state_dictionary_are_named(tmp_path):
+    content = {"state_dict": {"a": torch.zeros(2), "b": 1}, "optimizer": {"lr": [0.1]}, "epoch": 3}
+    torch.save(content, tmp_path / "x.pth")
+    assert read_weight_file(tmp_path / "x.pth").others == ("optimizer", "epoch", "b")
+
+
 def test_parameters_and_brain_floats_become_arrays(tmp_path):
     values = torch.tensor([1.0, 2.5])
     content = {"a": torch.nn.Parameter(values), "b": values.to(torch.bfloat16)}
@@ -81,6 +87,28 @@ def test_pickled_code_does_not_run(tmp_path, capsys):
     with pytest.raises(ValueError, match=r"x\.pth: .*could run code; save the tensors alone"):
         read_weight_file(tmp_path / "x.pth")
     assert "code ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("value", [Dangerous(), {"a": np.zeros(2)}], ids=["code", "arrays"])
+def test_pickles_of_other_objects_are_named_as_such(tmp_path, capsys, protocol, value):
+    content = pickle.dumps(value, protocol)
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(ValueError, match=r"x\.pth: .*could run code; save the tensors alone"):
+        read_weight_file(tmp_path / "x.pth")
+    (tmp_path / "x.pth").write_bytes(content[:-5])
+    with pytest.raises(ValueError, match=r"x\.pth: expected a PyTorch file of tensors, found "):
+        read_weight_file(tmp_path / "x.pth")
+    assert "code ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n123", b"hello", b"", b"PK\x03\x04", bytes(9)]
+)
+def test_other_formats_are_not_called_objects(tmp_path, content):
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(ValueError, match="found a damaged file or one of another format"):
+        read_weight_file(tmp_path / "x.pth")
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
@@ -136,9 +164,9 @@ def test_missing_packages_are_named_with_the_fix(tmp_path, monkeypatch, package,
         return real_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ValueError, match=r"pip install 'mavos_jax\[convert\]'"):
+    with pytest.raises(ValueError, match=rf"pip install {package}"):
         read_weight_file(tmp_path / f"x{suffix}")
-    with pytest.raises(ValueError, match=r"pip install 'mavos_jax\[convert\]'"):
+    with pytest.raises(ValueError, match=rf"pip install {package}"):
         write_weight_file(tmp_path / f"y{suffix}", STATE)
     assert not (tmp_path / f"y{suffix}").exists()
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -42,6 +44,31 @@ def test_frames_before_the_first_annotation_are_skipped(tmp_path):
     assert sequence.frames.name(0) == "00001"
     assert sequence.frames.num_frames == 3
     assert {i: file.stem for i, file in sequence.annotations.items()} == {0: "00001", 2: "00003"}
+
+
+def test_a_given_mask_belongs_to_the_first_frame(tmp_path):
+    folder = write_sequence(tmp_path, masks=(1, 3))
+    for mask in (tmp_path / "00001.png", folder / "00001.png"):  # the names alone mean nothing
+        sequence = open_sequence(folder, mask)
+        assert sequence.num_skipped == 0
+        assert sequence.frames.num_frames == 4
+        assert list(sequence.annotations) == [0, 1, 3]
+        assert sequence.annotations[0] == mask
+
+
+def test_a_given_annotation_belongs_to_its_frame(tmp_path, monkeypatch):
+    folder = write_sequence(tmp_path, masks=(0, 1, 3))
+    monkeypatch.chdir(tmp_path)
+    mask = Path("Annotations") / "bike" / "00001.png"
+    sequence = open_sequence(folder, mask)
+    assert (sequence.num_skipped, sequence.frames.name(0)) == (1, "00001")
+    assert sequence.annotations[0] == mask
+    assert {i: file.stem for i, file in sequence.annotations.items()} == {0: "00001", 2: "00003"}
+
+
+def test_a_given_mask_is_kept_where_there_are_no_annotations(tmp_path):
+    folder = write_sequence(tmp_path, masks=()).rename(tmp_path / "frames")
+    assert open_sequence(folder, tmp_path / "mine.png").annotations == {0: tmp_path / "mine.png"}
 
 
 def test_several_sequences_are_listed(tmp_path):

@@ -47,6 +47,8 @@ def test_frames_of_a_video(tmp_path):
         ("clip.mkv", "libx264", {}),
         ("clip.webm", "libvpx-vp9", {}),
         ("clip.avi", "mpeg4", {}),
+        ("clip.ts", "libx264", {}),
+        ("clip.m2ts", "libx264", {}),
     ],
 )
 def test_a_video_that_is_cut_off_is_refused_at_once(tmp_path, name, codec, options):
@@ -56,6 +58,44 @@ def test_a_video_that_is_cut_off_is_refused_at_once(tmp_path, name, codec, optio
     with pytest.raises(ValueError, match=rf"{name}: expected .* cut off .*ffmpeg") as caught:
         open_frames(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "flv1"])
+@pytest.mark.parametrize("is_whole_packet", [False, True])
+def test_a_video_without_an_index_that_is_cut_off_is_refused_in_the_end(
+    tmp_path, codec, is_whole_packet
+):
+    path = write_video(tmp_path / "clip.flv", codec=codec)
+    assert len(list(open_frames(path))) == NUM_FRAMES
+    with av.open(str(path)) as container:
+        positions = [packet.pos for packet in container.demux(video=0)]
+    end = positions[18]
+    assert end is not None
+    os.truncate(path, end - (0 if is_whole_packet else 40))
+    frames = []
+    with pytest.raises(ValueError, match=r"clip\.flv: expected .* cut off .*ffmpeg") as caught:
+        frames.extend(open_frames(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["clip.flv", "clip.mkv", "clip.mp4", "clip.ts"])
+def test_sound_longer_than_the_pictures_is_no_cut(tmp_path, name):
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=Fraction(25))
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        sound: Any = container.add_stream("aac", rate=44100)
+        for _ in range(NUM_FRAMES):
+            picture = np.zeros((*SIZE, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+        for index in range(100):
+            samples = np.zeros((1, 1024), np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 44100, 1024 * index
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    assert len(list(open_frames(path))) == NUM_FRAMES
 
 
 def test_damage_inside_a_video_is_named_when_it_is_reached(tmp_path):
@@ -107,5 +147,5 @@ def test_files_without_video_are_refused(tmp_path):
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     path = write_video(tmp_path / "clip.mp4", num_frames=1)
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ValueError, match=r"pip install 'mavos_jax\[video\]'"):
+    with pytest.raises(ValueError, match=r"not installed; pip install av,"):
         open_frames(path)

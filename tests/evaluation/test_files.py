@@ -1,3 +1,4 @@
+import errno
 import threading
 
 import pytest
@@ -27,6 +28,44 @@ def test_an_exception_leaves_what_was_there(tmp_path):
         interrupted()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def write_full(path):
+    with written_whole(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def write_elsewhere(path):
+    with written_whole(path):
+        raise PermissionError(errno.EACCES, "Permission denied", "elsewhere.png")
+
+
+def write_over_a_folder(path):
+    path.mkdir()
+    with written_whole(path) as temporary:
+        temporary.write_text("whole")
+
+
+def write_without_a_number(path):
+    with written_whole(path):
+        raise OSError("encoder error")
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (write_full, r"No space left on device: '.*/file\.txt'$"),
+        (write_elsewhere, r"Permission denied: 'elsewhere\.png'$"),
+        (write_over_a_folder, r"Is a directory: '.*/file\.txt'$"),
+        (write_without_a_number, r"/file\.txt: encoder error$"),
+    ],
+)
+def test_a_failed_write_names_the_file_that_was_meant(tmp_path, write, message):
+    with pytest.raises(OSError, match=message) as error:
+        write(tmp_path / "file.txt")
+    assert "partial" not in str(error.value)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_calls_run_in_order_and_are_finished_in_the_end():

@@ -130,6 +130,20 @@ def test_annotations_give_the_first_mask_and_the_late_objects(tmp_path, network)
     np.testing.assert_array_equal(call["labels"][2], late)
 
 
+def test_a_given_mask_starts_a_video_that_is_annotated_later(tmp_path, network):
+    frames = write_frames(tmp_path / "JPEGImages" / "clip")
+    late = tmp_path / "Annotations" / "clip" / "00003.png"
+    write_mask(tmp_path / "mine.png", np.where(CLIP.mask(0) == 1, 1, 0).astype(np.uint8))
+    write_mask(late, CLIP.mask(3))
+    task = VideoTask.open(frames, tmp_path / "mine.png")
+    assert str(task) == "frames: 6; objects: 2 (1 at 00000, 1 later)"
+    assert segment(task, tmp_path / "out").num_frames == 6
+    assert list(network[0]["labels"]) == [3]
+    task = VideoTask.open(frames, late)
+    assert str(task) == "frames: 3 from 00003 on, 3 skipped; objects: 2"
+    np.testing.assert_array_equal(task.mask, CLIP.mask(3))
+
+
 def test_a_given_mask_overrides_the_first_annotation(tmp_path):
     write_frames(tmp_path / "JPEGImages" / "clip")
     write_mask(tmp_path / "Annotations" / "clip" / "00000.png", CLIP.mask(0))
@@ -181,13 +195,6 @@ def test_results_are_replaced_only_when_that_is_asked_for(tmp_path):
     assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns == before
     segment(task, tmp_path, overwrite=True)
     assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns > before
-
-
-def test_an_output_that_is_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    for root in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(ValueError, match="expected a folder to write into"):
-            OutputFolder.open(root)
 
 
 def test_a_mask_among_the_frames_is_refused(tmp_path):

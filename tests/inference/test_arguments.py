@@ -19,7 +19,10 @@ import pytest
         ({"mask": np.full((50, 66), 256)}, r"mask: expected ids in 1\.\.254"),
         ({"num_objects": 7}, r"expected ids up to num_objects = 7, got \[8\]"),
         ({"num_objects": 0}, "num_objects: expected 1 to 254, got 0"),
-        ({"gap": 0}, "gap: expected at least 1 frame, got 0"),
+        ({"gap": 0}, "gap: expected a whole number of frames, at least 1, got 0"),
+        ({"gap": 2.5}, r"gap: expected a whole number of frames, at least 1, got 2\.5"),
+        ({"num_objects": 8.0}, r"num_objects: expected 1 to 254, got 8\.0"),
+        ({"frames": iter(())}, "frames: expected an array or a sequence, got a tuple_iterator"),
         (
             {"labels": {14: np.ones((50, 66), np.uint8)}},
             r"labels: expected frames 1\.\.13, got \[14",
@@ -50,3 +53,27 @@ def test_frames_of_changing_size(stream, clip):
 def test_an_empty_stream(stream, clip):
     with pytest.raises(ValueError, match="frames: expected at least one frame, got none"):
         list(stream([], clip[1]))
+
+
+def test_a_stream_with_too_few_masks_to_memorise(stream, clip):
+    frames, mask = clip
+    given = np.stack([mask] * 5)
+    with pytest.raises(ValueError, match=r"memorise_with\[5\]: expected a mask for every frame"):
+        list(stream(frames, mask, memorise_with=given))
+
+
+def test_a_video_of_one_frame(segment, clip):
+    frames, mask = clip
+    masks, logits = segment(frames[:1], mask, return_logits=True)
+    np.testing.assert_array_equal(masks, mask[None])
+    assert logits.shape == (0, 13, 17, 11)
+
+
+@pytest.mark.parametrize("size", [(1, 40), (40, 2), (70, 33)])
+def test_videos_of_odd_sizes(segment, size):
+    frames = np.random.RandomState(0).randint(0, 255, (3, *size, 3)).astype(np.uint8)
+    mask = np.zeros(size, np.uint8)
+    mask[: size[0] // 2 + 1, : size[1] // 2] = 254
+    masks = segment(frames, mask)
+    assert masks.shape == (3, *size)
+    assert set(np.unique(masks)) <= {0, 254}

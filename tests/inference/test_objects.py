@@ -105,6 +105,15 @@ def test_the_names_of_ids_do_not_matter(segment, clip):
     np.testing.assert_array_equal(renamed, names[segment(frames, mask)])
 
 
+def test_groups_are_alike(segment, clip):
+    """Swapping ids between groups, each id keeping its place in its group, swaps the masks."""
+    frames, mask = clip
+    names = np.arange(256, dtype=np.uint8)
+    names[1:21] = np.roll(names[1:21], 10)
+    swapped = segment(frames, names[mask], num_objects=20)
+    np.testing.assert_array_equal(swapped, names[segment(frames, mask, num_objects=20)])
+
+
 def test_a_label_is_pasted_over_the_prediction_and_remembered(segment, clip, late_label):
     frames, mask = clip
     plain = segment(frames, mask)
@@ -149,5 +158,5 @@ def test_every_platforms_forms_give_the_same_numbers(tiny, segment, clip, late_l
     other_masks, other_logits = mavos_jax.segment_video(
         other, variables, frames, mask, labels={2: late_label}, gap=2, return_logits=True
     )
-    np.testing.assert_allclose(other_logits, logits, atol=1e-4)
+    np.testing.assert_allclose(other_logits, logits, atol=2e-5)
     assert (other_masks == masks).mean() > 0.999

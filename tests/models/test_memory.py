@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mavos_jax.config import MemoryConfig
+from mavos_jax.models.attention import MASKED
 from mavos_jax.models.memory import (
-    MASKED,
     KeyValue,
     dynamic_part,
     long_term_bias,

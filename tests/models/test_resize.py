@@ -78,3 +78,10 @@ def test_linear_weights_are_a_partition_of_one_inside_the_source(source, target,
     assert weights.min() >= 0
     assert indices.min() >= 0
     assert indices.max() < source
+
+
+@pytest.mark.parametrize(("align_corners", "smallest"), [(True, 17), (False, 16)])
+@pytest.mark.parametrize("edge", [1, 2, 15, 18])
+def test_no_edge_vanishes(edge, align_corners, smallest):
+    found = network_size(edge, 3000, align_corners=align_corners, max_long_edge=1040)
+    assert found == (smallest, 1041 if align_corners else 1040)

@@ -1,0 +1,46 @@
+"""Files that do not fit are named, with what would fit them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_configs import MOBILENET, SWIN
+
+from mavos_jax.command_line import load_config
+from mavos_jax.conversion.convert import torch_shapes
+from mavos_jax.conversion.recognise import _KNOWN_CONFIGS, encoder_kind
+from mavos_jax.conversion.rules import conversion_rules
+from mavos_jax.conversion.transfer import convert_file
+from mavos_jax.conversion.weight_files import write_weight_file
+
+
+def test_released_network_that_would_fit_is_named(tmp_path):
+    shapes = torch_shapes(load_config("configs/r50_mavos.py"))
+    state = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+    write_weight_file(tmp_path / "x.npz", state)
+    with pytest.raises(ValueError, match=r"they fit --config configs/r50_mavos\.py$"):
+        convert_file(load_config("configs/mavos.py"), tmp_path / "x.npz", tmp_path / "out")
+
+
+def test_known_configurations_are_the_files():
+    for file, known in _KNOWN_CONFIGS.items():
+        assert Path(file).stem == known.name
+        assert conversion_rules(load_config(file)) == conversion_rules(known)
+
+
+@pytest.mark.parametrize("config", [MOBILENET, SWIN], ids=lambda config: config.name)
+@pytest.mark.parametrize("prefix", ["", "encoder."])
+def test_swin_of_torchvision_is_named(tmp_path, config, prefix):
+    names = ["features.0.0.weight", "features.1.0.attn.qkv.weight", "norm.weight"]
+    write_weight_file(tmp_path / "x.npz", {f"{prefix}{name}": np.zeros(3) for name in names})
+    with pytest.raises(ValueError, match=r"a Swin of torchvision, .*; choose .* original Swin"):
+        convert_file(config, tmp_path / "x.npz", tmp_path / "out")
+
+
+@pytest.mark.parametrize("file", ["mavos", "r50_mavos", "swinb_mavos"])
+def test_encoder_is_known_by_its_names(file):
+    config = load_config(f"configs/{file}.py")
+    names = [rule.torch for rule in conversion_rules(config)]
+    assert encoder_kind(names) == config.encoder.kind
+    assert encoder_kind([name.removeprefix("encoder.") for name in names]) == config.encoder.kind
+    assert encoder_kind(["features.0.0.weight", "features.1.weight"]) is None

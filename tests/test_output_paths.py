@@ -1,0 +1,41 @@
+"""Paths that nothing can be written to are found before any work."""
+
+import pytest
+from small_configs import BANK
+
+from mavos_jax.checkpoints import require_free
+from mavos_jax.conversion.transfer import convert_file, export_file
+from mavos_jax.output_paths import require_writable_parent
+
+IMPOSSIBLE = ("file/x", "file/x/y.npz", "gone/x", "/proc/x")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "gone").symlink_to(tmp_path / "absent")
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", IMPOSSIBLE)
+@pytest.mark.parametrize(
+    "write",
+    [
+        require_writable_parent,
+        require_free,
+        lambda path: require_free(path, overwrite=True),
+        lambda path: convert_file(BANK, path.parent / "no_weights", path),
+        lambda path: export_file(path.parent / "no_checkpoint", path),
+    ],
+    ids=["parent", "free", "overwrite", "convert", "export"],
+)
+def test_impossible_paths_are_refused(folder, path, write):
+    with pytest.raises(ValueError, match=r"^\S+: expected a path in a .*; choose another path$"):
+        write(folder / path)
+
+
+def test_possible_paths_leave_no_trace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in ("x", "new/folders/x", tmp_path / "x"):
+        require_writable_parent(path)
+    assert not list(tmp_path.iterdir())
