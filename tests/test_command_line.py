@@ -219,13 +219,14 @@ def test_wrong_option_is_one_line(words, message, columns, monkeypatch, capsys):
             ["--source", "x", "--config"],
             "Missing value for argument '--config'. Expected 1 values.",
         ),
-        (["--source", "x", "--confg", TINY], f"--confg, {TINY}; did you mean --config?"),
+        # The parser may name further options that look alike.
+        (["--source", "x", "--confg", TINY], f"--confg, {TINY}; did you mean --config"),
     ],
 )
 def test_missing_option_is_named(words, message):
     with pytest.raises(ValueError, match=r"^[^\n]*$") as error:
         parse_command(ReadArguments, words)
-    assert str(error.value).endswith(message)
+    assert message in str(error.value)
 
 
 # Checkpoints
