@@ -61,7 +61,7 @@ class ObjectIds:
                 "give a larger num_objects, or none to number the objects automatically"
             )
         self._ids += new
-        return self.to_slots(mask, name)
+        return self._look_up(mask)
 
     def to_slots(self, mask: np.ndarray, name: str) -> np.ndarray:
         """Returns the slots of a mask whose ids are all known."""
@@ -71,6 +71,9 @@ class ObjectIds:
                 f"{name}: expected ids seen in the first mask or in labels, got {unknown}; "
                 "num_objects declares ids that come later"
             )
+        return self._look_up(mask)
+
+    def _look_up(self, mask: np.ndarray) -> np.ndarray:
         table = np.zeros(256, np.uint8)
         table[IGNORED] = IGNORED
         table[self._ids] = np.arange(1, self.num_objects + 1)

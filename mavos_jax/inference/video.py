@@ -35,10 +35,6 @@ def segment_video(
 ) -> np.ndarray: ...
 
 
-_ABSENT = np.float32(np.log(CLAMP / (1 - CLAMP)))
-"""The merged logit of a group that is not there yet."""
-
-
 @overload
 def segment_video(
     model: MAVOS,
