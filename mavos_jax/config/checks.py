@@ -1,0 +1,85 @@
+"""Checks of configuration values: types as declared, ranges, and values from plain mappings."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+
+def require(condition: bool, field: str, expected: str, found: object) -> None:
+    """Raises ValueError with what a field should hold and what it holds."""
+    if not condition:
+        raise ValueError(f"{field}: expected {expected}, got {found!r}")
+
+
+def build(kind: Any, values: Any, path: str) -> Any:
+    """Builds the value of type ``kind`` that ``values`` describes; ``path`` is for messages."""
+    origin = typing.get_origin(kind)
+    if origin in (types.UnionType, typing.Union):
+        return build(_union_member(kind, values, path), values, path)
+    if dataclasses.is_dataclass(kind):
+        require(isinstance(values, Mapping), path or "config", "a mapping of fields", values)
+        hints = typing.get_type_hints(kind)
+        unknown = sorted(set(values) - set(hints))
+        require(not unknown, path or "config", f"only the fields {sorted(hints)}", unknown)
+        fields = {
+            name: build(hints[name], value, f"{path}.{name}" if path else name)
+            for name, value in values.items()
+        }
+        return typing.cast(Any, kind)(**fields)
+    if origin is tuple:
+        require(isinstance(values, list | tuple), path, "a list", values)
+        arguments = typing.get_args(kind)
+        is_homogeneous = len(arguments) == 2 and arguments[1] is Ellipsis
+        kinds = (arguments[0],) * len(values) if is_homogeneous else arguments
+        require(len(kinds) == len(values), path, f"{len(kinds)} values", values)
+        return tuple(build(k, v, path) for k, v in zip(kinds, values, strict=True))
+    if origin is Literal:
+        require(values in typing.get_args(kind), path, f"one of {typing.get_args(kind)}", values)
+        return values
+    if kind is float and isinstance(values, int) and not isinstance(values, bool):
+        return float(values)
+    require(type(values) is kind, path, f"a value of type {kind.__name__}", values)
+    return values
+
+
+def _union_member(kind: Any, values: Any, path: str) -> Any:
+    """Picks the member of a union of dataclasses whose ``kind`` the values name."""
+    members = {typing.get_type_hints(m)["kind"]: m for m in typing.get_args(kind)}
+    names = {typing.get_args(literal)[0]: member for literal, member in members.items()}
+    found = values.get("kind") if isinstance(values, Mapping) else values
+    require(found in names, f"{path}.kind", f"one of {sorted(names)}", found)
+    return names[found]
+
+
+def check_types(owner: str, config: Any) -> None:
+    """Raises unless every field of a configuration holds a value of its declared type."""
+    for name, kind in typing.get_type_hints(type(config)).items():
+        path, value = f"{owner}.{name}" if owner else name, getattr(config, name)
+        if typing.get_origin(kind) is tuple and dataclasses.is_dataclass(typing.get_args(kind)[0]):
+            member = typing.get_args(kind)[0]
+            is_right = isinstance(value, tuple) and all(type(part) is member for part in value)
+            require(is_right, path, f"a tuple of {member.__name__}", value)
+            continue
+        parts = [part for part in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(part)]
+        if parts:
+            names = " or ".join(str(getattr(part, "__name__", part)) for part in parts)
+            article = "a" if len(parts) == 1 else "one of"
+            require(type(value) in parts, path, f"{article} {names}", value)
+        else:
+            build(kind, value, path)
+
+
+def require_positive(owner: str, **values: int) -> None:
+    """Raises unless every value is at least 1."""
+    for name, value in values.items():
+        require(value >= 1, f"{owner}.{name}", "an integer of at least 1", value)
+
+
+def require_rates(owner: str, **values: float) -> None:
+    """Raises unless every value is a rate at which something is dropped, below 1."""
+    for name, value in values.items():
+        require(0 <= value < 1, f"{owner}.{name}", "a rate of 0 or more, below 1", value)

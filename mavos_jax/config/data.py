@@ -1,0 +1,109 @@
+"""The data of training: which sets, how clips are drawn from them, how they are loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from mavos_jax.config.checks import check_types, require, require_positive
+
+Kind = Literal[
+    "synthetic", "static", "davis2016", "davis2017", "youtube_vos", "lvos", "mose", "folder"
+]
+"""The layouts of data sets; ``folder`` is any ``JPEGImages`` beside ``Annotations``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceConfig:
+    """One data set and its share of the clips.
+
+    Attributes:
+      kind: its layout. ``synthetic`` is generated and needs no files.
+      root: the folder of the set as its authors lay it out, or of its prepared records; unused by
+        ``synthetic``.
+      split: which part of the set. Of ``synthetic``: ``train``, an endless number of videos, or
+        ``held_out``, the committed list that training never sees.
+      format: ``files`` as its authors lay it out, or ``records`` written by
+        ``python -m mavos_jax.data.prepare``.
+      max_gap: largest distance between two neighbouring frames of a clip, in frames of the set.
+      repeats: how often the set counts when clips are drawn from several: its share is its number
+        of videos times this. A set without end counts as ``num_videos`` videos.
+      num_videos: videos of one pass over ``synthetic``.
+    """
+
+    kind: Kind = "synthetic"
+    root: str = ""
+    split: str = "train"
+    format: Literal["files", "records"] = "files"
+    max_gap: int = 3
+    repeats: float = 1.0
+    num_videos: int = 10_000
+
+    def __post_init__(self) -> None:
+        check_types("data.sources", self)
+        require_positive("data.sources", max_gap=self.max_gap, num_videos=self.num_videos)
+        require(self.repeats > 0, "data.sources.repeats", "more than 0", self.repeats)
+        require(
+            self.kind == "synthetic" or bool(self.root),
+            "data.sources.root",
+            f"the folder of the {self.kind} set",
+            self.root,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """How clips are drawn and loaded.
+
+    Attributes:
+      sources: the sets that are mixed.
+      held_out: the set that periodic evaluation segments from its first masks.
+      clip_frames: frames T of a clip, the reference included.
+      crop: side of the square crops, in pixels: 16 n + 1 with ``align_corners``, else 16 n.
+      short_edge: of a frame before the random scale, in pixels; 0 keeps the stored size.
+      scale: range of the random scale.
+      merge: probability that a second clip is pasted over the first.
+      colour: probability of colour jitter (brightness 0.4, contrast 0.4, saturation 0.2, hue 0.1).
+      grey: probability that a clip loses its colours.
+      blur: probability of a Gaussian blur of deviation 0.1 to 2 pixels.
+      flip: probability of a horizontal flip.
+      workers: processes that decode and augment; 0 does it in threads of this process.
+      threads: threads that decode and augment in each process.
+      prefetch: batches that wait, decoded, in each process.
+      skip_damaged: go on with another clip where a file cannot be read; counted and logged.
+    """
+
+    sources: tuple[SourceConfig, ...] = (SourceConfig(),)
+    held_out: SourceConfig = SourceConfig(split="held_out")
+    clip_frames: int = 8
+    crop: int = 465
+    short_edge: int = 480
+    scale: tuple[float, float] = (0.7, 1.3)
+    merge: float = 0.3
+    colour: float = 0.8
+    grey: float = 0.2
+    blur: float = 0.3
+    flip: float = 0.5
+    workers: int = 8
+    threads: int = 2
+    prefetch: int = 2
+    skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        check_types("data", self)
+        require(bool(self.sources), "data.sources", "at least one set", self.sources)
+        require(self.clip_frames >= 3, "data.clip_frames", "at least 3 frames", self.clip_frames)
+        require(
+            self.crop >= 32 and self.crop % 16 in (0, 1),
+            "data.crop",
+            "16 n or 16 n + 1 pixels, at least 32",
+            self.crop,
+        )
+        require(self.short_edge >= 0, "data.short_edge", "0 or more pixels", self.short_edge)
+        low, high = self.scale
+        require(0 < low <= high, "data.scale", "an ascending range above 0", self.scale)
+        for name in ("merge", "colour", "grey", "blur", "flip"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"data.{name}", "a probability", value)
+        require(self.workers >= 0, "data.workers", "0 or more processes", self.workers)
+        require_positive("data", threads=self.threads, prefetch=self.prefetch)

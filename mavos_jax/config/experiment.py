@@ -1,0 +1,102 @@
+"""The typed configuration of one experiment: frozen dataclasses, checked on construction.
+
+A file in ``configs/`` builds one :class:`Experiment` and names it ``config``. Every value can be
+overridden on the command line by its field path, for example ``--memory.gap 5``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from mavos_jax.config.checks import build, check_types, require, require_positive
+from mavos_jax.config.data import DataConfig
+from mavos_jax.config.network import (
+    DecoderConfig,
+    ELSTTConfig,
+    EncoderConfig,
+    MemoryConfig,
+    MobileNetV2Config,
+)
+from mavos_jax.config.training import TrainingConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class InferenceConfig:
+    """How videos are segmented.
+
+    Attributes:
+      max_long_edge: frames with a longer edge are shrunk to it before the network, in pixels.
+      chunk_frames: frames that one compiled scan takes; bounds what lies on the device.
+    """
+
+    max_long_edge: int = 1040
+    chunk_frames: int = 8
+
+    def __post_init__(self) -> None:
+        check_types("inference", self)
+        require(
+            self.max_long_edge >= 32,
+            "inference.max_long_edge",
+            "at least 32 pixels",
+            self.max_long_edge,
+        )
+        require_positive("inference", chunk_frames=self.chunk_frames)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """Everything that defines one experiment.
+
+    Attributes:
+      name: a short name, used in messages and files.
+      encoder: the image encoder.
+      elstt: the propagation blocks.
+      memory: the long-term memory.
+      decoder: the mask decoder.
+      align_corners: whether every bilinear resize aligns the corner pixels' centres; network sizes
+        are then 16n + 1 and the identification bank's kernel 17x17, else 16n and 16x16.
+      inference: how videos are segmented.
+      data: the data of training.
+      training: the recipe of training.
+    """
+
+    name: str
+    encoder: EncoderConfig = MobileNetV2Config()
+    elstt: ELSTTConfig = ELSTTConfig()
+    memory: MemoryConfig = MemoryConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    align_corners: bool = True
+    inference: InferenceConfig = InferenceConfig()
+    data: DataConfig = DataConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def __post_init__(self) -> None:
+        check_types("", self)
+        require(bool(self.name), "name", "a non-empty name", self.name)
+        for field in ("attention_dim", "value_dim"):
+            value = getattr(self.elstt, field)
+            require(
+                self.memory.policy != "mca" or value % self.memory.num_heads == 0,
+                f"elstt.{field}",
+                f"a multiple of memory.num_heads ({self.memory.num_heads})",
+                value,
+            )
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Returns a configuration as nested dictionaries of JSON values."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: Mapping[str, Any]) -> Experiment:
+    """Rebuilds an :class:`Experiment` from :func:`to_dict`'s output, or from its JSON form.
+
+    Fields that ``values`` lacks take their defaults, so configurations written by an older version
+    stay readable.
+
+    Raises:
+      ValueError: a field is unknown or a value is of the wrong type or range.
+    """
+    return build(Experiment, values, "")

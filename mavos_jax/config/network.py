@@ -1,0 +1,211 @@
+"""The parts of the network: encoders, E-LSTT, memory and decoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from mavos_jax.config.checks import check_types, require, require_positive, require_rates
+
+MAX_OBJECTS = 10
+"""Objects that one identification bank tells apart; more are segmented in groups of this many."""
+
+NUM_IDENTITIES = MAX_OBJECTS + 1
+"""Objects and background: the channels of the identification bank and of the decoder's logits."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MobileNetV2Config:
+    """MobileNetV2 (Sandler et al. 2018) held at output stride 16.
+
+    Attributes:
+      stem: channels of the first convolution.
+      stages: rows (expansion t, channels c, blocks n, nominal stride s) of inverted residuals. A
+        stride that would go beyond 16 becomes a dilation of the blocks after it.
+      last: channels of the closing 1x1 convolution.
+    """
+
+    kind: Literal["mobilenet_v2"] = "mobilenet_v2"
+    stem: int = 32
+    stages: tuple[tuple[int, int, int, int], ...] = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
+    last: int = 1280
+
+    def __post_init__(self) -> None:
+        check_types("encoder", self)
+        require_positive("encoder", stem=self.stem, last=self.last)
+        for row in self.stages:
+            require(
+                len(row) == 4 and min(row) >= 1 and row[3] <= 2,
+                "encoder.stages",
+                "rows of (expansion, channels, blocks, stride 1 or 2)",
+                row,
+            )
+        strides = [row[3] for row in self.stages]
+        require(
+            strides.count(2) == 4,
+            "encoder.stages",
+            "exactly four rows of stride 2 (strides 4, 8, 16 and one held at 16)",
+            strides,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ResNetConfig:
+    """Bottleneck ResNet (He et al. 2016) without its last stage, output stride 16.
+
+    Attributes:
+      width: channels of the stem; stage i has ``4 * width * 2**i`` output channels.
+      depths: bottleneck blocks of the three stages; (3, 4, 6) is ResNet-50.
+    """
+
+    kind: Literal["resnet"] = "resnet"
+    width: int = 64
+    depths: tuple[int, int, int] = (3, 4, 6)
+
+    def __post_init__(self) -> None:
+        check_types("encoder", self)
+        require_positive("encoder", width=self.width)
+        require(min(self.depths) >= 1, "encoder.depths", "at least one block a stage", self.depths)
+
+
+@dataclasses.dataclass(frozen=True)
+class SwinConfig:
+    """Swin Transformer (Liu et al. 2021) without its last stage, output stride 16.
+
+    Attributes:
+      width: channels after the patch embedding; stage i has ``width * 2**i``.
+      depths: blocks of the three stages; (2, 2, 18) is Swin-Base.
+      heads: attention heads of the three stages.
+      window: side of the attention windows, in tokens.
+      drop_path: rate, in training, at which the last block drops a residual; it rises linearly
+        from 0 over the blocks of a network with its last stage, two more than here.
+    """
+
+    kind: Literal["swin"] = "swin"
+    width: int = 128
+    depths: tuple[int, int, int] = (2, 2, 18)
+    heads: tuple[int, int, int] = (4, 8, 16)
+    window: int = 7
+    drop_path: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_types("encoder", self)
+        require_positive("encoder", width=self.width, window=self.window)
+        require_rates("encoder", drop_path=self.drop_path)
+        require(min(self.depths) >= 1, "encoder.depths", "at least one block a stage", self.depths)
+        for i, heads in enumerate(self.heads):
+            channels = self.width * 2**i
+            require(
+                heads >= 1 and channels % heads == 0,
+                "encoder.heads",
+                f"a divisor of the stage's {channels} channels",
+                heads,
+            )
+
+
+EncoderConfig = MobileNetV2Config | ResNetConfig | SwinConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class ELSTTConfig:
+    """The efficient long short-term transformer (paper Sec. 3.1).
+
+    Attributes:
+      num_blocks: E-LSTT blocks.
+      dim: channels D of the visual and of the identity branch.
+      attention_dim: channels of queries and keys (one head).
+      value_dim: channels E of the expanded values of one branch.
+      window_radius: largest distance, in tokens, that short-term propagation looks at.
+      channel_dropout: rate, in training, at which a propagation drops a channel.
+      drop_path: rate, in training, at which self propagation drops a branch's update.
+    """
+
+    num_blocks: int = 3
+    dim: int = 256
+    attention_dim: int = 128
+    value_dim: int = 512
+    window_radius: int = 7
+    channel_dropout: float = 0.1
+    drop_path: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_types("elstt", self)
+        require_positive(
+            "elstt",
+            num_blocks=self.num_blocks,
+            dim=self.dim,
+            attention_dim=self.attention_dim,
+            value_dim=self.value_dim,
+            window_radius=self.window_radius,
+        )
+        require_rates("elstt", channel_dropout=self.channel_dropout, drop_path=self.drop_path)
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryConfig:
+    """The long-term memory and how a frame is written into it.
+
+    Attributes:
+      policy: ``mca`` keeps the reference and one dynamic frame that every write updates by
+        modulated cross-attention (the paper's memory); ``bank`` keeps the reference and the
+        latest ``capacity - 1`` written frames (DeAOT-L), the oldest dropped first.
+      gap: frames between two writes when segmenting, counted from the last write or reference.
+      capacity: frames that a ``bank`` holds, the reference included; unused by ``mca``.
+      num_heads: attention heads of MCA.
+      focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).
+      mlp_ratio: hidden width of MCA's multi-layer perceptron, in multiples of its input.
+      released_value_layout: read MCA's values channel-major, as the released PyTorch code does
+        and its checkpoints were trained with; ``False`` is the token order of the paper's Eq. 6.
+      drop_path: rate, in training, at which MCA drops each of its two updates.
+    """
+
+    policy: Literal["mca", "bank"] = "mca"
+    gap: int = 10
+    capacity: int = 16
+    num_heads: int = 4
+    focal_levels: int = 2
+    mlp_ratio: int = 4
+    released_value_layout: bool = True
+    drop_path: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_types("memory", self)
+        require_positive("memory", gap=self.gap, num_heads=self.num_heads, mlp_ratio=self.mlp_ratio)
+        require_rates("memory", drop_path=self.drop_path)
+        require(self.capacity >= 2, "memory.capacity", "at least 2 frames", self.capacity)
+        require(
+            self.focal_levels in (1, 2, 3), "memory.focal_levels", "1, 2 or 3", self.focal_levels
+        )
+
+    @property
+    def num_frames(self) -> int:
+        """Frames that the long-term memory has room for."""
+        return 2 if self.policy == "mca" else self.capacity
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderConfig:
+    """The FPN decoder.
+
+    Attributes:
+      dim: channels at strides 16 and 8; half of it at stride 4.
+    """
+
+    dim: int = 256
+
+    def __post_init__(self) -> None:
+        check_types("decoder", self)
+        require(
+            self.dim >= 16 and self.dim % 16 == 0,
+            "decoder.dim",
+            "a multiple of 16 (eight normalisation groups at half the width)",
+            self.dim,
+        )

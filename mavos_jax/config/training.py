@@ -1,0 +1,162 @@
+"""The recipe of training: clips, optimiser, loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from mavos_jax.config.checks import check_types, require, require_positive
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipConfig:
+    """What one training step does with a clip.
+
+    Attributes:
+      gap: frames between two writes into the long-term memory.
+      teacher_forcing: share of the steps that memorise true masks; after it the network memorises
+        its own predictions and the identification bank is frozen.
+      reference_loss: share of the steps over which the weight of the reference frame's own loss
+        falls from 1 to 0.
+      hard_pixels: share of the pixels that cross-entropy keeps, the hardest, from ``ramp`` on.
+      ramp: share of the steps over which the kept pixels fall from all of them to ``hard_pixels``.
+      shuffle_identities: permute the slots of the objects, anew for every clip.
+      dropout: use the drop rates of the network.
+      rematerialise: compute each frame's activations again in the backward pass.
+      precision: of products and convolutions. ``auto`` is bfloat16 on a GPU or TPU and float32 on
+        a CPU; parameters, softmax, norms, residual sums and losses are float32 always.
+    """
+
+    gap: int = 2
+    teacher_forcing: float = 0.5
+    reference_loss: float = 1.0
+    hard_pixels: float = 0.15
+    ramp: float = 0.5
+    shuffle_identities: bool = True
+    dropout: bool = True
+    rematerialise: bool = False
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        check_types("training.clip", self)
+        require_positive("training.clip", gap=self.gap)
+        for name in ("teacher_forcing", "reference_loss"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"training.clip.{name}", "a share of the steps", value)
+        for name in ("hard_pixels", "ramp"):
+            value = getattr(self, name)
+            require(0 < value <= 1, f"training.clip.{name}", "a share above 0", value)
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW and its schedule.
+
+    Attributes:
+      peak_rate: learning rate after the warm-up.
+      min_rate: learning rate at the first and at the last step.
+      warmup: share of the steps that rise linearly from ``min_rate`` to ``peak_rate``.
+      power: of the polynomial decay after the warm-up.
+      encoder_ratio: what of ``rate - min_rate`` the encoder gets.
+      weight_decay: of the tensors that decay.
+      clip_norm: largest global norm of the gradient.
+      ema: share of the steps that the moving average of the parameters looks back.
+      freeze_early: keep the encoder's first stages as they are, as for ImageNet weights.
+      max_skipped: steps with a non-finite loss or gradient in a row, after which training stops.
+    """
+
+    peak_rate: float = 1e-4
+    min_rate: float = 1e-5
+    warmup: float = 0.05
+    power: float = 0.9
+    encoder_ratio: float = 0.1
+    weight_decay: float = 0.07
+    clip_norm: float = 5.0
+    ema: float = 0.1
+    freeze_early: bool = True
+    max_skipped: int = 20
+
+    def __post_init__(self) -> None:
+        check_types("training.optimizer", self)
+        require(
+            0 <= self.min_rate <= self.peak_rate and self.peak_rate > 0,
+            "training.optimizer.peak_rate, min_rate",
+            "0 <= min_rate <= peak_rate, peak_rate above 0",
+            (self.peak_rate, self.min_rate),
+        )
+        for name in ("warmup", "ema"):
+            value = getattr(self, name)
+            require(0 < value < 1, f"training.optimizer.{name}", "a share of the steps", value)
+        for name in ("power", "clip_norm"):
+            value = getattr(self, name)
+            require(value > 0, f"training.optimizer.{name}", "more than 0", value)
+        for name in ("encoder_ratio", "weight_decay"):
+            value = getattr(self, name)
+            require(value >= 0, f"training.optimizer.{name}", "0 or more", value)
+        require_positive("training.optimizer", max_skipped=self.max_skipped)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopConfig:
+    """What happens every so many steps; 0 is never.
+
+    Attributes:
+      log_every: steps between two lines of metrics.
+      picture_every: steps between two pictures of a clip with its masks.
+      evaluate_every: steps between two evaluations on ``data.held_out``.
+      evaluate_videos: videos of an evaluation at most; 0 for all.
+      save_every: steps between two checkpoints.
+      keep: latest checkpoints that are kept; the best one by J&F is kept beside them.
+    """
+
+    log_every: int = 20
+    picture_every: int = 1000
+    evaluate_every: int = 5000
+    evaluate_videos: int = 0
+    save_every: int = 5000
+    keep: int = 4
+
+    def __post_init__(self) -> None:
+        check_types("training.loop", self)
+        for name, value in dataclasses.asdict(self).items():
+            require(value >= 0, f"training.loop.{name}", "0 or more", value)
+        require_positive("training.loop", log_every=self.log_every, keep=self.keep)
+        require_positive("training.loop", save_every=self.save_every)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes:
+      steps: optimiser steps of the whole run; every share of the recipe refers to them.
+      batch_size: clips of one step, over all devices of all processes.
+      accumulate: parts that a device splits its share of the batch into, one after the other.
+      seed: of fresh weights, data order, augmentation, dropout and identity shuffle.
+      start: weights to start from: a checkpoint of this package, or PyTorch weights of a whole
+        network or of an encoder; empty for fresh ones. What it lacks starts fresh.
+      calibrate: set the constants of batch normalisation from the first clips, for encoders that
+        start from fresh weights.
+      clip: what one step does with a clip.
+      optimizer: AdamW and its schedule.
+      loop: what happens every so many steps.
+    """
+
+    steps: int = 100_000
+    batch_size: int = 16
+    accumulate: int = 1
+    seed: int = 0
+    start: str = ""
+    calibrate: bool = False
+    clip: ClipConfig = ClipConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    loop: LoopConfig = LoopConfig()
+
+    def __post_init__(self) -> None:
+        check_types("training", self)
+        require_positive(
+            "training", steps=self.steps, batch_size=self.batch_size, accumulate=self.accumulate
+        )
+        require(self.seed >= 0, "training.seed", "0 or more", self.seed)

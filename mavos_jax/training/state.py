@@ -1,0 +1,68 @@
+"""The state of a training run: everything that the next step depends on, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, UInt32
+
+from mavos_jax.axes import Scalar
+from mavos_jax.models.mavos import Variables
+
+Leaves = dict[str, Array]
+"""Parameters by their path, such as ``elstt/block_0/gate/kernel``."""
+
+
+class TrainState(NamedTuple):
+    """What a step takes and returns; a pytree of arrays, the same on every device.
+
+    Attributes:
+      step: steps done, skipped ones included; the index of the next one, from 0.
+      trained: the parameters that are trained.
+      average: their exponential moving average, which is what evaluation reports.
+      frozen: the parameters that keep their values.
+      constants: the frozen batch-norm vectors, nested as the model has them.
+      optimizer: the state of optax for ``trained``.
+      skipped: steps that were skipped, because their loss or gradient was not finite.
+      skipped_in_row: the same since the last step that was not.
+      key: uint32 [2], the key that, with the step and a clip's place in the global batch, gives
+        every random number of the step.
+    """
+
+    step: Scalar
+    trained: Leaves
+    average: Leaves
+    frozen: Leaves
+    constants: dict[str, Any]
+    optimizer: Any
+    skipped: Scalar
+    skipped_in_row: Scalar
+    key: UInt32[Array, "2"]
+
+
+def variables_of(state: TrainState, *, average: bool) -> Variables:
+    """Returns the network's variables: the average, or the parameters as they were last trained."""
+    return merge(state.average if average else state.trained, state.frozen, state.constants)
+
+
+def merge(trained: Leaves, frozen: Leaves, constants: dict[str, Any]) -> Variables:
+    """Returns the network's variables from the two sets of parameters and the constants."""
+    params: dict[str, Any] = {}
+    for path, leaf in {**trained, **frozen}.items():
+        *parents, name = path.split("/")
+        place = params
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[name] = leaf
+    return {"params": params, "constants": constants}
+
+
+def flatten(params: dict[str, Any]) -> Leaves:
+    """Returns nested parameters by their path."""
+    leaves: Leaves = {}
+    for name, value in params.items():
+        if isinstance(value, dict):
+            leaves |= {f"{name}/{rest}": leaf for rest, leaf in flatten(value).items()}
+        else:
+            leaves[name] = value
+    return leaves
