@@ -69,8 +69,12 @@ def frame_network_size(model: MAVOS, size: tuple[int, int]) -> tuple[int, int]:
 def prepare(model: MAVOS, frame: Frame) -> Image:
     """Resizes a frame to network size and normalises it."""
     size = frame_network_size(model, (frame.shape[0], frame.shape[1]))
-    resized = resize_cubic(frame.astype(jnp.float32), size)
-    return resized * (1 / (255 * IMAGE_DEVIATION)) - IMAGE_MEAN / IMAGE_DEVIATION
+    return normalise(resize_cubic(frame.astype(jnp.float32), size))
+
+
+def normalise(frame: Float[Array, "h1 w1 3"]) -> Image:
+    """Returns a frame of RGB in [0, 255] with ImageNet's mean and deviation taken out."""
+    return frame * (1 / (255 * IMAGE_DEVIATION)) - IMAGE_MEAN / IMAGE_DEVIATION
 
 
 def start_frame(

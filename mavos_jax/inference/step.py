@@ -9,6 +9,9 @@ the memory and the frame's features::
 
 Segmenting and memorising are apart because what is memorised is the caller's choice: the
 prediction, a true mask, or a prediction with new objects pasted over it.
+
+A training pass gives a ``key``, a new one for every frame, from which the networks draw what they
+drop; without it nothing is dropped.
 """
 
 from __future__ import annotations
@@ -16,17 +19,21 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+from jaxtyping import Array
 
 from mavos_jax.axes import Flag, Image, Logits, Mask, Propagated
 from mavos_jax.config import NUM_IDENTITIES
+from mavos_jax.models.drop import STREAM
 from mavos_jax.models.identification import STRIDE
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Current, KeyValue, Memory, put_frame, start_memory
 
 
-def encode(model: MAVOS, variables: Variables, image: Image) -> Features:
+def encode(
+    model: MAVOS, variables: Variables, image: Image, *, key: Array | None = None
+) -> Features:
     """Returns the features of a normalised image at network size; groups of objects share them."""
-    return _apply(model, variables, "encode", image)
+    return _apply(model, variables, "encode", image, key=key)
 
 
 def start(
@@ -50,6 +57,20 @@ def start(
     return start_memory(model.config.memory, written)
 
 
+def start_segmented(
+    model: MAVOS,
+    variables: Variables,
+    features: Features,
+    mask: Mask,
+    *,
+    key: Array | None = None,
+) -> tuple[Logits, Memory]:
+    """Returns the reference frame's own logits beside the memory; training has a loss on them."""
+    propagated, written = refer(model, variables, features, mask, key=key)
+    logits = _apply(model, variables, "decode", propagated, features)
+    return logits, start_memory(model.config.memory, written)
+
+
 def refer(
     model: MAVOS,
     variables: Variables,
@@ -57,6 +78,7 @@ def refer(
     mask: Mask,
     *,
     num_identities: int = NUM_IDENTITIES,
+    key: Array | None = None,
 ) -> tuple[Propagated, tuple[KeyValue, ...]]:
     """Runs a frame with a known mask as a reference: it is its own memory.
 
@@ -64,18 +86,23 @@ def refer(
       The decoder's input, and what the frame writes into memory.
     """
     identification = _apply(model, variables, "identify", mask, num_identities)
-    return _apply(model, variables, "reference", features, identification)
+    return _apply(model, variables, "reference", features, identification, key=key)
 
 
 def segment(
-    model: MAVOS, variables: Variables, memory: Memory, features: Features
+    model: MAVOS,
+    variables: Variables,
+    memory: Memory,
+    features: Features,
+    *,
+    key: Array | None = None,
 ) -> tuple[Logits, tuple[Current, ...]]:
     """Segments a frame from memory, which is left as it is.
 
     Returns:
       Logits [h4, w4, 11] at stride 4, and what :func:`memorise` needs of the frame.
     """
-    propagated, currents = _apply(model, variables, "propagate", features, memory)
+    propagated, currents = _apply(model, variables, "propagate", features, memory, key=key)
     return _apply(model, variables, "decode", propagated, features), currents
 
 
@@ -88,6 +115,7 @@ def memorise(
     *,
     is_due: Flag | bool,
     num_identities: int = NUM_IDENTITIES,
+    key: Array | None = None,
 ) -> Memory:
     """Returns the memory after a segmented frame.
 
@@ -103,13 +131,14 @@ def memorise(
       is_due: whether ``gap`` frames have passed since the last write or reference; the caller
         counts, because training knows beforehand (see ``VideoState.since_write``).
       num_identities: channels that the mask can hold, background included.
+      key: for what training drops.
     """
     identification = _apply(model, variables, "identify", mask, num_identities)
     written = _apply(model, variables, "remember", currents, identification)
     size = _map_size(mask)
     long_term, num_writes = jax.lax.cond(
         is_due,
-        lambda: _write(model, variables, memory, written, size),
+        lambda: _write(model, variables, memory, written, size, key),
         lambda: (memory.long_term, memory.num_writes),
     )
     return Memory(long_term, written, num_writes)
@@ -139,6 +168,7 @@ def _write(
     memory: Memory,
     frame: tuple[KeyValue, ...],
     size: tuple[int, int],
+    key: Array | None = None,
 ) -> tuple[tuple[KeyValue, ...], jax.Array]:
     """Writes a frame into the long-term memory; the first write of ``mca`` is a plain copy."""
     config = model.config.memory
@@ -146,7 +176,7 @@ def _write(
         frame = jax.lax.cond(
             memory.num_writes == 0,
             lambda: frame,
-            lambda: _apply(model, variables, "modulate", frame, memory, size),
+            lambda: _apply(model, variables, "modulate", frame, memory, size, key=key),
         )
     long_term = put_frame(config, memory.long_term, frame, memory.num_writes)
     return long_term, memory.num_writes + 1
@@ -157,5 +187,8 @@ def _map_size(mask: Mask) -> tuple[int, int]:
     return -(-rows // STRIDE), -(-columns // STRIDE)
 
 
-def _apply(model: MAVOS, variables: Variables, method: str, *args: Any) -> Any:
-    return model.apply(variables, *args, method=method)
+def _apply(
+    model: MAVOS, variables: Variables, method: str, *args: Any, key: Array | None = None
+) -> Any:
+    rngs = None if key is None else {STREAM: key}
+    return model.apply(variables, *args, method=method, rngs=rngs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -19,12 +20,14 @@ def attend(
 
     The weights are normalised after the product with the values, which saves a pass over [n, m].
     """
-    logits = query @ key.T
+    logits = jnp.matmul(query, key.T, preferred_element_type=jnp.float32)
     if bias is not None:
         logits = logits + bias
-    weights = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
+    # The result does not depend on the shift, so it needs no gradient.
+    weights = jnp.exp(logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True)))
     total = weights.sum(axis=-1, keepdims=True)
-    return (weights @ value) / total
+    weights = weights.astype(value.dtype)
+    return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
 
 
 def attend_window(

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Logits, Map, Propagated
 from mavos_jax.config import NUM_IDENTITIES, DecoderConfig
+from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import conv, group_norm
 from mavos_jax.models.resize import resize_bilinear
 
@@ -22,10 +23,12 @@ class FPNDecoder(nn.Module):
     Attributes:
       config: widths.
       align_corners: of the bilinear upsampling.
+      forms: how the operations are computed.
     """
 
     config: DecoderConfig
     align_corners: bool
+    forms: Forms
 
     @nn.compact
     def __call__(
@@ -43,7 +46,8 @@ class FPNDecoder(nn.Module):
         """
         stride4, stride8, stride16 = shortcuts
         wide, narrow = self.config.dim, self.config.dim // 2
-        x = nn.relu(group_norm(NORM_GROUPS, "norm_in")(nn.Dense(wide, name="conv_in")(propagated)))
+        x = nn.Dense(wide, dtype=self.forms.dtype, name="conv_in")(propagated)
+        x = nn.relu(group_norm(NORM_GROUPS, "norm_in")(x))
         x = self._refine(x, stride16, wide, wide, "16")
         x = self._refine(self._upsample(x, stride8), stride8, wide, narrow, "8")
         x = self._refine(self._upsample(x, stride4), stride4, narrow, narrow, "4")
@@ -53,8 +57,8 @@ class FPNDecoder(nn.Module):
         self, x: Map, shortcut: Array, dim: int, out: int, stride: str
     ) -> Float[Array, "h w c2"]:
         """relu(GroupNorm(Conv3x3(adapter(shortcut) + x)))."""
-        x = nn.Dense(dim, name=f"adapter_{stride}")(shortcut) + x
-        x = conv(out, 3, f"conv_{stride}", padding=1)(x)
+        x = nn.Dense(dim, dtype=self.forms.dtype, name=f"adapter_{stride}")(shortcut) + x
+        x = conv(out, 3, f"conv_{stride}", padding=1, dtype=self.forms.dtype)(x)
         return nn.relu(group_norm(NORM_GROUPS, f"norm_{stride}")(x))
 
     def _upsample(self, x: Map, like: Array) -> Float[Array, "h2 w2 c"]:

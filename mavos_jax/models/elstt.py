@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import ELSTTConfig
+from mavos_jax.models.drop import DropPath
 from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import group_norm, layer_norm
 from mavos_jax.models.memory import Current, KeyValue
@@ -40,17 +41,21 @@ class Block(nn.Module):
     def setup(self) -> None:
         config = self.config
         self.norm = layer_norm("norm")
-        self.query_value = linear(config.attention_dim + config.value_dim, "query_value")
-        self.gate = linear(config.value_dim, "gate")
-        self.identity_value = linear(config.value_dim, "identity_value")
+        self.query_value = linear(
+            config.attention_dim + config.value_dim, "query_value", self.forms
+        )
+        self.gate = linear(config.value_dim, "gate", self.forms)
+        self.identity_value = linear(config.value_dim, "identity_value", self.forms)
         if not self.is_first:
             self.identity_norm = layer_norm("identity_norm")
-            self.identity_gate = linear(config.value_dim, "identity_gate")
+            self.identity_gate = linear(config.value_dim, "identity_gate", self.forms)
         self.long_term = LongTermPropagation(config, self.forms, name="long_term")
         self.short_term = ShortTermPropagation(config, self.forms, name="short_term")
         self.self_norm = layer_norm("self_norm")
         self.self_identity_norm = layer_norm("self_identity_norm")
         self.self_propagation = SelfPropagation(config, self.forms, name="self_propagation")
+        self.drop_visual = DropPath(config.drop_path)
+        self.drop_identity = DropPath(config.drop_path)
 
     def project(self, x: Tokens, y: Tokens) -> tuple[Current, Float[Array, "n v"]]:
         """Returns what the frame would write into memory, and the gate of its propagations."""
@@ -96,7 +101,7 @@ class Block(nn.Module):
         short_x, short_y = self.short_term(query, gate, short_term, size)
         x, y = x + (long_x + short_x), y + (long_y + short_y)
         dx, dy = self.self_propagation(self.self_norm(x), self.self_identity_norm(y), size)
-        return x + dx, y + dy
+        return x + self.drop_visual(dx), y + self.drop_identity(dy)
 
 
 class ELSTT(nn.Module):

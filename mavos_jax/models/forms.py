@@ -10,6 +10,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
 Mapping = Literal["sequential", "batched"]
 
 
@@ -23,12 +26,20 @@ class Forms:
       depthwise: ``shifts`` sums shifted copies of the map, ``grouped`` is a grouped convolution.
       heads: whether MCA's attention heads run one after the other or as one batch.
       groups: whether groups of objects run one after the other or as one batch.
+      compute: the type of the operands of products and convolutions. Parameters, softmax, norms,
+        residual sums and logits are float32 with either.
     """
 
     short_term_tile: int | None
     depthwise: Literal["shifts", "grouped"]
     heads: Mapping
     groups: Mapping
+    compute: Literal["float32", "bfloat16"] = "float32"
+
+    @property
+    def dtype(self) -> DTypeLike | None:
+        """What products and convolutions cast their operands to; ``None`` for no cast."""
+        return None if self.compute == "float32" else jnp.bfloat16
 
 
 _CPU = Forms(short_term_tile=11, depthwise="shifts", heads="sequential", groups="sequential")

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Mask
 from mavos_jax.config import NUM_IDENTITIES
+from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import layer_norm
 
 STRIDE = 16
@@ -24,10 +25,12 @@ class Identification(nn.Module):
     Attributes:
       dim: channels D of the embedding.
       align_corners: 17x17 kernel with padding 8 for maps of 16 n + 1 pixels, else 16x16 without.
+      forms: how the convolution is computed.
     """
 
     dim: int
     align_corners: bool
+    forms: Forms
 
     @nn.compact
     def __call__(self, mask: Mask, num_identities: int = NUM_IDENTITIES) -> Float[Array, "n d"]:
@@ -44,10 +47,11 @@ class Identification(nn.Module):
             "kernel", nn.initializers.orthogonal(), (size, size, NUM_IDENTITIES, self.dim)
         )
         bias = self.param("bias", nn.initializers.zeros, (self.dim,))
-        one_hot = jax.nn.one_hot(mask, num_identities, dtype=bank.dtype)
+        dtype = self.forms.dtype or bank.dtype
+        one_hot = jax.nn.one_hot(mask, num_identities, dtype=dtype)
         embedding = jax.lax.conv_general_dilated(
             one_hot[None],
-            bank[:, :, :num_identities],
+            bank[:, :, :num_identities].astype(dtype),
             window_strides=(STRIDE, STRIDE),
             padding=((padding, padding), (padding, padding)),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),

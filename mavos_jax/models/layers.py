@@ -7,6 +7,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Map
@@ -31,7 +32,14 @@ def group_norm(num_groups: int, name: str) -> nn.GroupNorm:
 
 
 def conv(
-    features: int, kernel: int, name: str, *, stride: int = 1, padding: int = 0, bias: bool = True
+    features: int,
+    kernel: int,
+    name: str,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    bias: bool = True,
+    dtype: DTypeLike | None = None,
 ) -> nn.Conv:
     """A square convolution with PyTorch's symmetric padding.
 
@@ -43,6 +51,7 @@ def conv(
         strides=(stride, stride),
         padding=((padding, padding), (padding, padding)),
         use_bias=bias,
+        dtype=dtype,
         name=name,
     )
 
@@ -100,7 +109,7 @@ def _depthwise_grouped(
     padding = dilation * (kernel.shape[0] // 2)
     return jax.lax.conv_general_dilated(
         x[None],
-        kernel[:, :, None],
+        kernel[:, :, None].astype(x.dtype),
         window_strides=(stride, stride),
         padding=((padding, padding), (padding, padding)),
         rhs_dilation=(dilation, dilation),

@@ -65,12 +65,12 @@ class MAVOS(nn.Module):
     def setup(self) -> None:
         config = self.config
         self.encoder = build_encoder(config.encoder, self.forms)
-        self.encoder_projector = nn.Dense(config.elstt.dim)
-        self.identification = Identification(config.elstt.dim, config.align_corners)
+        self.encoder_projector = nn.Dense(config.elstt.dim, dtype=self.forms.dtype)
+        self.identification = Identification(config.elstt.dim, config.align_corners, self.forms)
         self.elstt = ELSTT(config.elstt, self.forms)
         if config.memory.policy == "mca":
             self.memory_modulation = MemoryModulation(config.memory, self.forms)
-        self.decoder = FPNDecoder(config.decoder, config.align_corners)
+        self.decoder = FPNDecoder(config.decoder, config.align_corners, self.forms)
 
     def encode(self, image: Image) -> Features:
         """Returns the features of a normalised image at network size."""

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Map, Tokens
 from mavos_jax.config import MemoryConfig
 from mavos_jax.models.attention import attend
+from mavos_jax.models.drop import DropPath
 from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import DepthwiseConv, layer_norm
 from mavos_jax.models.memory import KeyValue
@@ -37,7 +38,9 @@ class FocalContext(nn.Module):
     @nn.compact
     def __call__(self, context: Map) -> Map:
         channels = context.shape[-1]
-        projected = nn.Dense(channels + self.levels + 1, name="context")(context)
+        projected = nn.Dense(channels + self.levels + 1, dtype=self.forms.dtype, name="context")(
+            context
+        )
         z, gates = projected[..., :channels], projected[..., channels:]
         total = jnp.zeros_like(z)
         for level in range(self.levels):
@@ -46,7 +49,7 @@ class FocalContext(nn.Module):
             total = total + z * gates[..., level : level + 1]
         pooled = gelu(z.mean(axis=(0, 1), keepdims=True))
         total = total + pooled * gates[..., self.levels :]
-        return nn.Dense(channels, name="modulator")(total)
+        return nn.Dense(channels, dtype=self.forms.dtype, name="modulator")(total)
 
 
 class ModulatedCrossAttention(nn.Module):
@@ -67,19 +70,24 @@ class ModulatedCrossAttention(nn.Module):
         """Returns the updated dynamic memory [n, c]; ``size`` is the map's rows and columns."""
         tokens, channels = new.shape
         context = layer_norm("memory_norm")(dynamic)
-        query = nn.Dense(channels, use_bias=False, name="query")(layer_norm("new_norm")(new))
-        key = nn.Dense(channels, use_bias=False, name="key")(context)
+        query = nn.Dense(channels, use_bias=False, dtype=self.forms.dtype, name="query")(
+            layer_norm("new_norm")(new)
+        )
+        key = nn.Dense(channels, use_bias=False, dtype=self.forms.dtype, name="key")(context)
         modulated = FocalContext(self.config.focal_levels, self.forms, name="focal")(
             context.reshape(*size, channels)
         ).reshape(tokens, channels)
         if self.config.released_value_layout:
             modulated = modulated.T.reshape(tokens, channels)
         fused = self._attend_heads(query, key, modulated)
-        out = new + nn.Dense(channels, name="projection")(fused)
-        hidden = nn.Dense(self.config.mlp_ratio * channels, name="mlp_in")(
+        update = nn.Dense(channels, dtype=self.forms.dtype, name="projection")(fused)
+        # The residual sums are float32 even where the memory is kept in fewer bits.
+        out = new.astype(jnp.float32) + DropPath(self.config.drop_path, name="drop")(update)
+        hidden = nn.Dense(self.config.mlp_ratio * channels, dtype=self.forms.dtype, name="mlp_in")(
             layer_norm("mlp_norm")(out)
         )
-        return out + nn.Dense(channels, name="mlp_out")(gelu(hidden))
+        update = nn.Dense(channels, dtype=self.forms.dtype, name="mlp_out")(gelu(hidden))
+        return (out + DropPath(self.config.drop_path, name="mlp_drop")(update)).astype(new.dtype)
 
     def _attend_heads(self, query: Tokens, key: Tokens, value: Tokens) -> Tokens:
         heads = self.config.num_heads

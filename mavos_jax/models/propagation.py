@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.attention import attend, attend_window
+from mavos_jax.models.drop import DropChannels
 from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import DepthwiseConv
 from mavos_jax.models.memory import KeyValue
@@ -17,9 +18,9 @@ from mavos_jax.models.memory import KeyValue
 linear_init = nn.initializers.xavier_uniform()
 
 
-def linear(features: int, name: str) -> nn.Dense:
+def linear(features: int, name: str, forms: Forms) -> nn.Dense:
     """A linear layer with bias, Xavier-initialised."""
-    return nn.Dense(features, kernel_init=linear_init, name=name)
+    return nn.Dense(features, dtype=forms.dtype, kernel_init=linear_init, name=name)
 
 
 class GatedOutput(nn.Module):
@@ -28,11 +29,11 @@ class GatedOutput(nn.Module):
     PyTorch: the ``dw_conv`` and ``projection`` of ``GatedPropagation``.
 
     Attributes:
-      dim: channels D of one branch; the result has 2 D.
-      forms: how the convolution is computed.
+      config: widths and rates; the result has 2 D channels.
+      forms: how the operations are computed.
     """
 
-    dim: int
+    config: ELSTTConfig
     forms: Forms
 
     @nn.compact
@@ -42,7 +43,8 @@ class GatedOutput(nn.Module):
         """Returns the updates of the visual and of the identity branch."""
         gated = (attended * gate).reshape(*size, -1)
         mixed = DepthwiseConv(kernel=5, forms=self.forms, name="depthwise")(gated)
-        out = linear(2 * self.dim, "projection")(mixed.reshape(attended.shape))
+        mixed = DropChannels(self.config.channel_dropout, name="drop")(mixed)
+        out = linear(2 * self.config.dim, "projection", self.forms)(mixed.reshape(attended.shape))
         visual, identity = jnp.split(out, 2, axis=-1)
         return visual, identity
 
@@ -65,7 +67,7 @@ class LongTermPropagation(nn.Module):
         scaled = query * self.config.attention_dim**-0.5
         row = None if bias is None else bias[None]
         attended = attend(scaled, memory.key, memory.value, row)
-        return GatedOutput(self.config.dim, self.forms, name="output")(attended, gate, size)
+        return GatedOutput(self.config, self.forms, name="output")(attended, gate, size)
 
 
 class ShortTermPropagation(nn.Module):
@@ -87,7 +89,7 @@ class ShortTermPropagation(nn.Module):
         size: tuple[int, int],
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         window = 2 * self.config.window_radius + 1
-        relative = linear(window * window, "relative_key")(query)
+        relative = linear(window * window, "relative_key", self.forms)(query)
         attended = attend_window(
             query * self.config.attention_dim**-0.5,
             memory.key,
@@ -97,7 +99,7 @@ class ShortTermPropagation(nn.Module):
             radius=self.config.window_radius,
             tile=self.forms.short_term_tile,
         )
-        return GatedOutput(self.config.dim, self.forms, name="output")(attended, gate, size)
+        return GatedOutput(self.config, self.forms, name="output")(attended, gate, size)
 
 
 class SelfPropagation(nn.Module):
@@ -111,14 +113,14 @@ class SelfPropagation(nn.Module):
         self, visual: Tokens, identity: Tokens, size: tuple[int, int]
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         both = jnp.concatenate([visual, identity], axis=-1)
-        query = linear(self.config.attention_dim, "query_key")(both)
+        query = linear(self.config.attention_dim, "query_key", self.forms)(both)
 
         def pair(name: str) -> Float[Array, "n v"]:
             halves = [
-                linear(self.config.value_dim, f"visual_{name}")(visual),
-                linear(self.config.value_dim, f"identity_{name}")(identity),
+                linear(self.config.value_dim, f"visual_{name}", self.forms)(visual),
+                linear(self.config.value_dim, f"identity_{name}", self.forms)(identity),
             ]
             return jax.nn.silu(jnp.concatenate(halves, axis=-1))
 
         attended = attend(query * self.config.attention_dim**-0.5, query, pair("value"))
-        return GatedOutput(self.config.dim, self.forms, name="output")(attended, pair("gate"), size)
+        return GatedOutput(self.config, self.forms, name="output")(attended, pair("gate"), size)

@@ -9,8 +9,8 @@ from jaxtyping import Array, UInt32
 from mavos_jax.axes import Scalar
 from mavos_jax.models.mavos import Variables
 
-Leaves = dict[str, Array]
-"""Parameters by their path, such as ``elstt/block_0/gate/kernel``."""
+Leaves = dict[str, Any]
+"""Arrays by the path of their parameter, such as ``elstt/block_0/gate/kernel``."""
 
 
 class TrainState(NamedTuple):

@@ -18,5 +18,5 @@ def build_encoder(config: EncoderConfig, forms: Forms) -> nn.Module:
     if isinstance(config, MobileNetV2Config):
         return MobileNetV2(config, forms)
     if isinstance(config, ResNetConfig):
-        return ResNet(config)
-    return Swin(config)
+        return ResNet(config, forms)
+    return Swin(config, forms)

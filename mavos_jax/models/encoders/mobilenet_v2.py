@@ -61,11 +61,13 @@ class InvertedResidual(nn.Module):
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
         spec, y = self.spec, x
         if spec.expansion != 1:
-            y = nn.Dense(x.shape[-1] * spec.expansion, use_bias=False, name="expand")(y)
+            y = nn.Dense(
+                x.shape[-1] * spec.expansion, use_bias=False, dtype=self.forms.dtype, name="expand"
+            )(y)
             y = nn.relu6(FrozenBatchNorm(name="expand_norm")(y))
         y = DepthwiseConv(3, self.forms, spec.stride, spec.dilation, name="depthwise")(y)
         y = nn.relu6(FrozenBatchNorm(name="depthwise_norm")(y))
-        y = nn.Dense(spec.features, use_bias=False, name="project")(y)
+        y = nn.Dense(spec.features, use_bias=False, dtype=self.forms.dtype, name="project")(y)
         y = FrozenBatchNorm(name="project_norm")(y)
         return x + y if y.shape == x.shape else y
 
@@ -79,14 +81,16 @@ class MobileNetV2(nn.Module):
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and 16; the last has ``config.last`` channels."""
-        x = conv(self.config.stem, 3, "stem", stride=2, padding=1, bias=False)(image)
+        x = conv(
+            self.config.stem, 3, "stem", stride=2, padding=1, bias=False, dtype=self.forms.dtype
+        )(image)
         x = nn.relu6(FrozenBatchNorm(name="stem_norm")(x))
         outputs = []
         for i, spec in enumerate(block_specs(self.config), start=1):
             x = InvertedResidual(spec, self.forms, name=f"block_{i}")(x)
             if spec.is_output:
                 outputs.append(x)
-        x = nn.Dense(self.config.last, use_bias=False, name="last")(x)
+        x = nn.Dense(self.config.last, use_bias=False, dtype=self.forms.dtype, name="last")(x)
         x = nn.relu6(FrozenBatchNorm(name="last_norm")(x))
         stride4, stride8, stride16 = outputs
         return stride4, stride8, stride16, x

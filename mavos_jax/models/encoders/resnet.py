@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import ResNetConfig
+from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import FrozenBatchNorm, conv
 
 EXPANSION = 4
@@ -19,18 +20,31 @@ class Bottleneck(nn.Module):
     width: int
     stride: int
     has_downsample: bool
+    forms: Forms
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
-        y = nn.Dense(self.width, use_bias=False, name="conv1")(x)
+        y = nn.Dense(self.width, use_bias=False, dtype=self.forms.dtype, name="conv1")(x)
         y = nn.relu(FrozenBatchNorm(name="norm1")(y))
-        y = conv(self.width, 3, "conv2", stride=self.stride, padding=1, bias=False)(y)
+        y = conv(
+            self.width,
+            3,
+            "conv2",
+            stride=self.stride,
+            padding=1,
+            bias=False,
+            dtype=self.forms.dtype,
+        )(y)
         y = nn.relu(FrozenBatchNorm(name="norm2")(y))
-        y = nn.Dense(EXPANSION * self.width, use_bias=False, name="conv3")(y)
+        y = nn.Dense(EXPANSION * self.width, use_bias=False, dtype=self.forms.dtype, name="conv3")(
+            y
+        )
         y = FrozenBatchNorm(name="norm3")(y)
         if self.has_downsample:
             x = x[:: self.stride, :: self.stride]
-            x = nn.Dense(EXPANSION * self.width, use_bias=False, name="downsample")(x)
+            x = nn.Dense(
+                EXPANSION * self.width, use_bias=False, dtype=self.forms.dtype, name="downsample"
+            )(x)
             x = FrozenBatchNorm(name="downsample_norm")(x)
         return nn.relu(x + y)
 
@@ -39,11 +53,14 @@ class ResNet(nn.Module):
     """The encoder; PyTorch ``layer{i}.{j}`` is ``stage_{i}_block_{j}``."""
 
     config: ResNetConfig
+    forms: Forms
 
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and, the same map again, 16."""
-        x = conv(self.config.width, 7, "stem", stride=2, padding=3, bias=False)(image)
+        x = conv(
+            self.config.width, 7, "stem", stride=2, padding=3, bias=False, dtype=self.forms.dtype
+        )(image)
         x = max_pool(nn.relu(FrozenBatchNorm(name="stem_norm")(x)))
         outputs = []
         for stage, depth in enumerate(self.config.depths):
@@ -52,6 +69,7 @@ class ResNet(nn.Module):
                     width=self.config.width * 2**stage,
                     stride=2 if stage > 0 and block == 0 else 1,
                     has_downsample=block == 0,
+                    forms=self.forms,
                     name=f"stage_{stage + 1}_block_{block}",
                 )(x)
             outputs.append(x)

@@ -10,9 +10,13 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import SwinConfig
+from mavos_jax.models.drop import DropPath
+from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import conv, layer_norm
 
 PATCH = 4
+NUM_LEFT_OUT = 2
+"""Blocks of the classifier's last stage, which no output needs."""
 SHIFT_MASK = -100.0
 """Added to the logits of tokens that a cyclic shift brought together, as in the PyTorch code."""
 
@@ -44,6 +48,7 @@ class WindowAttention(nn.Module):
 
     heads: int
     window: int
+    forms: Forms
 
     @nn.compact
     def __call__(
@@ -58,15 +63,15 @@ class WindowAttention(nn.Module):
         )
         index = relative_position_index(self.window)
         bias = table[index.reshape(-1)].reshape(tokens, tokens, self.heads).transpose(2, 0, 1)
-        qkv = nn.Dense(3 * channels, name="query_key_value")(x)
+        qkv = nn.Dense(3 * channels, dtype=self.forms.dtype, name="query_key_value")(x)
         qkv = qkv.reshape(windows, tokens, 3, self.heads, depth).transpose(2, 0, 3, 1, 4)
         query, key, value = qkv[0] * depth**-0.5, qkv[1], qkv[2]
-        logits = query @ key.swapaxes(-1, -2) + bias
+        logits = jnp.matmul(query, key.swapaxes(-1, -2), preferred_element_type=jnp.float32) + bias
         if mask is not None:
             logits = logits + mask[:, None]
-        out = jax.nn.softmax(logits, axis=-1) @ value
+        out = jax.nn.softmax(logits, axis=-1).astype(value.dtype) @ value
         out = out.transpose(0, 2, 1, 3).reshape(windows, tokens, channels)
-        return nn.Dense(channels, name="projection")(out)
+        return nn.Dense(channels, dtype=self.forms.dtype, name="projection")(out)
 
 
 class SwinBlock(nn.Module):
@@ -75,12 +80,19 @@ class SwinBlock(nn.Module):
     heads: int
     window: int
     shift: int
+    drop_path: float
+    forms: Forms
 
     @nn.compact
     def __call__(self, x: Map) -> Map:
-        x = x + self._attend(layer_norm("norm1")(x))
-        hidden = nn.Dense(4 * x.shape[-1], name="mlp_in")(layer_norm("norm2")(x))
-        return x + nn.Dense(x.shape[-1], name="mlp_out")(jax.nn.gelu(hidden, approximate=False))
+        x = x + DropPath(self.drop_path, name="drop1")(self._attend(layer_norm("norm1")(x)))
+        hidden = nn.Dense(4 * x.shape[-1], dtype=self.forms.dtype, name="mlp_in")(
+            layer_norm("norm2")(x)
+        )
+        out = nn.Dense(x.shape[-1], dtype=self.forms.dtype, name="mlp_out")
+        return x + DropPath(self.drop_path, name="drop2")(
+            out(jax.nn.gelu(hidden, approximate=False))
+        )
 
     def _attend(self, x: Map) -> Map:
         """Pads the normalised map to whole windows, shifts it, attends, and undoes both."""
@@ -94,7 +106,7 @@ class SwinBlock(nn.Module):
             mask = shift_mask(padded_rows, padded_columns, side, self.shift)
         grid = (padded_rows // side, side, padded_columns // side, side, channels)
         windows = x.reshape(grid).transpose(0, 2, 1, 3, 4).reshape(-1, side * side, channels)
-        windows = WindowAttention(self.heads, side, name="attention")(windows, mask)
+        windows = WindowAttention(self.heads, side, self.forms, name="attention")(windows, mask)
         grid = (padded_rows // side, padded_columns // side, side, side, channels)
         x = windows.reshape(grid).transpose(0, 2, 1, 3, 4).reshape(x.shape)
         if self.shift:
@@ -105,35 +117,55 @@ class SwinBlock(nn.Module):
 class PatchMerging(nn.Module):
     """Four neighbours side by side, normalised and projected to twice the channels."""
 
+    forms: Forms
+
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
         rows, columns, channels = x.shape
         x = jnp.pad(x, ((0, rows % 2), (0, columns % 2), (0, 0)))
         order = ((0, 0), (1, 0), (0, 1), (1, 1))
         x = jnp.concatenate([x[i::2, j::2] for i, j in order], axis=-1)
-        return nn.Dense(2 * channels, use_bias=False, name="reduction")(layer_norm("norm")(x))
+        return nn.Dense(2 * channels, use_bias=False, dtype=self.forms.dtype, name="reduction")(
+            layer_norm("norm")(x)
+        )
+
+
+def drop_path_rate(config: SwinConfig, stage: int, block: int) -> float:
+    """Returns the rate of a block: linear over all blocks, 0 in the first stage.
+
+    The first stage is frozen in the paper's recipe, and its drop-path with it. The rates count the
+    two blocks of the classifier's last stage, which is left out here.
+    """
+    if stage == 0:
+        return 0.0
+    place = sum(config.depths[:stage]) + block
+    return config.drop_path * place / (sum(config.depths) + NUM_LEFT_OUT - 1)
 
 
 class Swin(nn.Module):
     """The encoder; PyTorch ``layers.{i}.blocks.{j}`` is ``stage_{i}_block_{j}``."""
 
     config: SwinConfig
+    forms: Forms
 
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns normalised maps at strides 4, 8, 16 and, the same map again, 16."""
         config = self.config
         image = jnp.pad(image, [(0, -n % PATCH) for n in image.shape[:2]] + [(0, 0)])
-        x = conv(config.width, PATCH, "patch_embedding", stride=PATCH)(image)
+        x = conv(config.width, PATCH, "patch_embedding", stride=PATCH, dtype=self.forms.dtype)(
+            image
+        )
         x = layer_norm("patch_norm")(x)
         outputs = []
         for stage, (depth, heads) in enumerate(zip(config.depths, config.heads, strict=True)):
             if stage > 0:
-                x = PatchMerging(name=f"merging_{stage - 1}")(x)
+                x = PatchMerging(self.forms, name=f"merging_{stage - 1}")(x)
             for block in range(depth):
                 shift = config.window // 2 if block % 2 else 0
                 name = f"stage_{stage}_block_{block}"
-                x = SwinBlock(heads, config.window, shift, name=name)(x)
+                rate = drop_path_rate(config, stage, block)
+                x = SwinBlock(heads, config.window, shift, rate, self.forms, name=name)(x)
             outputs.append(layer_norm(f"norm_{stage}")(x))
         stride4, stride8, stride16 = outputs
         return stride4, stride8, stride16, stride16

@@ -1,0 +1,121 @@
+"""The losses of one frame of one clip, and the IoU that is logged beside them.
+
+Everything takes logits at the size of the labels, over all identity slots, of which the first
+``num_objects + 1`` are in use. Labels of 255 are ignored.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from mavos_jax.axes import Integer, Mask, Scalar
+from mavos_jax.config import NUM_IDENTITIES, ClipConfig
+from mavos_jax.models.attention import MASKED
+
+IGNORED = 255
+
+FullLogits = Float[Array, "h1 w1 o"]
+"""Identity logits at the size of the labels."""
+
+
+def frame_loss(
+    logits: FullLogits, labels: Mask, num_objects: Scalar, share: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Returns the loss of a frame: half bootstrapped cross-entropy, half soft Jaccard.
+
+    Args:
+      logits: over all slots.
+      labels: the true slots.
+      num_objects: of the clip.
+      share: of the pixels that cross-entropy keeps, see :func:`kept_share`.
+    """
+    cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
+    return 0.5 * cross_entropy + 0.5 * soft_jaccard(logits, labels, num_objects)
+
+
+def kept_share(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Float[Array, ""]:
+    """Returns the share of pixels that cross-entropy keeps: from 1 down to ``hard_pixels``.
+
+    Args:
+      config: its ``ramp`` is the share of the steps that the fall takes.
+      step: optimiser steps done, traced.
+      steps: of the whole run.
+    """
+    progress = jnp.minimum(1.0, step / (config.ramp * steps))
+    return progress * config.hard_pixels + (1.0 - progress)
+
+
+def reference_weight(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Float[Array, ""]:
+    """Returns the weight of the reference frame's own loss, which falls linearly from 1 to 0."""
+    last = config.reference_loss * steps
+    return jnp.maximum(last - step, 0.0) / max(last, 1.0)
+
+
+def bootstrapped_cross_entropy(
+    logits: FullLogits, labels: Mask, num_objects: Scalar, share: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Mean of the k largest per-pixel cross-entropies, k = int(share * H * W).
+
+    An ignored pixel counts as one of cross-entropy 0.
+    """
+    log_probabilities = jax.nn.log_softmax(_mask_unused(logits, num_objects))
+    truth = _one_hot(labels, num_objects)
+    losses = -jnp.sum(jnp.where(truth, log_probabilities, 0.0), axis=-1).reshape(-1)
+    # Shares are products of a few decimals: half a thousandth of a pixel is above their rounding
+    # in float32 and far below a pixel, so that an exact k is never rounded down to the one below.
+    k = jnp.clip(jnp.floor(share * losses.size * (1 + 1e-7) + 5e-4), 1, losses.size)
+    k = k.astype(jnp.int32)
+    ordered = jnp.sort(jax.lax.stop_gradient(losses))
+    threshold = ordered[losses.size - k]
+    above = losses > threshold
+    # Of the pixels at the threshold, as many are kept as are wanting, no matter which.
+    tied = losses == threshold
+    share_of_tied = (k - above.sum()) / tied.sum()
+    return jnp.sum(losses * (above + tied * share_of_tied)) / k
+
+
+def soft_jaccard(logits: FullLogits, labels: Mask, num_objects: Scalar) -> Float[Array, ""]:
+    """1 - soft intersection over union, averaged over the classes that the labels hold.
+
+    The background is a class, too; ignored pixels are left out.
+    """
+    probabilities = jax.nn.softmax(_mask_unused(logits, num_objects))
+    known = (labels != IGNORED)[..., None]
+    truth = _one_hot(labels, num_objects).astype(probabilities.dtype)
+    probabilities = jnp.where(known, probabilities, 0.0)
+    intersection = jnp.sum(probabilities * truth, axis=(0, 1))
+    union = probabilities.sum(axis=(0, 1)) + truth.sum(axis=(0, 1)) - intersection
+    is_present = truth.any(axis=(0, 1))
+    losses = jnp.where(is_present, 1.0 - intersection / (union + 1e-6), 0.0)
+    return losses.sum() / jnp.maximum(is_present.sum(), 1)
+
+
+def mean_iou(predicted: Mask, labels: Mask, num_objects: Scalar) -> Float[Array, ""]:
+    """Returns the IoU of the predicted masks, averaged over the objects that either mask holds.
+
+    1 if neither holds any.
+    """
+    known = (labels != IGNORED)[..., None]
+    truth = _one_hot(labels, num_objects)[..., 1:]
+    found = _one_hot(predicted, num_objects)[..., 1:] & known
+    union = (truth | found).sum(axis=(0, 1))
+    ious = (truth & found).sum(axis=(0, 1)) / jnp.maximum(union, 1)
+    count = (union > 0).sum()
+    return jnp.where(count > 0, ious.sum() / jnp.maximum(count, 1), 1.0)
+
+
+def predict(logits: FullLogits, num_objects: Scalar) -> Mask:
+    """Returns the likeliest slot of each pixel among those in use."""
+    return jnp.argmax(_mask_unused(logits, num_objects), axis=-1).astype(jnp.int32)
+
+
+def _mask_unused(logits: FullLogits, num_objects: Scalar) -> FullLogits:
+    return jnp.where(jnp.arange(NUM_IDENTITIES) <= num_objects, logits, MASKED)
+
+
+def _one_hot(labels: Mask, num_objects: Scalar) -> Bool[Array, "h1 w1 o"]:
+    """Which slot each pixel shows; none where it is ignored or shows a slot not in use."""
+    slots = jnp.arange(NUM_IDENTITIES)
+    return (labels[..., None] == slots) & (slots <= num_objects)

@@ -1,0 +1,137 @@
+"""AdamW with the schedule of the released training code, over parameters by their path.
+
+Paths are those of :func:`mavos_jax.training.state.flatten`, such as ``decoder/conv_in/kernel``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Flag, Scalar
+from mavos_jax.config import (
+    EncoderConfig,
+    MobileNetV2Config,
+    OptimizerConfig,
+    ResNetConfig,
+    TrainingConfig,
+)
+from mavos_jax.training.state import Leaves
+
+_ENCODER = "encoder/"
+_IDENTIFICATION = "identification/"
+
+
+def learning_rate(config: TrainingConfig, step: Any, xp: Any = np) -> Any:
+    """Returns the learning rate at a step, of everything but the encoder.
+
+    Linear from ``min_rate`` to ``peak_rate`` over the warm-up, then
+    min + (peak - min) (1 - i / (n + 1))^power, with i the steps and n the length after the warm-up.
+
+    Args:
+      config: the recipe.
+      step: steps done, a whole number or a traced one.
+      xp: ``numpy`` for a float64 value on the host, ``jax.numpy`` inside a step.
+    """
+    recipe = config.optimizer
+    warmup = int(recipe.warmup * config.steps)
+    span = recipe.peak_rate - recipe.min_rate
+    length = config.steps - warmup + 1
+    # Whole numbers are subtracted before the division: near the end the share is tiny.
+    share = xp.clip(length - (step - warmup), 0, length) / length
+    rising = step / max(warmup, 1)
+    return recipe.min_rate + span * xp.where(step < warmup, rising, share**recipe.power)
+
+
+def encoder_rate(config: OptimizerConfig, rate: Any) -> Any:
+    """Returns the encoder's learning rate where everything else has ``rate``."""
+    return config.min_rate + (rate - config.min_rate) * config.encoder_ratio
+
+
+def average_decay(config: TrainingConfig, updates: Scalar) -> Float[Array, ""]:
+    """Returns the decay of the moving average after a number of updates, this one included."""
+    longest = max(1.0 - 1.0 / max(config.optimizer.ema * config.steps, 1.0), 0.0)
+    return jnp.minimum(longest, (1 + updates) / (10 + updates))
+
+
+def is_frozen(encoder: EncoderConfig, path: str) -> bool:
+    """Whether a parameter belongs to the encoder's first stages, which keep their weights.
+
+    MobileNetV2: features 0 to 3. ResNet: the stem and the first stage. Swin: the patch embedding
+    and the first stage's blocks; its patch merging is trained.
+    """
+    if isinstance(encoder, MobileNetV2Config):
+        names = ("stem", "block_1", "block_2", "block_3")
+    elif isinstance(encoder, ResNetConfig):
+        names = ("stem", *(f"stage_1_block_{i}" for i in range(encoder.depths[0])))
+    else:
+        blocks = (f"stage_0_block_{i}" for i in range(encoder.depths[0]))
+        names = ("patch_embedding", "patch_norm", *blocks)
+    return any(path.startswith(f"{_ENCODER}{name}/") for name in names)
+
+
+def decays(path: str, dimensions: int) -> bool:
+    """Whether weight decay applies to a parameter.
+
+    To all of two or more dimensions but the relative position biases and the last convolution of
+    the decoder; of the others to the scales of the encoder's norms alone.
+    """
+    name = path.rpartition("/")[2]
+    if dimensions >= 2:
+        return name != "relative_position_bias" and not path.startswith("decoder/conv_out/")
+    return name == "scale" and path.startswith(_ENCODER)
+
+
+def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
+    """Returns clipping, Adam and weight decay; :func:`update` applies the learning rates."""
+
+    def mask(parameters: Leaves) -> dict[str, bool]:
+        return {path: decays(path, leaf.ndim) for path, leaf in parameters.items()}
+
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip_norm),
+        optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
+        optax.add_decayed_weights(config.weight_decay, mask=mask),
+    )
+
+
+def update(
+    config: TrainingConfig,
+    parameters: Leaves,
+    gradient: Leaves,
+    optimizer_state: Any,
+    step: Scalar,
+) -> tuple[Leaves, Any]:
+    """Returns the parameters after one AdamW step, and the optimiser's state.
+
+    After teacher forcing has ended the identification bank keeps its values.
+    """
+    optimizer = build_optimizer(config.optimizer)
+    directions, optimizer_state = optimizer.update(gradient, optimizer_state, parameters)
+    rate = learning_rate(config, step, jnp)
+    slow = encoder_rate(config.optimizer, rate)
+    is_bank_trained = step < config.clip.teacher_forcing * config.steps
+
+    def move(path: str, leaf: Array, direction: Array) -> Array:
+        if path.startswith(_IDENTIFICATION):
+            return leaf - jnp.where(is_bank_trained, rate, 0.0) * direction
+        return leaf - (slow if path.startswith(_ENCODER) else rate) * direction
+
+    moved = {path: move(path, leaf, directions[path]) for path, leaf in parameters.items()}
+    return moved, optimizer_state
+
+
+def global_norm(leaves: Iterable[Array]) -> Float[Array, ""]:
+    """Returns the Euclidean norm of all arrays together."""
+    return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in leaves))
+
+
+def where(condition: Flag, yes: Any, no: Any) -> Any:
+    """Chooses between two pytrees of the same structure."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)

@@ -1,0 +1,225 @@
+"""One optimiser step over all devices: the only file that names ``pmap``.
+
+:func:`train_step` is a plain function of a state and this device's clips; :func:`build_step` maps
+it over the local devices. Gradients and metrics are averaged over all devices of all processes, so
+the result does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.jax_utils
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int32, UInt8
+
+from mavos_jax.config import Experiment
+from mavos_jax.data.videos import Batch
+from mavos_jax.models.forms import forms_for
+from mavos_jax.models.mavos import MAVOS, Variables, build_model
+from mavos_jax.training.clip import Clip, FrameResult, clip_loss
+from mavos_jax.training.optimizer import (
+    average_decay,
+    build_optimizer,
+    global_norm,
+    is_frozen,
+    learning_rate,
+    update,
+    where,
+)
+from mavos_jax.training.state import Leaves, TrainState, flatten, merge, variables_of
+
+AXIS = "devices"
+
+
+class Metrics(NamedTuple):
+    """What a step measures, averaged over the global batch.
+
+    Attributes:
+      loss: the total loss.
+      frame_losses: by position in the clip, the reference first, without its weight.
+      frame_ious: of the predicted masks, by position.
+      rate: the learning rate of everything but the encoder.
+      gradient_norm: before clipping.
+      is_skipped: whether the loss or the gradient was not finite, so that nothing changed.
+    """
+
+    loss: Float[Array, ""]
+    frame_losses: Float[Array, "t"]
+    frame_ious: Float[Array, "t"]
+    rate: Float[Array, ""]
+    gradient_norm: Float[Array, ""]
+    is_skipped: Bool[Array, ""]
+
+
+class DeviceBatch(NamedTuple):
+    """The clips of one device, in parts that follow one another; see ``data.videos.Batch``."""
+
+    frames: UInt8[Array, "parts b t h1 w1 3"]
+    masks: UInt8[Array, "parts b t h1 w1"]
+    num_objects: Int32[Array, "parts b"]
+    index: Int32[Array, "parts b"]
+
+
+def build_training_model(config: Experiment) -> MAVOS:
+    """Returns the network in the precision of the recipe."""
+    backend = jax.default_backend()
+    precision = config.training.clip.precision
+    if precision == "auto":
+        precision = "float32" if backend == "cpu" else "bfloat16"
+    return build_model(config, dataclasses.replace(forms_for(backend), compute=precision))
+
+
+def new_state(config: Experiment, variables: Variables) -> TrainState:
+    """Returns the state before the first step.
+
+    Args:
+      config: the experiment; its recipe says which parameters are frozen.
+      variables: the starting weights.
+    """
+    leaves = jax.tree.map(jnp.asarray, flatten(variables["params"]))
+    freezes = config.training.optimizer.freeze_early
+    frozen = {
+        path: leaf for path, leaf in leaves.items() if freezes and is_frozen(config.encoder, path)
+    }
+    trained = {path: leaf for path, leaf in leaves.items() if path not in frozen}
+    return TrainState(
+        step=jnp.int32(0),
+        trained=trained,
+        average=trained,
+        frozen=frozen,
+        constants=variables["constants"],
+        optimizer=build_optimizer(config.training.optimizer).init(trained),
+        skipped=jnp.int32(0),
+        skipped_in_row=jnp.int32(0),
+        key=jax.random.PRNGKey(config.training.seed),
+    )
+
+
+def train_step(
+    model: MAVOS, state: TrainState, batch: DeviceBatch, *, axis_name: str | None
+) -> tuple[TrainState, Metrics]:
+    """Returns the state after a step over one device's clips, and what it measured.
+
+    Args:
+      model: the network; its configuration holds the recipe.
+      state: before the step.
+      batch: this device's share of the global batch.
+      axis_name: of the devices over which to average, if there are several.
+    """
+    config = model.config.training
+    key = jax.random.fold_in(state.key, state.step)
+
+    def part_loss(trained: Leaves, part: DeviceBatch) -> tuple[Array, FrameResult]:
+        variables = merge(trained, state.frozen, state.constants)
+
+        def loss(frames: Array, masks: Array, num_objects: Array, index: Array) -> Any:
+            clip = Clip(frames, masks, num_objects)
+            clip_key = jax.random.fold_in(key, index)
+            total, result = clip_loss(model, variables, clip, state.step, clip_key)
+            return total, result._replace(slots=())
+
+        totals, results = jax.vmap(loss)(*part)
+        return totals.mean(), jax.tree.map(lambda x: x.mean(axis=0), results)
+
+    def measure(part: DeviceBatch) -> Any:
+        return jax.value_and_grad(part_loss, has_aux=True)(state.trained, part)
+
+    def add(total: Any, part: DeviceBatch) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, measure(part)), None
+
+    shapes = jax.eval_shape(measure, jax.tree.map(lambda x: x[0], batch))
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    measured, _ = jax.lax.scan(add, nothing, batch)
+    measured = jax.tree.map(lambda x: x / len(batch.index), measured)
+    if axis_name is not None:
+        measured = jax.lax.pmean(measured, axis_name)
+    (loss, result), gradient = measured
+    norm = global_norm(gradient.values())
+    is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    metrics = Metrics(
+        loss, result.loss, result.iou, learning_rate(config, state.step, jnp), norm, ~is_finite
+    )
+    return where(is_finite, _advance(model, state, gradient), _skip(state)), metrics
+
+
+def _advance(model: MAVOS, state: TrainState, gradient: Leaves) -> TrainState:
+    config = model.config.training
+    trained, optimizer = update(config, state.trained, gradient, state.optimizer, state.step)
+    decay = average_decay(config, state.step - state.skipped + 1)
+    return state._replace(
+        step=state.step + 1,
+        trained=trained,
+        average={
+            path: decay * old + (1 - decay) * trained[path] for path, old in state.average.items()
+        },
+        optimizer=optimizer,
+        skipped_in_row=jnp.int32(0),
+    )
+
+
+def _skip(state: TrainState) -> TrainState:
+    return state._replace(
+        step=state.step + 1,
+        skipped=state.skipped + 1,
+        skipped_in_row=state.skipped_in_row + 1,
+    )
+
+
+def build_step(config: Experiment) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Returns the step over all devices.
+
+    It takes a replicated state, which it consumes, and the clips of this process, a batch of NumPy
+    arrays; it returns the replicated state and metrics that every process can read.
+
+    Raises:
+      ValueError: the global batch cannot be split evenly over devices and parts.
+    """
+    devices, parts = jax.local_device_count(), config.training.accumulate
+    if config.training.batch_size % (jax.device_count() * parts):
+        raise ValueError(
+            f"training.batch_size: expected a multiple of {jax.device_count() * parts} (devices "
+            f"times training.accumulate), got {config.training.batch_size}"
+        )
+    body = functools.partial(train_step, build_training_model(config), axis_name=AXIS)
+    mapped = jax.pmap(body, axis_name=AXIS, out_axes=(0, None), donate_argnums=(0,))
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        shards = (x.reshape(devices, parts, -1, *x.shape[1:]) for x in batch)
+        return mapped(state, DeviceBatch(*shards))
+
+    return step
+
+
+def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.ndarray]:
+    """Returns a function that segments the first clip of a batch as a step would, for pictures.
+
+    It takes a replicated state and the clips of this process, and returns slots uint8 [T, S, S].
+    """
+    model = build_training_model(config)
+
+    @jax.jit
+    def predict(state: TrainState, clip: Clip) -> UInt8[Array, "t h1 w1"]:
+        _, result = clip_loss(model, variables_of(state, average=False), clip, state.step, None)
+        return result.slots.astype(jnp.uint8)
+
+    def first(state: TrainState, batch: Batch) -> np.ndarray:
+        clip = Clip(batch.frames[0], batch.masks[0], batch.num_objects[0])
+        return np.asarray(predict(flax.jax_utils.unreplicate(state), clip))
+
+    return first
+
+
+def replicate(state: TrainState) -> TrainState:
+    """Returns a copy of the state on every local device."""
+    return flax.jax_utils.replicate(state)
+
+
+def unreplicate(state: TrainState) -> TrainState:
+    """Returns the first device's copy as NumPy arrays."""
+    return jax.device_get(flax.jax_utils.unreplicate(state))

@@ -1,0 +1,168 @@
+"""Losses, gradients and AdamW steps of the full networks against the PyTorch training code."""
+
+import dataclasses
+import functools
+import json
+import zlib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from seeded_weights import seeded_state_dict
+
+import mavos_jax
+from mavos_jax.command_line import load_config
+from mavos_jax.config import ClipConfig, OptimizerConfig
+from mavos_jax.conversion.rules import conversion_rules
+from mavos_jax.training.clip import Clip, clip_loss
+from mavos_jax.training.optimizer import decays, encoder_rate, learning_rate, update
+from mavos_jax.training.state import merge
+from mavos_jax.training.step import new_state
+
+GOLDENS = Path(__file__).parents[1] / "goldens"
+NETWORKS = ["mavos", "r50_mavos", "swinb_mavos"]
+
+
+@functools.lru_cache(maxsize=1)
+def seeded_training(name):
+    """The experiment, its state from seeded weights and the golden clips of one network."""
+    golden = dict(np.load(GOLDENS / f"train_{name}.npz"))
+    config = load_config(f"configs/{name}.py")
+    clip = ClipConfig(gap=int(golden["mem_gap"]), shuffle_identities=False, dropout=False)
+    rates = OptimizerConfig(min_rate=2e-5 if name == "mavos" else 1e-5)
+    training = dataclasses.replace(config.training, clip=clip, optimizer=rates)
+    config = dataclasses.replace(config, training=training)
+    shapes = json.loads((GOLDENS / f"state_dict_{name}.json").read_text())
+    weights = seeded_state_dict(shapes, int(golden["weight_seed"]))
+    state = new_state(config, mavos_jax.convert_state_dict(config, weights))
+    return config, state, golden
+
+
+@functools.lru_cache(maxsize=1)
+def gradient_function(config):
+    model = mavos_jax.build_model(config)
+
+    def loss(trained, frozen, constants, clips, step):
+        variables = merge(trained, frozen, constants)
+
+        def one(clip):
+            return clip_loss(model, variables, clip, step, None)
+
+        totals, results = jax.vmap(one)(clips)
+        return totals.mean(), results.loss.T
+
+    return jax.jit(jax.value_and_grad(loss, has_aux=True))
+
+
+def measure(config, state, golden, step):
+    clips = Clip(
+        jnp.asarray(golden["frames"].swapaxes(0, 1)),
+        jnp.asarray(golden["masks"].swapaxes(0, 1)),
+        jnp.asarray(golden["num_objects"], jnp.int32),
+    )
+    return gradient_function(config)(
+        state.trained, state.frozen, state.constants, clips, jnp.int32(step)
+    )
+
+
+def by_torch_name(config, leaves):
+    """Arrays of parameters in PyTorch's layout, by PyTorch name."""
+    return {
+        rule.torch: rule.layout.to_torch(np.asarray(leaves[rule.flax.removeprefix("params/")]))
+        for rule in conversion_rules(config)
+        if rule.flax.removeprefix("params/") in leaves
+    }
+
+
+def check_tensors(found, names, norms, samples, norm_mark, sample_mark):
+    """Compares norms and eight samples of every tensor; returns the largest relative differences.
+
+    A sample is compared with the largest of its tensor's eight.
+    """
+    worst = [0.0, 0.0]
+    for name, norm, expected in zip(names, norms, samples, strict=True):
+        array = found[str(name)]
+        index = np.random.RandomState(zlib.crc32(str(name).encode())).randint(0, array.size, 8)
+        taken = array.reshape(-1)[index]
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(
+            np.linalg.norm(array.astype(np.float64)), norm, rtol=norm_mark, atol=1e-9, err_msg=name
+        )
+        mark = sample_mark * largest if largest > 0 else 1e-9
+        np.testing.assert_allclose(taken, expected, rtol=0, atol=mark, err_msg=name)
+        worst[0] = max(worst[0], abs(np.linalg.norm(array) - norm) / max(norm, 1e-9))
+        worst[1] = max(worst[1], np.abs(taken - expected).max() / max(largest, 1e-9))
+    return worst
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_loss_and_gradient(name):
+    config, state, golden = seeded_training(name)
+    for step in (0, 30000, 60000):
+        (loss, frame_losses), gradient = measure(config, state, golden, step)
+        np.testing.assert_allclose(loss, golden[f"step{step}_loss"], rtol=1e-5)
+        np.testing.assert_allclose(frame_losses, golden[f"step{step}_frame_losses"], rtol=1e-5)
+        found = by_torch_name(config, gradient)
+        names = golden[f"step{step}_grad_names"]
+        check_tensors(
+            found,
+            names,
+            golden[f"step{step}_grad_norms"],
+            golden[f"step{step}_grad_samples"],
+            norm_mark=1e-3,
+            sample_mark=1e-2,
+        )
+        for absent in set(found) - set(map(str, names)):
+            assert not found[absent].any(), f"{absent} has a gradient at step {step}"
+        total = np.sqrt(sum(np.sum(np.square(x, dtype=np.float64)) for x in found.values()))
+        np.testing.assert_allclose(total, golden[f"step{step}_grad_global_norm"], rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_three_steps_of_adamw(name):
+    config, state, golden = seeded_training(name)
+    training = config.training
+    start, trained, optimizer = state.trained, state.trained, state.optimizer
+    for i, (rate, expected) in enumerate(golden["opt_lr_loss"]):
+        step = 4990 + i
+        (loss, _), gradient = measure(config, state._replace(trained=trained), golden, step)
+        np.testing.assert_allclose(loss, expected, rtol=1e-4)
+        np.testing.assert_allclose(learning_rate(training, step), rate, rtol=1e-12)
+        trained, optimizer = jax.jit(update, static_argnums=0)(
+            training, trained, gradient, optimizer, jnp.int32(step)
+        )
+    change = by_torch_name(config, {path: trained[path] - start[path] for path in start})
+    check_tensors(
+        change,
+        golden["opt_delta_names"],
+        golden["opt_delta_norms"],
+        golden["opt_delta_samples"],
+        norm_mark=3e-3,
+        sample_mark=5e-2,
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_trained_tensors_and_their_weight_decay(name):
+    config, state, golden = seeded_training(name)
+    rules = {rule.flax.removeprefix("params/"): rule.torch for rule in conversion_rules(config)}
+    found = {
+        rules[path]: config.training.optimizer.weight_decay * decays(path, leaf.ndim)
+        for path, leaf in state.trained.items()
+    }
+    expected = zip(golden["opt_names"], golden["opt_weight_decay"], strict=True)
+    assert found == {str(name): value for name, value in expected}
+
+
+def test_schedule():
+    rows = np.load(GOLDENS / "lr_schedule.npz")["rows"]
+    base = load_config("configs/mavos.py").training
+    for low, step, encoder, other in rows:
+        training = dataclasses.replace(base, optimizer=OptimizerConfig(min_rate=float(low)))
+        rate = learning_rate(training, int(step))
+        np.testing.assert_allclose(rate, other, rtol=1e-12)
+        np.testing.assert_allclose(encoder_rate(training.optimizer, rate), encoder, rtol=1e-12)
+        traced = jax.jit(lambda step, training=training: learning_rate(training, step, jnp))
+        np.testing.assert_allclose(traced(jnp.int32(step)), other, rtol=1e-6)

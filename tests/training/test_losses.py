@@ -1,0 +1,124 @@
+"""The losses of one frame."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mavos_jax.config import ClipConfig
+from mavos_jax.training.losses import (
+    bootstrapped_cross_entropy,
+    kept_share,
+    mean_iou,
+    predict,
+    reference_weight,
+    soft_jaccard,
+)
+
+STEPS = 100_000
+CONFIG = ClipConfig()
+
+
+@pytest.fixture(scope="module")
+def golden():
+    stored = dict(np.load(Path(__file__).parents[1] / "goldens" / "losses.npz"))
+    logits = jnp.asarray(stored["logits"].transpose(0, 2, 3, 1))
+    labels = jnp.asarray(stored["labels"], jnp.int32)
+    return stored, logits, labels, jnp.asarray(stored["num_objects"], jnp.int32)
+
+
+@pytest.mark.parametrize("step", [0, 10_000, 50_000, 90_000])
+def test_cross_entropy_of_the_hardest_pixels(golden, step):
+    stored, logits, labels, num_objects = golden
+
+    @jax.jit
+    def losses(step):
+        share = kept_share(CONFIG, step, STEPS)
+        return jax.vmap(bootstrapped_cross_entropy, (0, 0, 0, None))(
+            logits, labels, num_objects, share
+        )
+
+    np.testing.assert_allclose(losses(jnp.int32(step)), stored[f"ce_step{step}"], rtol=1e-6)
+
+
+def test_jaccard(golden):
+    stored, logits, labels, num_objects = golden
+    found = jax.vmap(soft_jaccard)(logits, labels, num_objects)
+    np.testing.assert_allclose(found, stored["jaccard"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(80, 80), (81, 81), (464, 464), (465, 465)])
+def test_number_of_kept_pixels_is_that_of_double_precision(size):
+    pixels = size[0] * size[1]
+    steps = np.arange(0, STEPS, 977)
+    shares = jax.vmap(lambda step: kept_share(CONFIG, step, STEPS))(jnp.asarray(steps))
+    found = np.floor(np.asarray(shares) * np.float32(pixels) * np.float32(1 + 1e-7) + 5e-4)
+    progress = np.minimum(1, steps / (0.5 * STEPS))
+    expected = ((progress * 0.15 + (1 - progress)) * pixels).astype(int)
+    assert np.abs(found - expected).max() <= 1
+    assert (found != expected).mean() < 0.05
+    assert np.floor(np.float32(0.49) * 6400 * np.float32(1 + 1e-7) + 5e-4) == 3136
+
+
+def test_ties_at_the_threshold_share_what_is_left():
+    logits = jnp.zeros((4, 4, 11))
+    labels = jnp.zeros((4, 4), jnp.int32)
+    loss = bootstrapped_cross_entropy(logits, labels, jnp.int32(1), jnp.float32(0.3))
+    np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
+    gradient = jax.grad(
+        lambda x: bootstrapped_cross_entropy(x, labels, jnp.int32(1), jnp.float32(0.3))
+    )(logits)
+    np.testing.assert_allclose(gradient.sum(axis=(0, 1))[:2], [-0.5, 0.5], rtol=1e-5)
+
+
+def test_ignored_pixels_and_unused_slots_have_no_gradient(golden):
+    _, logits, labels, _ = golden
+    labels = labels[0].at[:5].set(255)
+
+    def total(logits):
+        share = jnp.float32(1.0)
+        return bootstrapped_cross_entropy(logits, labels, jnp.int32(3), share) + soft_jaccard(
+            logits, labels, jnp.int32(3)
+        )
+
+    gradient = jax.grad(total)(logits[0])
+    assert not gradient[:5].any()
+    assert not gradient[..., 4:].any()
+    assert gradient[5:, :, :4].any()
+
+
+def test_a_frame_without_known_pixels_has_no_loss_and_a_finite_gradient():
+    logits = jax.random.normal(jax.random.PRNGKey(0), (6, 7, 11))
+    labels = jnp.full((6, 7), 255, jnp.int32)
+
+    def total(logits):
+        share = jnp.float32(0.5)
+        return bootstrapped_cross_entropy(logits, labels, jnp.int32(2), share) + soft_jaccard(
+            logits, labels, jnp.int32(2)
+        )
+
+    loss, gradient = jax.value_and_grad(total)(logits)
+    assert loss == 0
+    assert not gradient.any()
+
+
+def test_weights_that_fall_with_the_steps():
+    assert kept_share(CONFIG, jnp.int32(0), STEPS) == 1
+    np.testing.assert_allclose(kept_share(CONFIG, jnp.int32(STEPS), STEPS), 0.15, rtol=1e-6)
+    config = ClipConfig(reference_loss=0.1)
+    assert reference_weight(config, jnp.int32(0), STEPS) == 1
+    assert reference_weight(config, jnp.int32(5_000), STEPS) == 0.5
+    assert reference_weight(config, jnp.int32(10_000), STEPS) == 0
+    assert reference_weight(ClipConfig(reference_loss=0.0), jnp.int32(0), STEPS) == 0
+
+
+def test_prediction_and_iou():
+    logits = jnp.zeros((2, 2, 11)).at[..., 9].set(5.0).at[0, 0, 1].set(1.0).at[1, 1, 2].set(1.0)
+    slots = predict(logits, jnp.int32(2))
+    np.testing.assert_array_equal(slots, [[1, 0], [0, 2]])
+    labels = jnp.array([[1, 1], [0, 255]])
+    np.testing.assert_allclose(mean_iou(slots, labels, jnp.int32(2)), 0.5)
+    nothing = jnp.zeros((2, 2), jnp.int32)
+    assert mean_iou(nothing, nothing, jnp.int32(2)) == 1
