@@ -64,7 +64,7 @@ def save(
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name:
         complete, replaced = Path(name) / "complete", Path(name) / "replaced"
         complete.mkdir()
-        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
+        with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(complete / WEIGHTS, host)
         write_description(complete, config)
         _put_in_place(complete, path, replaced)
@@ -74,7 +74,8 @@ def load(path: PathLike) -> tuple[MAVOS, Variables]:
     """Returns the network of a checkpoint and its variables.
 
     Args:
-      path: a folder written by :func:`save` or by ``convert_torch_weights.py``.
+      path: a folder written by :func:`save` or by ``convert_torch_weights.py``; or that of a
+        training run, for the moving average of its best step.
 
     Returns:
       The model, and ``{"params": ..., "constants": ...}`` as NumPy arrays, on no device yet.
@@ -163,7 +164,7 @@ def _require_readable(folder: Path) -> None:
 def _restore(stored: Stored) -> Variables:
     """Reads the weights after a look at their names and shapes, which costs little."""
     try:
-        with _quiet(), ocp.StandardCheckpointer() as checkpointer:
+        with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
             metadata = checkpointer.metadata(stored.weights).item_metadata
             if metadata is None:
                 raise FileNotFoundError("their description is missing or unreadable")
@@ -200,12 +201,14 @@ def _leaves(tree: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_orbax() -> Iterator[None]:
     """Silences the remarks of Orbax, whose failures are reported as one exception instead."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -7,6 +7,7 @@
   config             the experiment
   config_checksum    CRC-32 of the entry above
   checksums          CRC-32 of the weights' files by name
+  others             what a training run adds: its step, its score and more
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from mavos_jax.config import Experiment, from_dict, to_dict
 
 CONFIG = "config.json"
 WEIGHTS = "weights"
+STEPS = "checkpoints"
+"""Below the folder of a training run, a checkpoint of each of its last steps by its number."""
 
 _FORMAT = 2
 
@@ -35,15 +38,25 @@ class Stored(NamedTuple):
       config: the experiment.
       weights: the folder that Orbax reads.
       checksums: of the files in that folder, by their name; not empty.
+      others: what the writer added.
     """
 
     config: Experiment
     weights: Path
     checksums: Mapping[str, str]
+    others: Mapping[str, Any]
 
 
-def write_description(folder: Path, config: Experiment) -> None:
-    """Describes the weights that lie in a checkpoint's folder already."""
+def write_description(
+    folder: Path, config: Experiment, others: Mapping[str, Any] | None = None
+) -> None:
+    """Describes the weights that lie in a checkpoint's folder already.
+
+    Args:
+      folder: of the checkpoint.
+      config: the experiment whose network the weights are for.
+      others: more JSON values by name, to be kept with the weights.
+    """
     values = to_dict(config)
     description = {
         "format": _FORMAT,
@@ -53,6 +66,7 @@ def write_description(folder: Path, config: Experiment) -> None:
         "config": values,
         "config_checksum": _checksum(values),
         "checksums": file_checksums(folder / WEIGHTS),
+        **({"others": dict(others)} if others else {}),
     }
     text = json.dumps(description, indent=2)
     (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
@@ -60,6 +74,10 @@ def write_description(folder: Path, config: Experiment) -> None:
 
 def read_description(path: Path) -> Stored:
     """Returns the configuration of a checkpoint and what its weights should be.
+
+    Args:
+      path: the folder of a checkpoint, or of a training run, which stands for the best of its
+        checkpoints or, if none was scored, for the newest.
 
     Raises:
       ValueError: there is no checkpoint at ``path``, or its description is damaged.
@@ -71,6 +89,8 @@ def read_description(path: Path) -> Stored:
             f"{path}: expected a checkpoint folder, found a file; "
             "convert PyTorch weights with convert_torch_weights.py first"
         )
+    if (path / STEPS).is_dir() and not (path / CONFIG).exists():
+        path = _best_step(path / STEPS)
     file = path / CONFIG
     if not file.is_file():
         raise ValueError(f"{path}: expected a checkpoint folder, found no {CONFIG} in it")
@@ -88,7 +108,31 @@ def read_description(path: Path) -> Stored:
             f"{file}: expected a configuration that this version reads, found a damaged one or one "
             f"of another version ({error}); write the checkpoint again"
         ) from None
-    return Stored(config, path / WEIGHTS, description["checksums"])
+    others = description.get("others", {})
+    return Stored(config, path / WEIGHTS, description["checksums"], others)
+
+
+def steps_in(folder: Path) -> list[int]:
+    """Returns the steps of a training run that have a checkpoint in ``folder``, ascending."""
+    return sorted(int(x.name) for x in folder.iterdir() if x.name.isdecimal() and x.is_dir())
+
+
+def _best_step(folder: Path) -> Path:
+    steps = steps_in(folder)
+    if not steps:
+        raise ValueError(
+            f"{folder}: expected a checkpoint of a training run, found none yet; wait for its first"
+        )
+    return folder / str(max(steps, key=lambda step: (_score(folder / str(step)), step)))
+
+
+def _score(path: Path) -> float:
+    """Returns how good the weights of a checkpoint are, or -1 where that is not known."""
+    try:
+        description = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        return float(description["others"]["score"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return -1.0
 
 
 def _check(description: Any) -> None:

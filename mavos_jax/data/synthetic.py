@@ -1,4 +1,4 @@
-"""Generated clips: textured bodies that move, turn and occlude one another under a moving camera.
+"""Generated clips: bodies that move, deform and hide one another under a moving camera.
 
 Everything follows from the seed, and each frame from its index alone, so that a clip can be as long
 as one likes without lying in memory.
@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.data.scene import Body, Camera, Scene, background_texture, sample
+from mavos_jax.data.scene import Scene
+from mavos_jax.data.synthetic_drawing import draw, draw_mask
+from mavos_jax.data.synthetic_packing import grid_shape
+from mavos_jax.data.synthetic_recipe import VARIED, Recipe
+from mavos_jax.data.synthetic_staging import random_scene
 
+# Raise it with every change of what a seed draws, and write the held-out manifest again.
+GENERATOR_VERSION = 1
 _MIN_CELL = 6
-_SENSOR_NOISE = 2.0 / 255.0
 
 
 class Sample(NamedTuple):
@@ -49,8 +53,8 @@ class Clip(NamedTuple):
 class SyntheticVideo:
     """A generated video whose frames are drawn when they are asked for.
 
-    In the first frame every object is visible and none touches another. Frame ``t`` does not depend
-    on ``num_frames``: a longer video starts with the shorter one.
+    In the first frame every object is visible. Frame ``t`` does not depend on ``num_frames``: a
+    longer video starts with the shorter one.
 
     Attributes:
       seed: what the scene and its motion are drawn from.
@@ -58,6 +62,7 @@ class SyntheticVideo:
       height: of the frames, in pixels.
       width: of the frames, in pixels.
       num_objects: objects, with ids 1 to ``num_objects`` (at most 254).
+      recipe: how often what happens in it.
     """
 
     seed: int
@@ -65,12 +70,13 @@ class SyntheticVideo:
     height: int
     width: int
     num_objects: int = 3
+    recipe: Recipe = VARIED
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
         _require(self.num_frames >= 1, "num_frames", "at least 1", self.num_frames)
         _require(1 <= self.num_objects <= 254, "num_objects", "1 to 254", self.num_objects)
-        rows, columns = self._grid
+        rows, columns = grid_shape(self.num_objects, (self.height, self.width))
         _require(
             min(self.height // rows, self.width // columns) >= _MIN_CELL,
             "height, width",
@@ -84,68 +90,40 @@ class SyntheticVideo:
 
     def mask(self, index: int) -> np.ndarray:
         """Draws the mask of frame ``index``, uint8 ids [H, W]."""
-        y, x = self._world(self._index(index))
-        return self._ids(index, y, x)
+        return draw_mask(self.scene, self._index(index), self._size, self._labels)
 
     def __len__(self) -> int:
         return self.num_frames
 
     def __getitem__(self, index: int) -> Sample:
         index = self._index(index)
-        y, x = self._world(index)
-        ids = self._ids(index, y, x)
-        colours = sample(self._scene.background, y, x)
-        for identity, body in enumerate(self._scene.bodies, 1):
-            inside = ids == identity
-            v, u = body.local(index, y[inside], x[inside])
-            colours[inside] = sample(body.texture, v, u)
-        noise = np.random.default_rng((self.seed, index)).standard_normal(colours.shape, np.float32)
-        colours += _SENSOR_NOISE * noise
-        return Sample(np.rint(255.0 * np.clip(colours, 0.0, 1.0)).astype(np.uint8), ids)
+        return Sample(*draw(self.scene, index, self._size, self._labels, self.seed))
 
     @property
     def frames(self) -> GeneratedFrames:
         """The frames alone, as a :class:`~mavos_jax.data.frames.FrameSource`."""
         return GeneratedFrames(self)
 
+    @functools.cached_property
+    def scene(self) -> Scene:
+        """What the video shows."""
+        rng = np.random.default_rng(self.seed)
+        return random_scene(rng, self.recipe, self._size, self.num_objects)
+
     @property
-    def _grid(self) -> tuple[int, int]:
-        """Rows and columns of near-square cells, one for each object in the first frame."""
-        rows = max(1, round(math.sqrt(self.num_objects * self.height / max(self.width, 1))))
-        rows = min(rows, self.num_objects)
-        return rows, math.ceil(self.num_objects / rows)
+    def _size(self) -> tuple[int, int]:
+        return self.height, self.width
 
     @functools.cached_property
-    def _scene(self) -> Scene:
-        rng = np.random.default_rng(self.seed)
-        rows, columns = self._grid
-        cell = min(self.height / rows, self.width / columns)
-        background, camera = background_texture(rng), Camera.random(rng, self.height, self.width)
-        reach = 0.3 * min(self.height, self.width)
-        bodies = []
-        for place in rng.permutation(rows * columns)[: self.num_objects]:
-            centre = (
-                (place // columns + 0.5) * self.height / rows,
-                (place % columns + 0.5) * self.width / columns,
-            )
-            bodies.append(Body.random(rng, centre, cell, reach))
-        return Scene(background, camera, tuple(bodies), tuple(rng.permutation(self.num_objects)))
+    def _labels(self) -> tuple[int, ...]:
+        """What the mask says where each body is seen."""
+        count = self.num_objects
+        return (*range(1, count + 1), *[0] * (len(self.scene.bodies) - count))
 
     def _index(self, index: int) -> int:
         if not -self.num_frames <= index < self.num_frames:
             raise IndexError(f"expected a frame below {self.num_frames}, got {index}")
         return index % self.num_frames
-
-    def _world(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """World coordinates (y, x), float32 [H, W], that the camera sees in frame ``index``."""
-        y, x = np.mgrid[: self.height, : self.width].astype(np.float32)
-        return self._scene.camera.world(index, y, x)
-
-    def _ids(self, index: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        ids = np.zeros((self.height, self.width), np.uint8)
-        for number in self._scene.far_to_near:
-            ids[self._scene.bodies[number].covers(index, y, x)] = number + 1
-        return ids
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,7 +58,7 @@ class FPNDecoder(nn.Module):
     ) -> Float[Array, "h w c2"]:
         """relu(GroupNorm(Conv3x3(adapter(shortcut) + x)))."""
         x = nn.Dense(dim, dtype=self.forms.dtype, name=f"adapter_{stride}")(shortcut) + x
-        x = conv(out, 3, f"conv_{stride}", padding=1, dtype=self.forms.dtype)(x)
+        x = conv(out, 3, f"conv_{stride}", self.forms, padding=1)(x)
         return nn.relu(group_norm(NORM_GROUPS, f"norm_{stride}")(x))
 
     def _upsample(self, x: Map, like: Array) -> Float[Array, "h2 w2 c"]:

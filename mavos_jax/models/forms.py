@@ -28,6 +28,8 @@ class Forms:
       groups: whether groups of objects run one after the other or as one batch.
       compute: the type of the operands of products and convolutions. Parameters, softmax, norms,
         residual sums and logits are float32 with either.
+      conv_gradient: whether the gradient of a dense convolution's kernel is XLA's or a matrix
+        product over patches.
     """
 
     short_term_tile: int | None
@@ -35,6 +37,7 @@ class Forms:
     heads: Mapping
     groups: Mapping
     compute: Literal["float32", "bfloat16"] = "float32"
+    conv_gradient: Literal["xla", "products"] = "xla"
 
     @property
     def dtype(self) -> DTypeLike | None:
@@ -42,7 +45,13 @@ class Forms:
         return None if self.compute == "float32" else jnp.bfloat16
 
 
-_CPU = Forms(short_term_tile=11, depthwise="shifts", heads="sequential", groups="sequential")
+_CPU = Forms(
+    short_term_tile=11,
+    depthwise="shifts",
+    heads="sequential",
+    groups="sequential",
+    conv_gradient="products",
+)
 _ACCELERATOR = Forms(short_term_tile=None, depthwise="shifts", heads="batched", groups="batched")
 
 

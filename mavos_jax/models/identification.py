@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Mask
 from mavos_jax.config import NUM_IDENTITIES
 from mavos_jax.models.forms import Forms
-from mavos_jax.models.layers import layer_norm
+from mavos_jax.models.layers import convolution, layer_norm
 
 STRIDE = 16
 
@@ -49,7 +49,8 @@ class Identification(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.dim,))
         dtype = self.forms.dtype or bank.dtype
         one_hot = jax.nn.one_hot(mask, num_identities, dtype=dtype)
-        embedding = jax.lax.conv_general_dilated(
+        convolve = convolution(self.forms)
+        embedding = convolve(
             one_hot[None],
             bank[:, :, :num_identities].astype(dtype),
             window_strides=(STRIDE, STRIDE),

@@ -7,14 +7,17 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Map
+from mavos_jax.models.convolution import convolve, depthwise_grouped, depthwise_shifts
 from mavos_jax.models.forms import Forms
 
 EPSILON = 1e-5
 """Added to the variance by every normalisation, as in PyTorch."""
+
+CONSTANTS = "constants"
+"""The collection of the vectors of frozen batch normalisation."""
 
 Initializer = Callable[..., Array]
 
@@ -31,15 +34,20 @@ def group_norm(num_groups: int, name: str) -> nn.GroupNorm:
     )
 
 
+def convolution(forms: Forms) -> Callable[..., Array]:
+    """Returns the dense convolution of the forms: ``jax.lax.conv_general_dilated`` or its like."""
+    return convolve if forms.conv_gradient == "products" else jax.lax.conv_general_dilated
+
+
 def conv(
     features: int,
     kernel: int,
     name: str,
+    forms: Forms,
     *,
     stride: int = 1,
     padding: int = 0,
     bias: bool = True,
-    dtype: DTypeLike | None = None,
 ) -> nn.Conv:
     """A square convolution with PyTorch's symmetric padding.
 
@@ -51,7 +59,8 @@ def conv(
         strides=(stride, stride),
         padding=((padding, padding), (padding, padding)),
         use_bias=bias,
-        dtype=dtype,
+        dtype=forms.dtype,
+        conv_general_dilated=convolution(forms),
         name=name,
     )
 
@@ -59,18 +68,21 @@ def conv(
 class FrozenBatchNorm(nn.Module):
     """Batch normalisation with constant statistics: y = x s + (b - m s), s = w / sqrt(v + 1e-5).
 
-    Its four vectors are in the collection ``constants`` and are never trained.
+    Its four vectors are in the collection ``constants`` and are never trained. A pass in which that
+    collection is mutable sets the mean m and the variance v to those of its input.
     """
 
     @nn.compact
     def __call__(self, x: Map) -> Map:
         shape = (x.shape[-1],)
-        scale = self.variable("constants", "scale", jnp.ones, shape).value
-        offset = self.variable("constants", "offset", jnp.zeros, shape).value
-        mean = self.variable("constants", "mean", jnp.zeros, shape).value
-        variance = self.variable("constants", "variance", jnp.ones, shape).value
-        factor = scale * jax.lax.rsqrt(variance + EPSILON)
-        return x * factor + (offset - mean * factor)
+        scale = self.variable(CONSTANTS, "scale", jnp.ones, shape).value
+        offset = self.variable(CONSTANTS, "offset", jnp.zeros, shape).value
+        mean = self.variable(CONSTANTS, "mean", jnp.zeros, shape)
+        variance = self.variable(CONSTANTS, "variance", jnp.ones, shape)
+        if self.is_mutable_collection(CONSTANTS) and not self.is_initializing():
+            mean.value, variance.value = x.mean(axis=(0, 1)), x.var(axis=(0, 1))
+        factor = scale * jax.lax.rsqrt(variance.value + EPSILON)
+        return x * factor + (offset - mean.value * factor)
 
 
 class DepthwiseConv(nn.Module):
@@ -93,45 +105,11 @@ class DepthwiseConv(nn.Module):
         shape = (self.kernel, self.kernel, x.shape[-1])
         kernel = self.param("kernel", depthwise_init, shape)
         if self.forms.depthwise == "grouped":
-            return _depthwise_grouped(x, kernel, self.stride, self.dilation)
-        return _depthwise_shifts(x, kernel, self.stride, self.dilation)
+            return depthwise_grouped(x, kernel, self.stride, self.dilation)
+        return depthwise_shifts(x, kernel, self.stride, self.dilation)
 
 
 def depthwise_init(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
     """He initialisation with the fan-in of a depthwise kernel: its taps alone."""
     taps = shape[0] * shape[1]
     return jax.random.normal(key, shape, dtype) * (2.0 / taps) ** 0.5
-
-
-def _depthwise_grouped(
-    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
-) -> Float[Array, "h2 w2 c"]:
-    padding = dilation * (kernel.shape[0] // 2)
-    return jax.lax.conv_general_dilated(
-        x[None],
-        kernel[:, :, None].astype(x.dtype),
-        window_strides=(stride, stride),
-        padding=((padding, padding), (padding, padding)),
-        rhs_dilation=(dilation, dilation),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        feature_group_count=x.shape[-1],
-    )[0]
-
-
-def _depthwise_shifts(
-    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
-) -> Float[Array, "h2 w2 c"]:
-    """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass."""
-    size = kernel.shape[0]
-    padding = dilation * (size // 2)
-    rows, columns, channels = x.shape
-    x = jnp.pad(x, ((padding, padding), (padding, padding), (0, 0)))
-    out_rows, out_columns = (rows - 1) // stride + 1, (columns - 1) // stride + 1
-    total = jnp.zeros((out_rows, out_columns, channels), x.dtype)
-    for i in range(size):
-        for j in range(size):
-            top, left = i * dilation, j * dilation
-            bottom, right = top + (out_rows - 1) * stride + 1, left + (out_columns - 1) * stride + 1
-            shifted = x[top:bottom:stride, left:right:stride]
-            total = total + shifted * kernel[i, j]
-    return total

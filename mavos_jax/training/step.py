@@ -16,6 +16,7 @@ import flax.jax_utils
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int32, UInt8
 
 from mavos_jax.config import Experiment
@@ -216,8 +217,18 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
 
 
 def replicate(state: TrainState) -> TrainState:
-    """Returns a copy of the state on every local device."""
-    return flax.jax_utils.replicate(state)
+    """Returns a copy of the state on every local device, laid out as a step returns it.
+
+    With any other layout the second step would be compiled once more.
+    """
+    devices = np.array(jax.local_devices())
+    layout = NamedSharding(Mesh(devices, (AXIS,)), PartitionSpec(AXIS))
+
+    def copy(leaf: Any) -> Array:
+        # A copy, because the step consumes what it is given.
+        return jax.device_put(np.stack([np.asarray(leaf)] * len(devices)), layout)
+
+    return jax.tree.map(copy, state)
 
 
 def unreplicate(state: TrainState) -> TrainState:

@@ -81,9 +81,7 @@ class MobileNetV2(nn.Module):
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and 16; the last has ``config.last`` channels."""
-        x = conv(
-            self.config.stem, 3, "stem", stride=2, padding=1, bias=False, dtype=self.forms.dtype
-        )(image)
+        x = conv(self.config.stem, 3, "stem", self.forms, stride=2, padding=1, bias=False)(image)
         x = nn.relu6(FrozenBatchNorm(name="stem_norm")(x))
         outputs = []
         for i, spec in enumerate(block_specs(self.config), start=1):

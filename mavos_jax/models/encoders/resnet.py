@@ -26,15 +26,7 @@ class Bottleneck(nn.Module):
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
         y = nn.Dense(self.width, use_bias=False, dtype=self.forms.dtype, name="conv1")(x)
         y = nn.relu(FrozenBatchNorm(name="norm1")(y))
-        y = conv(
-            self.width,
-            3,
-            "conv2",
-            stride=self.stride,
-            padding=1,
-            bias=False,
-            dtype=self.forms.dtype,
-        )(y)
+        y = conv(self.width, 3, "conv2", self.forms, stride=self.stride, padding=1, bias=False)(y)
         y = nn.relu(FrozenBatchNorm(name="norm2")(y))
         y = nn.Dense(EXPANSION * self.width, use_bias=False, dtype=self.forms.dtype, name="conv3")(
             y
@@ -58,9 +50,7 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and, the same map again, 16."""
-        x = conv(
-            self.config.width, 7, "stem", stride=2, padding=3, bias=False, dtype=self.forms.dtype
-        )(image)
+        x = conv(self.config.width, 7, "stem", self.forms, stride=2, padding=3, bias=False)(image)
         x = max_pool(nn.relu(FrozenBatchNorm(name="stem_norm")(x)))
         outputs = []
         for stage, depth in enumerate(self.config.depths):

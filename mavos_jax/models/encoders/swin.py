@@ -153,9 +153,7 @@ class Swin(nn.Module):
         """Returns normalised maps at strides 4, 8, 16 and, the same map again, 16."""
         config = self.config
         image = jnp.pad(image, [(0, -n % PATCH) for n in image.shape[:2]] + [(0, 0)])
-        x = conv(config.width, PATCH, "patch_embedding", stride=PATCH, dtype=self.forms.dtype)(
-            image
-        )
+        x = conv(config.width, PATCH, "patch_embedding", self.forms, stride=PATCH)(image)
         x = layer_norm("patch_norm")(x)
         outputs = []
         for stage, (depth, heads) in enumerate(zip(config.depths, config.heads, strict=True)):

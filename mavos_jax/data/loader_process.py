@@ -1,0 +1,43 @@
+"""The processes that make clips for a loader: their beginning and their end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+_WATCH_S = 1.0
+_DEATH = "Worker process was terminated unexpectedly"
+"""How grain's message for a process that is gone begins."""
+
+
+def begin_process(index: int, count: int) -> None:
+    """Sets up a loader process: its parent alone decides when it ends."""
+    del index, count
+    # Ctrl-C and a scheduler's notice reach the whole group, and the parent still needs batches
+    # until it has written its checkpoint.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        while parent is not None and os.getppid() == parent.pid:
+            time.sleep(_WATCH_S)
+        os._exit(1)
+
+    # A parent that is killed leaves its processes behind, which would keep their shared memory.
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def explain_death(error: Exception) -> Exception:
+    """An error of a loader process that died, in words of what to do; any other as it is."""
+    if not (isinstance(error, RuntimeError) and str(error).startswith(_DEATH)):
+        return error
+    code = str(error).removeprefix(_DEATH).partition(".")[0].strip()
+    return ValueError(
+        f"a loader process died ({code}); it was killed from outside or memory ran out: give lower "
+        "data.workers, data.threads or data.prefetch, or more memory or /dev/shm; data.workers 0 "
+        "loads in threads and needs no /dev/shm"
+    )

@@ -1,0 +1,177 @@
+"""Frames and masks from the bytes of their files."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from PIL import Image
+
+from mavos_jax.data.frames import DECODING_ERRORS, describe_size
+from mavos_jax.data.videos import Sample
+
+Form = Literal["ids", "binary", "saliency"]
+"""What the values of masks mean, see :class:`Labels`."""
+
+_IGNORED = 255
+_ID_MODES = ("P", "L", "1")
+_LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP")
+_HINT = "masks must be indexed: save object ids (0 = background) as PNG of mode P or L"
+
+
+class DamagedSample(ValueError):  # noqa: N818 - the name says what is wrong
+    """A frame or its mask cannot be used: missing, damaged, or of different sizes."""
+
+
+class File(NamedTuple):
+    """A file of a data set.
+
+    Attributes:
+      origin: the file, as messages call it.
+      data: what is in it.
+    """
+
+    origin: str
+    data: bytes
+
+
+@runtime_checkable
+class EncodedFrames(Protocol):
+    """The files of one video, read when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def frame(self, index: int) -> File:
+        """Reads the image of a frame; raises :class:`DamagedSample` where there is none."""
+        ...
+
+    def mask(self, index: int) -> File:
+        """Reads the mask of a frame; raises :class:`DamagedSample` where there is none."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """What the values of a set's masks mean.
+
+    Attributes:
+      form: ``ids``, kept as they are; ``binary``, one object wherever the value is not 0; or
+        ``saliency``: ids, but a mask of 0 and 255 alone shows one object, as those of the sets for
+        salient objects do.
+      kept: the ids to keep, others become background; all by default.
+    """
+
+    form: Form = "ids"
+    kept: tuple[int, ...] | None = None
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Gives the ids, uint8 [H, W], of a mask's values, uint8 [H, W]."""
+        if self.form == "binary" or (self.form == "saliency" and _is_saliency(values)):
+            return (values > 0).astype(np.uint8)
+        if self.kept is None:
+            return values
+        table = np.zeros(256, np.uint8)
+        table[[*self.kept, _IGNORED]] = [*self.kept, _IGNORED]
+        return table[values]
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedVideo:
+    """An annotated video whose frames and masks are decoded when they are asked for.
+
+    Attributes:
+      name: the set and the sequence.
+      files: its frames and masks.
+      labels: what the masks' values mean.
+    """
+
+    name: str
+    files: EncodedFrames
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Sample:
+        index = range(len(self))[index]
+        frame_file, mask_file = self.files.frame(index), self.files.mask(index)
+        frame, mask = decode_frame(frame_file), self.labels(decode_mask(mask_file))
+        require_one_size(frame_file, frame.shape[:2], mask_file, mask.shape)
+        return Sample(frame, mask)
+
+    def mask(self, index: int) -> np.ndarray:
+        """The mask alone; that it has the frame's size is not checked."""
+        return self.labels(decode_mask(self.files.mask(range(len(self))[index])))
+
+
+def decode_frame(file: File) -> np.ndarray:
+    """Decodes an image to uint8 RGB [H, W, 3], as stored (no EXIF rotation).
+
+    Raises:
+      DamagedSample: it is no image, cut off or damaged.
+      ValueError: it has more than 8 bits a channel.
+    """
+    try:
+        with Image.open(io.BytesIO(file.data)) as image:
+            mode = image.mode
+            if not mode.startswith(("I", "F")):
+                # Pillow drops a palette's byte-wise transparency with a warning unless asked for.
+                is_keyed = mode == "P" and "transparency" in image.info
+                return np.asarray((image.convert("RGBA") if is_keyed else image).convert("RGB"))
+    except DECODING_ERRORS as error:
+        raise _damaged(file, "an image", error) from error
+    raise ValueError(
+        f"{file.origin}: expected 8 bits a channel, found mode {mode}; convert the frames to 8 bits"
+    )
+
+
+def decode_mask(file: File) -> np.ndarray:
+    """Decodes a mask to the values that are stored in it, uint8 [H, W].
+
+    Raises:
+      DamagedSample: it is no image, cut off or damaged.
+      ValueError: it does not hold ids but colours, or is compressed with loss.
+    """
+    try:
+        with Image.open(io.BytesIO(file.data)) as image:
+            mode, kind = image.mode, image.format
+            if mode in _ID_MODES and kind not in _LOSSY_FORMATS:
+                return np.asarray(image).astype(np.uint8)
+    except DECODING_ERRORS as error:
+        raise _damaged(file, "a mask", error) from error
+    raise ValueError(f"{file.origin}: expected object ids, found {kind} of mode {mode}; {_HINT}")
+
+
+def image_size(file: File) -> tuple[int, int]:
+    """Reads height and width from an image's header; raises :class:`DamagedSample`."""
+    try:
+        with Image.open(io.BytesIO(file.data)) as image:
+            return image.height, image.width
+    except DECODING_ERRORS as error:
+        raise _damaged(file, "an image", error) from error
+
+
+def require_one_size(
+    frame: File, frame_size: tuple[int, ...], mask: File, mask_size: tuple[int, ...]
+) -> None:
+    """Raises :class:`DamagedSample` unless a mask has the height and width of its frame."""
+    if frame_size != mask_size:
+        height, width = mask_size
+        raise DamagedSample(
+            f"{mask.origin}: expected {describe_size((frame_size[0], frame_size[1]))} as its frame "
+            f"{frame.origin}, found {describe_size((height, width))}"
+        )
+
+
+def _is_saliency(values: np.ndarray) -> bool:
+    return bool(((values == 0) | (values == _IGNORED)).all())
+
+
+def _damaged(file: File, expected: str, error: Exception) -> DamagedSample:
+    is_unknown = isinstance(error, Image.UnidentifiedImageError)
+    found = "no known image format" if is_unknown else str(error) or type(error).__name__
+    return DamagedSample(
+        f"{file.origin}: expected {expected} that can be decoded, found: {found}; restore the file"
+    )

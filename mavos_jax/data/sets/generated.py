@@ -1,0 +1,144 @@
+"""The generated set: videos drawn from seeds, and the committed list that training never sees."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from mavos_jax.config.data import SourceConfig
+from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.data.videos import AnnotatedVideo, Sample
+
+_NUM_FRAMES = 30
+_MAX_OBJECTS = 4
+_MAX_SEED = 2**29
+"""Seeds from here on are those of held-out videos."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratedVideo:
+    """A generated video under a name.
+
+    Attributes:
+      name: words for messages.
+      video: what draws its frames.
+    """
+
+    name: str
+    video: SyntheticVideo
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def __getitem__(self, index: int) -> Sample:
+        return Sample(*self.video[index])
+
+    def mask(self, index: int) -> np.ndarray:
+        """Draws the mask alone."""
+        return self.video.mask(index)
+
+
+@dataclasses.dataclass(eq=False)
+class GeneratedSet:
+    """Videos of 30 frames with 1 to 4 objects, from the seeds 1 to ``num_videos``.
+
+    Attributes:
+      num_videos: how many.
+      size: height and width of the frames, in pixels.
+      max_gap: largest distance between two neighbouring frames of a clip.
+      name: words for messages.
+      is_static: False.
+    """
+
+    num_videos: int
+    size: tuple[int, int]
+    max_gap: int
+    name: str = "synthetic train"
+    is_static: bool = False
+
+    def __post_init__(self) -> None:
+        if self.num_videos >= _MAX_SEED:
+            raise ValueError(
+                f"data.sources.num_videos: expected less than 2**29, got {self.num_videos}"
+            )
+
+    def __len__(self) -> int:
+        return self.num_videos
+
+    def __getitem__(self, index: int) -> GeneratedVideo:
+        seed = 1 + range(self.num_videos)[index]
+        video = SyntheticVideo(seed, _NUM_FRAMES, *self.size, 1 + seed % _MAX_OBJECTS)
+        return GeneratedVideo(f"{self.name}: seed {seed}", video)
+
+    def fingerprint(self) -> str:
+        """A short hash of the recipe and the number of videos."""
+        return _hash(f"{self.num_videos} of {self[0].video!r}")
+
+
+@dataclasses.dataclass(eq=False)
+class HeldOutSet:
+    """The videos that training never sees.
+
+    Attributes:
+      videos: all of them.
+      max_gap: largest distance between two neighbouring frames of a clip.
+      name: words for messages.
+      is_static: False.
+    """
+
+    videos: tuple[AnnotatedVideo, ...]
+    max_gap: int
+    name: str = "synthetic held_out"
+    is_static: bool = False
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: int) -> AnnotatedVideo:
+        return self.videos[index]
+
+    def fingerprint(self) -> str:
+        """A short hash of the videos' recipes."""
+        return _hash(repr(self.videos))
+
+
+def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet | HeldOutSet:
+    """Opens the generated set.
+
+    Args:
+      config: its split, ``train`` or ``held_out``, and number of videos.
+      size: height and width of the frames of ``train``, in pixels.
+
+    Raises:
+      ValueError: there is no such split, or it has no prepared form.
+    """
+    if config.format != "files":
+        raise ValueError(
+            f"data.sources.format: expected files for the generated set, got {config.format!r}: it "
+            "is drawn, not read"
+        )
+    if config.split == "train":
+        return GeneratedSet(config.num_videos, size, config.max_gap)
+    if config.split == "held_out":
+        return HeldOutSet(_held_out(), config.max_gap)
+    raise ValueError(
+        f"data.sources.split: expected train or held_out for the generated set, got "
+        f"{config.split!r}"
+    )
+
+
+def _held_out() -> tuple[AnnotatedVideo, ...]:
+    from mavos_jax.data.held_out import held_out_videos  # drawing training videos needs no list
+
+    return tuple(
+        GeneratedVideo(f"synthetic held_out: seed {video.seed}", video)
+        if isinstance(video, SyntheticVideo)
+        else video
+        for video in held_out_videos()
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""Opening any data set that a configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mavos_jax.config.data import SourceConfig
+from mavos_jax.data.sets.any_folder import open_folder
+from mavos_jax.data.sets.davis import open_davis
+from mavos_jax.data.sets.files import FileSet
+from mavos_jax.data.sets.generated import open_generated
+from mavos_jax.data.sets.lvos import open_lvos
+from mavos_jax.data.sets.mose import open_mose
+from mavos_jax.data.sets.static import open_static
+from mavos_jax.data.sets.youtube_vos import open_youtube_vos
+from mavos_jax.data.videos import VideoSet
+
+_LAYOUTS: Mapping[str, Callable[[SourceConfig], FileSet]] = {
+    "static": open_static,
+    "davis2016": open_davis,
+    "davis2017": open_davis,
+    "youtube_vos": open_youtube_vos,
+    "lvos": open_lvos,
+    "mose": open_mose,
+    "folder": open_folder,
+}
+
+
+def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> VideoSet:
+    """Opens a data set: lists what is there, reads no image.
+
+    Args:
+      config: its layout, folder and split.
+      size: height and width of generated frames, in pixels; others have the sizes of their files.
+
+    Raises:
+      ValueError: the folder is not laid out as the set's kind is, a list is missing, empty or names
+        what is not there, sequences lack masks, or records have not been prepared. Reading a video
+        raises :class:`~mavos_jax.data.sets.decoding.DamagedSample` for files that are missing,
+        damaged or do not fit each other.
+    """
+    if config.kind == "synthetic":
+        return open_generated(config, size)
+    if config.format == "records":
+        from mavos_jax.data.records import open_records
+
+        return open_records(config)
+    return open_files(config)
+
+
+def open_files(config: SourceConfig) -> FileSet:
+    """Opens a data set that is laid out as files, see :func:`open_source`."""
+    return _LAYOUTS[config.kind](config)

@@ -1,0 +1,120 @@
+"""YouTube-VOS 2018 and 2019: ``<split>/{JPEGImages,Annotations}/<video>`` and ``meta.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mavos_jax.config.data import SourceConfig
+from mavos_jax.data.frames import natural_order
+from mavos_jax.data.sets.files import FileSet, SequenceFiles
+from mavos_jax.data.sets.listing import (
+    FRAMES,
+    MASKS,
+    describe_folder,
+    find_pair,
+    images_by_stem,
+    require_annotations,
+    require_root,
+    split_names,
+)
+
+_META = "meta.json"
+_YEARS = ("2018", "2019")
+_MIN_FRAMES = 2
+
+
+def open_youtube_vos(config: SourceConfig) -> FileSet:
+    """Lists the videos of ``meta.json``, each with the frames at which its objects are annotated.
+
+    Objects with fewer than 2 frames become background, and videos with fewer than 2 frames are left
+    out and counted. The root is the folder of the splits, the folder of the one year that is there,
+    or the split's own folder.
+
+    Raises:
+      ValueError: folders, ``meta.json`` or a video are missing, or videos have first masks alone.
+    """
+    root = Path(config.root)
+    folder = _find_split(root, config.split)
+    sequences, num_left_out = [], 0
+    for name, objects in _read_meta(root / folder / _META):
+        frames_of = {i: stems for i, stems in objects.items() if len(set(stems)) >= _MIN_FRAMES}
+        stems = sorted({stem for stems in frames_of.values() for stem in stems}, key=natural_order)
+        if not stems:
+            num_left_out += 1
+            continue
+        sequences.append(_sequence(root, folder, name, stems, tuple(sorted(frames_of))))
+    if not sequences:
+        raise ValueError(
+            f"{root / folder / _META}: expected videos of {_MIN_FRAMES} frames or more, found none "
+            f"in {num_left_out} videos"
+        )
+    require_annotations(root, sequences)
+    return FileSet(
+        name=f"{config.kind} {config.split}",
+        root=str(root.absolute()),
+        sequences=tuple(sequences),
+        form="ids",
+        max_gap=config.max_gap,
+        num_left_out=num_left_out,
+    )
+
+
+def _find_split(root: Path, split: str) -> str:
+    """Finds the folder of a split, relative to the root."""
+    require_root(root)
+    years = [year for year in _YEARS if (root / year).is_dir()]
+    if len(years) > 1:
+        raise ValueError(
+            f"{root}: expected one year of YouTube-VOS, found {' and '.join(years)}; give "
+            f"{root / years[0]} or {root / years[-1]}"
+        )
+    names = split_names(split)
+    nested = [f"{year}/{name}" for year in years for name in names]
+    own = ["."] if root.name in names else []
+    return find_pair(root, (*names, *nested, *own))
+
+
+def _read_meta(path: Path) -> list[tuple[str, dict[int, list[str]]]]:
+    """Reads the frames of every object of every video, videos in natural order."""
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: expected the list of videos and objects, found no such file; "
+            f"{path.parent} holds {describe_folder(path.parent)}"
+        )
+    try:
+        videos: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["videos"]
+        read = {
+            name: {int(i): [str(s) for s in o["frames"]] for i, o in video["objects"].items()}
+            for name, video in videos.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected videos.<video>.objects.<id>.frames, found {type(error).__name__}: "
+            f"{error}; restore the file"
+        ) from error
+    for name, objects in read.items():
+        wrong = [i for i in objects if not 1 <= i <= 254]
+        if wrong:
+            raise ValueError(f"{path}: expected ids from 1 to 254, found {wrong[0]} in {name}")
+    return sorted(read.items(), key=lambda item: natural_order(item[0]))
+
+
+def _sequence(
+    root: Path, folder: str, name: str, stems: list[str], ids: tuple[int, ...]
+) -> SequenceFiles:
+    frame_folder, mask_folder = (str(Path(folder, kind, name)) for kind in (FRAMES, MASKS))
+    images = images_by_stem(root / frame_folder)
+    if not images:
+        raise ValueError(
+            f"{root / frame_folder}: expected the frames of {name}, which {_META} lists, found "
+            f"{describe_folder(root / frame_folder)}"
+        )
+    return SequenceFiles(
+        *(name, frame_folder, mask_folder),
+        tuple(images.get(stem, f"{stem}.jpg") for stem in stems),
+        tuple(f"{stem}.png" for stem in stems),
+        ids,
+    )

@@ -1,0 +1,171 @@
+"""Convolutions of one map, and their gradients.
+
+XLA's own gradients of convolutions are slow on a CPU: the gradient of a kernel becomes a
+convolution whose kernel is as large as the map, and the gradient of a sum of shifted maps one
+padded map per tap. Here the first is a matrix product over the patches, the second a convolution
+with the turned kernel.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Map
+
+_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def convolve(
+    x: Float[Array, "b h w c"],
+    kernel: Float[Array, "k k c d"],
+    window_strides: Sequence[int],
+    padding: Any,
+    **others: Any,
+) -> Float[Array, "b h2 w2 d"]:
+    """A dense convolution, in place of ``jax.lax.conv_general_dilated``.
+
+    Args:
+      x: maps.
+      kernel: rows, columns, channels in and out.
+      window_strides: the same for rows and columns.
+      padding: (low, high) of rows and of columns, all the same.
+      others: what :class:`flax.linen.Conv` gives beside it, all at its defaults.
+    """
+    del others
+    return _convolve(x, kernel, int(window_strides[0]), int(padding[0][0]))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolve(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    around = [(padding, padding)] * 2
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), around, dimension_numbers=_DIMENSIONS
+    )
+
+
+def _convolve_forward(x: Array, kernel: Array, stride: int, padding: int) -> Any:
+    return _convolve(x, kernel, stride, padding), (x, kernel)
+
+
+def _convolve_backward(
+    stride: int, padding: int, saved: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
+    x, kernel = saved
+    size, channels, features = kernel.shape[0], *kernel.shape[2:]
+    sides = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    padded = jnp.pad(x, sides)
+    height, width = ((n - 1) * stride + 1 for n in gradient.shape[1:3])
+    patches = jnp.concatenate(
+        [
+            padded[:, i : i + height : stride, j : j + width : stride]
+            for i in range(size)
+            for j in range(size)
+        ],
+        axis=-1,
+    ).reshape(-1, size * size * channels)
+    of_kernel = patches.T @ gradient.reshape(-1, features)
+    # Rows and columns that no window reached have gradient 0.
+    rest = [
+        n + 2 * padding - size - (m - 1) * stride
+        for n, m in zip(x.shape[1:3], gradient.shape[1:3], strict=True)
+    ]
+    spread = [(0, 0, 0), (0, rest[0], stride - 1), (0, rest[1], stride - 1), (0, 0, 0)]
+    spaced = jax.lax.pad(gradient, jnp.zeros((), gradient.dtype), spread)
+    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    around = [(size - 1 - padding,) * 2] * 2
+    of_x = jax.lax.conv_general_dilated(
+        spaced, turned, (1, 1), around, dimension_numbers=_DIMENSIONS
+    )
+    return of_x, of_kernel.reshape(kernel.shape)
+
+
+_convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
+def depthwise_grouped(
+    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
+) -> Float[Array, "h2 w2 c"]:
+    """A depthwise convolution as one grouped convolution."""
+    padding = dilation * (kernel.shape[0] // 2)
+    return jax.lax.conv_general_dilated(
+        x[None],
+        kernel[:, :, None].astype(x.dtype),
+        window_strides=(stride, stride),
+        padding=((padding, padding), (padding, padding)),
+        rhs_dilation=(dilation, dilation),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=x.shape[-1],
+    )[0]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def depthwise_shifts(
+    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
+) -> Float[Array, "h2 w2 c"]:
+    """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass."""
+    return _sum_taps(x, kernel, stride, dilation)
+
+
+def _sum_taps(
+    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
+) -> Float[Array, "h2 w2 c"]:
+    total = None
+    for i, j, shifted in _shift(x, kernel.shape[0], stride, dilation):
+        term = shifted * kernel[i, j]
+        total = term if total is None else total + term
+    assert total is not None
+    return total
+
+
+def _shift(
+    x: Map, size: int, stride: int, dilation: int
+) -> Iterator[tuple[int, int, Float[Array, "h2 w2 c"]]]:
+    """Yields for every tap of a kernel the map as that tap sees it."""
+    padding = dilation * (size // 2)
+    rows, columns, _ = x.shape
+    x = jnp.pad(x, ((padding, padding), (padding, padding), (0, 0)))
+    height, width = ((n - 1) // stride * stride + 1 for n in (rows, columns))
+    for i in range(size):
+        for j in range(size):
+            top, left = i * dilation, j * dilation
+            yield i, j, x[top : top + height : stride, left : left + width : stride]
+
+
+def _depthwise_forward(x: Map, kernel: Array, stride: int, dilation: int) -> Any:
+    return _sum_taps(x, kernel, stride, dilation), (x, kernel)
+
+
+def _depthwise_backward(
+    stride: int, dilation: int, saved: tuple[Map, Array], gradient: Array
+) -> tuple[Array, Array]:
+    """The gradient of the map is a convolution of the gradient with the turned kernel.
+
+    Automatic differentiation would add up one padded map per tap instead.
+    """
+    x, kernel = saved
+    size = kernel.shape[0]
+    missing = [n - ((m - 1) * stride + 1) for n, m in zip(x.shape, gradient.shape, strict=True)]
+    spread = [(0, missing[0], stride - 1), (0, missing[1], stride - 1), (0, 0, 0)]
+    spaced = jax.lax.pad(gradient, jnp.zeros((), gradient.dtype), spread)
+    of_x = _sum_taps(spaced, kernel[::-1, ::-1], 1, dilation)
+    padding = dilation * (size // 2)
+    padded = jnp.pad(x, ((padding, padding), (padding, padding), (0, 0)))
+    extent = (*((n - 1) * stride + 1 for n in gradient.shape[:2]), x.shape[2])
+
+    def of_tap(tap: Array) -> Array:
+        start = (tap // size * dilation, tap % size * dilation, 0)
+        shifted = jax.lax.dynamic_slice(padded, start, extent)[::stride, ::stride]
+        return jnp.sum(shifted * gradient, axis=(0, 1))
+
+    # A loop, so that the padded map and the gradient are computed once, not anew for every tap.
+    of_kernel = jax.lax.map(of_tap, jnp.arange(size * size))
+    return of_x.astype(x.dtype), of_kernel.reshape(kernel.shape).astype(kernel.dtype)
+
+
+depthwise_shifts.defvjp(_depthwise_forward, _depthwise_backward)

@@ -1,0 +1,199 @@
+"""The checkpoints of a training run: written behind it, checked before they are used.
+
+``WORKDIR/checkpoints/STEP`` is a checkpoint as :mod:`mavos_jax.checkpoints` reads it, and more::
+
+  config.json   the experiment, what wrote the folder, the score, and checksums of all below
+  weights/      the moving average, which is what evaluation reads
+  training/     all else that the next step depends on
+
+Orbax writes a step under a temporary name; once ``config.json`` lies in it, too, the folder gets
+its own name. Whenever the process dies, a step is there with its checksums or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+from mavos_jax.checkpoints import quiet_orbax
+from mavos_jax.checksums import file_checksums
+from mavos_jax.config import Experiment
+from mavos_jax.descriptions import (
+    STEPS,
+    WEIGHTS,
+    steps_in,
+    write_description,
+)
+from mavos_jax.training.state import TrainState, variables_of
+
+TRAINING = "training"
+
+_SCORE_NAME = "J&F"
+_MARGIN = 1.1
+_TEMPORARY = "{}.orbax-checkpoint-tmp"
+_DISK_FULL = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota exceeded")
+
+
+class Checkpoints:
+    """Writes the checkpoints of a run behind it; a context manager that ends with the last one.
+
+    Args:
+      workdir: of the run, an absolute path.
+      config: the experiment; its loop says how many are kept.
+      facts: JSON values that are kept with every checkpoint.
+    """
+
+    def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
+        self._quiet = contextlib.ExitStack()
+        self._quiet.enter_context(quiet_orbax())  # also of its threads, until the end
+        self._folder = workdir / STEPS
+        self._config = config
+        self._facts = dict(facts)
+        self._others: dict[str, Any] = {}
+        keep = checkpoint_managers.AnyPreservationPolicy(
+            [
+                checkpoint_managers.LatestN(config.training.loop.keep),
+                checkpoint_managers.BestN(
+                    get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False
+                ),
+            ]
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=keep,
+            best_fn=_score,
+            best_mode="max",
+            cleanup_tmp_directories=True,
+            async_options=ocp.options.AsyncOptions(post_finalization_callback=self._describe),
+        )
+        self._manager = ocp.CheckpointManager(
+            self._folder, options=options, item_names=(WEIGHTS, TRAINING)
+        )
+
+    @property
+    def latest(self) -> int | None:
+        """The newest step that has a checkpoint, or whose checkpoint is being written."""
+        return self._manager.latest_step()
+
+    def save(self, state: TrainState, score: float | None = None) -> None:
+        """Starts to write a checkpoint, once the one before is complete.
+
+        Args:
+          state: NumPy arrays, which must not change any more.
+          score: J&F of its moving average, if that was measured.
+
+        Raises:
+          OSError: the checkpoint before could not be written.
+        """
+        step = int(state.step)
+        with self._explained():
+            self._manager.wait_until_finished()
+            # The data are a function of the seed and the step, which is thus their position.
+            self._others = {"step": step, "data_position": step, "score": score, **self._facts}
+            _require_room(self._folder, sum(x.nbytes for x in jax.tree.leaves(state)))
+            weights, training = split(state)
+            is_saved = self._manager.save(
+                step,
+                metrics=None if score is None else {_SCORE_NAME: score},
+                args=ocp.args.Composite(
+                    weights=ocp.args.StandardSave(weights),
+                    training=ocp.args.StandardSave(training),
+                ),
+                force=True,
+            )
+        assert is_saved  # nothing newer is there, see resume.newest_whole
+
+    def require_written(self) -> None:
+        """Raises if a checkpoint could not be written, without waiting for one that still may.
+
+        Raises:
+          OSError: it could not; the message says why and what to do.
+        """
+        with self._explained():
+            self._manager.check_for_errors()
+
+    def close(self) -> None:
+        """Waits until the last checkpoint is complete.
+
+        Raises:
+          OSError: it could not be written.
+        """
+        with self._quiet, self._explained():
+            self._manager.close()
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # What went wrong first is what the user should read.
+        with contextlib.suppress(*((Exception,) if error is not None else ())):
+            self.close()
+
+    def _describe(self) -> None:
+        """Adds the description; Orbax calls it before it gives a step its own name."""
+        step = self._others["step"]
+        folder = self._folder / _TEMPORARY.format(step)
+        checksums = file_checksums(folder / TRAINING)
+        write_description(folder, self._config, {**self._others, "checksums": checksums})
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns the many exceptions for a full disk into one line."""
+        try:
+            yield
+        except Exception as error:
+            is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if not is_full and not any(words in str(error) for words in _DISK_FULL):
+                raise
+            step = self._others.get("step")
+            complete = [x for x in steps_in(self._folder) if x != step]
+            onward = f"goes on after step {complete[-1]}" if complete else "starts anew"
+            raise OSError(
+                f"{self._folder / str(step)}: expected room for a checkpoint, found the disk full; "
+                f"free some, then run the same command again: it {onward}"
+            ) from error
+
+
+def split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns what evaluation reads and, by name, all else."""
+    rest = {
+        "step": state.step,
+        "trained": state.trained,
+        "optimizer": state.optimizer,
+        "skipped": state.skipped,
+        "skipped_in_row": state.skipped_in_row,
+        "key": state.key,
+    }
+    return variables_of(state, average=True), by_name(rest)
+
+
+def by_name(tree: Any) -> dict[str, Any]:
+    """Returns the leaves of any tree by their path, in the tree's order."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def _require_room(folder: Path, num_bytes: int) -> None:
+    """Raises for a full disk beforehand: Orbax's writes would fail one by one, each aloud.
+
+    Where quotas hide that it is full, or others fill it meanwhile, Orbax's exception tells.
+    """
+    if shutil.disk_usage(folder).free < num_bytes * _MARGIN:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _score(metrics: Mapping[str, float]) -> float:
+    return metrics[_SCORE_NAME]

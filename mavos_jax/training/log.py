@@ -1,0 +1,247 @@
+"""What a run tells: ``metrics.jsonl``, TensorBoard, pictures, and lines or a bar on the console."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import numpy as np
+import tqdm
+
+from mavos_jax.evaluation.files import written_whole
+from mavos_jax.evaluation.overlay import write_picture
+
+METRICS = "metrics.jsonl"
+
+Values = Mapping[str, float | list[float]]
+"""Numbers by name; a list holds one for each position in the clip, the reference first."""
+
+_NUM_IN_FLIGHT = 2
+
+
+class Meter:
+    """Averages the metrics of steps without making the device wait for the host.
+
+    It holds the host back until the device is at most two steps behind, so that the batches of
+    later steps do not pile up on the device.
+
+    Args:
+      skipped_in_row: steps in a row that were skipped before the first one.
+
+    Attributes:
+      skipped_in_row: the same, until the last step that has finished.
+      num_damaged: damaged samples that were left out since the last summary.
+    """
+
+    def __init__(self, skipped_in_row: int = 0) -> None:
+        self.skipped_in_row = skipped_in_row
+        self._in_flight: collections.deque[Any] = collections.deque()
+        self._restart()
+
+    def add(self, metrics: Any) -> None:
+        """Takes the metrics of a step that may still be running."""
+        self._in_flight.append(metrics)
+        while len(self._in_flight) > _NUM_IN_FLIGHT:
+            self._take()
+
+    def waited_for_data(self, seconds: float) -> None:
+        """Notes time in which the device may have had nothing to do."""
+        self._data_seconds += seconds
+
+    def leave_out(self, seconds: float) -> None:
+        """Leaves time that went into something other than steps out of the averages."""
+        self._start += seconds
+
+    def finish(self) -> None:
+        """Waits until no step is running."""
+        while self._in_flight:
+            self._take()
+
+    def summary(self, num_clips: int, clip_frames: int) -> dict[str, float | list[float]]:
+        """Returns the averages since the last summary; skipped steps count for no average.
+
+        Args:
+          num_clips: of one step, over all processes.
+          clip_frames: of one clip.
+        """
+        self.finish()
+        seconds = time.perf_counter() - self._start
+        clips = num_clips * self._num_steps / seconds
+        values = {
+            name: np.mean(rows, axis=0, dtype=np.float64).tolist()
+            for name, rows in self._rows.items()
+        }
+        values |= {
+            "clips_per_second": clips,
+            "frames_per_second": clips * clip_frames,
+            "data_seconds": self._data_seconds,
+            "data_share": self._data_seconds / seconds,
+            "skipped": float(self._num_skipped),
+            "damaged": float(self.num_damaged),
+            **memory_use(),
+        }
+        self._restart()
+        return values
+
+    def _restart(self) -> None:
+        self._rows: dict[str, list[np.ndarray]] = collections.defaultdict(list)
+        self._num_steps = self._num_skipped = self.num_damaged = 0
+        self._data_seconds, self._start = 0.0, time.perf_counter()
+
+    def _take(self) -> None:
+        metrics = jax.device_get(self._in_flight.popleft())._asdict()
+        is_skipped = bool(metrics.pop("is_skipped"))
+        self._num_steps += 1
+        self._num_skipped += is_skipped
+        self.skipped_in_row = self.skipped_in_row + 1 if is_skipped else 0
+        if not is_skipped:
+            for name, value in metrics.items():
+                self._rows[name].append(value)
+
+
+class Log:
+    """Writes metrics to the files of a run and to the console; a context manager.
+
+    What earlier parts of the run wrote about later steps, because they were killed before those
+    were saved, is taken back.
+
+    Args:
+      workdir: of the run.
+      step: that the run begins at.
+      num_steps: of the whole run.
+      is_writer: whether this process writes; the others do nothing.
+    """
+
+    def __init__(self, workdir: Path, step: int, num_steps: int, is_writer: bool = True) -> None:
+        self._workdir, self._is_writer, self._num_steps = workdir, is_writer, num_steps
+        if not is_writer:
+            return
+        cut_lines(workdir / METRICS, step)
+        self._file = (workdir / METRICS).open("a", encoding="utf-8")
+        self._board = _open_board(workdir / "tensorboard", step)
+        self._bar = tqdm.tqdm(
+            total=num_steps, initial=step, unit="step", disable=None, dynamic_ncols=True
+        )
+
+    def advance(self) -> None:
+        """Moves the progress bar by a step."""
+        if self._is_writer:
+            self._bar.update()
+
+    def say(self, line: str) -> None:
+        """Prints a line, above the progress bar if there is one."""
+        if self._is_writer and self._bar.disable:
+            print(line, flush=True)
+        elif self._is_writer:
+            self._bar.write(line, file=sys.stdout)
+
+    def write(self, kind: str, step: int, values: Values) -> None:
+        """Writes the metrics of one kind, such as ``train``, measured at a step.
+
+        Raises:
+          OSError: the file could not be written, for instance because the disk is full.
+        """
+        if not self._is_writer:
+            return
+        file = self._workdir / METRICS
+        try:
+            self._file.write(json.dumps({"step": step, "kind": kind, **values}) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(file)) from error
+        if self._board is not None:
+            for name, value in _by_position(values):
+                self._board.add_scalar(f"{kind}/{name}", value, step)
+            self._board.flush()
+        self.say(f"step {step}/{self._num_steps}  {kind}: {_describe(values)}")
+
+    def picture(self, name: str, step: int, picture: np.ndarray) -> None:
+        """Writes a picture, uint8 RGB [H, W, 3], as a file and for TensorBoard."""
+        if not self._is_writer:
+            return
+        write_picture(self._workdir / "pictures" / f"{name}_{step:08d}.png", picture)
+        if self._board is not None:
+            self._board.add_image(name, picture, step, dataformats="HWC")
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._is_writer:
+            self._bar.close()
+            self._file.close()
+            if self._board is not None:
+                self._board.close()
+
+
+def cut_lines(file: Path, step: int) -> None:
+    """Removes the lines of a file of metrics that are later than a step, or torn."""
+    if not file.exists():
+        return
+    lines = file.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if _is_kept(line, step)]
+    if len(kept) < len(lines):
+        with written_whole(file) as temporary:
+            temporary.write_bytes(b"".join(kept))
+
+
+def _is_kept(line: bytes, step: int) -> bool:
+    try:
+        return line.endswith(b"\n") and json.loads(line)["step"] <= step
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def memory_use() -> dict[str, float]:
+    """Returns the peak of the device's memory, where it tells, and the host's, in GB."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    values = {}
+    if "peak_bytes_in_use" in statistics:
+        values["device_gb"] = statistics["peak_bytes_in_use"] / 1e9
+    table = Path("/proc/self/statm")
+    if table.exists():
+        values["host_gb"] = int(table.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return values
+
+
+def _open_board(folder: Path, step: int) -> Any:
+    try:
+        import tensorboardX
+    except ImportError:
+        print("tensorboardX is not installed: metrics go to metrics.jsonl alone", flush=True)
+        return None
+    return tensorboardX.SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def _by_position(values: Values) -> list[tuple[str, float]]:
+    pairs: list[tuple[str, float]] = []
+    for name, value in values.items():
+        if isinstance(value, list):
+            pairs += [(f"{name}/{position}", x) for position, x in enumerate(value)]
+        else:
+            pairs.append((name, value))
+    return pairs
+
+
+def _describe(values: Values) -> str:
+    """Returns the numbers that one looks at first, as a line."""
+    texts = []
+    for name, value in values.items():
+        if name == "frame_ious" and isinstance(value, list):
+            texts.append(f"iou {np.mean(value[1:]):.3f}")
+        elif not isinstance(value, list) and (value or name == "loss"):
+            texts.append(f"{name} {value:.4g}")
+    return "  ".join(texts)

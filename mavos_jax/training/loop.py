@@ -1,0 +1,247 @@
+"""The training loop: steps, and what happens every so many of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from mavos_jax.config import Experiment
+from mavos_jax.data.loader import Loader, make_loader
+from mavos_jax.data.sets import open_source
+from mavos_jax.data.videos import Batch, VideoSet
+from mavos_jax.models.mavos import MAVOS, build_model
+from mavos_jax.training.checkpoints import Checkpoints
+from mavos_jax.training.evaluate import evaluate
+from mavos_jax.training.log import Log, Meter
+from mavos_jax.training.pictures import draw_clip
+from mavos_jax.training.preemption import StopRequest
+from mavos_jax.training.processes import is_first
+from mavos_jax.training.provenance import describe_origin
+from mavos_jax.training.start import Convert, begin, opened_workdir
+from mavos_jax.training.state import TrainState, variables_of
+from mavos_jax.training.step import (
+    Metrics,
+    build_prediction,
+    build_step,
+    replicate,
+    unreplicate,
+)
+
+_CALIBRATION_CLIPS = 4
+
+
+class Diverged(ValueError):  # noqa: N818 - the name says what is wrong
+    """Training stopped, because too many steps in a row were not finite."""
+
+
+def train(
+    config: Experiment,
+    workdir: Path,
+    *,
+    convert: Convert | None = None,
+    command: Sequence[str] = (),
+) -> None:
+    """Trains a network, from the start or from where an earlier part of the run ended.
+
+    On SIGTERM, SIGUSR1 or an interruption from the keyboard it saves and returns.
+
+    Args:
+      config: the experiment.
+      workdir: the folder of the run: checkpoints, metrics and pictures.
+      convert: reads PyTorch weights, for ``training.start``.
+      command: the words that started the run, to be kept with its checkpoints.
+
+    Raises:
+      ValueError: something does not fit, or training diverged (:class:`Diverged`).
+      OSError: something could not be written; what was saved before is intact.
+      KeyboardInterrupt: the keyboard interrupted it; it has saved.
+    """
+    step_of_all_devices = build_step(config)  # its demands on the configuration come first
+    evaluates = config.training.loop.evaluate_every > 0
+    with opened_workdir(workdir) as folder, StopRequest() as stop:
+        sets = [open_source(source, _size(config)) for source in config.data.sources]
+        held_out = open_source(config.data.held_out, _size(config)) if evaluates else None
+        data = "-".join(videos.fingerprint() for videos in sets)
+        state = begin(config, folder, data, convert, lambda: _first_frames(config, sets))
+        first = int(state.step)
+        if first >= config.training.steps:
+            _say(f"complete: {first} of {config.training.steps} steps are done in {folder}")
+            return
+        facts = describe_origin(config, data, command)
+        with (
+            Checkpoints(folder, config, facts) as checkpoints,
+            Log(folder, first, config.training.steps, is_first()) as log,
+            _open_loader(config, sets, first) as loader,
+        ):
+            tools = _Tools(checkpoints, log, loader, stop, held_out)
+            last = _Run(config, folder, step_of_all_devices, tools).train(state)
+    if last < config.training.steps:
+        _say(f"stopped by {stop.reason} after step {last}; the same command goes on from there")
+        if stop.is_interruption:
+            raise KeyboardInterrupt
+    else:
+        _say(f"complete: {last} steps in {folder}")
+
+
+def _first_frames(config: Experiment, sets: Sequence[VideoSet]) -> np.ndarray:
+    """Draws frames of the first clips, the same on every process, uint8 [t, S, S, 3]."""
+    loader = make_loader(
+        dataclasses.replace(config.data, workers=0),
+        sets,
+        seed=config.training.seed,
+        batch_size=_CALIBRATION_CLIPS,
+    )
+    with loader:
+        frames = next(loader).frames
+    return frames.reshape(-1, *frames.shape[2:])
+
+
+def _open_loader(config: Experiment, sets: Sequence[VideoSet], step: int) -> Loader:
+    return make_loader(
+        config.data,
+        sets,
+        seed=config.training.seed,
+        batch_size=config.training.batch_size,
+        start_step=step,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+    )
+
+
+class _Tools(NamedTuple):
+    """What a run works with; ``held_out`` is None if it is never evaluated."""
+
+    checkpoints: Checkpoints
+    log: Log
+    loader: Loader
+    stop: StopRequest
+    held_out: VideoSet | None
+
+
+@dataclasses.dataclass
+class _Run:
+    """A part of a run, from where it begins to where it ends."""
+
+    config: Experiment
+    folder: Path
+    step_of_all_devices: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+    tools: _Tools
+
+    def train(self, host_state: TrainState) -> int:
+        """Trains until the last step or a request to stop, and saves; returns the step reached."""
+        loop, last = self.config.training.loop, self.config.training.steps
+        step, saved = int(host_state.step), int(host_state.step)
+        meter = Meter(int(host_state.skipped_in_row))
+        state = replicate(host_state)
+        batch = self._next_batch(meter)
+        while step < last and not self.tools.stop.reached(step):
+            state, metrics = self.step_of_all_devices(state, batch)
+            step += 1
+            meter.add(metrics)
+            current = batch
+            if step < last:  # the device works meanwhile
+                batch = self._next_batch(meter)
+            self.tools.log.advance()
+            self._require_finite(meter, step)
+            if _is_due(step, loop.log_every, last):
+                self._write_metrics(meter, step)
+            start = time.perf_counter()
+            score = None
+            if _is_due(step, loop.picture_every):
+                self._draw(state, current, step)
+            if _is_due(step, loop.evaluate_every, last):
+                score = self._evaluate(state, step)
+            if score is not None or _is_due(step, loop.save_every, last):
+                meter.finish()
+                if not meter.skipped_in_row:  # the last good one stays the newest
+                    self.tools.checkpoints.save(unreplicate(state), score)
+                    saved = step
+            meter.leave_out(time.perf_counter() - start)
+        if saved < step:
+            self.tools.checkpoints.save(unreplicate(state))
+        return step
+
+    def _next_batch(self, meter: Meter) -> Batch:
+        batch = next(self.tools.loader)
+        meter.waited_for_data(self.tools.loader.waited)
+        for line in self.tools.loader.damaged:
+            self.tools.log.say(f"damaged sample left out: {line}")
+        meter.num_damaged += len(self.tools.loader.damaged)
+        return batch
+
+    def _require_finite(self, meter: Meter, step: int) -> None:
+        limit = self.config.training.optimizer.max_skipped
+        if meter.skipped_in_row < limit:
+            return
+        saved = self.tools.checkpoints.latest
+        kept = "no checkpoint" if saved is None else f"its checkpoint of step {saved}"
+        raise Diverged(
+            f"{self.folder}: expected finite losses and gradients, found none in the {limit} steps "
+            f"before step {step}; {kept} is kept: look at the data and the learning rate, and "
+            "train in another --workdir"
+        )
+
+    def _write_metrics(self, meter: Meter, step: int) -> None:
+        config = self.config
+        values = meter.summary(config.training.batch_size, config.data.clip_frames)
+        self._require_finite(meter, step)
+        self.tools.log.write("train", step, values)
+        self.tools.checkpoints.require_written()
+
+    def _draw(self, state: TrainState, batch: Batch, step: int) -> None:
+        if is_first():
+            predicted = self._predict(state, batch)
+            picture = draw_clip(batch.frames[0], batch.masks[0], predicted)
+            self.tools.log.picture("clip", step, picture)
+
+    def _evaluate(self, state: TrainState, step: int) -> float | None:
+        """Returns J&F of the moving average, or None if the run should rather stop."""
+        assert self.tools.held_out is not None
+        start = time.perf_counter()
+        variables = variables_of(unreplicate(state), average=True)
+        score = evaluate(
+            self._model,
+            variables,
+            self.tools.held_out,
+            self.config.training.loop.evaluate_videos,
+            lambda: self.tools.stop.is_noted,
+        )
+        if score is None:
+            return None
+        values = {"J&F": score.mean, "J": score.region, "F": score.boundary}
+        values |= {"objects": float(score.num_objects), "seconds": time.perf_counter() - start}
+        self.tools.log.write("evaluation", step, values)
+        return score.mean
+
+    @functools.cached_property
+    def _model(self) -> MAVOS:
+        return build_model(self.config)
+
+    @functools.cached_property
+    def _predict(self) -> Callable[[TrainState, Batch], np.ndarray]:
+        return build_prediction(self.config)
+
+
+def _size(config: Experiment) -> tuple[int, int]:
+    """Returns height and width of generated frames.
+
+    Those of DAVIS at the recipe's short edge, or the crop itself where sizes are kept.
+    """
+    short, crop = config.data.short_edge, config.data.crop
+    return (short, round(short * 854 / 480)) if short else (crop, crop)
+
+
+def _is_due(step: int, every: int, last: int | None = None) -> bool:
+    return every > 0 and (step % every == 0 or step == last)
+
+
+def _say(words: str) -> None:
+    if is_first():
+        print(words, flush=True)

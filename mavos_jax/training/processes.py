@@ -1,0 +1,140 @@
+"""Several processes that train together, and what they keep on disk for the next ones."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+_HEARTBEAT_SECONDS = 60
+_SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
+
+_Tree = TypeVar("_Tree")
+
+
+def connect(
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> bool:
+    """Joins the other processes of a run; it must come before any other use of JAX.
+
+    Args:
+      coordinator: address and port of process 0; by default ``JAX_COORDINATOR_ADDRESS``, or what
+        SLURM says inside ``srun``.
+      num_processes: how many there are; by default ``JAX_NUM_PROCESSES``, or SLURM's tasks.
+      process_id: which one this is; by default ``JAX_PROCESS_ID``, or SLURM's task.
+      environment: variables by name.
+
+    Returns:
+      Whether there are others to join; a process on its own needs none.
+
+    Raises:
+      ValueError: some of the three are given and others cannot be found, or do not fit.
+    """
+    coordinator = coordinator or environment.get("JAX_COORDINATOR_ADDRESS")
+    num_processes = _number(num_processes, "JAX_NUM_PROCESSES", environment)
+    process_id = _number(process_id, "JAX_PROCESS_ID", environment)
+    is_slurm = all(name in environment for name in _SLURM)
+    given = (coordinator, num_processes, process_id)
+    if given == (None, None, None) and not (is_slurm and int(environment["SLURM_NTASKS"]) > 1):
+        return False
+    if None in given and not is_slurm:
+        raise ValueError(
+            "expected --coordinator HOST:PORT, --num_processes N and --process_id I together (or "
+            f"JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID), found {given}"
+        )
+    if coordinator is not None and not re.fullmatch(r".+:\d+", coordinator):
+        raise ValueError(f"--coordinator: expected HOST:PORT, got {coordinator!r}")
+    if num_processes is not None and not 0 <= (process_id or 0) < num_processes:
+        raise ValueError(
+            f"--process_id: expected 0 to {num_processes - 1}, below --num_processes, "
+            f"got {process_id}"
+        )
+    jax.distributed.initialize(
+        coordinator,
+        num_processes,
+        process_id,
+        local_device_ids=local_devices(environment) if is_slurm else None,
+        cluster_detection_method=None if is_slurm else "deactivate",
+        heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+    )
+    return True
+
+
+def local_devices(environment: Mapping[str, str]) -> list[int] | None:
+    """Returns which of the GPUs that it sees a SLURM task should use, or None for JAX's choice.
+
+    JAX's choice is the one with the task's number on its node. That is wrong for a task that sees
+    its own GPU alone, as with ``--gpus-per-task=1``, and for one task that has a whole node.
+    """
+    if "JAX_LOCAL_DEVICE_IDS" in environment:
+        return None
+    visible = [x for x in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if x]
+    on_node = environment.get("SLURM_GPUS_ON_NODE", "")
+    num_visible = len(visible) or (int(on_node) if on_node.isdecimal() else 0)
+    tasks = environment.get("SLURM_STEP_TASKS_PER_NODE") or environment.get(
+        "SLURM_TASKS_PER_NODE", ""
+    )
+    counts = {int(x) for x in re.findall(r"(\d+)(?:\(x\d+\))?", tasks)}
+    if num_visible == 1 or (num_visible and counts == {1}):
+        return list(range(num_visible))
+    return None
+
+
+def is_first() -> bool:
+    """Whether this process writes for all."""
+    return jax.process_index() == 0
+
+
+def agree(tree: _Tree) -> _Tree:
+    """Returns the arrays of process 0 on every process, as NumPy arrays."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(np.asarray, multihost_utils.broadcast_one_to_all(tree))
+
+
+def wait_for_all(name: str) -> None:
+    """Returns once every process has come here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def keep_compilations() -> None:
+    """Keeps compiled programs between runs, unless the user says otherwise.
+
+    They lie in ``~/.cache/mavos_jax/compilation`` by kind of processor, or where
+    ``JAX_COMPILATION_CACHE_DIR`` says.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "mavos_jax" / "compilation" / _processor()
+    folder_option = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(folder))
+    jax.config.update("jax_compilation_cache_dir", folder_option or None)
+    # By default JAX keeps what takes over a second to compile, on a CPU hardly anything.
+    seconds = os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", float(seconds))
+
+
+def _processor() -> str:
+    """Names the kind of processor, whose programs another kind may refuse or misread."""
+    description = Path("/proc/cpuinfo")
+    text = description.read_text() if description.exists() else ""
+    features = re.search(r"^(flags|Features)\s*:.*", text, re.MULTILINE)
+    return f"{platform.machine()}-{zlib.crc32(features[0].encode()) if features else 0:08x}"
+
+
+def _number(value: int | None, name: str, environment: Mapping[str, str]) -> int | None:
+    if value is not None or name not in environment:
+        return value
+    if not environment[name].isdecimal():
+        raise ValueError(f"{name}: expected a number, got {environment[name]!r}")
+    return int(environment[name])

@@ -1,0 +1,197 @@
+"""Going on with a run: its newest checkpoint that is whole, if it is one of the same experiment."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from mavos_jax.checkpoints import quiet_orbax
+from mavos_jax.checksums import file_checksums
+from mavos_jax.config import Experiment, to_dict
+from mavos_jax.descriptions import STEPS, WEIGHTS, read_description, steps_in
+from mavos_jax.mismatch import Problems
+from mavos_jax.training.checkpoints import TRAINING, by_name, split
+from mavos_jax.training.state import TrainState, flatten
+
+HARMLESS = (
+    "data.held_out",
+    "data.prefetch",
+    "data.skip_damaged",
+    "data.threads",
+    "data.workers",
+    "inference",
+    "training.loop",
+    "training.optimizer.max_skipped",
+)
+"""What may change between two parts of a run: it does not change what a step computes."""
+
+_DAMAGED = "damaged"
+
+
+def require_same_run(folder: Path, config: Experiment, data: str) -> None:
+    """Raises unless a run can go on from a checkpoint with this configuration and these data.
+
+    Args:
+      folder: of the checkpoint.
+      config: the experiment that should go on; fields of :data:`HARMLESS` may differ, and the
+        folders of data sets may have moved.
+      data: fingerprint of the data sets.
+
+    Raises:
+      ValueError: something else differs; the message names it.
+    """
+    stored = read_description(folder)
+    before, after = dict(_values(to_dict(stored.config))), dict(_values(to_dict(config)))
+    changes = [
+        f"{name}: {before.get(name)!r} there, {after.get(name)!r} asked for"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name) and not _is_harmless(name)
+    ]
+    if changes:
+        raise ValueError(
+            f"{folder}: expected the configuration of the run there, found {'; '.join(changes)}; "
+            "drop the changes, or train in another --workdir"
+        )
+    if stored.others.get("data") != data:
+        raise ValueError(
+            f"{folder}: expected the data sets that the run began with (fingerprint "
+            f"{stored.others.get('data')}), found others ({data}); bring them back, or train in "
+            f"another --workdir from --training.start {folder.parent.parent}"
+        )
+
+
+def _values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the values of nested dictionaries and lists by their path."""
+    if isinstance(value, Mapping):
+        for name, child in value.items():
+            yield from _values(child, f"{path}.{name}" if path else name)
+    elif isinstance(value, list | tuple) and any(isinstance(x, Mapping) for x in value):
+        for index, child in enumerate(value):
+            yield from _values(child, f"{path}.{index}")
+    else:
+        yield path, value
+
+
+def _is_harmless(name: str) -> bool:
+    if name.startswith("data.sources.") and name.endswith(".root"):
+        return True
+    return any(name == field or name.startswith(f"{field}.") for field in HARMLESS)
+
+
+def newest_whole(workdir: Path) -> int | None:
+    """Returns the newest step with a whole checkpoint, or None if there are no checkpoints.
+
+    Damaged ones that are newer are moved to ``WORKDIR/damaged``, each with a line to the user.
+
+    Raises:
+      ValueError: there are checkpoints, but none is whole; nothing was moved.
+    """
+    folder = workdir / STEPS
+    damaged: dict[int, str] = {}
+    for step in reversed(steps_in(folder) if folder.is_dir() else []):
+        damage = _damage(folder / str(step))
+        if damage is None:
+            for bad, reason in damaged.items():
+                _set_aside(folder / str(bad), workdir / _DAMAGED, f"{reason}; using step {step}")
+            return step
+        damaged[step] = damage
+    if damaged:
+        first = next(iter(damaged.values()))
+        raise ValueError(
+            f"{folder}: expected a whole checkpoint, found {len(damaged)} damaged: {first}; "
+            "bring back a copy, or begin again in another --workdir"
+        )
+    return None
+
+
+def read_state(folder: Path, like: TrainState) -> TrainState:
+    """Returns the state in a checkpoint, after a look at its names, shapes and types.
+
+    Args:
+      folder: of the checkpoint.
+      like: a state of the same run, as ``jax.ShapeDtypeStruct`` or arrays.
+
+    Raises:
+      ValueError: the state is of another network or optimiser; the message lists all differences.
+    """
+    items = dict(zip((WEIGHTS, TRAINING), split(like), strict=True))
+    with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
+        found = {name: checkpointer.metadata(folder / name).item_metadata.tree for name in items}
+        problems = _compare(items, found)
+        if problems:
+            raise ValueError(
+                f"{folder}: expected the state of this configuration, found {problems}"
+            )
+        targets = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), items)
+        read = {name: checkpointer.restore(folder / name, targets[name]) for name in items}
+    return _join(like, read[WEIGHTS], read[TRAINING])
+
+
+def _join(like: TrainState, weights: dict[str, Any], training: dict[str, Any]) -> TrainState:
+    """Returns a state from its two parts: the inverse of ``split``."""
+    params = flatten(weights["params"])
+
+    def fill(prefix: str, tree: Any) -> Any:
+        names = by_name({prefix: tree})
+        return jax.tree.unflatten(jax.tree.structure(tree), [training[name] for name in names])
+
+    return TrainState(
+        step=training["step"],
+        trained=fill("trained", like.trained),
+        average={path: params[path] for path in like.trained},
+        frozen={path: params[path] for path in like.frozen},
+        constants=weights["constants"],
+        optimizer=fill("optimizer", like.optimizer),
+        skipped=training["skipped"],
+        skipped_in_row=training["skipped_in_row"],
+        key=training["key"],
+    )
+
+
+def _compare(expected: Any, found: Any) -> Problems:
+    """Compares names, types and shapes: Orbax casts types and names no array of a wrong shape."""
+    known, present = (
+        {name: f"{np.dtype(x.dtype).name} {list(x.shape)}" for name, x in by_name(tree).items()}
+        for tree in (expected, found)
+    )
+    return Problems(
+        missing=tuple(name for name in known if name not in present),
+        unexpected=tuple(name for name in present if name not in known),
+        mismatched={
+            name: f"expected {form}, found {present[name]}"
+            for name, form in known.items()
+            if name in present and present[name] != form
+        },
+    )
+
+
+def _damage(folder: Path) -> str | None:
+    """Returns what is wrong with a checkpoint's files, or None."""
+    try:
+        stored = read_description(folder)
+        items = {WEIGHTS: stored.checksums, TRAINING: stored.others["checksums"]}
+        for item, checksums in items.items():
+            found = file_checksums(folder / item)
+            differing = [name for name in checksums if found.get(name) != checksums[name]]
+            if differing:
+                state = "is not what was written" if differing[0] in found else "is missing"
+                return f"{folder / item / differing[0]} {state}"
+    except PermissionError:
+        raise  # nothing is known to be wrong with the files
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{folder}: {error}" if str(folder) not in str(error) else str(error)
+    return None
+
+
+def _set_aside(folder: Path, place: Path, reason: str) -> None:
+    place.mkdir(exist_ok=True)
+    free = (place / f"{folder.name}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 999))))
+    target = next(path for path in free if not path.exists())
+    shutil.move(folder, target)
+    print(f"damaged checkpoint: {reason}; moved to {target}", flush=True)

@@ -1,0 +1,163 @@
+"""The state that a run begins with: that of its newest checkpoint, or starting weights."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mavos_jax.checkpoints import load
+from mavos_jax.config import Experiment
+from mavos_jax.descriptions import STEPS
+from mavos_jax.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
+from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
+from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.training.calibrate import calibrate
+from mavos_jax.training.log import METRICS
+from mavos_jax.training.processes import agree, is_first
+from mavos_jax.training.resume import newest_whole, read_state, require_same_run
+from mavos_jax.training.state import TrainState, flatten, merge
+from mavos_jax.training.step import new_state
+
+Convert = Callable[[Experiment, Path], tuple[Variables, str]]
+"""Reads PyTorch weights for an experiment; returns its variables and a report for the user."""
+
+_LOCK = "run.lock"
+_KNOWN = {STEPS, METRICS, _LOCK, "damaged", "pictures", "tensorboard"}
+
+
+@contextlib.contextmanager
+def opened_workdir(path: Path) -> Iterator[Path]:
+    """Makes the folder of a run, or takes that of an earlier part of it, for this run alone.
+
+    Args:
+      path: where to.
+
+    Yields:
+      Its absolute path.
+
+    Raises:
+      ValueError: nothing can be written there, another run is writing there, or it holds
+        something else than a run.
+    """
+    workdir = Path(os.path.abspath(path))
+    if not is_first():
+        yield workdir
+        return
+    require_writable_parent(workdir)
+    if workdir.exists() and not workdir.is_dir():
+        raise ValueError(f"--workdir {path}: expected a folder, found a file; choose another path")
+    strange = sorted(x.name for x in workdir.iterdir()) if workdir.is_dir() else []
+    if strange and _LOCK not in strange:
+        raise ValueError(
+            f"--workdir {path}: expected an empty folder or that of a run, found "
+            f"{', '.join(strange[:3])} in it; choose another path"
+        )
+    workdir.mkdir(parents=True, exist_ok=True)
+    with (workdir / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(
+                f"--workdir {path}: expected no other run there, found one that is writing; wait "
+                "for its end, or choose another path"
+            ) from None
+        yield workdir
+
+
+def begin(
+    config: Experiment,
+    workdir: Path,
+    data: str,
+    convert: Convert | None,
+    first_frames: Callable[[], np.ndarray],
+) -> TrainState:
+    """Returns the state to go on from; the same on every process, and says what it is.
+
+    Args:
+      config: the experiment.
+      workdir: of the run, an absolute path.
+      data: fingerprint of the data sets.
+      convert: reads PyTorch weights.
+      first_frames: draws frames of the first clips, uint8 [t, S, S, 3], for the calibration.
+
+    Raises:
+      ValueError: the run there is another one or all its checkpoints are damaged, or the starting
+        weights do not fit.
+    """
+    newest = int(agree(np.int32(_newest(workdir))))
+    if newest >= 0:
+        folder = workdir / STEPS / str(newest)
+        require_same_run(folder, config, data)
+        shapes = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
+        _say(f"goes on from step {newest} of {config.training.steps} in {workdir}")
+        return read_state(folder, shapes)
+    variables, words = starting_variables(config, convert)
+    _say(words)
+    if config.training.calibrate and not config.training.start:
+        variables = calibrate(build_model(config), variables, jnp.asarray(first_frames()))
+    return jax.device_get(new_state(config, agree(jax.device_get(variables))))
+
+
+def starting_variables(config: Experiment, convert: Convert | None = None) -> tuple[Variables, str]:
+    """Returns the variables that ``training.start`` asks for, and what they are, for the user.
+
+    Raises:
+      ValueError: the weights are missing, damaged or of another network.
+    """
+    if not config.training.start:
+        return _fresh(config), f"starts from fresh weights (seed {config.training.seed})"
+    start = Path(config.training.start)
+    if start.is_dir() or not start.exists():
+        model, stored = load(start)
+        return _complete(config, stored, f"{start} ({model.config.name})")
+    if convert is None:
+        raise ValueError(
+            f"training.start: expected a checkpoint folder, found the file {start}; convert it "
+            "with convert_torch_weights.py first"
+        )
+    return convert(config, start)
+
+
+def _fresh(config: Experiment) -> Variables:
+    return init_variables(build_model(config), config.training.seed)
+
+
+def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Variables, str]:
+    """Adds fresh weights for those that a checkpoint of another network lacks."""
+    expected = expected_shapes(config)
+    leaves = {name: flatten({name: stored[name]}) for name in stored}
+    flat = {path: leaf for part in leaves.values() for path, leaf in part.items()}
+    problems = compare_shapes(expected, {path: np.shape(leaf) for path, leaf in flat.items()})
+    if problems.unexpected or problems.mismatched or len(problems.missing) == len(expected):
+        blocking = Problems(unexpected=problems.unexpected, mismatched=problems.mismatched)
+        raise ValueError(
+            f"training.start: expected weights for configuration {config.name!r}, found in "
+            f"{source} {blocking.summary(expected, flat)}; choose the configuration that they were "
+            "trained with, or other weights"
+        )
+    words = f"starts from {source}"
+    if problems.missing:
+        fresh = flatten(_fresh(config))
+        flat |= {path: fresh[path] for path in problems.missing}
+        names = abbreviate(problems.missing, expected)
+        words += f"; {len(problems.missing)} start fresh: {names}"
+    nested = merge(flat, {}, {})["params"]
+    return {"params": nested["params"], "constants": nested.get("constants", {})}, words
+
+
+def _newest(workdir: Path) -> int:
+    """Returns the newest step, looked for by one process for all, or -1 for none."""
+    step = newest_whole(workdir) if is_first() else None
+    return -1 if step is None else step
+
+
+def _say(words: str) -> None:
+    if is_first():
+        print(words, flush=True)

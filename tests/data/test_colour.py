@@ -1,0 +1,84 @@
+import colorsys
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mavos_jax.config.data import DataConfig
+from mavos_jax.data.colour import jitter, recolour, turn_hue
+
+
+def _image(seed=0, size=32):
+    rng = np.random.default_rng(seed)
+    return Image.fromarray(rng.integers(0, 256, (size, size, 3), np.uint8))
+
+
+def _plain(colour):
+    return Image.new("RGB", (4, 4), colour)
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [(1 / 3, (0, 255, 0)), (-1 / 3, (0, 0, 255)), (2 / 3, (0, 0, 255)), (0.5, (0, 255, 255))],
+)
+def test_the_hue_turns_around_the_circle(turn, expected):
+    turned = np.asarray(turn_hue(_plain((255, 0, 0)), turn))[0, 0].astype(int)
+    assert np.abs(turned - expected).max() <= 6
+
+
+def test_turning_the_hue_leaves_greys_and_brightness_alone():
+    assert turn_hue(_plain((90, 90, 90)), 0.1).getpixel((0, 0)) == (90, 90, 90)
+    image = _image()
+    turned = np.asarray(turn_hue(image, 0.07)).astype(int)
+    for extreme in (np.max, np.min):
+        error = extreme(turned, -1) - extreme(np.asarray(image).astype(int), -1)
+        assert np.abs(error).max() <= 3
+
+
+def test_turning_the_hue_is_what_the_standard_library_computes():
+    image, turn = _image(1, 16), 20 / 256
+    turned = np.asarray(turn_hue(image, turn)).astype(int)
+    for before, after in zip(np.asarray(image).reshape(-1, 3), turned.reshape(-1, 3), strict=True):
+        hue, saturation, value = colorsys.rgb_to_hsv(*(before / 255))
+        expected = 255 * np.array(colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value))
+        assert np.abs(after - expected).max() <= 4
+
+
+def test_no_turn_changes_nothing():
+    image = _image()
+    assert turn_hue(image, 0.001) is image
+
+
+def test_jitter_stays_in_its_ranges():
+    grey = _plain((100, 100, 100))
+    levels = [np.asarray(jitter(grey, np.random.default_rng(seed)))[0, 0, 0] for seed in range(200)]
+    # contrast is about the mean, so that brightness alone changes a plain grey
+    assert 59 <= min(levels) < 66
+    assert 134 < max(levels) <= 141
+
+
+@pytest.mark.parametrize("name", ["colour", "grey", "blur"])
+def test_each_change_has_its_probability(name):
+    image, rng = _image(), np.random.default_rng(0)
+    never = DataConfig(colour=0.0, grey=0.0, blur=0.0)
+    assert np.array_equal(np.asarray(recolour(image, never, rng)), np.asarray(image))
+    half = dataclasses.replace(never, **{name: 0.5})
+    changed = sum(
+        not np.array_equal(np.asarray(recolour(image, half, rng)), np.asarray(image))
+        for _ in range(200)
+    )
+    assert 65 < changed < 135
+
+
+def test_grey_has_three_equal_channels():
+    frame = np.asarray(
+        recolour(_image(), DataConfig(colour=0.0, grey=1.0, blur=0.0), np.random.default_rng(0))
+    )
+    assert (frame == frame[..., :1]).all()
+
+
+def test_blur_takes_detail_away():
+    image = _image()
+    blurred = recolour(image, DataConfig(colour=0.0, grey=0.0, blur=1.0), np.random.default_rng(1))
+    assert np.asarray(blurred).std() < 0.8 * np.asarray(image).std()

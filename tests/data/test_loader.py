@@ -1,0 +1,267 @@
+import dataclasses
+import hashlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from video_sets import BoxSet
+
+from mavos_jax.config.data import DataConfig, SourceConfig
+from mavos_jax.data.loader import make_loader
+from mavos_jax.data.sets import DamagedSample
+from mavos_jax.data.videos import Batch
+
+CONFIG = DataConfig(clip_frames=3, crop=48, short_edge=0, workers=0, threads=2, prefetch=1)
+STEPS = 4
+
+
+def _config(num_sets=1, **changes):
+    sources = tuple(SourceConfig(repeats=1.0 + number) for number in range(num_sets))
+    return dataclasses.replace(CONFIG, sources=sources, **changes)
+
+
+def _read(config, sets, num_steps=STEPS, **arguments):
+    """Batches, as plain values that can be compared, and what was damaged."""
+    with make_loader(config, sets, **({"seed": 5, "batch_size": 4} | arguments)) as loader:
+        return [(batch, loader.damaged) for batch in itertools.islice(loader, num_steps)]
+
+
+def _digests(clips):
+    return [hashlib.sha256(b"".join(part.tobytes() for part in clip)).hexdigest() for clip in clips]
+
+
+def _global_steps(config, sets, process_count, **arguments):
+    """The clips of every step in the order of the global batch."""
+    parts = [
+        _read(config, sets, process_index=index, process_count=process_count, **arguments)
+        for index in range(process_count)
+    ]
+    steps = []
+    for step in zip(*parts, strict=True):
+        clips = [clip for batch, _ in step for clip in zip(*batch, strict=True)]
+        clips.sort(key=lambda clip: clip[3])
+        assert [int(clip[3]) for clip in clips] == list(range(len(clips)))
+        steps.append(_digests(clips))
+    return steps
+
+
+SETS = (BoxSet(name="left"), BoxSet(length=5, size=56, name="right", damaged=(1,)))
+SKIPPING = _config(2, skip_damaged=True)
+
+
+@pytest.fixture(scope="module")
+def steps():
+    return _global_steps(SKIPPING, SETS, 1)
+
+
+def test_batches_are_plain_arrays():
+    (batch, _), *_ = _read(_config(), [BoxSet()])
+    assert isinstance(batch, Batch)
+    assert all(type(part) is np.ndarray for part in batch)
+    assert (batch.frames.shape, batch.frames.dtype) == ((4, 3, 48, 48, 3), np.uint8)
+    assert (batch.masks.shape, batch.masks.dtype) == ((4, 3, 48, 48), np.uint8)
+    assert batch.num_objects.dtype == batch.index.dtype == np.int32
+    assert batch.index.tolist() == [0, 1, 2, 3]
+    for masks, count in zip(batch.masks, batch.num_objects, strict=True):
+        assert np.unique(masks[0]).tolist() == list(range(count + 1))
+        assert masks.max() == count
+
+
+def test_clips_differ_between_places_steps_and_seeds(steps):
+    assert len({digest for step in steps for digest in step}) == 4 * STEPS
+    assert _global_steps(SKIPPING, SETS, 1, seed=6) != steps
+
+
+@pytest.mark.parametrize("process_count", [2, 4])
+def test_a_step_does_not_depend_on_the_number_of_processes(steps, process_count):
+    assert _global_steps(SKIPPING, SETS, process_count) == steps
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_step_does_not_depend_on_the_number_of_threads(steps, threads):
+    config = dataclasses.replace(SKIPPING, threads=threads)
+    assert _global_steps(config, SETS, 1) == steps
+
+
+def test_resuming_goes_on_with_the_same_batches(steps):
+    for start in (1, 3):
+        resumed = _global_steps(SKIPPING, SETS, 2, num_steps=STEPS - start, start_step=start)
+        assert resumed == steps[start:]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_step_does_not_depend_on_the_number_of_workers(steps, workers):
+    config = dataclasses.replace(SKIPPING, workers=workers)
+    read = _read(config, SETS)
+    assert [_digests(list(zip(*batch, strict=True))) for batch, _ in read] == steps
+    assert [damaged for _, damaged in read] == [line for _, line in _read(SKIPPING, SETS)]
+    assert all(type(part) is np.ndarray for part in read[0][0])
+
+
+def test_every_pass_shows_each_video_once_in_another_order():
+    config = _config(merge=0.0, scale=(1.0, 1.0), flip=0.0, colour=0.0, grey=0.0, blur=0.0)
+    one_box = [BoxSet(length=8, max_gap=1)]
+    batches = [batch for batch, _ in _read(config, one_box, 4)]
+    boxes = [BoxSet()[index].masks for index in range(8)]
+
+    def video(clip):
+        return next(
+            number
+            for number, masks in enumerate(boxes)
+            if all(any((mask == stored).all() for stored in masks) for mask in clip)
+        )
+
+    seen = [video(clip) for batch in batches for clip in batch.masks]
+    assert sorted(seen[:8]) == sorted(seen[8:]) == list(range(8))
+    assert seen[:8] != seen[8:]
+
+
+def test_sets_are_mixed_by_videos_times_repeats():
+    config = _config(2, merge=0.0)
+    still = BoxSet(length=6, size=64, max_gap=1, damaged=tuple(range(6)), name="b")
+    config = dataclasses.replace(config, skip_damaged=True)
+    with pytest.raises(ValueError, match=r"b: expected samples .* 20 damaged .* b/00\d.jpg"):
+        _read(config, [BoxSet(length=12), still], 1)
+    # 12 videos once and 6 twice: every second clip
+    one_by_one = dataclasses.replace(config, skip_damaged=False)
+    outcomes = []
+    for step in range(16):
+        try:
+            _read(one_by_one, [BoxSet(length=12), still], 1, batch_size=1, start_step=step)
+            outcomes.append("a")
+        except DamagedSample:
+            outcomes.append("b")
+    assert outcomes.count("a") == outcomes.count("b") == 8
+
+
+def test_damaged_samples_are_skipped_and_told():
+    config = _config(skip_damaged=True)
+    told = [line for _, lines in _read(config, [BoxSet(damaged=(0, 1, 2))]) for line in lines]
+    assert told
+    for line in told:
+        assert line.startswith("boxes/00")
+        assert line.endswith("expected an image, found none")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_sample_ends_the_stream_and_names_its_file(workers):
+    config = _config(workers=workers)
+    sets = [BoxSet(damaged=tuple(range(12)))]
+    with make_loader(config, sets, seed=0, batch_size=2) as loader:
+        for _ in range(2):  # no batch is left out silently
+            with pytest.raises(DamagedSample, match=r"^boxes/0\d\d.jpg: expected an image"):
+                next(loader)
+
+
+def test_other_errors_keep_their_message():
+    with pytest.raises(KeyError, match="video"):
+        _read(_config(skip_damaged=True), [BoxSet(faulty=tuple(range(12)))])
+
+
+def test_a_worker_that_dies_is_an_error():
+    config = _config(workers=1)
+    sets = [BoxSet(deadly=tuple(range(12)))]
+    with make_loader(config, sets, seed=0, batch_size=2) as loader:
+        for _ in range(2):
+            with pytest.raises(ValueError, match=r"a loader process died .*data\.workers"):
+                next(loader)
+
+
+def test_a_set_without_objects_is_named():
+    with pytest.raises(ValueError, match="boxes: expected clips with an object, found none in 20"):
+        _read(_config(), [BoxSet(empty=True)])
+
+
+def test_a_clip_without_objects_is_merged_always():
+    config = _config(2, merge=0.0)
+    sets = [BoxSet(length=12, empty=True), BoxSet(length=6)]
+    (batch, _), *_ = _read(config, sets, batch_size=16)
+    assert batch.num_objects.min() > 0
+
+
+def test_still_images_are_merged_always():
+    config = _config(merge=0.0)
+    (batch, _), *_ = _read(config, [BoxSet(is_static=True)], batch_size=16)
+    assert batch.num_objects.max() > 3  # a video has three at most
+
+
+def test_a_closed_loader_says_so_and_tells_how_long_it_waited():
+    with make_loader(_config(), [BoxSet()], seed=0, batch_size=2) as loader:
+        next(loader)
+        assert 0 < loader.waited < 60
+    with pytest.raises(ValueError, match="expected an open loader"):
+        next(loader)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 3, "process_count": 2}, "batch_size: expected a multiple of the 2"),
+        ({"process_index": 2, "process_count": 2}, "process_index: expected less than the 2"),
+        ({"seed": -1}, "seed: expected 0 to"),
+        ({"start_step": -1}, "start_step: expected 0 or more"),
+        ({"sets": []}, "sets: expected one for each of the 1 data.sources, got 0"),
+        ({"sets": [BoxSet(length=0)]}, "boxes: expected videos, found none"),
+    ],
+)
+def test_arguments_are_checked(changes, message):
+    arguments = {"sets": [BoxSet()], "seed": 0, "batch_size": 2} | changes
+    with pytest.raises(ValueError, match=message):
+        make_loader(_config(), **arguments)
+
+
+ORPHAN = """
+import sys, time, multiprocessing
+sys.path[:0] = {path}
+from mavos_jax.config.data import DataConfig
+from mavos_jax.data.loader import make_loader
+from video_sets import BoxSet
+
+if __name__ == "__main__":
+    config = DataConfig(clip_frames=3, crop=48, short_edge=0, workers=1, threads=1, prefetch=1)
+    loader = make_loader(config, [BoxSet()], seed=0, batch_size=2)
+    next(loader)
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    if {waits}:
+        time.sleep(60)
+"""
+
+
+def _start(file, waits):
+    root = Path(__file__).parents[2]
+    file.write_text(ORPHAN.format(path=[str(root), str(root / "tests")], waits=waits))
+    # A killed parent's shared memory is freed by Python's resource tracker, which says so.
+    command, pipe, nowhere = [sys.executable, str(file)], subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=pipe, stderr=nowhere, text=True)
+
+
+def _is_alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_workers_end_with_their_parent_however_it_ends(tmp_path):
+    with (
+        _start(tmp_path / "killed.py", waits=True) as killed,
+        _start(tmp_path / "careless.py", waits=False) as careless,
+    ):
+        assert killed.stdout is not None
+        assert careless.stdout is not None
+        workers = int(killed.stdout.readline()), int(careless.stdout.readline())
+        os.kill(workers[0], signal.SIGTERM)  # a scheduler's notice: the parent decides
+        assert careless.wait(timeout=30) == 0  # it has not closed its loader
+        assert _is_alive(workers[0])
+        killed.kill()
+    deadline = time.monotonic() + 20
+    while any(_is_alive(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a loader process outlives its parent"
+        time.sleep(0.1)

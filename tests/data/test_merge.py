@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from mavos_jax.data.augment import Crops
+from mavos_jax.data.identities import count_pixels, pixel_threshold, repack
+from mavos_jax.data.merge import paste_over
+
+SIZE = 465
+
+
+def _clip(areas, value, top=0, size=SIZE):
+    """Two frames of one colour with an object of each area, in rows of 200 pixels at the left."""
+    masks = np.zeros((2, size, size), np.uint8)
+    for identity, area in enumerate(areas, 1):
+        start = top + 20 * (identity - 1)
+        for pixel in range(area):
+            masks[:, start + pixel // 200, pixel % 200] = identity
+    return Crops(np.full((*masks.shape, 3), value, np.uint8), masks, len(areas))
+
+
+def _merge(below, above, seed=0):
+    return paste_over(below, above, np.random.default_rng(seed))
+
+
+def test_foreground_is_pasted_over():
+    below, above = _clip([4000], 10), _clip([2000], 200)
+    merged = _merge(below, above)
+    assert merged.num_objects == 2
+    is_pasted = above.masks == 1
+    assert (merged.frames[is_pasted] == 200).all()
+    assert (merged.frames[~is_pasted] == 10).all()
+    assert (merged.masks[is_pasted] == 2).all()
+    assert (merged.masks[(below.masks == 1) & ~is_pasted] == 1).all()
+    assert (merged.masks[(below.masks == 0) & ~is_pasted] == 0).all()
+    assert merged.masks.dtype == merged.frames.dtype == np.uint8
+
+
+def test_objects_under_100_pixels_of_the_reference_become_background():
+    merged = _merge(_clip([99, 100], 10), _clip([99, 100], 200, top=100))
+    assert merged.num_objects == 2
+    assert count_pixels(merged.masks[0])[:4].tolist() == [0, 100, 100, 0]
+
+
+def test_what_is_hidden_in_the_reference_is_dropped_from_later_frames():
+    below, above = _clip([500], 10), _clip([500], 200)
+    above.masks[1] = 0
+    merged = _merge(below, above)
+    assert merged.num_objects == 1
+    assert not merged.masks[1].any()
+
+
+def test_ten_objects_at_most_chosen_at_random():
+    below, above = _clip([150] * 8, 10), _clip([150] * 9, 200, top=200)
+    chosen = set()
+    for seed in range(6):
+        merged = _merge(below, above, seed)
+        assert merged.num_objects == 10
+        assert np.unique(merged.masks).tolist() == list(range(11))
+        chosen.add(merged.masks.tobytes())
+    assert len(chosen) > 1
+
+
+def test_unknown_pixels_of_the_first_stay_and_those_of_the_second_are_not_pasted():
+    below, above = _clip([400], 10), _clip([400], 200, top=40)
+    below.masks[:, 300:] = 255
+    above.masks[:, 200:250] = 255
+    merged = _merge(below, above)
+    assert (merged.masks[:, 300:] == 255).all()
+    assert (merged.masks[:, 200:250] == 0).all()
+    assert (merged.frames[:, 200:250] == 10).all()
+
+
+def test_thresholds_shrink_with_the_area_of_the_crop():
+    assert pixel_threshold(100, 465) == pixel_threshold(100, 801) == 100
+    assert pixel_threshold(100, 93) == pytest.approx(4)
+    small = _merge(_clip([3, 4], 10, size=93), _clip([], 200, size=93))
+    assert small.num_objects == 1
+
+
+def test_ids_are_packed():
+    masks = np.array([0, 3, 7, 9, 255], np.uint8)
+    assert repack(masks, [3, 9]).tolist() == [0, 1, 0, 2, 255]
+    assert repack(masks, []).tolist() == [0, 0, 0, 0, 255]
+    assert count_pixels(masks[None])[[0, 3, 255]].tolist() == [0, 1, 0]

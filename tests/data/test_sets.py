@@ -1,0 +1,239 @@
+import dataclasses
+import json
+import pickle
+import shutil
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data import trees
+
+from mavos_jax.config.data import SourceConfig
+from mavos_jax.data.sets import open_source
+from mavos_jax.data.sets.files import FileSet
+from mavos_jax.data.sets.generated import GeneratedSet
+from mavos_jax.data.sets.source import open_files
+from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.data.videos import AnnotatedVideo, VideoSet
+
+EXPECTED = {
+    "static": (["COCO/cat", "COCO/dog 2", "ECSSD/cat", "ECSSD/dog 2"], [1] * 4, 2),
+    "davis2016": (["bike", "dog10"], [4, 4], 0),
+    "davis2017": (["bike", "dog10"], [4, 4], 0),
+    "youtube_vos": (["a10", "b1"], [4, 3], 1),
+    "lvos": (["0Alp", "2uIo"], [3, 3], 0),
+    "mose": (["0a1b", "9c"], [3, 3], 0),
+    "folder": (["bike", "dog2", "dog10"], [2, 2, 2], 0),
+}
+IDS = {
+    "static": [[0, 1, 2], [0, 1]],
+    "davis2016": [[0, 1], [0, 1]],
+    "davis2017": [[0, 1, 2]] * 2,
+    "youtube_vos": [[0, 1], [0, 2, 5]],
+    "lvos": [[0, 1, 3]] * 2,
+    "mose": [[0, 1, 3]] * 2,
+    "folder": [[0, 1, 3]] * 2,
+}
+
+
+@pytest.mark.parametrize("kind", trees.KINDS)
+def test_every_layout_is_opened(tmp_path, kind):
+    source = dataclasses.replace(trees.write_tree(tmp_path, kind), max_gap=7)
+    videos = open_source(source)
+    assert isinstance(videos, VideoSet)
+    assert isinstance(videos, FileSet)
+    names, lengths, num_left_out = EXPECTED[kind]
+    assert [videos[i].name.partition(": ")[2] for i in range(len(videos))] == names
+    assert [len(videos[i]) for i in range(len(videos))] == lengths
+    assert (videos.max_gap, videos.is_static) == (7, kind == "static")
+    assert videos.num_left_out == num_left_out
+    for index, ids in zip((0, -1), IDS[kind], strict=True):
+        video = videos[index]
+        assert isinstance(video, AnnotatedVideo)
+        frame, mask = video[-1]
+        assert (frame.shape, frame.dtype) == ((*trees.SIZE, 3), np.uint8)
+        assert (mask.shape, mask.dtype) == (trees.SIZE, np.uint8)
+        assert np.unique(mask).tolist() == ids
+        np.testing.assert_array_equal(video.mask(-1), mask)
+
+
+@pytest.mark.parametrize("kind", trees.KINDS)
+def test_sets_and_videos_survive_pickling(tmp_path, kind, monkeypatch):
+    source = trees.write_tree(tmp_path / "set", kind)
+    monkeypatch.chdir(tmp_path)
+    videos = open_source(dataclasses.replace(source, root="set"))
+    frame, mask = videos[0][0]
+    stored = pickle.dumps((videos, videos[0]))
+    monkeypatch.chdir("/")  # loader processes may stand elsewhere
+    copy, video = pickle.loads(stored)
+    assert copy.fingerprint() == videos.fingerprint()
+    for sample in (copy[0][0], video[0]):
+        np.testing.assert_array_equal(sample.frame, frame)
+        np.testing.assert_array_equal(sample.mask, mask)
+
+
+@pytest.mark.parametrize("kind", trees.KINDS)
+def test_the_fingerprint_follows_names_and_sizes_alone(tmp_path, kind):
+    source = trees.write_tree(tmp_path / "set", kind)
+    before = open_source(source).fingerprint()
+    elsewhere = shutil.copytree(tmp_path / "set", tmp_path / "elsewhere")
+    assert open_source(dataclasses.replace(source, root=str(elsewhere))).fingerprint() == before
+    videos = open_files(source)
+    for path in (videos.files(0).frame_path(0), videos.files(0).mask_path(0)):
+        content = path.read_bytes()
+        path.write_bytes(content + b"\0")
+        assert videos.fingerprint() != before
+        path.write_bytes(content)
+    assert videos.fingerprint() == before
+
+
+def test_other_meanings_of_masks_have_other_fingerprints(tmp_path):
+    many = open_source(trees.write_tree(tmp_path, "davis2017"))
+    shutil.copytree(tmp_path / "ImageSets" / "2017", tmp_path / "ImageSets" / "2016")
+    one = open_source(SourceConfig(kind="davis2016", root=str(tmp_path), split="train"))
+    assert np.unique(one[0].mask(0)).tolist() == [0, 1]
+    assert one.fingerprint() != many.fingerprint()
+
+
+def test_opening_reads_no_image(tmp_path):
+    source = trees.write_tree(tmp_path, "youtube_vos")
+    for path in [*tmp_path.rglob("*.jpg"), *tmp_path.rglob("*.png")]:
+        path.write_bytes(b"")
+    assert len(open_source(source)) == 2
+
+
+def test_davis_2016_lists_may_hold_paths(tmp_path):
+    source = trees.write_tree(tmp_path, "davis2016")
+    shutil.rmtree(tmp_path / "ImageSets" / "2016")
+    (tmp_path / "ImageSets" / "480p").mkdir()
+    lines = [
+        f"/JPEGImages/480p/{name}/{stem}.jpg /Annotations/480p/{name}/{stem}.png\n"
+        for name in ("dog10", "bike")
+        for stem in trees.stems(4)
+    ]
+    (tmp_path / "ImageSets" / "480p" / "val.txt").write_text("".join(lines))
+    videos = open_source(source)
+    assert [videos[i].name for i in range(len(videos))] == [
+        "davis2016 val: bike",
+        "davis2016 val: dog10",
+    ]
+
+
+def test_davis_at_full_resolution_serves_where_480p_is_missing(tmp_path):
+    source = trees.write_tree(tmp_path, "davis2017")
+    shutil.rmtree(tmp_path / "JPEGImages" / "480p")
+    assert "Full-Resolution" in str(open_files(source).files(0).frame_path(0))
+
+
+def test_youtube_vos_takes_annotated_frames_and_objects_seen_twice(tmp_path):
+    videos = open_files(trees.write_tree(tmp_path, "youtube_vos"))
+    assert videos.sequences[1].frames == ("00010.jpg", "00015.jpg", "00020.jpg")
+    # The object 7 is annotated once, so it is background.
+    stored = trees.mask_ids(2, (2, 5, 7))
+    np.testing.assert_array_equal(videos[1].mask(0), np.where(stored == 7, 0, stored))
+
+
+@pytest.mark.parametrize("place", [".", "2018", "2019", "2019/train"])
+def test_youtube_vos_is_found_with_and_without_its_year(tmp_path, place):
+    root = tmp_path / place
+    source = trees.write_tree(root.parent if place.endswith("train") else root, "youtube_vos")
+    given = root if place.endswith("train") else tmp_path
+    assert len(open_source(dataclasses.replace(source, root=str(given)))) == 2
+
+
+@pytest.mark.parametrize("kind", ["lvos", "mose", "youtube_vos"])
+@pytest.mark.parametrize(("folder", "asked"), [("val", "valid"), ("valid", "val")])
+def test_val_and_valid_are_one_split(tmp_path, kind, folder, asked):
+    source = trees.write_tree(tmp_path, kind)
+    (tmp_path / source.split).rename(tmp_path / folder)
+    assert len(open_source(dataclasses.replace(source, split=asked))) == 2
+
+
+@pytest.mark.parametrize("lists", ["ImageSets", "."])
+def test_a_folder_may_have_lists(tmp_path, lists):
+    source = trees.write_tree(tmp_path, "folder")
+    (tmp_path / "readme.txt").write_text("no list\n")
+    assert len(open_source(source)) == 3
+    (tmp_path / lists).mkdir(exist_ok=True)
+    (tmp_path / lists / "train.txt").write_text("\ufeffdog10\r\n\r\nbike\r\n", encoding="utf-8")
+    assert [v.name for v in map(open_source(source).__getitem__, range(2))] == [
+        f"folder {tmp_path.name}: bike",
+        f"folder {tmp_path.name}: dog10",
+    ]
+
+
+@pytest.mark.parametrize("below", ["480p/bike", "bike", "."])
+def test_a_folder_may_be_deeper_or_a_single_one(tmp_path, below):
+    trees.write_pairs(tmp_path, below, trees.stems(3))
+    videos = open_source(SourceConfig(kind="folder", root=str(tmp_path)))
+    assert [len(videos[i]) for i in range(len(videos))] == [3]
+
+
+def test_a_folder_may_have_splits(tmp_path):
+    trees.write_pairs(tmp_path, "bike", trees.stems(2), below="train")
+    trees.write_pairs(tmp_path, "cat", trees.stems(3), below="valid")
+    source = SourceConfig(kind="folder", root=str(tmp_path), split="val")
+    assert len(open_source(source)[0]) == 3
+
+
+def test_static_ids_are_kept_unless_there_is_255_alone(tmp_path):
+    source = trees.write_tree(tmp_path, "static")
+    mask = trees.mask_ids(0, (1, 255))
+    trees.write_mask(tmp_path / "Annotations" / "ECSSD" / "cat.png", mask)
+    videos = open_source(source)
+    np.testing.assert_array_equal(videos[2].mask(0), mask)
+    assert np.unique(videos[3].mask(0)).tolist() == [0, 1]
+
+
+def test_hidden_files_are_no_frames(tmp_path):
+    source = trees.write_tree(tmp_path, "mose")
+    folder = tmp_path / "train" / "JPEGImages"
+    (folder / "0a1b" / "._00000.jpg").write_bytes(b"")
+    (folder / ".DS_Store").write_bytes(b"")
+    (folder / ".cache").mkdir()
+    assert len(open_source(source)[0]) == 3
+
+
+def test_generated_videos_have_seeds_from_1_and_the_size_that_is_asked_for():
+    source = SourceConfig(num_videos=9, max_gap=5)
+    videos = open_source(source, size=(64, 96))
+    assert isinstance(videos, VideoSet)
+    assert isinstance(videos, GeneratedSet)
+    assert (len(videos), videos.max_gap, videos.is_static) == (9, 5, False)
+    assert [videos[i].video.seed for i in (0, 8, -1)] == [1, 9, 9]
+    assert sorted({videos[i].video.num_objects for i in range(9)}) == [1, 2, 3, 4]
+    assert len(videos[0]) == 30
+    sample = pickle.loads(pickle.dumps(videos))[3][2]
+    assert isinstance(videos[3], AnnotatedVideo)
+    assert sample.frame.shape == (64, 96, 3)
+    np.testing.assert_array_equal(sample.mask, videos[3].mask(2))
+    with pytest.raises(IndexError):
+        videos[9]
+    others = open_source(source, size=(64, 80)), open_source(SourceConfig(num_videos=8))
+    assert len({v.fingerprint() for v in (videos, *others)}) == 3
+    assert open_source(source, size=(64, 96)).fingerprint() == videos.fingerprint()
+
+
+def test_held_out_videos_are_named_and_hashed_by_their_recipes(monkeypatch):
+    listed = [SyntheticVideo(2**29 + i, 6, 48, 64, 2) for i in range(2)]
+    module = types.SimpleNamespace(held_out_videos=lambda: tuple(listed))
+    monkeypatch.setitem(sys.modules, "mavos_jax.data.held_out", module)
+    videos = open_source(SourceConfig(split="held_out", max_gap=2))
+    assert isinstance(videos, VideoSet)
+    assert (len(videos), videos.max_gap, videos.is_static) == (2, 2, False)
+    assert isinstance(videos[1], AnnotatedVideo)
+    assert videos[1].name == f"synthetic held_out: seed {2**29 + 1}"
+    assert pickle.loads(pickle.dumps(videos)).fingerprint() == videos.fingerprint()
+    listed.reverse()
+    assert open_source(SourceConfig(split="held_out")).fingerprint() != videos.fingerprint()
+
+
+def test_meta_order_does_not_matter(tmp_path):
+    source = trees.write_tree(tmp_path, "youtube_vos")
+    before = open_source(source).fingerprint()
+    path = Path(tmp_path, "train", "meta.json")
+    videos = json.loads(path.read_text())["videos"]
+    path.write_text(json.dumps({"videos": dict(reversed(videos.items()))}))
+    assert open_source(source).fingerprint() == before

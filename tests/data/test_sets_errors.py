@@ -1,0 +1,207 @@
+"""What is wrong with a data set is said in one line that names the place."""
+
+import dataclasses
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+from data import trees
+from PIL import Image
+
+from mavos_jax.config.data import SourceConfig
+from mavos_jax.data.sets import DamagedSample, open_source
+from mavos_jax.data.sets.source import open_files
+
+
+def fails(source, *words):
+    with pytest.raises(ValueError, match=r"expected .*(found|got)") as error:
+        open_source(source)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("kind", trees.KINDS)
+def test_a_wrong_root(tmp_path, kind):
+    source = SourceConfig(kind=kind, root=str(tmp_path / "set"))
+    fails(source, str(tmp_path / "set"), "expected the folder of a data set, found nothing")
+    (tmp_path / "set" / "photos").mkdir(parents=True)
+    fails(source, str(tmp_path / "set"), "expected", "found")
+    if not kind.startswith("davis"):
+        fails(source, "{JPEGImages,Annotations} under it, found photos")
+    (tmp_path / "file").write_text("")
+    fails(dataclasses.replace(source, root=str(tmp_path / "file")), "found a file")
+
+
+@pytest.mark.parametrize("kind", ["davis2016", "davis2017"])
+def test_lists(tmp_path, kind):
+    source = trees.write_tree(tmp_path, kind)
+    year = kind[-4:]
+    path = tmp_path / "ImageSets" / year / f"{source.split}.txt"
+    fails(
+        dataclasses.replace(source, split="trian"),
+        f"ImageSets/{year}/trian.txt: expected the list",
+        f"holds {source.split}.txt",
+    )
+    path.write_text("bike\nrhino\n")
+    fails(source, "JPEGImages/480p: expected folders of frames", "none for 1: rhino")
+    path.write_text("\n \n")
+    fails(source, str(path), "found an empty list")
+
+
+def test_davis_without_a_resolution(tmp_path):
+    source = trees.write_tree(tmp_path, "davis2017")
+    for resolution in ("480p", "Full-Resolution"):
+        shutil.rmtree(tmp_path / "Annotations" / resolution)
+    fails(source, "{JPEGImages,Annotations}/480p or", "with Full-Resolution, 480p in JPEGImages")
+
+
+@pytest.mark.parametrize("kind", ["davis2017", "mose", "lvos", "youtube_vos", "folder"])
+def test_sequences_with_first_masks_alone_are_named(tmp_path, kind):
+    source = trees.write_tree(tmp_path, kind)
+    files = open_files(source).files(1)
+    for index in range(1, len(files)):
+        files.mask_path(index).unlink()
+    name = files.sequence.name
+    fails(source, "at least 2 frames with masks in every sequence", f"fewer in 1: {name};")
+
+
+@pytest.mark.parametrize("kind", ["davis2017", "mose", "lvos", "youtube_vos"])
+def test_a_sequence_without_frames(tmp_path, kind):
+    source = trees.write_tree(tmp_path, kind)
+    folder = open_files(source).files(1).frame_path(0).parent
+    for path in folder.iterdir():
+        path.unlink()
+    fails(source, str(folder), "expected the frames of", "found an empty folder")
+
+
+@pytest.mark.parametrize("kind", ["lvos", "mose", "folder"])
+def test_no_sequence(tmp_path, kind):
+    source = trees.write_tree(tmp_path, kind)
+    below = "." if kind == "folder" else source.split
+    shutil.rmtree(tmp_path / below / "JPEGImages")
+    (tmp_path / below / "JPEGImages").mkdir()
+    fails(source, "JPEGImages: expected", "found an empty folder")
+
+
+def test_a_folder_whose_list_names_what_is_not_there(tmp_path):
+    source = trees.write_tree(tmp_path, "folder")
+    (tmp_path / "val.txt").write_text("bike\ncat\n")
+    fails(source, "ImageSets/train.txt: expected the list", "no folder")
+    fails(dataclasses.replace(source, split="val"), "found none for 1: cat")
+
+
+def test_two_frames_of_one_name(tmp_path):
+    source = trees.write_tree(tmp_path, "mose")
+    folder = tmp_path / "train" / "JPEGImages" / "9c"
+    shutil.copy(folder / "00001.jpg", folder / "00001.png")
+    fails(source, str(folder), "found 00001.jpg and 00001.png")
+
+
+def test_static_images_without_masks_or_with_a_split(tmp_path):
+    source = trees.write_tree(tmp_path, "static")
+    fails(dataclasses.replace(source, split="val"), "expected train, the only split")
+    shutil.rmtree(tmp_path / "Annotations")
+    (tmp_path / "Annotations").mkdir()
+    fails(source, "found 6 images and no mask of theirs in COCO, ECSSD")
+
+
+def test_youtube_vos_meta(tmp_path):
+    source = trees.write_tree(tmp_path, "youtube_vos")
+    path = tmp_path / "train" / "meta.json"
+    content = json.loads(path.read_text())
+    path.write_text('{"videos": {"a": 1}}')
+    fails(source, str(path), "expected videos.<video>.objects.<id>.frames")
+    path.write_text("{")
+    fails(source, str(path), "restore the file")
+    once = {"objects": {"1": {"frames": ["00000"]}}}
+    path.write_text(json.dumps({"videos": {"a2": once}}))
+    fails(source, "videos of 2 frames or more, found none in 1")
+    many = {"objects": {"300": {"frames": ["00000"]}}}
+    path.write_text(json.dumps({"videos": {**content["videos"], "x": many}}))
+    fails(source, "ids from 1 to 254, found 300 in x")
+    path.unlink()
+    fails(source, str(path), "found no such file", "holds Annotations, JPEGImages")
+
+
+def test_youtube_vos_of_two_years(tmp_path):
+    for year in ("2018", "2019"):
+        source = trees.write_tree(tmp_path / year, "youtube_vos")
+    fails(dataclasses.replace(source, root=str(tmp_path)), "expected one year", "2018 and 2019")
+
+
+def test_generated_sets():
+    fails(SourceConfig(split="val"), "expected train or held_out", "'val'")
+    fails(SourceConfig(format="records"), "expected files for the generated set")
+    fails(SourceConfig(num_videos=2**29), "less than 2**29")
+
+
+def damages(video, *words):
+    with pytest.raises(DamagedSample) as error:
+        video[1]
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    assert str(pickle.loads(pickle.dumps(error.value))) == message
+
+
+@pytest.fixture
+def video(tmp_path):
+    return open_source(trees.write_tree(tmp_path, "mose"))[0]
+
+
+@pytest.mark.parametrize("missing", ["frame", "mask"])
+def test_a_missing_file_is_damage(video, missing):
+    frame, mask = video.files.frame_path(1), video.files.mask_path(1)
+    gone, other = (frame, mask) if missing == "frame" else (mask, frame)
+    gone.unlink()
+    damages(video, f"{gone}: expected the {missing} of {other}, found no such file")
+    assert video[0].frame.shape == (*trees.SIZE, 3)
+
+
+@pytest.mark.parametrize("kind", ["frame", "mask"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "text"])
+def test_a_damaged_file_is_damage(video, kind, damage):
+    path = getattr(video.files, f"{kind}_path")(1)
+    content = path.read_bytes()
+    path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "text": b"no"}[damage])
+    damages(video, f"{path}: expected a", "that can be decoded")
+
+
+def test_a_mask_of_another_size_is_damage(video):
+    trees.write_mask(video.files.mask_path(1), np.zeros((12, 16), np.uint8))
+    damages(
+        video,
+        f"{video.files.mask_path(1)}: expected 24 x 32 (height x width) as its frame "
+        f"{video.files.frame_path(1)}, found 12 x 16",
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "I;16", "JPEG"])
+def test_a_mask_that_holds_no_ids_is_a_mistake_and_no_damage(video, mode):
+    path = video.files.mask_path(1)
+    if mode == "JPEG":
+        Image.new("L", (32, 24)).save(path, format="JPEG")
+    else:
+        Image.new(mode, (32, 24)).save(path)
+    with pytest.raises(ValueError, match=r"00001\.png: .*masks must be indexed") as error:
+        video[1]
+    assert not isinstance(error.value, DamagedSample)
+
+
+def test_a_deep_frame_is_a_mistake_and_no_damage(video):
+    Image.new("I;16", (32, 24)).save(video.files.frame_path(1), format="PNG")
+    with pytest.raises(ValueError, match=r"00001\.jpg: expected 8 bits") as error:
+        video[1]
+    assert not isinstance(error.value, DamagedSample)
+
+
+def test_an_index_beyond_the_end(video):
+    with pytest.raises(IndexError):
+        video[3]
+    with pytest.raises(IndexError):
+        video.mask(-4)

@@ -1,0 +1,148 @@
+"""A run that takes seconds: a small network, and a stand-in for the step that only counts and adds.
+
+It depends on the state, the batch and the step as the true one does, so that whatever is lost or
+repeated between two parts of a run shows in the parameters. ``python -m training.stand_in`` is
+``train.py`` with that step; STAND_IN_SECONDS is what a step takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from small_configs import MOBILENET
+
+from mavos_jax.config import DataConfig, LoopConfig, OptimizerConfig, SourceConfig, TrainingConfig
+from mavos_jax.training import loop
+from mavos_jax.training.step import Metrics
+
+ROOT = Path(__file__).parents[2]
+
+CONFIG = dataclasses.replace(
+    MOBILENET,
+    data=DataConfig(
+        sources=(SourceConfig(num_videos=20),),
+        held_out=SourceConfig(num_videos=2),
+        clip_frames=3,
+        crop=33,
+        short_edge=48,
+        merge=0.0,
+        workers=0,
+        threads=1,
+    ),
+    training=TrainingConfig(
+        steps=4,
+        batch_size=4,
+        optimizer=OptimizerConfig(max_skipped=3),
+        loop=LoopConfig(
+            log_every=1, picture_every=0, evaluate_every=0, save_every=2, keep=2, evaluate_videos=1
+        ),
+    ),
+)
+
+
+def changed(**fields):
+    """Returns the configuration with other values of its training and loop."""
+    training = CONFIG.training
+    names = {field.name for field in dataclasses.fields(training.loop)}
+    steps = {name: value for name, value in fields.items() if name in names}
+    others = {name: value for name, value in fields.items() if name not in names}
+    every = dataclasses.replace(training.loop, **steps)
+    return dataclasses.replace(CONFIG, training=dataclasses.replace(training, loop=every, **others))
+
+
+def stand_in_step(seconds=0.0, bad_steps=(), fails_at=None):
+    """Returns what takes the place of ``build_step``; ``bad_steps`` are not finite."""
+
+    def build(config):
+        def step(state, batch):
+            time.sleep(seconds)
+            index = int(state.step[0])
+            content = float(batch.frames.mean(dtype=np.float64) + batch.masks.sum()) / 255
+            is_bad = index in bad_steps
+            if index == fails_at:
+                raise RuntimeError("as if the process had died")
+            state = state._replace(
+                step=np.asarray(state.step) + np.int32(1),
+                skipped=np.asarray(state.skipped) + np.int32(is_bad),
+                skipped_in_row=np.where(is_bad, state.skipped_in_row + 1, 0).astype(np.int32),
+            )
+            if not is_bad:
+                add = np.float32(content * (index + 1) * 1e-3)
+                trained = {
+                    path: np.asarray(x) * np.float32(0.9) + add for path, x in state.trained.items()
+                }
+                state = state._replace(
+                    trained=trained,
+                    average={
+                        path: (np.asarray(x) + trained[path]) / 2
+                        for path, x in state.average.items()
+                    },
+                    optimizer=jax.tree.map(
+                        lambda x: np.asarray(x) + np.ones_like(x), state.optimizer
+                    ),
+                )
+            loss: Any = np.float32(np.nan if is_bad else content)
+            frames: Any = np.full(config.data.clip_frames, loss)
+            rate: Any = np.float32(1e-4)
+            flag: Any = np.bool_(is_bad)
+            return state, Metrics(loss, frames, frames, rate, loss, flag)
+
+        return step
+
+    return build
+
+
+def start(folder, *words, seconds=0.0, config=None):
+    """Starts ``train.py`` with the stand-in in a process of its own; its run is in folder/run."""
+    file = folder / "config.py"
+    file.write_text(f"from mavos_jax.config import *\nconfig = {config or CONFIG!r}\n")
+    environment = os.environ | {
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        "STAND_IN_SECONDS": str(seconds),
+        "XLA_FLAGS": "",
+    }
+    command = [sys.executable, "-m", "training.stand_in", "--config", str(file)]
+    return subprocess.Popen(
+        [*command, "--workdir", str(folder / "run"), *words],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def parameters(workdir):
+    """Returns the leaves of everything in the newest checkpoint but its description."""
+    from mavos_jax.models.mavos import variable_shapes
+    from mavos_jax.training.resume import newest_whole, read_state
+    from mavos_jax.training.step import new_state
+
+    like = jax.eval_shape(lambda x: new_state(CONFIG, x), variable_shapes(CONFIG))
+    step = newest_whole(workdir)
+    return jax.tree.leaves(read_state(workdir / "checkpoints" / str(step), like))
+
+
+def same(first, second):
+    """Says whether two lists of arrays are the same bit for bit."""
+    return len(first) == len(second) and all(map(np.array_equal, first, second))
+
+
+def main():
+    import train
+    from mavos_jax.command_line import main_with_errors
+
+    loop.build_step = stand_in_step(float(os.environ.get("STAND_IN_SECONDS", "0")))
+    main_with_errors(train.main)
+
+
+if __name__ == "__main__":
+    main()

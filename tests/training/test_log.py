@@ -1,0 +1,87 @@
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+from mavos_jax.training.log import Log, Meter, cut_lines
+from mavos_jax.training.step import Metrics
+
+
+def metrics(loss, is_skipped=False):
+    frames: Any = np.array([loss, loss + 1], np.float32)
+    value: Any = np.float32(loss)
+    flag: Any = np.bool_(is_skipped)
+    return Metrics(value, frames, frames, value, value, flag)
+
+
+def test_averages_leave_out_skipped_steps():
+    meter = Meter()
+    meter.add(metrics(1.0))
+    meter.add(metrics(np.nan, is_skipped=True))
+    meter.add(metrics(3.0))
+    values = meter.summary(num_clips=4, clip_frames=8)
+    assert values["loss"] == 2.0
+    assert values["frame_losses"] == [2.0, 3.0]
+    assert values["skipped"] == 1.0
+    assert np.isclose(values["frames_per_second"], 8 * values["clips_per_second"])
+    assert meter.summary(4, 8)["skipped"] == 0.0
+
+
+def test_skipped_steps_in_a_row_are_counted_over_summaries():
+    meter = Meter(skipped_in_row=1)
+    meter.add(metrics(np.nan, is_skipped=True))
+    meter.summary(1, 1)
+    assert meter.skipped_in_row == 2
+    meter.add(metrics(1.0))
+    meter.finish()
+    assert meter.skipped_in_row == 0
+
+
+def test_the_host_waits_for_steps_before_the_last_two_alone():
+    class Watched(Metrics):
+        def _asdict(self):
+            taken.append(float(self.loss))
+            return super()._asdict()
+
+    taken = []
+    meter = Meter()
+    for loss in range(4):
+        meter.add(Watched(*metrics(float(loss))))
+    assert taken == [0.0, 1.0]
+
+
+def test_later_and_torn_lines_are_cut(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    lines = [json.dumps({"step": step}) + "\n" for step in (1, 2, 3)]
+    file.write_text("".join(lines) + '{"step": 2, "lo')
+    cut_lines(file, 2)
+    assert file.read_text() == "".join(lines[:2])
+
+
+def test_metrics_go_to_files_and_console(tmp_path, capsys):
+    with Log(tmp_path, 0, 9) as log:
+        log.write("train", 3, {"loss": 0.5, "frame_ious": [0.9, 0.4, 0.6]})
+        log.picture("clip", 3, np.zeros((4, 6, 3), np.uint8))
+    line = json.loads((tmp_path / "metrics.jsonl").read_text())
+    assert line == {"step": 3, "kind": "train", "loss": 0.5, "frame_ious": [0.9, 0.4, 0.6]}
+    assert capsys.readouterr().out == "step 3/9  train: loss 0.5  iou 0.500\n"
+    assert (tmp_path / "pictures" / "clip_00000003.png").is_file()
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_without_tensorboard_metrics_go_to_the_file_alone(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with Log(tmp_path, 0, 9) as log:
+        log.write("train", 3, {"loss": 0.5})
+    assert capsys.readouterr().out.count("tensorboardX is not installed") == 1
+    assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 1
+
+
+def test_other_processes_write_nothing(tmp_path, capsys):
+    with Log(tmp_path, 0, 9, is_writer=False) as log:
+        log.advance()
+        log.write("train", 3, {"loss": 0.5})
+        log.picture("clip", 3, np.zeros((4, 6, 3), np.uint8))
+    assert capsys.readouterr().out == ""
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,151 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from training.stand_in import CONFIG, changed, parameters, same
+
+from mavos_jax.checkpoints import load
+from mavos_jax.training import loop
+from mavos_jax.training.step import build_step
+
+
+def lines(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_four_steps_are_two_and_two_with_the_true_step(tmp_path, monkeypatch):
+    config = changed(save_every=1)
+    step = build_step(config)  # once for all three runs, because it takes long to compile
+    monkeypatch.setattr(loop, "build_step", lambda _: step)
+    loop.train(config, tmp_path / "whole")
+
+    def stop_after_two(config):
+        def limited(state, batch):
+            if int(state.step[0]) == 2:
+                raise InterruptedError("like a kill, but for this test alone")
+            return step(state, batch)
+
+        return limited
+
+    monkeypatch.setattr(loop, "build_step", stop_after_two)
+    with pytest.raises(InterruptedError):
+        loop.train(config, tmp_path / "parts")
+    monkeypatch.setattr(loop, "build_step", lambda _: step)
+    loop.train(config, tmp_path / "parts")
+    assert same(parameters(tmp_path / "whole"), parameters(tmp_path / "parts"))
+    whole, parts = lines(tmp_path / "whole"), lines(tmp_path / "parts")
+    assert [line["step"] for line in parts] == [1, 2, 3, 4]
+    assert [line["loss"] for line in parts] == [line["loss"] for line in whole]
+    assert [line["rate"] for line in parts] == [line["rate"] for line in whole]
+
+
+def test_a_run_goes_on_with_another_number_of_loader_processes(tmp_path, run):
+    run(CONFIG, tmp_path / "whole")
+    with pytest.raises(RuntimeError):
+        run(CONFIG, tmp_path / "parts", fails_at=3)
+    workers = dataclasses.replace(CONFIG.data, workers=1, prefetch=1)
+    run(dataclasses.replace(CONFIG, data=workers), tmp_path / "parts")
+    assert same(parameters(tmp_path / "whole"), parameters(tmp_path / "parts"))
+
+
+def test_a_complete_run_is_left_as_it_is(tmp_path, run, capsys):
+    run(CONFIG, tmp_path)
+    before = lines(tmp_path)
+    capsys.readouterr()
+    run(CONFIG, tmp_path)
+    assert "complete: 4 of 4 steps" in capsys.readouterr().out
+    assert lines(tmp_path) == before
+
+
+def test_what_happens_every_so_many_steps(tmp_path, run, monkeypatch, capsys):
+    monkeypatch.setattr(
+        loop, "build_prediction", lambda _: lambda state, batch: np.zeros_like(batch.masks[0])
+    )
+    config = changed(steps=5, log_every=2, picture_every=2, evaluate_every=3, save_every=4)
+    run(config, tmp_path)
+    found = [(line["kind"], line["step"]) for line in lines(tmp_path)]
+    assert found == [
+        *(("train", 2), ("evaluation", 3), ("train", 4), ("train", 5), ("evaluation", 5))
+    ]
+    # Step 3 has a checkpoint, because its score may be the best.
+    assert {x.name for x in (tmp_path / "checkpoints").iterdir()} >= {"4", "5"}
+    assert [x.name for x in sorted((tmp_path / "pictures").iterdir())] == [
+        "clip_00000002.png",
+        "clip_00000004.png",
+    ]
+    train, evaluation = lines(tmp_path)[-2:]
+    assert {"loss", "frame_losses", "frame_ious", "rate", "gradient_norm"} <= set(train)
+    assert {"clips_per_second", "frames_per_second", "data_seconds", "data_share"} <= set(train)
+    assert {"skipped", "damaged", "host_gb"} <= set(train)
+    assert evaluation["J&F"] == (evaluation["J"] + evaluation["F"]) / 2
+    assert "step 5/5  train: loss" in capsys.readouterr().out
+    model, _ = load(tmp_path)
+    assert model.config == config
+
+
+def test_steps_that_are_not_finite_are_left_out_and_counted(tmp_path, run):
+    run(changed(log_every=2), tmp_path, bad_steps=(1,))
+    first, second = lines(tmp_path)
+    assert (first["skipped"], second["skipped"]) == (1.0, 0.0)
+    assert np.isfinite(first["loss"])
+
+
+def test_training_stops_when_nothing_is_finite_any_more(tmp_path, run):
+    with pytest.raises(loop.Diverged) as error:
+        run(changed(steps=50, save_every=2, keep=1), tmp_path, bad_steps=range(4, 50))
+    message = str(error.value)
+    assert str(tmp_path) in message
+    assert "3 steps before step" in message
+    assert "its checkpoint of step 4 is kept" in message
+    assert [x.name for x in (tmp_path / "checkpoints").iterdir()] == ["4"]
+
+
+def test_another_configuration_is_refused_and_harmless_changes_are_not(tmp_path, run):
+    with pytest.raises(RuntimeError):
+        run(changed(), tmp_path, fails_at=3)
+    with pytest.raises(ValueError, match=r"training\.seed: 0 there, 1 asked for; training\.steps"):
+        run(changed(seed=1, steps=5), tmp_path)
+    data = dataclasses.replace(
+        CONFIG.data, sources=(dataclasses.replace(CONFIG.data.sources[0], num_videos=21),)
+    )
+    with pytest.raises(ValueError, match=r"data\.sources\.0\.num_videos: 20 there, 21 asked"):
+        run(dataclasses.replace(CONFIG, data=data), tmp_path)
+    run(changed(log_every=3, save_every=1, keep=5), tmp_path)
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_other_data_are_refused(tmp_path, run, monkeypatch):
+    run(CONFIG, tmp_path)
+    opened = loop.open_source
+
+    def other(config, size):
+        videos = opened(config, size)
+        videos.fingerprint = lambda: "another"
+        return videos
+
+    monkeypatch.setattr(loop, "open_source", other)
+    with pytest.raises(ValueError, match=r"fingerprint .* found others \(another\)"):
+        run(CONFIG, tmp_path)
+
+
+def test_damaged_samples_are_counted(tmp_path, run, monkeypatch, capsys):
+    opened = loop.make_loader
+
+    def damaged(*arguments, **options):
+        loader = opened(*arguments, **options)
+        read = type(loader).__next__
+
+        class Damaged(type(loader)):
+            def __next__(self):
+                batch = read(self)
+                self.damaged = ("a.png: torn",)
+                return batch
+
+        loader.__class__ = Damaged
+        return loader
+
+    monkeypatch.setattr(loop, "make_loader", damaged)
+    run(changed(log_every=4), tmp_path)
+    assert "damaged sample left out: a.png: torn" in capsys.readouterr().out
+    assert lines(tmp_path)[0]["damaged"] == 4.0

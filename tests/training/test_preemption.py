@@ -1,0 +1,78 @@
+import os
+import signal
+import socket
+import time
+
+import pytest
+from training.stand_in import changed, parameters, same, start
+
+from mavos_jax.descriptions import steps_in
+from mavos_jax.training.preemption import StopRequest
+
+CONFIG = changed(steps=12, save_every=1000)
+
+
+def wait_for_lines(process, folder, number):
+    file = folder / "run" / "metrics.jsonl"
+    while not file.exists() or file.read_bytes().count(b"\n") < number:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_ends(tmp_path, run, number, code):
+    process = start(tmp_path, seconds=0.2, config=CONFIG)
+    wait_for_lines(process, tmp_path, 2)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert errors == ("interrupted\n" if code else "")
+    (step,) = steps_in(tmp_path / "run" / "checkpoints")
+    assert 2 <= step < 12
+    assert f"stopped by {number.name} after step {step}" in output
+    if number == signal.SIGTERM:
+        run(CONFIG, tmp_path / "run")
+        run(CONFIG, tmp_path / "whole")
+        assert same(parameters(tmp_path / "run"), parameters(tmp_path / "whole"))
+
+
+def test_one_process_notes_a_signal():
+    before = signal.getsignal(signal.SIGTERM)
+    with StopRequest() as stop:
+        assert not stop.reached(3)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.reached(4)
+        assert stop.reason == "SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_second_interruption_ends_at_once():
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.is_interruption
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(("count", "number"), [(1, signal.SIGUSR1), (2, signal.SIGTERM)])
+def test_processes_stop_together(tmp_path, count, number):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [
+        start(
+            tmp_path,
+            *("--coordinator", f"127.0.0.1:{port}"),
+            *("--num_processes", str(count), "--process_id", str(index)),
+            seconds=0.05,
+            config=changed(steps=400, save_every=1000),
+        )
+        for index in range(count)
+    ]
+    wait_for_lines(processes[0], tmp_path, 2)
+    processes[-1].send_signal(number)
+    outputs = [process.communicate(timeout=90) for process in processes]
+    assert [process.returncode for process in processes] == [0] * count, outputs
+    (step,) = steps_in(tmp_path / "run" / "checkpoints")
+    assert f"stopped by SIGTERM after step {step}" in outputs[0][0]
+    assert 2 <= step < 400

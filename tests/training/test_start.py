@@ -1,0 +1,107 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from training.stand_in import CONFIG, changed, same
+
+from mavos_jax.checkpoints import save
+from mavos_jax.config import MemoryConfig
+from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.training import start
+from mavos_jax.training.start import opened_workdir, starting_variables
+
+
+def leaves(variables):
+    return jax.tree.leaves(variables)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A checkpoint of DeAOT-L's kind, which has no MCA, and its variables."""
+    path = tmp_path_factory.mktemp("weights") / "bank"
+    config = dataclasses.replace(CONFIG, memory=MemoryConfig(policy="bank"))
+    variables = init_variables(build_model(config), 5)
+    save(path, config, variables)
+    return path, variables
+
+
+def test_fresh_weights_follow_the_seed():
+    variables, words = starting_variables(changed(seed=3))
+    assert same(leaves(variables), leaves(init_variables(build_model(CONFIG), 3)))
+    assert words == "starts from fresh weights (seed 3)"
+
+
+def test_what_a_checkpoint_lacks_starts_fresh_and_is_listed(stored):
+    path, old = stored
+    variables, words = starting_variables(changed(seed=3, start=str(path)))
+    fresh = init_variables(build_model(CONFIG), 3)
+    assert jax.tree.structure(variables) == jax.tree.structure(fresh)
+    assert same(leaves(variables["params"]["elstt"]), leaves(old["params"]["elstt"]))
+    assert same(leaves(variables["constants"]), leaves(old["constants"]))
+    name = "memory_modulation"
+    assert same(leaves(variables["params"][name]), leaves(fresh["params"][name]))
+    assert f"starts from {path} (small_mobilenet); " in words
+    assert "start fresh: " in words
+    assert f"params/{name}/" in words
+
+
+def test_a_run_can_start_from_another(tmp_path, run, capsys):
+    run(CONFIG, tmp_path / "first")
+    config = changed(start=str(tmp_path / "first"), seed=7)
+    run(config, tmp_path / "second")
+    assert f"starts from {tmp_path / 'first'} (small_mobilenet)\n" in capsys.readouterr().out
+
+
+def test_weights_of_another_network_are_refused(stored):
+    config = changed(start=str(stored[0]))
+    wider = dataclasses.replace(config, elstt=dataclasses.replace(config.elstt, num_blocks=1))
+    with pytest.raises(ValueError, match=r"training\.start: expected weights .*unexpected: ") as e:
+        starting_variables(wider)
+    assert "\n" not in str(e.value)
+    with pytest.raises(ValueError, match="expected a checkpoint folder, found nothing"):
+        starting_variables(changed(start="nowhere"))
+
+
+def test_torch_weights_are_converted_by_the_script(tmp_path):
+    file = tmp_path / "mavos.pth"
+    file.touch()
+    config = changed(start=str(file))
+    with pytest.raises(ValueError, match="convert it with convert_torch_weights"):
+        starting_variables(config)
+    variables = {"params": {}, "constants": {}}
+    assert starting_variables(config, lambda *_: (variables, "read")) == (variables, "read")
+
+
+def test_calibration_sees_the_first_clips(tmp_path, run, monkeypatch):
+    seen = []
+
+    def watch(model, variables, frames):
+        seen.append(frames)
+        return variables
+
+    monkeypatch.setattr(start, "calibrate", watch)
+    run(changed(calibrate=True), tmp_path / "first")
+    run(changed(calibrate=True), tmp_path / "first")  # it goes on and needs none
+    run(changed(calibrate=True), tmp_path / "second")
+    first, second = seen
+    assert first.shape == (12, 33, 33, 3)
+    assert np.array_equal(first, second)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ValueError, match=r"an empty folder or that of a run, found thesis\.tex"):
+        opened_workdir(tmp_path).__enter__()
+    with pytest.raises(ValueError, match="found a file"):
+        opened_workdir(tmp_path / "thesis.tex").__enter__()
+    assert [x.name for x in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path):
+    with opened_workdir(tmp_path / "run") as workdir:
+        assert workdir.is_dir()
+        with pytest.raises(ValueError, match="expected no other run there"):
+            opened_workdir(tmp_path / "run").__enter__()
+    with opened_workdir(tmp_path / "run"):
+        pass

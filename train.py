@@ -1,0 +1,71 @@
+"""Trains a network; the same command goes on with a run that was stopped.
+
+python train.py --config configs/mavos.py --workdir runs/mavos
+srun python train.py --config configs/mavos.py --workdir runs/mavos --training.start runs/pre
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.config import Experiment
+
+if TYPE_CHECKING:
+    from mavos_jax.models.mavos import Variables
+
+# Loader processes import this file, too, and need no more than is imported here.
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Train a network. The same command again goes on with a run that was stopped or killed.
+
+    Attributes:
+      workdir: the folder of the run: checkpoints/, metrics.jsonl, tensorboard/ and pictures/. Where
+        it holds a run of the same configuration, that run goes on from its newest checkpoint.
+      config: the configuration; every field of it is an option, too.
+      coordinator: HOST:PORT of process 0, for a run of several processes; inside srun SLURM tells.
+      num_processes: of the run.
+      process_id: of this process, from 0.
+    """
+
+    workdir: Path
+    config: Path | None = None
+    coordinator: str | None = None
+    num_processes: int | None = None
+    process_id: int | None = None
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments, config = parse_command(Arguments, argv)
+    if config is None:
+        raise ValueError("expected --config FILE, got none; for example --config configs/tiny.py")
+    from mavos_jax.training.processes import connect, keep_compilations
+
+    keep_compilations()
+    connect(arguments.coordinator, arguments.num_processes, arguments.process_id)
+    from mavos_jax.training.loop import train
+    from mavos_jax.training.provenance import this_command
+
+    train(config, arguments.workdir, convert=convert, command=this_command())
+
+
+def convert(config: Experiment, source: Path) -> tuple[Variables, str]:
+    """Returns PyTorch weights as variables, what they lack fresh, and a report for the user."""
+    from mavos_jax.checkpoints import load
+    from mavos_jax.conversion.transfer import convert_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "weights"
+        report = convert_file(config, source, output, seed=config.training.seed)
+        _, variables = load(output)
+    return variables, str(report).rpartition("\n")[0]
+
+
+if __name__ == "__main__":
+    main_with_errors(main)
