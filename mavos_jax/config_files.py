@@ -46,15 +46,27 @@ def read_config_file(path: Path) -> Experiment:
 
 
 def _run(path: Path) -> dict[str, Any]:
-    """Runs Python source and returns its names; a zip archive or a folder is no source."""
+    """Runs Python source and returns its names; a zip archive or a folder is no source.
+
+    It may import the configurations beside it by their names.
+    """
     code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     module = types.ModuleType(_MODULE)
     module.__file__ = str(path)
+    folder = str(path.parent.resolve())
+    before = set(sys.modules)
     sys.modules[_MODULE] = module  # dataclasses look up the module that they are defined in
+    sys.path.insert(0, folder)
     try:
         exec(code, module.__dict__)
     finally:
+        sys.path.remove(folder)
         del sys.modules[_MODULE]
+        # Another folder's configuration of the same name must not find this one.
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and Path(file).parent == Path(folder):
+                del sys.modules[name]
     return module.__dict__
 
 

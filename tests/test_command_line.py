@@ -12,6 +12,7 @@ from mavos_jax.models.mavos import build_model, init_variables
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 TINY = str(CONFIGS / "tiny.py")
+MOBILENET = str(CONFIGS / "mavos.py")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +78,9 @@ def checkpoint(tmp_path_factory):
     ],
 )
 def test_override_changes_its_field_alone(words, field, value):
-    config = load_config(TINY, words.split())
+    config = load_config(MOBILENET, words.split())
     *parents, leaf = field.split(".")
-    part, original = config, load_config(TINY)
+    part, original = config, load_config(MOBILENET)
     for parent in parents:
         part, original = getattr(part, parent), getattr(original, parent)
     assert getattr(part, leaf) == value
@@ -99,13 +100,16 @@ def test_every_field_can_be_overridden():
             value = getattr(part, field.name)
             if dataclasses.is_dataclass(value):
                 yield from words(value, f"{path}{field.name}.")
+            elif isinstance(value, tuple) and dataclasses.is_dataclass(value[0]):
+                for i, member in enumerate(value):
+                    yield from words(member, f"{path}{field.name}.{i}.")
             else:
                 yield f"--{path}{field.name}"
                 rows = value if isinstance(value, tuple) else (value,)
                 for row in rows:
                     yield from map(str, row if isinstance(row, tuple) else (row,))
 
-    assert load_config(TINY, tuple(words(config, ""))) == config
+    assert load_config(MOBILENET, tuple(words(config, ""))) == config
 
 
 def test_options_are_those_of_the_encoder_in_the_file():
@@ -123,13 +127,13 @@ def test_options_are_those_of_the_encoder_in_the_file():
         ("--memory.gpa 4", "--memory.gpa, 4; did you mean --memory.gap?"),
         ("--memori.gap 4", "did you mean --memory.gap?"),
         ("--memory.gap four", "--memory.gap: invalid literal for int() with base 10: 'four'"),
-        ("--memory.gap 0", "tiny.py: memory.gap: expected an integer of at least 1, got 0"),
+        ("--memory.gap 0", "mavos.py: memory.gap: expected an integer of at least 1, got 0"),
         ("--memory.gap", "Missing value for argument '--memory.gap'"),
         ("--memory.policy all", "Expected one of ('mca', 'bank')"),
         ("--align_corners maybe", "Expected one of ('True', 'False')"),
         ("--encoder.stages 1 8 1", "--encoder.stages"),
         ("--encoder.stages 1 8 1 1", "encoder.stages: expected exactly four rows of stride 2"),
-        ("--elstt.value_dim 33", "tiny.py: elstt.value_dim: expected a multiple of"),
+        ("--elstt.value_dim 33", "mavos.py: elstt.value_dim: expected a multiple of"),
         ("4", "Unrecognized options: 4"),
         ("--help", "Unrecognized options: --help"),
     ],
@@ -137,8 +141,8 @@ def test_options_are_those_of_the_encoder_in_the_file():
 @pytest.mark.parametrize("columns", ["40", "200"])
 def test_bad_override_is_one_line(words, message, columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", columns)
-    with pytest.raises(ValueError, match=r"^\S+tiny\.py: ") as error:
-        load_config(TINY, words.split())
+    with pytest.raises(ValueError, match=r"^\S+mavos\.py: ") as error:
+        load_config(MOBILENET, words.split())
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert capsys.readouterr() == ("", "")
@@ -173,7 +177,7 @@ def test_override_of_nothing_asks_for_a_configuration(kind, source):
         parse_command(kind, ["--memory.gap", "5"])
 
 
-@pytest.mark.parametrize("start", [[], ["--config", TINY]], ids=["bare", "config"])
+@pytest.mark.parametrize("start", [[], ["--config", MOBILENET]], ids=["bare", "config"])
 def test_help_shows_the_options_and_the_fields(start, capsys):
     with pytest.raises(SystemExit) as stop:
         parse_command(Arguments, [*start, "--help"])
@@ -183,7 +187,7 @@ def test_help_shows_the_options_and_the_fields(start, capsys):
     for option in ("--output", "--is_bright", "--memory.gap", "--encoder.stages"):
         assert option in shown
     assert "--no_is_bright" not in shown
-    assert ("(default: tiny)" in shown) == bool(start)
+    assert ("(default: mavos)" in shown) == bool(start)
 
 
 @pytest.mark.parametrize(

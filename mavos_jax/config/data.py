@@ -63,8 +63,8 @@ class DataConfig:
       short_edge: of a frame before the random scale, in pixels; 0 keeps the stored size.
       scale: range of the random scale.
       merge: probability that a second clip is pasted over the first.
-      colour: probability of colour jitter (brightness 0.4, contrast 0.4, saturation 0.2, hue 0.1).
-      grey: probability that a clip loses its colours.
+      colour: probability of colour jitter, drawn for each frame (brightness 0.4, contrast 0.4, saturation 0.2, hue 0.1).
+      grey: probability that a frame loses its colours.
       blur: probability of a Gaussian blur of deviation 0.1 to 2 pixels.
       flip: probability of a horizontal flip.
       workers: processes that decode and augment; 0 does it in threads of this process.

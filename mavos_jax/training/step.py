@@ -182,6 +182,12 @@ def build_step(config: Experiment) -> Callable[[TrainState, Batch], tuple[TrainS
       ValueError: the global batch cannot be split evenly over devices and parts.
     """
     devices, parts = jax.local_device_count(), config.training.accumulate
+    rest = 1 if config.align_corners else 0
+    if config.data.crop % 16 != rest:
+        raise ValueError(
+            f"data.crop: expected 16 n + {rest} pixels (align_corners is {config.align_corners}), "
+            f"got {config.data.crop}"
+        )
     if config.training.batch_size % (jax.device_count() * parts):
         raise ValueError(
             f"training.batch_size: expected a multiple of {jax.device_count() * parts} (devices "
