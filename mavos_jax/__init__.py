@@ -4,6 +4,7 @@ from mavos_jax.checkpoints import load, save
 from mavos_jax.command_line import load_config
 from mavos_jax.config import Experiment
 from mavos_jax.conversion import convert_state_dict, to_state_dict
+from mavos_jax.default_weights import load_default
 from mavos_jax.inference.video import segment_video, stream_video
 from mavos_jax.models.mavos import build_model
 
@@ -13,6 +14,7 @@ __all__ = [
     "convert_state_dict",
     "load",
     "load_config",
+    "load_default",
     "save",
     "segment_video",
     "stream_video",

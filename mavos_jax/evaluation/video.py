@@ -13,15 +13,14 @@ import tqdm
 
 from mavos_jax.data.frames import FrameSource
 from mavos_jax.data.sequence import open_sequence
-from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.evaluation.demonstration import DEMONSTRATION, Truth, TruthScorer
 from mavos_jax.evaluation.masks import NewObjects, object_ids, read_mask
+from mavos_jax.evaluation.metrics import ObjectScores
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.timing import CompilationClock, peak_memory
 from mavos_jax.inference.objects import MAX_ID
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.mavos import MAVOS, Variables
-
-_DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num_objects=3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +37,7 @@ class VideoTask:
       num_given: objects that the masks show.
       num_skipped: frames of the video before the first mask, left out.
       inputs: the files and folders that it is read from.
+      truth: the true masks, or None where they are not known.
     """
 
     frames: FrameSource
@@ -48,6 +48,7 @@ class VideoTask:
     num_given: int
     num_skipped: int = 0
     inputs: tuple[Path, ...] = ()
+    truth: Truth | None = None
 
     @classmethod
     def open(cls, video: Path, mask: Path | None, num_objects: int | None = None) -> VideoTask:
@@ -87,11 +88,12 @@ class VideoTask:
 
     @classmethod
     def demonstration(cls, num_objects: int | None = None) -> VideoTask:
-        """A generated clip, and its first mask."""
-        video = _DEMONSTRATION
+        """A generated clip, its first mask, and the truth."""
+        video = DEMONSTRATION
         if num_objects is not None:
             _require_ids_up_to(num_objects, video.frames.origin, range(1, video.num_objects + 1))
-        return cls(video.frames, video.mask(0), {}, None, num_objects, video.num_objects)
+        mask, num_given = video.mask(0), video.num_objects
+        return cls(video.frames, mask, {}, None, num_objects, num_given, truth=video.mask)
 
     def __str__(self) -> str:
         number, first = self.frames.num_frames, self.frames.name(0)
@@ -115,6 +117,7 @@ class VideoReport:
       seconds: by the clock on the wall.
       compilation_seconds: of these, spent on compilation.
       memory: what was measured of memory, and its peak in bytes.
+      scores: the means over objects by the rules of DAVIS 2017, if the truth is known.
     """
 
     num_frames: int
@@ -122,6 +125,7 @@ class VideoReport:
     seconds: float
     compilation_seconds: float
     memory: tuple[str, int]
+    scores: ObjectScores | None = None
 
     def __str__(self) -> str:
         running = max(self.seconds - self.compilation_seconds, 1e-9)
@@ -153,6 +157,7 @@ def segment_to_folder(
       OSError: a file could not be written.
     """
     feed = _Feed(task.frames)
+    scorer = None if task.truth is None else TruthScorer(task.truth)
     num_finished, start = 0, time.perf_counter()
     with (
         CompilationClock() as compilation,
@@ -165,6 +170,8 @@ def segment_to_folder(
         try:
             for index, ids in enumerate(masks):
                 write(task.frames.name(index), feed.take(), ids)
+                if scorer is not None:
+                    scorer.add(ids)
                 num_finished += 1
                 progress.update()
         except (ValueError, OSError) as error:
@@ -175,7 +182,10 @@ def segment_to_folder(
             ) from error
     seconds = time.perf_counter() - start
     num_objects = task.num_objects or task.num_given
-    return VideoReport(num_finished, num_objects, seconds, compilation.seconds, peak_memory())
+    scores = None if scorer is None else scorer.scores()
+    return VideoReport(
+        num_finished, num_objects, seconds, compilation.seconds, peak_memory(), scores
+    )
 
 
 class _Feed:

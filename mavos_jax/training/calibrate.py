@@ -29,6 +29,6 @@ def calibrate(model: MAVOS, variables: Variables, frames: UInt8[Array, "t h1 w1 
     @jax.jit
     def run(variables: Variables, image: Array) -> Variables:
         _, changed = model.apply(variables, image, method="encode", mutable=[CONSTANTS])
-        return changed
+        return dict(changed)
 
     return {**variables, **run(variables, image)}

@@ -87,8 +87,9 @@ def clip_loss(
 
     def score(logits: Logits, labels: Mask) -> FrameResult:
         # Channels are put back in order at stride 4, where that is cheap.
+        size = (labels.shape[0], labels.shape[1])
         logits = resize_bilinear(
-            logits[..., places], labels.shape, align_corners=model.config.align_corners
+            logits[..., places], size, align_corners=model.config.align_corners
         )
         slots = predict(logits, clip.num_objects)
         loss = frame_loss(logits, labels, clip.num_objects, share)

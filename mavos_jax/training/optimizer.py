@@ -113,6 +113,7 @@ def update(
     After teacher forcing has ended the identification bank keeps its values.
     """
     optimizer = build_optimizer(config.optimizer)
+    directions: Any
     directions, optimizer_state = optimizer.update(gradient, optimizer_state, parameters)
     rate = learning_rate(config, step, jnp)
     slow = encoder_rate(config.optimizer, rate)

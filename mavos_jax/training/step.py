@@ -216,7 +216,7 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
         return result.slots.astype(jnp.uint8)
 
     def first(state: TrainState, batch: Batch) -> np.ndarray:
-        clip = Clip(batch.frames[0], batch.masks[0], batch.num_objects[0])
+        clip = Clip(*(jnp.asarray(x[0]) for x in batch[:3]))
         return np.asarray(predict(flax.jax_utils.unreplicate(state), clip))
 
     return first
