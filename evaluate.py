@@ -1,5 +1,6 @@
 """Segments a video, given the mask of its first frame.
 
+python evaluate.py
 python evaluate.py --checkpoint DIR --video PATH --mask first.png --output OUT --overlay pictures
 python evaluate.py --config configs/tiny.py --untrained --output demo
 """
@@ -9,36 +10,45 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from mavos_jax.checkpoints import load
 from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.config import Experiment
-from mavos_jax.evaluation.output import OutputFolder, Overlay
+from mavos_jax.default_weights import describe_default, load_default
+from mavos_jax.evaluation.demonstration import in_percent
+from mavos_jax.evaluation.metrics import ObjectScores
+from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.video import VideoTask, segment_to_folder
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 
 _NO_CHECKPOINT = (
-    "expected --checkpoint DIR, got none; make one of released weights by `python "
-    "convert_torch_weights.py --config configs/mavos.py --input FILE.pth --output DIR`, or try the "
-    "program without one by `python evaluate.py --config configs/tiny.py --untrained`"
+    "expected --checkpoint DIR for --config, got none; make one of released weights by `python "
+    "convert_torch_weights.py --config configs/mavos.py --input FILE.pth --output DIR`, try the "
+    "program without one by `python evaluate.py --config configs/tiny.py --untrained`, or drop "
+    "--config for the small weights that come with the package"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Segment a video, given the mask of its first frame.
+    """Segment a video, given the mask of its first frame; without options, a generated clip.
 
     Attributes:
-      checkpoint: the folder of the weights and their configuration.
+      checkpoint: the folder of the weights and their configuration; by default the small
+        demonstration weights that come with the package.
       config: the configuration of the network; by default the one in the checkpoint.
-      untrained: use fresh weights for --config; without --video on a generated clip.
+      untrained: use fresh weights for --config.
       video: a video file, a folder of frames, or JPEGImages/SEQUENCE with masks of the first frame
-        and of later objects in Annotations/SEQUENCE.
+        and of later objects in Annotations/SEQUENCE; by default a generated clip, whose true masks
+        are known and give J&F.
       mask: the mask to start from, an indexed PNG of object ids: of the video's first frame or, if
         it lies in Annotations/SEQUENCE, of the frame of the same name. By default the first one
         there. Later masks there bring new objects.
-      output: the folder of the results: masks/, and overlays/ or overlay.mp4.
-      overlay: draw the masks over the frames, as .jpg pictures or one .mp4.
+      output: the folder of the results: masks/, and overlays/ or overlay.mp4; by default "output",
+        for the generated clip "demo".
+      overlay: draw the masks over the frames, as .jpg pictures or one .mp4; "auto" means pictures
+        for the generated clip and none for a video.
       num_objects: the ids are 1 to this number, all in play from the start; by default objects
         count when they appear.
       overwrite: replace all masks and overlays in the output folder.
@@ -49,8 +59,8 @@ class Arguments:
     untrained: bool = False
     video: Path | None = None
     mask: Path | None = None
-    output: Path = Path("output")
-    overlay: Overlay = "none"
+    output: Path | None = None
+    overlay: Literal["auto", "none", "pictures", "video"] = "auto"
     num_objects: int | None = None
     overwrite: bool = False
 
@@ -60,12 +70,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     _require_sources(arguments)
 
     if arguments.video is None:
-        task = VideoTask.demonstration(arguments.num_objects)
+        task, root, overlay = VideoTask.demonstration(arguments.num_objects), "demo", "pictures"
     else:
         task = VideoTask.open(arguments.video, arguments.mask, arguments.num_objects)
+        root, overlay = "output", "none"
     output = OutputFolder.open(
-        arguments.output,
-        arguments.overlay,
+        arguments.output or Path(root),
+        overlay if arguments.overlay == "auto" else arguments.overlay,
         overwrite=arguments.overwrite,
         frames=arguments.video is None,
         inputs=task.inputs,
@@ -74,28 +85,44 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(task, flush=True)
     report = segment_to_folder(model, variables, task, output)
     print(f"masks are in {output.root / 'masks'}")
+    if output.overlay != "none":
+        is_video = output.overlay == "video"
+        print(f"overlays are in {output.overlay_video if is_video else output.root / 'overlays'}")
+    if report.scores is not None:
+        print(_describe(report.scores))
     print(report)
 
 
 def _require_sources(arguments: Arguments) -> None:
     if arguments.checkpoint is not None and arguments.untrained:
         raise ValueError("expected --checkpoint or --untrained, got both; drop one of them")
-    if arguments.checkpoint is None and not (arguments.untrained and arguments.config):
+    if arguments.untrained and arguments.config is None:
+        raise ValueError(
+            "expected --config FILE for --untrained, got none; for example --config configs/tiny.py"
+        )
+    if arguments.config is not None and arguments.checkpoint is None and not arguments.untrained:
         raise ValueError(_NO_CHECKPOINT)
-    if arguments.video is None and not arguments.untrained:
+    if arguments.video is None and arguments.checkpoint is not None:
         raise ValueError("expected --video PATH, got none; give a video or a folder of frames")
     if arguments.video is None and arguments.mask is not None:
         raise ValueError("expected --video PATH for --mask, got none; give the mask's video")
 
 
 def _load_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:
-    assert experiment is not None  # there is a checkpoint or a configuration file
+    if experiment is None:  # there is neither a checkpoint nor a configuration file
+        print(f"weights: {describe_default()}; --checkpoint DIR uses others")
+        return load_default()
     if arguments.checkpoint is None:
         print(f"untrained: {experiment.name} with fresh weights (seed 0); the masks mean nothing")
         model = build_model(experiment)
         return model, init_variables(model, 0)
     model, variables = load(arguments.checkpoint)
     return (model if model.config == experiment else build_model(experiment)), variables
+
+
+def _describe(scores: ObjectScores) -> str:
+    values = ", ".join(f"{name} {value:.1f}" for name, value in in_percent(scores).items())
+    return f"{values} (means over objects, first and last frame left out, as in DAVIS 2017)"
 
 
 if __name__ == "__main__":

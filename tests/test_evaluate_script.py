@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import evaluate
+from mavos_jax import default_weights
 from mavos_jax.checkpoints import save
 from mavos_jax.command_line import load_config, main_with_errors
 from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.default_weights import to_arrays, write_default
 from mavos_jax.evaluation.masks import read_mask, write_mask
 from mavos_jax.evaluation.overlay import video_writer, write_picture
 from mavos_jax.models.mavos import build_model, init_variables
@@ -19,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 CLIP = SyntheticVideo(seed=1, num_frames=5, height=48, width=64, num_objects=2)
 SMALL = ("--elstt.num_blocks", "1", "--inference.chunk_frames", "2")
 UNTRAINED = ("--config", str(ROOT / "configs" / "tiny.py"), "--untrained", *SMALL)
+SCORES = r"J \d+\.\d, F \d+\.\d, J&F \d+\.\d \(means over objects, .*\)"
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +38,25 @@ def clip(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def variables():
+    return init_variables(build_model(load_config(ROOT / "configs" / "tiny.py", SMALL)), 0)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, variables):
     path = tmp_path_factory.mktemp("weights") / "tiny"
-    config = load_config(ROOT / "configs" / "tiny.py", SMALL)
-    save(path, config, init_variables(build_model(config), 0))
+    save(path, load_config(ROOT / "configs" / "tiny.py", SMALL), variables)
     return path
+
+
+@pytest.fixture
+def packaged(tmp_path, monkeypatch, variables):
+    """Fresh weights in the place of those that come with the package; returns their folder."""
+    folder = tmp_path / "packaged"
+    config = load_config(ROOT / "configs" / "tiny.py", (*SMALL, "--inference.max_long_edge", "64"))
+    write_default(folder, config, to_arrays(variables), {})
+    monkeypatch.setattr(default_weights, "packaged_folder", lambda: folder)
+    return folder
 
 
 def run(*words):
@@ -92,14 +109,58 @@ def test_fresh_weights_on_a_generated_clip(tmp_path, capsys):
     assert "untrained" in lines[0]
     assert "mean nothing" in lines[0]
     assert lines[-1].startswith("24 frames, 4 objects, ")
-    assert names(tmp_path) == ["frames", "masks"]
+    assert re.fullmatch(SCORES, lines[-2])
+    assert names(tmp_path) == ["frames", "masks", "overlays"]
     assert names(tmp_path / "frames") == names(tmp_path / "masks")
 
 
-@pytest.mark.parametrize("words", [(), ("--video", "clip.mp4"), ("--config", "configs/tiny.py")])
-def test_without_a_checkpoint_one_line_says_how_to_get_one(capsys, monkeypatch, words):
-    monkeypatch.chdir(ROOT)
-    error = fail(capsys, *words)
+def test_without_options_the_packaged_weights_segment_a_generated_clip(
+    tmp_path, capsys, monkeypatch, packaged
+):
+    monkeypatch.chdir(tmp_path)
+    run()
+    weights, task, masks, overlays, scores, report = capsys.readouterr().out.splitlines()
+    assert weights.startswith("weights: tiny, small demonstration weights trained on generated")
+    assert task == "frames: 24; objects: 3"
+    assert masks == "masks are in demo/masks"
+    assert overlays == "overlays are in demo/overlays"
+    assert re.fullmatch(SCORES, scores)
+    assert report.startswith("24 frames, 3 objects, ")
+    assert names(tmp_path / "demo") == ["frames", "masks", "overlays"]
+    assert all(len(names(folder)) == 24 for folder in (tmp_path / "demo").iterdir())
+
+    assert "demo: expected a folder without results, found demo/masks/00000.png" in fail(capsys)
+    run("--overwrite", "--overlay", "none", "--num-objects", "5")
+    assert names(tmp_path / "demo" / "overlays") == []
+
+
+def test_without_a_checkpoint_the_packaged_weights_segment_a_video(
+    tmp_path, capsys, monkeypatch, packaged, clip
+):
+    monkeypatch.chdir(tmp_path)
+    run("--video", clip / "frames", "--mask", clip / "first.png")
+    weights, _, masks, report = capsys.readouterr().out.splitlines()
+    assert "small demonstration weights trained on generated videos" in weights
+    assert masks == "masks are in output/masks"
+    assert report.startswith("5 frames, 2 objects, ")
+    assert names(tmp_path / "output") == ["masks"]
+
+
+@pytest.mark.parametrize("name", ["tiny.npz", "tiny.json"])
+def test_without_the_packaged_weights_one_line_says_what_to_do(
+    tmp_path, capsys, monkeypatch, packaged, name
+):
+    monkeypatch.chdir(tmp_path)
+    (packaged / name).unlink()
+    error = fail(capsys)
+    assert f"{name}: expected the weights that come with the package, found none" in error
+    assert "--checkpoint DIR" in error
+    assert "--config configs/tiny.py --untrained" in error
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_configuration_without_weights_is_one_line_that_says_how_to_get_some(capsys):
+    error = fail(capsys, "--config", ROOT / "configs" / "tiny.py")
     assert "expected --checkpoint DIR" in error
     assert "convert_torch_weights.py" in error
     assert "--config configs/tiny.py --untrained" in error
@@ -133,6 +194,8 @@ def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
     cases = {
         ("--checkpoint", checkpoint, "--untrained"): "--checkpoint or --untrained, got both",
         ("--checkpoint", checkpoint): "expected --video PATH, got none",
+        ("--untrained",): "expected --config FILE for --untrained",
+        ("--mask", clip / "first.png"): "expected --video PATH for --mask",
         (*UNTRAINED, "--mask", clip / "first.png"): "expected --video PATH for --mask",
         (*UNTRAINED, "--num-objects", 2): "expected ids up to 2 as --num-objects says, found 3",
         (*UNTRAINED, "--video", clip / "frames"): "frames: expected --mask FILE",

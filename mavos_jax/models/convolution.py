@@ -78,7 +78,8 @@ def _convolve_backward(
     spread = [(0, 0, 0), (0, rest[0], stride - 1), (0, rest[1], stride - 1), (0, 0, 0)]
     spaced = jax.lax.pad(gradient, jnp.zeros((), gradient.dtype), spread)
     turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    around = [(size - 1 - padding,) * 2] * 2
+    side = size - 1 - padding
+    around = [(side, side)] * 2
     of_x = jax.lax.conv_general_dilated(
         spaced, turned, (1, 1), around, dimension_numbers=_DIMENSIONS
     )

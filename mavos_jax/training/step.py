@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import flax.jax_utils
@@ -172,32 +172,36 @@ def _skip(state: TrainState) -> TrainState:
     )
 
 
-def build_step(config: Experiment) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+def build_step(
+    config: Experiment, devices: Sequence[jax.Device] | None = None
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the step over all devices.
 
     It takes a replicated state, which it consumes, and the clips of this process, a batch of NumPy
-    arrays; it returns the replicated state and metrics that every process can read.
+    arrays; it returns the replicated state and metrics that every process can read. ``devices`` are
+    those of all processes to use, by default all.
 
     Raises:
       ValueError: the global batch cannot be split evenly over devices and parts.
     """
-    devices, parts = jax.local_device_count(), config.training.accumulate
+    chosen = jax.devices() if devices is None else devices
+    num_local, parts = len(_local(chosen)), config.training.accumulate
     rest = 1 if config.align_corners else 0
     if config.data.crop % 16 != rest:
         raise ValueError(
             f"data.crop: expected 16 n + {rest} pixels (align_corners is {config.align_corners}), "
             f"got {config.data.crop}"
         )
-    if config.training.batch_size % (jax.device_count() * parts):
+    if config.training.batch_size % (len(chosen) * parts):
         raise ValueError(
-            f"training.batch_size: expected a multiple of {jax.device_count() * parts} (devices "
+            f"training.batch_size: expected a multiple of {len(chosen) * parts} (devices "
             f"times training.accumulate), got {config.training.batch_size}"
         )
     body = functools.partial(train_step, build_training_model(config), axis_name=AXIS)
-    mapped = jax.pmap(body, axis_name=AXIS, out_axes=(0, None), donate_argnums=(0,))
+    mapped = jax.pmap(body, axis_name=AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        shards = (x.reshape(devices, parts, -1, *x.shape[1:]) for x in batch)
+        shards = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
         return mapped(state, DeviceBatch(*shards))
 
     return step
@@ -222,19 +226,23 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
     return first
 
 
-def replicate(state: TrainState) -> TrainState:
+def replicate(state: TrainState, devices: Sequence[jax.Device] | None = None) -> TrainState:
     """Returns a copy of the state on every local device, laid out as a step returns it.
 
-    With any other layout the second step would be compiled once more.
+    With any other layout the second step would be compiled once more. ``devices`` are the step's.
     """
-    devices = np.array(jax.local_devices())
-    layout = NamedSharding(Mesh(devices, (AXIS,)), PartitionSpec(AXIS))
+    local = _local(jax.devices() if devices is None else devices)
+    layout = NamedSharding(Mesh(np.array(local), (AXIS,)), PartitionSpec(AXIS))
 
     def copy(leaf: Any) -> Array:
         # A copy, because the step consumes what it is given.
-        return jax.device_put(np.stack([np.asarray(leaf)] * len(devices)), layout)
+        return jax.device_put(np.stack([np.asarray(leaf)] * len(local)), layout)
 
     return jax.tree.map(copy, state)
+
+
+def _local(devices: Sequence[jax.Device]) -> list[jax.Device]:
+    return [device for device in devices if device.process_index == jax.process_index()]
 
 
 def unreplicate(state: TrainState) -> TrainState:

@@ -43,12 +43,14 @@ class Kill(NamedTuple):
         return self.reached - self.saved
 
 
-def campaign(folder: Path, num_kills: int, seed: int = 0, steps: int = STEPS) -> list[Kill]:
+def campaign(
+    folder: Path, num_kills: int, seed: int = 0, steps: int = STEPS, save_every: int = SAVE_EVERY
+) -> list[Kill]:
     """Runs to the end with kills, checks that the end is that of a run without, returns them.
 
     Half of the kills come at any moment and half while a checkpoint is being written.
     """
-    config = changed(steps=steps, save_every=SAVE_EVERY)
+    config = changed(steps=steps, save_every=save_every)
     rng = random.Random(seed)
     kills: list[Kill] = []
     while True:
@@ -113,9 +115,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--save_every", type=int, default=SAVE_EVERY)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        kills = campaign(Path(folder), arguments.kills, arguments.seed, arguments.steps)
+        kills = campaign(
+            Path(folder), arguments.kills, arguments.seed, arguments.steps, arguments.save_every
+        )
     for number, kill in enumerate(kills, start=1):
         state = "  while saving" if kill.is_saving else ""
         print(f"kill {number}: at step {kill.reached}, {kill.lost} steps lost{state}")

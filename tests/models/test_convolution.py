@@ -1,0 +1,161 @@
+"""Convolutions with gradients of their own against XLA's convolution and its gradients."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mavos_jax.models.convolution import convolve, depthwise_grouped, depthwise_shifts
+
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+# size, kernel, stride, padding
+DENSE = [
+    ((9, 8), 1, 2, 0),
+    ((9, 8), 3, 1, 1),
+    ((8, 9), 3, 1, 0),
+    ((7, 8), 3, 1, 4),
+    ((33, 30), 3, 2, 1),
+    ((9, 8), 3, 16, 1),
+    ((11, 10), 5, 2, 1),
+    ((20, 19), 7, 2, 3),
+    ((16, 32), 16, 16, 0),
+    ((40, 37), 17, 16, 8),
+]
+# size, kernel, stride, dilation
+DEPTHWISE = [
+    ((9, 8), 1, 1, 1),
+    ((9, 8), 3, 1, 1),
+    ((9, 8), 3, 2, 1),
+    ((8, 9), 3, 2, 2),
+    ((9, 8), 3, 1, 2),
+    ((7, 6), 5, 1, 1),
+    ((10, 9), 5, 2, 2),
+    ((4, 3), 7, 1, 1),
+    ((19, 20), 7, 2, 1),
+    ((33, 20), 5, 16, 1),
+]
+
+
+def draw(*shapes):
+    keys = jax.random.split(jax.random.PRNGKey(0), len(shapes))
+    return [jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)]
+
+
+def with_gradients(function):
+    """A function of (x, kernel) as one of (x, kernel, gradient of the output)."""
+
+    def run(x, kernel, gradient):
+        out, back = jax.vjp(function, x, kernel)
+        return out, *back(gradient)
+
+    return run
+
+
+def check(found, expected, mark=1e-5):
+    """Compares the output and the gradients of map and kernel, relative to the largest value."""
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        scale = np.abs(np.asarray(other, np.float32)).max()
+        np.testing.assert_allclose(
+            np.asarray(one, np.float32), np.asarray(other, np.float32), rtol=0, atol=mark * scale
+        )
+
+
+def dense_pair(stride, padding):
+    strides, around = (stride, stride), ((padding, padding), (padding, padding))
+    expected = functools.partial(
+        jax.lax.conv_general_dilated,
+        window_strides=strides,
+        padding=around,
+        dimension_numbers=DIMENSIONS,
+    )
+    return lambda x, kernel: convolve(x, kernel, strides, around), expected
+
+
+def dense_arrays(size, kernel, function):
+    x, weights = draw((2, *size, 3), (kernel, kernel, 3, 5))
+    (gradient,) = draw(jax.eval_shape(function, x, weights).shape)
+    return x, weights, gradient
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride", "padding"), DENSE)
+def test_dense(size, kernel, stride, padding):
+    functions = dense_pair(stride, padding)
+    arrays = dense_arrays(size, kernel, functions[1])
+    check(*jax.jit(lambda *x: [with_gradients(f)(*x) for f in functions])(*arrays))
+
+
+def test_dense_mapped_over_samples():
+    functions = dense_pair(2, 1)
+    x, kernel, gradient = dense_arrays((9, 8), 3, functions[1])
+    x, gradient = x[:, None], gradient[:, None]
+
+    @jax.jit
+    def run(x, kernel, gradient):
+        return [
+            jax.vmap(with_gradients(function), in_axes=(0, None, 0))(x, kernel, gradient)
+            for function in functions
+        ]
+
+    check(*run(x, kernel, gradient))
+
+
+def test_dense_in_bfloat16():
+    functions = dense_pair(2, 3)
+    arrays = [x.astype(jnp.bfloat16) for x in dense_arrays((20, 19), 7, functions[1])]
+    check(*jax.jit(lambda *x: [with_gradients(f)(*x) for f in functions])(*arrays), mark=2e-2)
+
+
+def depthwise_pair(kernel, stride, dilation):
+    def expected(x, weights):
+        padding = dilation * (kernel // 2)
+        return jax.lax.conv_general_dilated(
+            x[None],
+            weights[:, :, None],
+            window_strides=(stride, stride),
+            padding=((padding, padding), (padding, padding)),
+            rhs_dilation=(dilation, dilation),
+            dimension_numbers=DIMENSIONS,
+            feature_group_count=x.shape[-1],
+        )[0]
+
+    return lambda x, weights: depthwise_shifts(x, weights, stride, dilation), expected
+
+
+def depthwise_arrays(size, kernel, function):
+    x, weights = draw((*size, 6), (kernel, kernel, 6))
+    (gradient,) = draw(jax.eval_shape(function, x, weights).shape)
+    return x, weights, gradient
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride", "dilation"), DEPTHWISE)
+def test_depthwise(size, kernel, stride, dilation):
+    functions = depthwise_pair(kernel, stride, dilation)
+    arrays = depthwise_arrays(size, kernel, functions[1])
+    check(*jax.jit(lambda *x: [with_gradients(f)(*x) for f in functions])(*arrays))
+
+
+def test_depthwise_mapped_over_samples():
+    functions = depthwise_pair(3, 2, 1)
+    x, kernel, gradient = depthwise_arrays((9, 8), 3, functions[1])
+
+    @jax.jit
+    def run(x, kernel, gradient):
+        return [
+            jax.vmap(with_gradients(function), in_axes=(0, None, 0))(x, kernel, gradient)
+            for function in functions
+        ]
+
+    check(*run(jnp.stack([x, -2 * x]), kernel, jnp.stack([gradient, gradient + 1])))
+
+
+def test_the_two_depthwise_forms():
+    x, kernel, gradient = depthwise_arrays((9, 8), 3, lambda x, k: depthwise_grouped(x, k, 2, 2))
+    shifts, grouped = (
+        with_gradients(lambda x, kernel, form=form: form(x, kernel, 2, 2))(x, kernel, gradient)
+        for form in (depthwise_shifts, depthwise_grouped)
+    )
+    check(shifts, grouped)

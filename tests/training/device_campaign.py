@@ -1,0 +1,168 @@
+"""Trains the same steps on 1, 2 and 4 devices, and in 2 processes of 2 devices each.
+
+python -m training.device_campaign (in tests/, with the package on PYTHONPATH) prints the losses of
+ten steps of configs/tiny.py and the largest relative difference; ``--network small`` of the network
+that the tests use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from small_configs import MOBILENET
+
+from mavos_jax.command_line import load_config
+from mavos_jax.config import ClipConfig, DataConfig, Experiment, OptimizerConfig, TrainingConfig
+from mavos_jax.data.videos import Batch
+from mavos_jax.models.mavos import init_variables
+from mavos_jax.training.calibrate import calibrate
+from mavos_jax.training.processes import connect
+from mavos_jax.training.state import TrainState
+from mavos_jax.training.step import build_step, build_training_model, new_state, replicate
+
+ROOT = Path(__file__).parents[2]
+STEPS = 10
+
+SMALL = dataclasses.replace(
+    MOBILENET,
+    elstt=dataclasses.replace(MOBILENET.elstt, num_blocks=1),
+    data=DataConfig(clip_frames=4, crop=33),
+    training=TrainingConfig(
+        steps=STEPS,
+        batch_size=4,
+        clip=ClipConfig(gap=1, teacher_forcing=0.8),
+        optimizer=OptimizerConfig(peak_rate=1e-3, warmup=0.2),
+    ),
+)
+TINY_OVERRIDES = ("--training.clip.dropout", "True", "--data.crop", "65", "--data.clip_frames", "4")
+
+
+def network(name: str) -> Experiment:
+    """Returns a configuration with everything that draws random numbers switched on."""
+    if name == "small":
+        return SMALL
+    return load_config(ROOT / "configs" / "tiny.py", TINY_OVERRIDES)
+
+
+def make_batch(config: Experiment, seed: int) -> Batch:
+    """Returns a global batch of moving rectangles, with ignored pixels, before a noisy ground."""
+    random = np.random.RandomState(seed)
+    clips, length, side = config.training.batch_size, config.data.clip_frames, config.data.crop
+    coarse = random.randint(0, 200, (clips, length, -(-side // 8), -(-side // 8), 3))
+    frames = np.kron(coarse, np.ones((8, 8, 1), int))[:, :, :side, :side]
+    masks = np.zeros((clips, length, side, side), np.uint8)
+    num_objects = random.randint(1, 4, clips)
+    for clip in range(clips):
+        for slot in range(1, num_objects[clip] + 1):
+            top, left = random.randint(0, side // 2, 2)
+            for t in range(length):
+                rows = slice(top + t, top + t + side // 3)
+                columns = slice(left + 2 * t, left + 2 * t + side // 3)
+                masks[clip, t, rows, columns] = slot
+                frames[clip, t, rows, columns] += 15 * slot
+    masks[:, :, :2] = 255
+    index = np.arange(clips, dtype=np.int32)
+    return Batch(frames.astype(np.uint8), masks, num_objects.astype(np.int32), index)
+
+
+def start_state(config: Experiment) -> TrainState:
+    """Returns the state before the first step, the same wherever it is computed."""
+    model = build_training_model(config)
+    variables = init_variables(model, config.training.seed)
+    if config.training.calibrate:
+        frames = jnp.asarray(make_batch(config, 0).frames[:, 0])
+        variables = calibrate(model, variables, frames)
+    return jax.device_get(new_state(config, variables))
+
+
+def losses_on(
+    config: Experiment, devices: Sequence[jax.Device] | None = None, steps: int = STEPS
+) -> list[float]:
+    """Returns the losses of the first steps on some devices; every process gets them all."""
+    process, processes = jax.process_index(), jax.process_count()
+    step = build_step(config, devices)
+    state, losses = replicate(start_state(config), devices), []
+    for seed in range(steps):
+        batch = make_batch(config, seed)
+        state, metrics = step(state, Batch(*(x[process::processes] for x in batch)))
+        losses.append(float(metrics.loss))
+    return losses
+
+
+def losses_of_processes(name: str, num_processes: int = 2, steps: int = STEPS) -> list[list[float]]:
+    """Returns what each of several processes with two devices finds."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = os.environ | {
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        "JAX_NUM_PROCESSES": str(num_processes),
+        "JAX_COORDINATOR_ADDRESS": address,
+        "XLA_FLAGS": "",
+    }
+    command = [sys.executable, "-m", "training.device_campaign", "--is_child", "--network", name]
+    children = [
+        subprocess.Popen(
+            [*command, "--steps", str(steps)],
+            env=environment | {"JAX_PROCESS_ID": str(process)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for process in range(num_processes)
+    ]
+    try:
+        outputs = [child.communicate(timeout=900) for child in children]
+    finally:
+        for child in children:
+            child.kill()
+    for child, (_, errors) in zip(children, outputs, strict=True):
+        if child.returncode:
+            raise RuntimeError(errors)
+    return [json.loads(output.splitlines()[-1]) for output, _ in outputs]
+
+
+def largest_difference(losses: Sequence[float], others: Sequence[float]) -> float:
+    """Returns the largest difference of two runs' losses, relative to the first run's."""
+    first = np.asarray(losses)
+    return float(np.max(np.abs(np.asarray(others) - first) / first))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", choices=("tiny", "small"), default="tiny")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--is_child", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    jax.config.update("jax_num_cpu_devices", 2 if arguments.is_child else 4)
+    if arguments.is_child:
+        connect()
+        print(json.dumps(losses_on(network(arguments.network), steps=arguments.steps)))
+        return
+    config = network(arguments.network)
+    runs = {
+        f"{count} devices": losses_on(config, jax.devices()[:count], arguments.steps)
+        for count in (1, 2, 4)
+    }
+    first, second = losses_of_processes(arguments.network, steps=arguments.steps)
+    runs |= {"process 0 of 2x2": first, "process 1 of 2x2": second}
+    for name, losses in runs.items():
+        print(f"{name}:", " ".join(f"{loss:.6f}" for loss in losses))
+    reference = runs.pop("1 devices")
+    worst = max(largest_difference(reference, losses) for losses in runs.values())
+    print(f"largest relative difference: {worst:.1e}")
+
+
+if __name__ == "__main__":
+    main()
