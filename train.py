@@ -1,13 +1,16 @@
 """Trains a network; the same command goes on with a run that was stopped.
 
-python train.py --config configs/mavos.py --workdir runs/mavos
-srun python train.py --config configs/mavos.py --workdir runs/mavos --training.start runs/pre
+python train.py --config configs/mavos_main.py --workdir runs/mavos
+srun python train.py --config configs/mavos_main.py --workdir runs/mavos --training.start runs/pre
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,5 +70,28 @@ def convert(config: Experiment, source: Path) -> tuple[Variables, str]:
     return variables, str(report).rpartition("\n")[0]
 
 
+def run() -> None:
+    """Runs the script; one of several processes that fails ends without waiting for the others."""
+    try:
+        main_with_errors(main)
+    except (Exception, SystemExit) as error:
+        is_failure = not isinstance(error, SystemExit) or error.code not in (None, 0)
+        if not (is_failure and _has_others()):
+            raise
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(2 if isinstance(error, SystemExit) else 1)
+
+
+def _has_others() -> bool:
+    if "jax" not in sys.modules:
+        return False
+    import jax
+
+    return jax.distributed.is_initialized() and jax.process_count() > 1
+
+
 if __name__ == "__main__":
-    main_with_errors(main)
+    run()

@@ -2,8 +2,10 @@
 
 Command:  python train.py --config configs/finetune.py --workdir runs/finetune
               --data.sources.0.root MY_VIDEOS --data.held_out.root MY_HELD_OUT_VIDEOS
-Start:    converted weights in weights/r50_mavos; any other with --training.start.
-Hardware: one GPU of 40 GB, or of 24 GB with --training.accumulate 4.
+          without held-out videos: --training.loop.evaluate_every 0
+Start:    converted weights in weights/r50; any other with --training.start.
+Hardware: one GPU; on several raise --training.batch_size to a multiple of their number. Short of
+          memory: --training.accumulate 4.
 Time:     not measured here.
 Expected: depends on the videos. It memorises true masks to the end, so that few videos suffice and
           the identification bank keeps learning slowly; J&F on the held-out videos is logged.
@@ -32,7 +34,7 @@ config = dataclasses.replace(
     training=TrainingConfig(
         steps=4000,
         batch_size=4,
-        start="weights/r50_mavos",
+        start="weights/r50",
         clip=ClipConfig(teacher_forcing=1.0, reference_loss=0.0, rematerialise=True),
         optimizer=OptimizerConfig(peak_rate=2e-5, min_rate=2e-6),
         loop=LoopConfig(picture_every=200, evaluate_every=500, save_every=500),

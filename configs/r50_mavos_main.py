@@ -2,6 +2,7 @@
 
 Command:  python train.py --config configs/r50_mavos_main.py --workdir runs/r50_mavos_main
 Data:     data/youtube_vos/2019 and data/DAVIS, as their authors lay them out.
+          Elsewhere: --data.sources.0.root, --data.sources.1.root, --data.held_out.root (DAVIS).
 Start:    the first stage's run. The paper starts from DeAOT-L's released weights of that stage
           instead: --training.start R50_DeAOTL_PRE.pth
 Hardware: 4 GPUs of 40 GB or more; any number that divides the batch of 16 gives the same steps.

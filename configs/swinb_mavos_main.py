@@ -2,6 +2,7 @@
 
 Command:  python train.py --config configs/swinb_mavos_main.py --workdir runs/swinb_mavos_main
 Data:     data/youtube_vos/2019 and data/DAVIS.
+          Elsewhere: --data.sources.0.root, --data.sources.1.root, --data.held_out.root (DAVIS).
 Hardware: 4 GPUs of 80 GB, or --training.clip.rematerialise True; any number that divides the batch
           of 16 gives the same steps.
 Time:     not stated by the paper for this encoder, not measured here.

@@ -1,6 +1,12 @@
 """A small MAVOS that learns from generated videos on two CPU cores: the same classes.
 
 Command:  python train.py --config configs/tiny.py --workdir runs/tiny
+Hardware: two CPU cores, 5 GB; any number of devices that divides the batch of 8.
+Time:     70 minutes on two cores of their own (1.3 seconds a step).
+Expected: not measured to the end. After 400 steps (10 minutes) J&F 11 on the held-out set, where
+          copying the first mask gives 7. The weights in mavos_jax/weights come from 950 steps of
+          this file and 464 of a second run that started from them (its command is in tiny.json):
+          J&F 34 on the held-out set, 81 on the clip that evaluate.py draws by default.
 """
 
 from mavos_jax.config import (

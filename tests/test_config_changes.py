@@ -51,8 +51,8 @@ def test_overrides_that_reshape_a_checkpoint_are_named(checkpoint, words, messag
 @pytest.mark.parametrize(
     ("file", "changes"),
     [
-        ("mavos", r"encoder\.stem: 16 in the checkpoint, 32 asked for, encoder\.stages: .* more"),
-        ("r50_mavos", r"encoder\.kind: 'mobilenet_v2' in the checkpoint, 'resnet' asked for, .*"),
+        ("mavos", r"encoder\.kind: 'resnet' in the checkpoint, 'mobilenet_v2' asked for, .*"),
+        ("r50_mavos", r"encoder\.width: 16 in the checkpoint, 64 asked for, encoder\.depths: .*"),
     ],
 )
 def test_file_of_another_network_than_the_checkpoint_is_named(checkpoint, file, changes):

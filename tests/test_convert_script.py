@@ -78,7 +78,7 @@ def test_bad_files(tmp_path, capsys, source):
     other = ROOT / "configs" / "swinb_mavos.py"
     message = fail(tmp_path, capsys, "--config", other, "--input", source, *out)
     assert "x.pth: expected weights for configuration 'swinb_mavos' (swin), found" in message
-    assert "choose a configuration with the encoder mobilenet_v2" in message
+    assert "choose a configuration with the encoder resnet" in message
 
 
 def test_wrong_combinations_of_options(tmp_path, capsys, source):

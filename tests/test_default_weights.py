@@ -12,7 +12,6 @@ from mavos_jax.config import to_dict
 from mavos_jax.default_weights import (
     describe_default,
     load_default,
-    packaged_folder,
     to_arrays,
     to_variables,
     write_default,
@@ -138,9 +137,6 @@ def test_what_does_not_fit_the_network_or_the_package_is_not_written(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(
-    not (packaged_folder() / "tiny.npz").is_file(), reason="the weights are not packaged yet"
-)
 def test_the_packaged_weights_follow_the_objects_of_the_demonstration():
     scores = in_percent(score_demonstration(*load_default()))
     assert scores["J&F"] >= 80

@@ -63,11 +63,13 @@ class DataConfig:
       short_edge: of a frame before the random scale, in pixels; 0 keeps the stored size.
       scale: range of the random scale.
       merge: probability that a second clip is pasted over the first.
-      colour: probability of colour jitter, drawn for each frame (brightness 0.4, contrast 0.4, saturation 0.2, hue 0.1).
+      colour: probability of colour jitter, drawn for each frame: brightness 0.4, contrast 0.4,
+        saturation 0.2, hue 0.1.
       grey: probability that a frame loses its colours.
       blur: probability of a Gaussian blur of deviation 0.1 to 2 pixels.
       flip: probability of a horizontal flip.
-      workers: processes that decode and augment; 0 does it in threads of this process.
+      workers: processes that decode and augment, which hand clips over in ``/dev/shm`` (see
+        ``docs/data.md`` for how much); 0 does it in threads of this process.
       threads: threads that decode and augment in each process.
       prefetch: batches that wait, decoded, in each process.
       skip_damaged: go on with another clip where a file cannot be read; counted and logged.

@@ -63,7 +63,8 @@ class OptimizerConfig:
       weight_decay: of the tensors that decay.
       clip_norm: largest global norm of the gradient.
       ema: share of the steps that the moving average of the parameters looks back.
-      freeze_early: keep the encoder's first stages as they are, as for ImageNet weights.
+      freeze_early: keep the encoder's first stages as they are, as for ImageNet weights; only
+        sensible with ``training.start``.
       max_skipped: steps with a non-finite loss or gradient in a row, after which training stops.
     """
 
@@ -107,7 +108,7 @@ class LoopConfig:
       picture_every: steps between two pictures of a clip with its masks.
       evaluate_every: steps between two evaluations on ``data.held_out``.
       evaluate_videos: videos of an evaluation at most; 0 for all.
-      save_every: steps between two checkpoints.
+      save_every: steps between two checkpoints; an evaluation saves one, too.
       keep: latest checkpoints that are kept; the best one by J&F is kept beside them.
     """
 

@@ -12,7 +12,7 @@ from mavos_jax.data.sets import DamagedSample
 from mavos_jax.data.videos import AnnotatedVideo, Sample
 
 _REFERENCE_TRIES = 20
-_CLIP_TRIES = 5
+_CLIP_TRIES = 6
 
 
 class Clip(NamedTuple):
@@ -36,7 +36,7 @@ def draw_clip(
 ) -> Clip:
     """Chooses the frames of a clip and reads each of them once.
 
-    Objects that the reference lacks may be left in later frames where five draws have not avoided
+    Objects that the reference lacks may be left in later frames where six draws have not avoided
     them; :func:`~mavos_jax.data.identities.repack` drops them.
 
     Args:

@@ -1,8 +1,8 @@
 """The held-out set: generated clips for evaluation that no training ever draws.
 
 Every clip has a labelled object that is hidden or away for some frames and then returns, and a
-look-alike of a labelled object beside it. The manifest ``held_out.json`` lists the clips; it is made
-and checked by::
+look-alike of a labelled object beside it. The manifest ``held_out.json`` lists the clips; it is
+made and checked by::
 
     python -m mavos_jax.data.held_out [--write]
 
@@ -39,6 +39,7 @@ HELD_OUT_RECIPE = Recipe(
     exit=0.2,
     dart=0.15,
 )
+_HEAD = {"generator": GENERATOR_VERSION, "recipe": dataclasses.asdict(HELD_OUT_RECIPE)}
 NUM_CLIPS, NUM_FRAMES, SIDE = 48, 24, 192
 # What a clip must contain.
 MIN_ABSENCE = 4
@@ -93,7 +94,10 @@ def manifest() -> dict:
 
 
 def describe(video: SyntheticVideo) -> dict:
-    """What the manifest says of a clip: seed, sizes, events, copy-first score and checksums."""
+    """What the manifest says of a clip: seed, sizes, events, copy-first score and checksums.
+
+    The checksums hold from Pillow 11.3 on; earlier releases fill outlines a little differently.
+    """
     samples = [video[index] for index in range(len(video))]
     masks = np.stack([sample.mask for sample in samples])
     frames = np.stack([sample.frame for sample in samples])
@@ -137,7 +141,7 @@ def absences(video: SyntheticVideo, masks: np.ndarray) -> list[Absence]:
 def lookalikes(video: SyntheticVideo) -> list[Likeness]:
     """Look-alikes of labelled objects that are seen beside them in at least MIN_ABSENCE frames."""
     bodies = video.scene.bodies
-    copies = [(number, body) for number, body in enumerate(bodies) if body.original is not None]
+    copies = [(n, body.original) for n, body in enumerate(bodies) if body.original is not None]
     if not copies:
         return []
     labels = tuple(range(1, len(bodies) + 1))
@@ -150,11 +154,11 @@ def lookalikes(video: SyntheticVideo) -> list[Likeness]:
     )
     seen = areas >= MIN_RETURN
     found = []
-    for number, body in copies:
-        together = int((seen[:, number + 1] & seen[:, body.original + 1]).sum())
+    for number, original in copies:
+        together = int((seen[:, number + 1] & seen[:, original + 1]).sum())
         if together >= MIN_ABSENCE:
             label = number + 1 if number < video.num_objects else 0
-            found.append(Likeness(body.original + 1, number, label, together))
+            found.append(Likeness(original + 1, number, label, together))
     return found
 
 
@@ -186,18 +190,15 @@ def select() -> dict:
         video = _video(number, 2 + len(clips) % 3)
         if _fits(video):
             clips.append(describe(video))
-    return {
-        "generator": GENERATOR_VERSION,
-        "recipe": dataclasses.asdict(HELD_OUT_RECIPE),
-        "copy_first": round(float(np.mean([clip["copy_first"] for clip in clips])), 4),
-        "clips": clips,
-    }
+    score = round(float(np.mean([clip["copy_first"] for clip in clips])), 4)
+    return {**_HEAD, "copy_first": score, "clips": clips}
 
 
-def problems(clips: list[dict]) -> list[str]:
-    """Redraws ``clips`` of the manifest and says in words what is no longer so."""
-    found = []
-    for clip in clips:
+def problems(listed: dict) -> list[str]:
+    """Redraws the clips that a manifest lists and says in words what is no longer so."""
+    now = json.loads(json.dumps(_HEAD))
+    found = [f"{field} differs from the manifest's" for field in now if listed[field] != now[field]]
+    for clip in listed["clips"]:
         redrawn = json.loads(json.dumps(describe(_video(clip["seed"], clip["num_objects"]))))
         for field in clip:
             if clip[field] != redrawn[field]:
@@ -230,14 +231,15 @@ def _kind(video: SyntheticVideo, identity: int, frames: range) -> str:
 
 
 def main() -> None:
-    """Checks the manifest against the generator, or writes it."""
+    """Checks the list of held-out clips against the generator, or makes it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--write", action="store_true", help="select the clips and write them")
     path = Path(__file__).with_name("held_out.json")
     if parser.parse_args().write:
         path.write_text(json.dumps(select(), indent=1) + "\n", encoding="utf-8")
-    found = problems(manifest()["clips"])
-    print("\n".join(found) or f"{path}: {len(manifest()['clips'])} clips, as listed")
+    listed = manifest()
+    found = problems(listed)
+    print("\n".join(found) or f"{path}: {len(listed['clips'])} clips, as listed")
     raise SystemExit(bool(found))
 
 

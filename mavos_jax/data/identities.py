@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from mavos_jax.config import MAX_OBJECTS
+
 IGNORED = 255
 """The id of pixels of which nothing is known; no object."""
 
-MAX_OBJECTS = 10
-"""Objects of one clip at most, the slots of the identification bank."""
-
 _REFERENCE_CROP = 465
-"""Side of the crops for which the paper's pixel counts hold."""
+_LEAST_REFERENCE_CROP = 464
+"""Sides of the crops for which the paper's pixel counts hold, with and without aligned corners."""
 
 
 def count_pixels(mask: np.ndarray) -> np.ndarray:
@@ -34,9 +34,12 @@ def pixel_threshold(pixels: int, crop: int) -> float:
 
     Args:
       pixels: in a crop of 465 pixels a side.
-      crop: side of the crops, in pixels. Larger crops than 465 keep the number.
+      crop: side of the crops, in pixels. Crops of 464, their size without aligned corners, and
+        larger ones keep the number.
     """
-    return pixels * min(crop, _REFERENCE_CROP) ** 2 / _REFERENCE_CROP**2
+    if crop >= _LEAST_REFERENCE_CROP:
+        return float(pixels)
+    return pixels * crop**2 / _REFERENCE_CROP**2
 
 
 def repack(masks: np.ndarray, ids: Sequence[int]) -> np.ndarray:

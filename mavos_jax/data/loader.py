@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import weakref
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from mavos_jax.config.data import DataConfig
 from mavos_jax.data.draws import ClipRecipe, Drawn, VideoKey
-from mavos_jax.data.loader_process import begin_process, explain_death
+from mavos_jax.data.loader_process import begin_process, explain_death, held_signals
 from mavos_jax.data.videos import Batch, VideoSet
 
 _SEEDS = 2**32
@@ -86,6 +87,7 @@ class Loader(Iterator[Batch]):
         self.waited = 0.0
         self.damaged: tuple[str, ...] = ()
         self._steps = [steps]
+        self._is_begun = False
         # At the latest before the interpreter takes apart what closing needs.
         self._finalizer = weakref.finalize(self, _close, self._steps)
         self._error: Exception | None = None
@@ -95,7 +97,10 @@ class Loader(Iterator[Batch]):
             raise self._error
         start = time.perf_counter()
         try:
-            step = next(self._steps[0])
+            # Its processes are started by the first call, from threads that it starts.
+            with contextlib.nullcontext() if self._is_begun else held_signals():
+                step = next(self._steps[0])
+            self._is_begun = True
         except Exception as error:
             self._error = explain_death(error)
             self.close()
@@ -185,7 +190,8 @@ def _iterate(records: Any, data: DataConfig, local_size: int) -> Any:
         processes = grain.MultiprocessingOptions(data.workers, -(-ahead // data.workers))
         clips = clips.mp_prefetch(processes, worker_init_fn=begin_process)
     steps = iter(clips.batch(local_size, drop_remainder=True, batch_fn=_stack))
-    steps.start_prefetch()
+    with held_signals():
+        steps.start_prefetch()
     return steps
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mavos_jax.config import MAX_OBJECTS
 from mavos_jax.data.augment import LEAST_OBJECT, Crops
 from mavos_jax.data.identities import (
     IGNORED,
-    MAX_OBJECTS,
     choose_ids,
     count_pixels,
     pixel_threshold,

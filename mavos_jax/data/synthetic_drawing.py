@@ -84,7 +84,10 @@ def _cover(
     for part in body.outline.polygons(index):
         points = (to_pixels.map(part) - (left, top)) * _FINER - 0.5
         pen.polygon(points.ravel().tolist(), fill=255)
-    return fine.reduce(_FINER), (left, top)
+    alpha = fine.reduce(_FINER)
+    # The disc is wider than most outlines: what follows costs as much as its box is large.
+    box = alpha.getbbox()
+    return None if box is None else (alpha.crop(box), (left + box[0], top + box[1]))
 
 
 def _surface(

@@ -61,14 +61,11 @@ def _convolve_backward(
     sides = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     padded = jnp.pad(x, sides)
     height, width = ((n - 1) * stride + 1 for n in gradient.shape[1:3])
-    patches = jnp.concatenate(
-        [
-            padded[:, i : i + height : stride, j : j + width : stride]
-            for i in range(size)
-            for j in range(size)
-        ],
-        axis=-1,
-    ).reshape(-1, size * size * channels)
+    # First the rows of every patch, then its columns: one slice per row and column of the kernel
+    # compiles much faster than one per tap.
+    rows = jnp.stack([padded[:, i : i + height : stride] for i in range(size)], axis=3)
+    columns = [rows[:, :, j : j + width : stride] for j in range(size)]
+    patches = jnp.stack(columns, axis=4).reshape(-1, size * size * channels)
     of_kernel = patches.T @ gradient.reshape(-1, features)
     # Rows and columns that no window reached have gradient 0.
     rest = [

@@ -92,15 +92,21 @@ class Checkpoints:
 
         Raises:
           OSError: the checkpoint before could not be written.
+          ValueError: a checkpoint of this step or a later one is there.
         """
         step = int(state.step)
+        if self.latest is not None and self.latest >= step:
+            raise ValueError(
+                f"{self._folder / str(step)}: expected no checkpoint of this step or a later one, "
+                f"found step {self.latest}; move it away, or train in another --workdir"
+            )
         with self._explained():
             self._manager.wait_until_finished()
             # The data are a function of the seed and the step, which is thus their position.
             self._others = {"step": step, "data_position": step, "score": score, **self._facts}
             _require_room(self._folder, sum(x.nbytes for x in jax.tree.leaves(state)))
             weights, training = split(state)
-            is_saved = self._manager.save(
+            self._manager.save(
                 step,
                 metrics=None if score is None else {_SCORE_NAME: score},
                 args=ocp.args.Composite(
@@ -109,7 +115,6 @@ class Checkpoints:
                 ),
                 force=True,
             )
-        assert is_saved  # nothing newer is there, see resume.newest_whole
 
     def require_written(self) -> None:
         """Raises if a checkpoint could not be written, without waiting for one that still may.

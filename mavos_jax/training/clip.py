@@ -6,6 +6,7 @@ memorised: with its true mask at first (teacher forcing), with its own predictio
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -85,15 +86,7 @@ def clip_loss(
     places = _shuffled_places(key if recipe.shuffle_identities else None)
     labels = clip.masks.astype(jnp.int32)
 
-    def score(logits: Logits, labels: Mask) -> FrameResult:
-        # Channels are put back in order at stride 4, where that is cheap.
-        size = (labels.shape[0], labels.shape[1])
-        logits = resize_bilinear(
-            logits[..., places], size, align_corners=model.config.align_corners
-        )
-        slots = predict(logits, clip.num_objects)
-        loss = frame_loss(logits, labels, clip.num_objects, share)
-        return FrameResult(loss, mean_iou(slots, labels, clip.num_objects), slots)
+    score = functools.partial(_score, model.config.align_corners, clip.num_objects, places, share)
 
     def start(frame: Array, labels: Mask, key: Array | None) -> tuple[Memory, FrameResult]:
         features = step.encode(model, variables, normalise(frame), key=key)
@@ -121,6 +114,23 @@ def clip_loss(
     result = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), first, rest)
     weight = reference_weight(recipe, at, config.steps)
     return result.loss[1:].mean() + weight * result.loss[0], result
+
+
+def _score(
+    align_corners: bool,
+    num_objects: Scalar,
+    places: Int[Array, "o"],
+    share: Float[Array, ""],
+    logits: Logits,
+    labels: Mask,
+) -> FrameResult:
+    """Enlarges a frame's logits to its labels, and measures them."""
+    # Channels are put back in order at stride 4, where that is cheap.
+    size = (labels.shape[0], labels.shape[1])
+    logits = resize_bilinear(logits[..., places], size, align_corners=align_corners)
+    slots = predict(logits, num_objects)
+    loss = frame_loss(logits, labels, num_objects, share)
+    return FrameResult(loss, mean_iou(slots, labels, num_objects), slots)
 
 
 def write_times(num_frames: int, gap: int) -> np.ndarray:

@@ -25,6 +25,8 @@ Values = Mapping[str, float | list[float]]
 """Numbers by name; a list holds one for each position in the clip, the reference first."""
 
 _NUM_IN_FLIGHT = 2
+_BOARD_QUEUE = 1000
+"""So much waits for TensorBoard's writer before a step does: more than is written at once."""
 
 
 class Meter:
@@ -53,8 +55,14 @@ class Meter:
             self._take()
 
     def waited_for_data(self, seconds: float) -> None:
-        """Notes time in which the device may have had nothing to do."""
-        self._data_seconds += seconds
+        """Notes a wait for data that has just ended.
+
+        It counts only if the device has finished the newest step by now, and then as a whole, so
+        that the sum is an upper bound of the time in which the device had nothing to do.
+        """
+        newest = self._in_flight[-1].loss if self._in_flight else None
+        if getattr(newest, "is_ready", lambda: True)():
+            self._data_seconds += seconds
 
     def leave_out(self, seconds: float) -> None:
         """Leaves time that went into something other than steps out of the averages."""
@@ -126,7 +134,7 @@ class Log:
             return
         cut_lines(workdir / METRICS, step)
         self._file = (workdir / METRICS).open("a", encoding="utf-8")
-        self._board = _open_board(workdir / "tensorboard", step)
+        self._board: Any = _open_board(workdir / "tensorboard", step)
         self._bar = tqdm.tqdm(
             total=num_steps, initial=step, unit="step", disable=None, dynamic_ncols=True
         )
@@ -157,10 +165,9 @@ class Log:
             self._file.flush()
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(file)) from error
-        if self._board is not None:
-            for name, value in _by_position(values):
-                self._board.add_scalar(f"{kind}/{name}", value, step)
-            self._board.flush()
+        for name, value in _by_position(values):
+            self._tell_board("add_scalar", f"{kind}/{name}", value, step)
+        self._tell_board("flush")
         self.say(f"step {step}/{self._num_steps}  {kind}: {_describe(values)}")
 
     def picture(self, name: str, step: int, picture: np.ndarray) -> None:
@@ -168,8 +175,31 @@ class Log:
         if not self._is_writer:
             return
         write_picture(self._workdir / "pictures" / f"{name}_{step:08d}.png", picture)
-        if self._board is not None:
-            self._board.add_image(name, picture, step, dataformats="HWC")
+        self._tell_board("add_image", name, picture, step, dataformats="HWC")
+
+    def _tell_board(self, method: str, *arguments: Any, **options: Any) -> None:
+        """Calls TensorBoard's writer, or gives it up if it cannot write.
+
+        Its thread ends with the first error, for instance a full disk; whatever is handed to it
+        later would wait for ever.
+        """
+        if self._board is None:
+            return
+        writer = getattr(getattr(self._board, "file_writer", None), "event_writer", None)
+        thread = getattr(writer, "_worker", None)
+        reason = "its writer has ended"
+        try:
+            if thread is None or thread.is_alive():
+                getattr(self._board, method)(*arguments, **options)
+                return
+        except OSError as error:
+            reason = str(error)
+        self._board = None  # and never closed, which would wait as well
+        queue = getattr(writer, "_event_queue", None)
+        if queue is not None:
+            queue.cancel_join_thread()
+        folder = self._workdir / "tensorboard"
+        self.say(f"{folder}: cannot be written ({reason}); metrics go to {METRICS} alone")
 
     def __enter__(self) -> Log:
         return self
@@ -183,8 +213,7 @@ class Log:
         if self._is_writer:
             self._bar.close()
             self._file.close()
-            if self._board is not None:
-                self._board.close()
+            self._tell_board("close")
 
 
 def cut_lines(file: Path, step: int) -> None:
@@ -223,7 +252,7 @@ def _open_board(folder: Path, step: int) -> Any:
     except ImportError:
         print("tensorboardX is not installed: metrics go to metrics.jsonl alone", flush=True)
         return None
-    return tensorboardX.SummaryWriter(str(folder), purge_step=step + 1)
+    return tensorboardX.SummaryWriter(str(folder), purge_step=step + 1, max_queue=_BOARD_QUEUE)
 
 
 def _by_position(values: Values) -> list[tuple[str, float]]:

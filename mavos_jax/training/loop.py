@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from mavos_jax.training.evaluate import evaluate
 from mavos_jax.training.log import Log, Meter
 from mavos_jax.training.pictures import draw_clip
 from mavos_jax.training.preemption import StopRequest
-from mavos_jax.training.processes import is_first
+from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.provenance import describe_origin
 from mavos_jax.training.start import Convert, begin, opened_workdir
 from mavos_jax.training.state import TrainState, variables_of
@@ -72,22 +73,23 @@ def train(
         state = begin(config, folder, data, convert, lambda: _first_frames(config, sets))
         first = int(state.step)
         if first >= config.training.steps:
-            _say(f"complete: {first} of {config.training.steps} steps are done in {folder}")
+            say(f"complete: {first} of {config.training.steps} steps are done in {folder}")
             return
         facts = describe_origin(config, data, command)
         with (
+            # First, because it shields Python's tracker of shared memory from signals.
+            _open_loader(config, sets, first) as loader,
             Checkpoints(folder, config, facts) as checkpoints,
             Log(folder, first, config.training.steps, is_first()) as log,
-            _open_loader(config, sets, first) as loader,
         ):
             tools = _Tools(checkpoints, log, loader, stop, held_out)
             last = _Run(config, folder, step_of_all_devices, tools).train(state)
     if last < config.training.steps:
-        _say(f"stopped by {stop.reason} after step {last}; the same command goes on from there")
+        say(f"stopped by {stop.reason} after step {last}; the same command goes on from there")
         if stop.is_interruption:
             raise KeyboardInterrupt
     else:
-        _say(f"complete: {last} steps in {folder}")
+        say(f"complete: {last} steps in {folder}")
 
 
 def _first_frames(config: Experiment, sets: Sequence[VideoSet]) -> np.ndarray:
@@ -146,27 +148,50 @@ class _Run:
             step += 1
             meter.add(metrics)
             current = batch
-            if step < last:  # the device works meanwhile
-                batch = self._next_batch(meter)
-            self.tools.log.advance()
-            self._require_finite(meter, step)
-            if _is_due(step, loop.log_every, last):
-                self._write_metrics(meter, step)
-            start = time.perf_counter()
-            score = None
-            if _is_due(step, loop.picture_every):
-                self._draw(state, current, step)
-            if _is_due(step, loop.evaluate_every, last):
-                score = self._evaluate(state, step)
+            with self._saving_on_error(meter, state):
+                if step < last:  # the device works meanwhile
+                    batch = self._next_batch(meter)
+                self.tools.log.advance()
+                self._require_finite(meter, step)
+                if _is_due(step, loop.log_every, last):
+                    self._write_metrics(meter, step)
+                start = time.perf_counter()
+                score = None
+                if _is_due(step, loop.picture_every):
+                    self._draw(state, current, step)
+                if _is_due(step, loop.evaluate_every, last):
+                    score = self._evaluate(state, step)
             if score is not None or _is_due(step, loop.save_every, last):
                 meter.finish()
-                if not meter.skipped_in_row:  # the last good one stays the newest
+                if self._is_good(meter):
                     self.tools.checkpoints.save(unreplicate(state), score)
                     saved = step
             meter.leave_out(time.perf_counter() - start)
         if saved < step:
             self.tools.checkpoints.save(unreplicate(state))
         return step
+
+    @contextlib.contextmanager
+    def _saving_on_error(self, meter: Meter, state: TrainState) -> Iterator[None]:
+        """Saves a state that has no checkpoint yet when something else than a step fails.
+
+        One of several processes cannot: the others, which know of nothing, would not join it.
+        """
+        try:
+            yield
+        except Diverged:
+            raise
+        except Exception:
+            # What went wrong first is what the user should read.
+            with contextlib.suppress(Exception):
+                meter.finish()
+                if jax.process_count() == 1 and self._is_good(meter):
+                    self.tools.checkpoints.save(unreplicate(state))
+            raise
+
+    def _is_good(self, meter: Meter) -> bool:
+        """Whether to save; if all was skipped for long, the last good one stays the newest."""
+        return meter.skipped_in_row <= self.config.training.optimizer.max_skipped // 2
 
     def _next_batch(self, meter: Meter) -> Batch:
         batch = next(self.tools.loader)
@@ -240,8 +265,3 @@ def _size(config: Experiment) -> tuple[int, int]:
 
 def _is_due(step: int, every: int, last: int | None = None) -> bool:
     return every > 0 and (step % every == 0 or step == last)
-
-
-def _say(words: str) -> None:
-    if is_first():
-        print(words, flush=True)

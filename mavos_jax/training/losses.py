@@ -50,7 +50,7 @@ def kept_share(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Floa
 def reference_weight(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Float[Array, ""]:
     """Returns the weight of the reference frame's own loss, which falls linearly from 1 to 0."""
     last = config.reference_loss * steps
-    return jnp.maximum(last - step, 0.0) / max(last, 1.0)
+    return jnp.maximum(last - step, 0.0) / (last or 1.0)
 
 
 def bootstrapped_cross_entropy(

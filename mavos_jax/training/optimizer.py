@@ -110,7 +110,8 @@ def update(
 ) -> tuple[Leaves, Any]:
     """Returns the parameters after one AdamW step, and the optimiser's state.
 
-    After teacher forcing has ended the identification bank keeps its values.
+    After teacher forcing has ended the identification bank keeps its values, and so does its norm:
+    no gradient reaches either, and PyTorch leaves parameters without a gradient alone.
     """
     optimizer = build_optimizer(config.optimizer)
     directions: Any

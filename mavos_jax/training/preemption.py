@@ -50,10 +50,10 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS[self._is_shared :]:
-                self._before[number] = signal.signal(
-                    number, _pass_on if self._is_shared else self._note
-                )
+            handler = _pass_on if self._is_shared else self._note
+            for number in _SIGNALS:
+                if not (self._is_shared and number == signal.SIGTERM):  # that one is JAX's
+                    self._before[number] = signal.signal(number, handler)
         return self
 
     def __exit__(

@@ -15,6 +15,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 _HEARTBEAT_SECONDS = 60
+_SHUTDOWN_SECONDS = 10
 _SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
 
 _Tree = TypeVar("_Tree")
@@ -67,6 +68,8 @@ def connect(
         local_device_ids=local_devices(environment) if is_slurm else None,
         cluster_detection_method=None if is_slurm else "deactivate",
         heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
+        # How long one that ends waits for the others to end, who may have failed.
+        shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
     )
     return True
 
@@ -76,6 +79,9 @@ def local_devices(environment: Mapping[str, str]) -> list[int] | None:
 
     JAX's choice is the one with the task's number on its node. That is wrong for a task that sees
     its own GPU alone, as with ``--gpus-per-task=1``, and for one task that has a whole node.
+
+    Raises:
+      ValueError: several tasks on a node share GPUs that are more or fewer than they are.
     """
     if "JAX_LOCAL_DEVICE_IDS" in environment:
         return None
@@ -88,7 +94,17 @@ def local_devices(environment: Mapping[str, str]) -> list[int] | None:
     counts = {int(x) for x in re.findall(r"(\d+)(?:\(x\d+\))?", tasks)}
     if num_visible == 1 or (num_visible and counts == {1}):
         return list(range(num_visible))
+    if num_visible and counts and num_visible not in counts and not _is_cpu(environment):
+        raise ValueError(
+            f"SLURM: expected one task on a node, or as many as there are GPUs, found {tasks} "
+            f"tasks and {num_visible} GPUs; give --ntasks-per-node {num_visible} or 1, or say with "
+            "JAX_LOCAL_DEVICE_IDS which GPUs each task uses"
+        )
     return None
+
+
+def _is_cpu(environment: Mapping[str, str]) -> bool:
+    return environment.get("JAX_PLATFORMS") == "cpu"
 
 
 def is_first() -> bool:
@@ -103,10 +119,10 @@ def agree(tree: _Tree) -> _Tree:
     return jax.tree.map(np.asarray, multihost_utils.broadcast_one_to_all(tree))
 
 
-def wait_for_all(name: str) -> None:
-    """Returns once every process has come here."""
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(name)
+def say(words: str) -> None:
+    """Prints a line, once for all processes."""
+    if is_first():
+        print(words, flush=True)
 
 
 def keep_compilations() -> None:

@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 from mavos_jax.checkpoints import quiet_orbax
 from mavos_jax.checksums import file_checksums
 from mavos_jax.config import Experiment, to_dict
-from mavos_jax.descriptions import STEPS, WEIGHTS, read_description, steps_in
+from mavos_jax.descriptions import CONFIG, STEPS, WEIGHTS, read_description, steps_in
 from mavos_jax.mismatch import Problems
 from mavos_jax.training.checkpoints import TRAINING, by_name, split
 from mavos_jax.training.state import TrainState, flatten
@@ -40,7 +40,7 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
     Args:
       folder: of the checkpoint.
       config: the experiment that should go on; fields of :data:`HARMLESS` may differ, and the
-        folders of data sets may have moved.
+        folders of data sets may have moved or been packed.
       data: fingerprint of the data sets.
 
     Raises:
@@ -79,7 +79,7 @@ def _values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _is_harmless(name: str) -> bool:
-    if name.startswith("data.sources.") and name.endswith(".root"):
+    if name.startswith("data.sources.") and name.endswith((".root", ".format")):
         return True
     return any(name == field or name.startswith(f"{field}.") for field in HARMLESS)
 
@@ -91,6 +91,7 @@ def newest_whole(workdir: Path) -> int | None:
 
     Raises:
       ValueError: there are checkpoints, but none is whole; nothing was moved.
+      OSError: a file cannot be read now, which says nothing about what is in it.
     """
     folder = workdir / STEPS
     damaged: dict[int, str] = {}
@@ -174,17 +175,19 @@ def _compare(expected: Any, found: Any) -> Problems:
 def _damage(folder: Path) -> str | None:
     """Returns what is wrong with a checkpoint's files, or None."""
     try:
+        (folder / CONFIG).read_bytes()
         stored = read_description(folder)
         items = {WEIGHTS: stored.checksums, TRAINING: stored.others["checksums"]}
         for item, checksums in items.items():
             found = file_checksums(folder / item)
             differing = [name for name in checksums if found.get(name) != checksums[name]]
             if differing:
-                state = "is not what was written" if differing[0] in found else "is missing"
-                return f"{folder / item / differing[0]} {state}"
-    except PermissionError:
-        raise  # nothing is known to be wrong with the files
-    except (OSError, ValueError, KeyError, TypeError) as error:
+                file = folder / item / differing[0]
+                file.stat()  # one in a folder that cannot be listed is not missing
+                return f"{file} is not what was written"
+    except FileNotFoundError as error:
+        return f"{error.filename} is missing"
+    except (ValueError, KeyError, TypeError) as error:  # any other OSError says nothing about them
         return f"{folder}: {error}" if str(folder) not in str(error) else str(error)
     return None
 

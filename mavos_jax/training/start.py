@@ -19,8 +19,7 @@ from mavos_jax.mismatch import Problems, abbreviate, compare_shapes, expected_sh
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
 from mavos_jax.output_paths import require_writable_parent
 from mavos_jax.training.calibrate import calibrate
-from mavos_jax.training.log import METRICS
-from mavos_jax.training.processes import agree, is_first
+from mavos_jax.training.processes import agree, is_first, say
 from mavos_jax.training.resume import newest_whole, read_state, require_same_run
 from mavos_jax.training.state import TrainState, flatten, merge
 from mavos_jax.training.step import new_state
@@ -29,7 +28,6 @@ Convert = Callable[[Experiment, Path], tuple[Variables, str]]
 """Reads PyTorch weights for an experiment; returns its variables and a report for the user."""
 
 _LOCK = "run.lock"
-_KNOWN = {STEPS, METRICS, _LOCK, "damaged", "pictures", "tensorboard"}
 
 
 @contextlib.contextmanager
@@ -59,16 +57,33 @@ def opened_workdir(path: Path) -> Iterator[Path]:
             f"--workdir {path}: expected an empty folder or that of a run, found "
             f"{', '.join(strange[:3])} in it; choose another path"
         )
+    is_new = not workdir.exists()
     workdir.mkdir(parents=True, exist_ok=True)
     with (workdir / _LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise ValueError(
                 f"--workdir {path}: expected no other run there, found one that is writing; wait "
                 "for its end, or choose another path"
             ) from None
-        yield workdir
+        except OSError as error:  # some network file systems know no locks
+            print(f"{workdir}: cannot be locked ({error}); let no other run write there")
+        try:
+            yield workdir
+        except BaseException:
+            if not strange:
+                _remove_unused(workdir, is_new)
+            raise
+
+
+def _remove_unused(workdir: Path, is_new: bool) -> None:
+    """Takes back what was made of a folder if nothing was written into it."""
+    with contextlib.suppress(OSError):
+        if [x.name for x in workdir.iterdir()] == [_LOCK]:
+            (workdir / _LOCK).unlink()
+            if is_new:
+                workdir.rmdir()
 
 
 def begin(
@@ -96,10 +111,10 @@ def begin(
         folder = workdir / STEPS / str(newest)
         require_same_run(folder, config, data)
         shapes = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
-        _say(f"goes on from step {newest} of {config.training.steps} in {workdir}")
+        say(f"goes on from step {newest} of {config.training.steps} in {workdir}")
         return read_state(folder, shapes)
     variables, words = starting_variables(config, convert)
-    _say(words)
+    say(words)
     if config.training.calibrate and not config.training.start:
         variables = calibrate(build_model(config), variables, jnp.asarray(first_frames()))
     return jax.device_get(new_state(config, agree(jax.device_get(variables))))
@@ -114,7 +129,9 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     if not config.training.start:
         return _fresh(config), f"starts from fresh weights (seed {config.training.seed})"
     start = Path(config.training.start)
-    if start.is_dir() or not start.exists():
+    if not start.exists():
+        raise ValueError(f"training.start: {start}: expected a checkpoint folder, found nothing")
+    if start.is_dir():
         model, stored = load(start)
         return _complete(config, stored, f"{start} ({model.config.name})")
     if convert is None:
@@ -156,8 +173,3 @@ def _newest(workdir: Path) -> int:
     """Returns the newest step, looked for by one process for all, or -1 for none."""
     step = newest_whole(workdir) if is_first() else None
     return -1 if step is None else step
-
-
-def _say(words: str) -> None:
-    if is_first():
-        print(words, flush=True)

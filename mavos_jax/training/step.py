@@ -173,7 +173,7 @@ def _skip(state: TrainState) -> TrainState:
 
 
 def build_step(
-    config: Experiment, devices: Sequence[jax.Device] | None = None
+    config: Experiment, devices: Sequence[Any] | None = None
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the step over all devices.
 
@@ -198,10 +198,10 @@ def build_step(
             f"times training.accumulate), got {config.training.batch_size}"
         )
     body = functools.partial(train_step, build_training_model(config), axis_name=AXIS)
-    mapped = jax.pmap(body, axis_name=AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
+    mapped = jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        shards = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
+        shards: Any = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
         return mapped(state, DeviceBatch(*shards))
 
     return step
@@ -226,7 +226,7 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
     return first
 
 
-def replicate(state: TrainState, devices: Sequence[jax.Device] | None = None) -> TrainState:
+def replicate(state: TrainState, devices: Sequence[Any] | None = None) -> TrainState:
     """Returns a copy of the state on every local device, laid out as a step returns it.
 
     With any other layout the second step would be compiled once more. ``devices`` are the step's.
@@ -241,7 +241,7 @@ def replicate(state: TrainState, devices: Sequence[jax.Device] | None = None) ->
     return jax.tree.map(copy, state)
 
 
-def _local(devices: Sequence[jax.Device]) -> list[jax.Device]:
+def _local(devices: Sequence[Any]) -> list[Any]:
     return [device for device in devices if device.process_index == jax.process_index()]
 
 

@@ -33,6 +33,9 @@ def variables_of(kind, module):
     return variables
 
 
+FORMS = forms_for("cpu")
+
+
 def randomise(module):
     generator = torch.Generator().manual_seed(0)
     for tensor in [*module.parameters(), *module.buffers()]:
@@ -45,17 +48,17 @@ def randomise(module):
 @pytest.mark.parametrize(
     ("kind", "module", "layer"),
     [
-        (CONV, torch.nn.Conv2d(3, 5, 3, 2, 1), conv(5, 3, "x", stride=2, padding=1)),
+        (CONV, torch.nn.Conv2d(3, 5, 3, 2, 1), conv(5, 3, "x", FORMS, stride=2, padding=1)),
         (
             CONV_NO_BIAS,
             torch.nn.Conv2d(3, 5, (3, 3), bias=False),
-            conv(5, 3, "x", bias=False),
+            conv(5, 3, "x", FORMS, bias=False),
         ),
         (POINTWISE, torch.nn.Conv2d(3, 5, 1), nn.Dense(5)),
         (
             DEPTHWISE,
             torch.nn.Conv2d(3, 3, 5, padding=2, groups=3, bias=False),
-            DepthwiseConv(5, forms_for("cpu")),
+            DepthwiseConv(5, FORMS),
         ),
         (BATCH_NORM, torch.nn.BatchNorm2d(3), FrozenBatchNorm()),
         (NORM, torch.nn.GroupNorm(3, 3), group_norm(3, "x")),

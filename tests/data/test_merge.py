@@ -71,7 +71,9 @@ def test_unknown_pixels_of_the_first_stay_and_those_of_the_second_are_not_pasted
 
 
 def test_thresholds_shrink_with_the_area_of_the_crop():
-    assert pixel_threshold(100, 465) == pixel_threshold(100, 801) == 100
+    for crop in (464, 465, 801):
+        assert (pixel_threshold(100, crop), pixel_threshold(200, crop)) == (100, 200)
+    assert pixel_threshold(100, 449) < 100
     assert pixel_threshold(100, 93) == pytest.approx(4)
     small = _merge(_clip([3, 4], 10, size=93), _clip([], 200, size=93))
     assert small.num_objects == 1

@@ -2,8 +2,6 @@ import dataclasses
 import json
 import pickle
 import shutil
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ import pytest
 from data import trees
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.data.sets import open_source
+from mavos_jax.data.sets import generated, open_source
 from mavos_jax.data.sets.files import FileSet
 from mavos_jax.data.sets.generated import GeneratedSet
 from mavos_jax.data.sets.source import open_files
@@ -218,8 +216,7 @@ def test_generated_videos_have_seeds_from_1_and_the_size_that_is_asked_for():
 
 def test_held_out_videos_are_named_and_hashed_by_their_recipes(monkeypatch):
     listed = [SyntheticVideo(2**29 + i, 6, 48, 64, 2) for i in range(2)]
-    module = types.SimpleNamespace(held_out_videos=lambda: tuple(listed))
-    monkeypatch.setitem(sys.modules, "mavos_jax.data.held_out", module)
+    monkeypatch.setattr(generated, "held_out_videos", lambda: tuple(listed))
     videos = open_source(SourceConfig(split="held_out", max_gap=2))
     assert isinstance(videos, VideoSet)
     assert (len(videos), videos.max_gap, videos.is_static) == (2, 2, False)

@@ -136,7 +136,7 @@ def test_youtube_vos_of_two_years(tmp_path):
 def test_generated_sets():
     fails(SourceConfig(split="val"), "expected train or held_out", "'val'")
     fails(SourceConfig(format="records"), "expected files for the generated set")
-    fails(SourceConfig(num_videos=2**29), "less than 2**29")
+    fails(SourceConfig(num_videos=2**29), f"at most {2**29 - 1}")
 
 
 def damages(video, *words):
@@ -191,6 +191,52 @@ def test_a_mask_that_holds_no_ids_is_a_mistake_and_no_damage(video, mode):
     with pytest.raises(ValueError, match=r"00001\.png: .*masks must be indexed") as error:
         video[1]
     assert not isinstance(error.value, DamagedSample)
+
+
+def mistakes(call, *words):
+    with pytest.raises(ValueError, match=r"expected object ids") as error:
+        call()
+    assert not isinstance(error.value, DamagedSample)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("kind", ["folder", "lvos", "mose", "davis2017", "youtube_vos"])
+def test_masks_of_0_and_255_alone_in_all_of_a_video(tmp_path, kind):
+    videos = open_files(trees.write_tree(tmp_path, kind))
+    video, files = videos[0], videos.files(0)
+    paths = [files.mask_path(index) for index in range(len(files))]
+    for index, path in enumerate(paths):
+        trees.write_mask(path, trees.mask_ids(index, (255,) if index else ()))
+    words = f"found only 0 and 255 in all {len(paths)} masks", "write objects as 1, 2, ..."
+    mistakes(lambda: video.mask(1), str(paths[1]), *words)
+    mistakes(lambda: video[1], str(paths[1]), *words)
+    assert not video.mask(0).any()
+    # The objects are absent from one frame, some of whose pixels are unknown.
+    trees.write_mask(paths[0], trees.mask_ids(0, (1,)))
+    assert np.unique(video[1].mask).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("kind", [k for k in trees.KINDS if k != "davis2016"])
+def test_masks_with_smoothed_edges(tmp_path, kind):
+    videos = open_files(trees.write_tree(tmp_path, kind))
+    video, path = videos[0], videos.files(0).mask_path(0)
+    grey = np.zeros(trees.SIZE, np.uint8)
+    grey.ravel()[:100] = np.arange(1, 101)
+    trees.write_mask(path, grey)
+    assert video.mask(0).any()
+    grey[-1, -2:] = 101, 255
+    trees.write_mask(path, grey)
+    mistakes(lambda: video.mask(0), f"{path}: ", "found 101 different values", "without smoothing")
+
+
+def test_a_binary_mask_may_have_smoothed_edges(tmp_path):
+    videos = open_files(trees.write_tree(tmp_path, "davis2016"))
+    grey = np.arange(24 * 32).reshape(24, 32).clip(0, 255).astype(np.uint8)
+    trees.write_mask(videos.files(0).mask_path(0), grey)
+    assert np.unique(videos[0].mask(0)).tolist() == [0, 1]
 
 
 def test_a_deep_frame_is_a_mistake_and_no_damage(video):

@@ -1,9 +1,33 @@
+import dataclasses
+import functools
+import itertools
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from mavos_jax.data.synthetic import SyntheticVideo, generate_clip
+from mavos_jax.data.synthetic_drawing import draw
+from mavos_jax.data.synthetic_recipe import VARIED, Recipe
 
 SMALL = {"height": 48, "width": 64, "num_objects": 3}
+small_video = functools.partial(SyntheticVideo, height=48, width=64, num_objects=3)
+QUIET = Recipe(
+    lookalike=0.0,
+    twin=0.0,
+    distractors=0,
+    pole=0.0,
+    passer=0.0,
+    exit=0.0,
+    still_camera=1.0,
+    lighting=0.0,
+    blur=0.0,
+    noise=(0.0, 0.0),
+)
+
+
+def areas(mask, num_objects):
+    return np.bincount(mask.ravel(), minlength=num_objects + 1)[1:]
 
 
 def test_a_clip_follows_from_its_seed():
@@ -19,9 +43,10 @@ def test_shapes_and_types():
     assert (clip.masks.shape, clip.masks.dtype) == ((2, 48, 64), np.uint8)
 
 
-def test_frames_are_drawn_one_by_one_and_do_not_depend_on_the_length():
-    clip = generate_clip(5, num_frames=4, **SMALL)
-    longer = SyntheticVideo(5, 100_000, **SMALL)
+@pytest.mark.parametrize("seed", [5, 6])
+def test_frames_are_drawn_one_by_one_and_do_not_depend_on_the_length(seed):
+    clip = generate_clip(seed, num_frames=4, **SMALL)
+    longer = small_video(seed, 100_000)
     for index in (3, 0):
         np.testing.assert_array_equal(longer.frame(index), clip.frames[index])
         np.testing.assert_array_equal(longer.mask(index), clip.masks[index])
@@ -31,23 +56,120 @@ def test_frames_are_drawn_one_by_one_and_do_not_depend_on_the_length():
         longer[100_000]
 
 
-@pytest.mark.parametrize(("seed", "num_objects"), [(0, 1), (1, 3), (2, 12), (3, 40)])
-def test_every_object_is_visible_at_first_and_none_touches_another(seed, num_objects):
-    mask = SyntheticVideo(seed, 1, 96, 128, num_objects).mask(0)
+def test_another_recipe_is_another_video():
+    other = dataclasses.replace(VARIED, radius=(0.05, 0.1))
+    videos = small_video(1, 2), small_video(1, 2, recipe=other)
+    assert videos[0] != videos[1]
+    assert (videos[0].mask(0) != videos[1].mask(0)).any()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "num_objects"),
+    [(32, 48, 2), (48, 64, 3), (129, 129, 3), (193, 193, 4), (120, 320, 10)],
+)
+def test_every_object_is_clearly_visible_at_first(height, width, num_objects):
+    least = max(30, 0.004 * height * width)
+    for seed in range(40):
+        mask = SyntheticVideo(seed, 1, height, width, num_objects).mask(0)
+        assert areas(mask, num_objects).min() >= least, seed
+
+
+@pytest.mark.parametrize(("num_objects", "size"), [(20, 192), (40, 128), (254, 256)])
+def test_many_objects_are_all_visible_at_first(num_objects, size):
+    mask = SyntheticVideo(3, 1, size, size, num_objects).mask(0)
     assert set(np.unique(mask)) == set(range(num_objects + 1))
-    for a, b in ((mask[1:], mask[:-1]), (mask[:, 1:], mask[:, :-1])):
-        assert ((a == b) | (a == 0) | (b == 0)).all()
 
 
-def test_objects_move_and_occlude():
-    masks = generate_clip(0, num_frames=40, height=48, width=64, num_objects=6).masks
-    assert (masks[0] != masks[10]).any()
-    touching = (masks[:, 1:] != masks[:, :-1]) & (masks[:, 1:] > 0) & (masks[:, :-1] > 0)
-    assert touching.any()
+def test_objects_touch_vanish_return_and_change_their_outline():
+    touch, returns, deforms = 0, 0, 0
+    for seed in range(1, 7):
+        masks = generate_clip(seed, num_frames=40, height=48, width=64, num_objects=3).masks
+        right, left = masks[:, :, 1:], masks[:, :, :-1]
+        touch += bool(((right != left) & (right > 0) & (left > 0)).any())
+        for identity in (1, 2, 3):
+            seen = (masks == identity).any((1, 2))
+            # The object was seen first: a frame without it before one with it is a return.
+            returns += bool((~seen[:-1] & seen[1:]).any())
+        deforms += len(set((masks == 1).sum((1, 2)).tolist())) > 5
+    assert touch >= 4
+    assert returns >= 3
+    assert deforms >= 5
+
+
+def test_colours_and_masks_end_at_the_same_outline():
+    video = SyntheticVideo(4, 20, 96, 128, 3)
+    size, scene = (96, 128), video.scene
+    flat = tuple(
+        body._replace(surface=Image.new("RGB", (8, 8), (40 * number, 0, 0)))
+        for number, body in enumerate(scene.bodies, 1)
+    )
+    light = scene.light._replace(
+        gain=np.ones(3), swing=np.zeros(3), falloff=None, kernel=None, noise=0.0
+    )
+    black = Image.new("RGB", scene.background.size)
+    scene = scene._replace(bodies=flat, light=light, background=black)
+    labels = tuple(40 * number for number in range(1, len(flat) + 1))
+    for index in (0, 7, 19):
+        frame, mask = draw(scene, index, size, labels, seed=0)
+        mixed = frame[..., 0] != mask
+        # Only where an outline crosses the pixel do colours mix.
+        edge = np.zeros_like(mixed)
+        for dy, dx in itertools.product((-1, 0, 1), repeat=2):
+            edge |= np.roll(mask, (dy, dx), (0, 1)) != mask
+        assert mask.any()
+        assert not (mixed & ~edge).any()
+
+
+def test_the_mask_is_what_is_seen_of_the_bodies():
+    video = SyntheticVideo(4, 30, 96, 128, 3)
+    scene = video.scene
+    for index in (0, 13, 29):
+        expected = np.zeros((96, 128), np.uint8)
+        for number in scene.far_to_near:
+            alone = scene._replace(far_to_near=(number,))
+            _, covered = draw(alone, index, (96, 128), (1,) * len(scene.bodies), seed=0)
+            expected[covered > 0] = number + 1 if number < 3 else 0
+        np.testing.assert_array_equal(video.mask(index), expected)
+
+
+def test_a_look_alike_is_closer_to_its_original_than_others_are():
+    recipe = dataclasses.replace(VARIED, lookalike=1.0, camouflage=0.0, likeness=(0.03, 0.1))
+    closer, total = 0, 0
+    for seed in range(12):
+        bodies = SyntheticVideo(seed, 1, 96, 96, 3, recipe).scene.bodies
+        copies = [(body, body.original) for body in bodies[3:] if body.original is not None]
+        assert len(copies) == 3
+        for body, number in copies:
+            distance = [_distance(body, other) for other in bodies[:3]]
+            closer += int(np.argmin(distance)) == number
+            total += 1
+            original = bodies[number]
+            assert body.outline.limbs.shape == original.outline.limbs.shape
+            spread = np.abs(body.outline.points - original.outline.points).max()
+            assert spread < 0.15
+    assert closer > 0.8 * total
+
+
+def _distance(body, other):
+    """Distance of the means and spreads of two surfaces' colours."""
+    a, b = (np.asarray(x.surface, float).reshape(-1, 3) for x in (body, other))
+    return np.abs(a.mean(0) - b.mean(0)).sum() + np.abs(a.std(0) - b.std(0)).sum()
+
+
+def test_a_still_camera_without_light_and_noise_leaves_the_background_alone():
+    video = SyntheticVideo(3, 9, 96, 128, 2, QUIET)
+    first, last = video[0], video[8]
+    background = (first.mask == 0) & (last.mask == 0)
+    # Not at outlines, whose pixels are part object.
+    for shift, axis in itertools.product((-1, 1), (0, 1)):
+        background &= np.roll(first.mask, shift, axis) == 0
+        background &= np.roll(last.mask, shift, axis) == 0
+    np.testing.assert_array_equal(first.frame[background], last.frame[background])
+    assert (first.mask != last.mask).any()
 
 
 def test_frames_as_a_source():
-    video = SyntheticVideo(0, 3, **SMALL)
+    video = small_video(0, 3)
     source = video.frames
     assert (source.num_frames, source.size, source.name(2)) == (3, (48, 64), "00002")
     for index, frame in enumerate(source):

@@ -100,7 +100,7 @@ def stand_in_step(seconds=0.0, bad_steps=(), fails_at=None):
     return build
 
 
-def start(folder, *words, seconds=0.0, config=None):
+def start(folder, *words, seconds=0.0, config=None, **options):
     """Starts ``train.py`` with the stand-in in a process of its own; its run is in folder/run."""
     file = folder / "config.py"
     file.write_text(f"from mavos_jax.config import *\nconfig = {config or CONFIG!r}\n")
@@ -117,6 +117,7 @@ def start(folder, *words, seconds=0.0, config=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        **options,
     )
 
 
@@ -138,10 +139,9 @@ def same(first, second):
 
 def main():
     import train
-    from mavos_jax.command_line import main_with_errors
 
     loop.build_step = stand_in_step(float(os.environ.get("STAND_IN_SECONDS", "0")))
-    main_with_errors(train.main)
+    train.run()
 
 
 if __name__ == "__main__":

@@ -211,3 +211,21 @@ def test_the_sums_are_there_before_a_step_gets_its_name(tmp_path, state, monkeyp
     monkeypatch.setattr(written, "write_description", watch)
     save(tmp_path, state, {1: None}, changed())
     assert seen == [(True, ["1.orbax-checkpoint-tmp"])]
+
+
+def test_a_file_that_cannot_be_read_now_is_not_damage(tmp_path, state, monkeypatch):
+    save(tmp_path, state, {1: None, 2: None})
+
+    def fail(folder):
+        raise OSError(errno.EIO, "Input/output error", str(folder))
+
+    monkeypatch.setattr("mavos_jax.training.resume.file_checksums", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        newest_whole(tmp_path)
+    assert steps(tmp_path) == [1, 2]
+
+
+def test_a_step_that_is_there_is_not_written_again(tmp_path, state):
+    save(tmp_path, state, {2: None})
+    with pytest.raises(ValueError, match=r"checkpoints/2: expected no checkpoint of this step"):
+        save(tmp_path, state, {2: None})

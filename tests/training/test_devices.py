@@ -1,28 +1,18 @@
-"""The same steps on any number of devices and processes."""
+"""The same steps on any number of devices.
 
-import functools
+``device_campaign.py`` compares more of them, and processes, with the network of ``configs/tiny.py``;
+it compiles for minutes and is run by hand.
+"""
 
 import jax
 import numpy as np
-import pytest
-from training.device_campaign import SMALL, largest_difference, losses_of_processes, losses_on
+from training.device_campaign import SMALL, largest_difference, losses_on
 
 MARK = 1e-5
 
 
-@functools.cache
-def losses_on_first(count):
-    return losses_on(SMALL, jax.devices()[:count])
-
-
-@pytest.mark.parametrize("count", [2, 4])
-def test_ten_steps_on_several_devices_are_those_on_one(count):
-    assert np.isfinite(losses_on_first(1)).all()
-    assert len(set(losses_on_first(1))) == 10
-    assert largest_difference(losses_on_first(1), losses_on_first(count)) < MARK
-
-
-def test_ten_steps_of_two_processes_are_those_of_one():
-    first, second = losses_of_processes("small")
-    assert first == second
-    assert largest_difference(losses_on_first(1), first) < MARK
+def test_ten_steps_on_several_devices_are_those_on_one():
+    one, four = (losses_on(SMALL, jax.devices()[:count]) for count in (1, 4))
+    assert np.isfinite(one).all()
+    assert len(set(one)) == 10
+    assert largest_difference(one, four) < MARK

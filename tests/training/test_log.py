@@ -1,8 +1,10 @@
+import errno
 import json
 import sys
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mavos_jax.training.log import Log, Meter, cut_lines
 from mavos_jax.training.step import Metrics
@@ -85,3 +87,47 @@ def test_other_processes_write_nothing(tmp_path, capsys):
         log.picture("clip", 3, np.zeros((4, 6, 3), np.uint8))
     assert capsys.readouterr().out == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dead_writer_of_tensorboard_does_not_stop_the_run(tmp_path, capsys):
+    with Log(tmp_path, 0, 9) as log:
+        writer = log._board.file_writer.event_writer
+        log.write("train", 1, {"loss": 0.5})
+        writer._worker.stop()  # a full disk ends it, too, but with a traceback
+        assert not writer._worker.is_alive()
+        for step in range(2, 5):
+            log.write("train", step, {f"value{n}": 0.5 for n in range(500)})
+        log.picture("clip", 4, np.zeros((4, 6, 3), np.uint8))
+    output = capsys.readouterr().out
+    assert output.count("cannot be written (its writer has ended)") == 1
+    assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 4
+    assert (tmp_path / "pictures" / "clip_00000004.png").is_file()
+
+
+def test_a_full_disk_of_tensorboard_is_one_line(tmp_path, capsys):
+    def fail():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Log(tmp_path, 0, 9) as log:
+        writer = log._board.file_writer.event_writer
+        flush, writer.flush = writer.flush, fail
+        log.write("train", 1, {"loss": 0.5})
+        log.write("train", 2, {"loss": 0.5})
+        writer.flush = flush
+        writer.close()
+    assert capsys.readouterr().out.count("No space left on device") == 1
+
+
+@pytest.mark.parametrize(("is_ready", "counted"), [(False, 0.0), (True, 2.0)])
+def test_a_wait_for_data_counts_if_the_device_had_finished(is_ready, counted):
+    class Loss:
+        def __array__(self, dtype=None, copy=None):
+            return np.zeros((), dtype)
+
+        def is_ready(self):
+            return is_ready
+
+    meter = Meter()
+    meter.add(metrics(1.0)._replace(loss=Loss()))
+    meter.waited_for_data(2.0)
+    assert meter._data_seconds == counted

@@ -149,3 +149,45 @@ def test_damaged_samples_are_counted(tmp_path, run, monkeypatch, capsys):
     run(changed(log_every=4), tmp_path)
     assert "damaged sample left out: a.png: torn" in capsys.readouterr().out
     assert lines(tmp_path)[0]["damaged"] == 4.0
+
+
+def fail_at(monkeypatch, name, step, error):
+    """Lets a method of the run fail from a step on; the loader is then asked for the next batch."""
+    method = getattr(loop._Run, name)
+    calls = []
+
+    def failing(*arguments):
+        calls.append(1)
+        if len(calls) > step:
+            raise error
+        return method(*arguments)
+
+    monkeypatch.setattr(loop._Run, name, failing)
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "error", "saved"),
+    [
+        ("_next_batch", 3, OSError("the disk of the data is gone"), 3),
+        ("_next_batch", 3, ValueError("a.png: damaged"), 3),
+        ("_evaluate", 1, ValueError("a held-out video is damaged"), 2),
+        ("_write_metrics", 2, OSError("no room for metrics"), 3),
+    ],
+)
+def test_what_fails_beside_the_steps_costs_no_step(
+    tmp_path, run, monkeypatch, name, after, error, saved
+):
+    fail_at(monkeypatch, name, after, error)
+    config = changed(save_every=1000, evaluate_every=1 if name == "_evaluate" else 0)
+    with pytest.raises(type(error), match=str(error)):
+        run(config, tmp_path)
+    assert max(int(x.name) for x in (tmp_path / "checkpoints").iterdir()) == saved
+    monkeypatch.undo()
+    run(CONFIG, tmp_path)
+    run(CONFIG, tmp_path.parent / f"{tmp_path.name}-whole")
+    assert same(parameters(tmp_path), parameters(tmp_path.parent / f"{tmp_path.name}-whole"))
+
+
+def test_a_skipped_step_does_not_cost_a_checkpoint(tmp_path, run):
+    run(changed(keep=5), tmp_path, bad_steps=(1,))
+    assert {x.name for x in (tmp_path / "checkpoints").iterdir()} == {"2", "4"}

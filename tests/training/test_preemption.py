@@ -1,7 +1,10 @@
+import contextlib
+import dataclasses
 import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 from training.stand_in import changed, parameters, same, start
@@ -76,3 +79,54 @@ def test_processes_stop_together(tmp_path, count, number):
     (step,) = steps_in(tmp_path / "run" / "checkpoints")
     assert f"stopped by SIGTERM after step {step}" in outputs[0][0]
     assert 2 <= step < 400
+
+
+@pytest.mark.parametrize("moment", ["begins", "runs"])
+def test_a_notice_to_the_whole_group_spares_the_loader(tmp_path, moment):
+    config = changed(steps=400, save_every=1000)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, workers=2))
+    process = start(tmp_path, seconds=0.05, config=config, start_new_session=True)
+    if moment == "runs":
+        wait_for_lines(process, tmp_path, 2)
+    else:
+        wait_for_workers(process, 2)
+    os.killpg(process.pid, signal.SIGUSR1)
+    output, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, errors
+    assert errors == ""
+    assert "stopped by SIGUSR1 after step" in output
+
+
+def wait_for_workers(process, number):
+    """Waits for loader processes, which import for seconds before they make clips."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        commands = []
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                if int(file.read_text().rpartition(")")[2].split()[1]) == process.pid:
+                    commands.append(file.with_name("cmdline").read_bytes())
+        if sum(b"spawn_main" in command for command in commands) >= number:
+            return
+        time.sleep(0.01)
+    raise AssertionError(process.communicate())
+
+
+def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").touch()  # process 0 alone looks
+    processes = [
+        start(
+            tmp_path,
+            *("--coordinator", f"127.0.0.1:{port}", "--num_processes", "2"),
+            *("--process_id", str(index)),
+        )
+        for index in range(2)
+    ]
+    (_, errors), _ = (process.communicate(timeout=90) for process in processes)
+    assert processes[0].returncode == 2
+    assert "expected an empty folder or that of a run, found thesis.tex" in errors
+    assert processes[1].returncode != 0

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 
 import jax
 import numpy as np
@@ -105,3 +106,23 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path):
             opened_workdir(tmp_path / "run").__enter__()
     with opened_workdir(tmp_path / "run"):
         pass
+
+
+def test_a_folder_that_cannot_be_locked_is_used_with_a_line(tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(start.fcntl, "flock", fail)
+    with opened_workdir(tmp_path / "run") as workdir:
+        assert workdir.is_dir()
+    assert capsys.readouterr().out.count("cannot be locked") == 1
+
+
+def test_a_start_that_fails_leaves_nothing_behind(tmp_path):
+    for name, content in (("run", None), ("kept", "x")):
+        opened = opened_workdir(tmp_path / name)
+        workdir = opened.__enter__()
+        if content:
+            (workdir / "metrics.jsonl").write_text(content)
+        opened.__exit__(ValueError, ValueError("a defect of the start"), None)
+    assert [x.name for x in tmp_path.iterdir()] == ["kept"]

@@ -10,14 +10,17 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.data.frames import DECODING_ERRORS, describe_size
+from mavos_jax.data.identities import IGNORED, count_pixels
 from mavos_jax.data.videos import Sample
 
 Form = Literal["ids", "binary", "saliency"]
 """What the values of masks mean, see :class:`Labels`."""
 
-_IGNORED = 255
 _ID_MODES = ("P", "L", "1")
 _LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP")
+_MOST_IDS = 100
+"""Masks with more are no ids but shades of grey: the annotated sets have far fewer."""
+
 _HINT = "masks must be indexed: save object ids (0 = background) as PNG of mode P or L"
 
 
@@ -73,13 +76,18 @@ class Labels:
         if self.kept is None:
             return values
         table = np.zeros(256, np.uint8)
-        table[[*self.kept, _IGNORED]] = [*self.kept, _IGNORED]
+        table[[*self.kept, IGNORED]] = [*self.kept, IGNORED]
         return table[values]
 
 
 @dataclasses.dataclass(frozen=True)
 class EncodedVideo:
     """An annotated video whose frames and masks are decoded when they are asked for.
+
+    Unless everything that is not 0 is one object, a mask raises ValueError if it has more than 100
+    ids. Where 255 is no object, so does a mask of 0 and 255 alone if no mask of the video has
+    another id: objects that are absent from one frame leave unknown pixels alone, but somewhere
+    they must be seen.
 
     Attributes:
       name: the set and the sequence.
@@ -97,13 +105,36 @@ class EncodedVideo:
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self))[index]
         frame_file, mask_file = self.files.frame(index), self.files.mask(index)
-        frame, mask = decode_frame(frame_file), self.labels(decode_mask(mask_file))
+        frame, mask = decode_frame(frame_file), self._labelled(mask_file)
         require_one_size(frame_file, frame.shape[:2], mask_file, mask.shape)
         return Sample(frame, mask)
 
     def mask(self, index: int) -> np.ndarray:
         """The mask alone; that it has the frame's size is not checked."""
-        return self.labels(decode_mask(self.files.mask(range(len(self))[index])))
+        return self._labelled(self.files.mask(range(len(self))[index]))
+
+    def _labelled(self, file: File) -> np.ndarray:
+        values = decode_mask(file)
+        if self.labels.form == "binary":
+            return self.labels(values)
+        num_ids = np.count_nonzero(count_pixels(values))
+        if num_ids > _MOST_IDS:
+            raise ValueError(
+                f"{file.origin}: expected object ids, at most {_MOST_IDS} of them, found {num_ids} "
+                "different values, as smoothed edges have; write objects as 1, 2, ... without "
+                "smoothing"
+            )
+        if self.labels.form == "ids" and not num_ids and values.any() and not self._has_ids():
+            raise ValueError(
+                f"{file.origin}: expected object ids, found only 0 and 255 in all {len(self)} "
+                "masks of the video; write objects as 1, 2, ..., because 255 means ignored"
+            )
+        return self.labels(values)
+
+    def _has_ids(self) -> bool:
+        """Whether any mask of the video has one; most often the first has."""
+        masks = (decode_mask(self.files.mask(index)) for index in range(len(self)))
+        return any(count_pixels(mask).any() for mask in masks)
 
 
 def decode_frame(file: File) -> np.ndarray:
@@ -166,7 +197,7 @@ def require_one_size(
 
 
 def _is_saliency(values: np.ndarray) -> bool:
-    return bool(((values == 0) | (values == _IGNORED)).all())
+    return bool(((values == 0) | (values == IGNORED)).all())
 
 
 def _damaged(file: File, expected: str, error: Exception) -> DamagedSample:

@@ -8,13 +8,12 @@ import hashlib
 import numpy as np
 
 from mavos_jax.config.data import SourceConfig
+from mavos_jax.data.held_out import TRAINING_SEEDS, held_out_videos
 from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.data.videos import AnnotatedVideo, Sample
+from mavos_jax.data.videos import Sample
 
 _NUM_FRAMES = 30
 _MAX_OBJECTS = 4
-_MAX_SEED = 2**29
-"""Seeds from here on are those of held-out videos."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +41,7 @@ class GeneratedVideo:
 
 @dataclasses.dataclass(eq=False)
 class GeneratedSet:
-    """Videos of 30 frames with 1 to 4 objects, from the seeds 1 to ``num_videos``.
+    """Videos of 30 frames with 1 to 4 objects, from the first of ``TRAINING_SEEDS``.
 
     Attributes:
       num_videos: how many.
@@ -59,16 +58,17 @@ class GeneratedSet:
     is_static: bool = False
 
     def __post_init__(self) -> None:
-        if self.num_videos >= _MAX_SEED:
+        if self.num_videos > len(TRAINING_SEEDS):
             raise ValueError(
-                f"data.sources.num_videos: expected less than 2**29, got {self.num_videos}"
+                f"data.sources.num_videos: expected at most {len(TRAINING_SEEDS)}, the seeds of "
+                f"training, got {self.num_videos}"
             )
 
     def __len__(self) -> int:
         return self.num_videos
 
     def __getitem__(self, index: int) -> GeneratedVideo:
-        seed = 1 + range(self.num_videos)[index]
+        seed = TRAINING_SEEDS[: self.num_videos][index]
         video = SyntheticVideo(seed, _NUM_FRAMES, *self.size, 1 + seed % _MAX_OBJECTS)
         return GeneratedVideo(f"{self.name}: seed {seed}", video)
 
@@ -88,7 +88,7 @@ class HeldOutSet:
       is_static: False.
     """
 
-    videos: tuple[AnnotatedVideo, ...]
+    videos: tuple[GeneratedVideo, ...]
     max_gap: int
     name: str = "synthetic held_out"
     is_static: bool = False
@@ -96,7 +96,7 @@ class HeldOutSet:
     def __len__(self) -> int:
         return len(self.videos)
 
-    def __getitem__(self, index: int) -> AnnotatedVideo:
+    def __getitem__(self, index: int) -> GeneratedVideo:
         return self.videos[index]
 
     def fingerprint(self) -> str:
@@ -122,21 +122,14 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
     if config.split == "train":
         return GeneratedSet(config.num_videos, size, config.max_gap)
     if config.split == "held_out":
-        return HeldOutSet(_held_out(), config.max_gap)
+        named = (
+            GeneratedVideo(f"synthetic held_out: seed {video.seed}", video)
+            for video in held_out_videos()
+        )
+        return HeldOutSet(tuple(named), config.max_gap)
     raise ValueError(
         f"data.sources.split: expected train or held_out for the generated set, got "
         f"{config.split!r}"
-    )
-
-
-def _held_out() -> tuple[AnnotatedVideo, ...]:
-    from mavos_jax.data.held_out import held_out_videos  # drawing training videos needs no list
-
-    return tuple(
-        GeneratedVideo(f"synthetic held_out: seed {video.seed}", video)
-        if isinstance(video, SyntheticVideo)
-        else video
-        for video in held_out_videos()
     )
 
 

@@ -37,7 +37,7 @@ def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> Vid
       ValueError: the folder is not laid out as the set's kind is, a list is missing, empty or names
         what is not there, sequences lack masks, or records have not been prepared. Reading a video
         raises :class:`~mavos_jax.data.sets.decoding.DamagedSample` for files that are missing,
-        damaged or do not fit each other.
+        damaged or do not fit each other, and ValueError for masks that hold no ids.
     """
     if config.kind == "synthetic":
         return open_generated(config, size)

@@ -1,0 +1,214 @@
+"""The loss of a clip: against a plain loop over the steps of inference, and what it trains."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_configs import MOBILENET, RESNET, SWIN
+from training.device_campaign import SMALL, make_batch
+
+from mavos_jax.config import ClipConfig, DataConfig, TrainingConfig
+from mavos_jax.inference import step
+from mavos_jax.inference.frame import normalise
+from mavos_jax.models.forms import forms_for
+from mavos_jax.models.mavos import build_model, init_variables, variable_shapes
+from mavos_jax.models.resize import resize_bilinear
+from mavos_jax.training.clip import Clip, clip_loss, write_times
+from mavos_jax.training.losses import frame_loss, kept_share, mean_iou, predict, reference_weight
+
+# The first write is a plain copy: with this gap, frame 4 is fused and frame 5 segmented from it.
+STEPS, SWITCH, NUM_FRAMES, GAP = 10, 4, 6, 2
+RECIPE = ClipConfig(gap=GAP, teacher_forcing=SWITCH / STEPS, dropout=False)
+CONFIG = dataclasses.replace(
+    SMALL,
+    data=DataConfig(clip_frames=NUM_FRAMES, crop=33),
+    training=TrainingConfig(steps=STEPS, clip=RECIPE),
+)
+FORCED, FREE = jnp.int32(SWITCH - 1), jnp.int32(SWITCH)
+KEY = jax.random.PRNGKey(3)
+QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time
+
+
+def changed(config=CONFIG, **fields):
+    clip = dataclasses.replace(RECIPE, **fields)
+    return dataclasses.replace(config, training=dataclasses.replace(CONFIG.training, clip=clip))
+
+
+@functools.cache
+def variables():
+    return init_variables(build_model(CONFIG))
+
+
+@functools.cache
+def clip():
+    """Three objects; some pixels ignored in every frame, and one whole frame."""
+    batch = make_batch(CONFIG, 1)
+    masks = batch.masks[0].copy()
+    masks[:, 12:20, 12:20] = 3
+    masks[3] = 255
+    return Clip(jnp.asarray(batch.frames[0]), jnp.asarray(masks), jnp.int32(3))
+
+
+def loss_of(config, compute="float32"):
+    model = build_model(config, dataclasses.replace(forms_for("cpu"), compute=compute))
+    return functools.partial(clip_loss, model)
+
+
+@functools.cache
+def gradient_of(config, compute="float32"):
+    """The loss with its gradient, compiled; without a key."""
+    loss = loss_of(config, compute)
+
+    def run(params, clip, at):
+        return loss({**variables(), "params": params}, clip, at, None)
+
+    return jax.jit(jax.value_and_grad(run, has_aux=True), compiler_options=QUICKLY)
+
+
+def measure(at, config=CONFIG, compute="float32"):
+    (loss, result), gradient = gradient_of(config, compute)(variables()["params"], clip(), at)
+    return loss, result, gradient
+
+
+@functools.cache
+def parts():
+    """The steps of inference, compiled one by one, and the score of a frame."""
+    model = build_model(CONFIG)
+
+    def score(logits, labels, num_objects, share):
+        full = resize_bilinear(logits, labels.shape, align_corners=True)
+        slots = predict(full, num_objects)
+        loss = frame_loss(full, labels, num_objects, share)
+        return loss, mean_iou(slots, labels, num_objects), slots
+
+    names = (step.encode, step.start_segmented, step.segment, step.memorise)
+    return [jax.jit(functools.partial(name, model)) for name in names] + [jax.jit(score)]
+
+
+def drive(clip, at, is_forced, places=tuple(range(11))):
+    """The loss by a Python loop; what goes into the memory has its slots renamed to ``places``."""
+    encode, start, segment, memorise, score = parts()
+    network, names = variables(), np.array([*places, *[255] * 245])
+    labels = np.asarray(clip.masks, np.int32)
+    share = kept_share(RECIPE, at, STEPS)
+    results = []
+    for t in range(NUM_FRAMES):
+        features = encode(network, normalise(clip.frames[t].astype(jnp.float32)))
+        if t == 0:
+            logits, memory = start(network, features, jnp.asarray(names[labels[0]]))
+        else:
+            logits, currents = segment(network, memory, features)
+        logits = jnp.asarray(np.asarray(logits)[..., list(places)])
+        results.append(score(logits, jnp.asarray(labels[t]), clip.num_objects, share))
+        if 0 < t < NUM_FRAMES - 1:
+            kept = labels[t] if is_forced else np.asarray(results[t][2])
+            is_due = jnp.bool_(t % GAP == 0)
+            memory = memorise(network, memory, currents, jnp.asarray(names[kept]), is_due=is_due)
+    losses, ious, slots = (np.stack(values) for values in zip(*results, strict=True))
+    weight = reference_weight(RECIPE, at, STEPS)
+    return losses[1:].mean() + float(weight) * losses[0], losses, ious, slots
+
+
+def check(found, expected):
+    loss, result = found
+    np.testing.assert_allclose(loss, expected[0], rtol=1e-5)
+    np.testing.assert_allclose(result.loss, expected[1], rtol=1e-5)
+    np.testing.assert_allclose(result.iou, expected[2], rtol=1e-5)
+    np.testing.assert_array_equal(result.slots, expected[3])
+
+
+@pytest.mark.parametrize(("at", "is_forced"), [(FORCED, True), (FREE, False)])
+def test_the_scan_is_a_loop_over_the_steps_of_inference(at, is_forced):
+    loss, result, _ = measure(at)
+    check((loss, result), drive(clip(), at, is_forced))
+    # The other memories give another loss: the switch comes at exactly this step.
+    other = drive(clip(), at, not is_forced)
+    assert abs(float(loss) - other[0]) > 1e-4 * float(loss)
+    assert result.loss[3] == 0  # nothing of that frame is known
+    assert len(np.unique(result.slots)) > 1
+
+
+def test_shuffled_identities_are_renamed_slots():
+    found = jax.jit(loss_of(CONFIG))(variables(), clip(), FORCED, KEY)
+    places = 1 + jax.random.permutation(jax.random.fold_in(KEY, 0), 10)
+    assert sorted(places.tolist()) == list(range(1, 11)) != places.tolist()
+    expected = drive(clip(), FORCED, True, (0, *places.tolist()))
+    check(found, expected)
+    assert abs(float(found[0]) - drive(clip(), FORCED, True)[0]) > 1e-4 * float(found[0])
+
+
+def test_the_identification_bank_learns_from_true_masks_alone():
+    for at, is_trained in ((FORCED, True), (FREE, False)):
+        _, _, gradient = measure(at)
+        for name, part in gradient.items():
+            leaves = jax.tree.leaves(part)
+            assert all(np.isfinite(leaf).all() for leaf in leaves), name
+            assert any(leaf.any() for leaf in leaves) == (name != "identification" or is_trained)
+        if is_trained:
+            assert gradient["identification"]["kernel"].any()
+            assert gradient["identification"]["norm"]["scale"].any()
+
+
+@pytest.mark.parametrize(
+    ("gap", "times"),
+    [(1, [1, 2, 3, 4]), (2, [2, 4]), (3, [3]), (5, []), (9, [])],
+)
+def test_write_times(gap, times):
+    """Of frames 1 to 5; frame 5, the last, never enters the memory."""
+    found = write_times(6, gap)
+    assert found.dtype == bool
+    np.testing.assert_array_equal(1 + np.flatnonzero(found), times)
+
+
+def test_rematerialising_changes_nothing():
+    loss, result, gradient = measure(FORCED)
+    again, other, same = measure(FORCED, changed(rematerialise=True))
+    np.testing.assert_allclose(again, loss, rtol=1e-6)
+    np.testing.assert_allclose(other.loss, result.loss, rtol=1e-6)
+    # Of what a normalisation cancels, only rounding is left: all are measured by the largest.
+    scale = max(np.abs(np.asarray(leaf)).max() for leaf in jax.tree.leaves(gradient))
+    for one, two in zip(jax.tree.leaves(gradient), jax.tree.leaves(same), strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6 * scale)
+
+
+def test_bfloat16_keeps_losses_and_gradients_in_float32():
+    loss, result, gradient = measure(FORCED)
+    low, found, reduced = measure(FORCED, compute="bfloat16")
+    assert low.dtype == found.loss.dtype == found.iou.dtype == jnp.float32
+    assert low != loss
+    np.testing.assert_allclose(low, loss, rtol=0.02)
+    np.testing.assert_allclose(found.loss, result.loss, rtol=0.02)
+    leaves, others = jax.tree.leaves(gradient), jax.tree.leaves(reduced)
+    assert all(leaf.dtype == jnp.float32 for leaf in others)
+    flat = [np.concatenate([np.ravel(leaf) for leaf in part]) for part in (leaves, others)]
+    cosine = flat[0] @ flat[1] / np.linalg.norm(flat[0]) / np.linalg.norm(flat[1])
+    assert cosine > 0.98
+
+
+@pytest.mark.parametrize("base", [MOBILENET, RESNET, SWIN], ids=lambda config: config.name)
+def test_every_network_trains_in_bfloat16_with_everything_on(base):
+    config = changed(base, dropout=True, rematerialise=True)
+    side = 33 if config.align_corners else 32
+    shape: Any = jax.ShapeDtypeStruct
+    sample = Clip(
+        shape((3, side, side, 3), jnp.uint8), shape((3, side, side), jnp.uint8), jnp.int32(2)
+    )
+    shapes = variable_shapes(config)
+
+    def run(params, sample):
+        loss = loss_of(config, "bfloat16")
+        return loss({**shapes_of_ones, "params": params}, sample, FORCED, KEY)
+
+    shapes_of_ones = jax.tree.map(lambda x: jnp.ones(x.shape, x.dtype), shapes)
+    traced = jax.make_jaxpr(jax.value_and_grad(run, has_aux=True), return_shape=True)
+    program, ((loss, result), gradient) = traced(shapes["params"], sample)
+    assert "bf16" in str(program)
+    assert loss.dtype == result.loss.dtype == jnp.float32
+    assert result.loss.shape == (3,)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), gradient) == jax.tree.map(
+        lambda x: (x.shape, jnp.float32), shapes["params"]
+    )

@@ -1,0 +1,195 @@
+"""AdamW: what it moves, how far, and the schedules."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_configs import MOBILENET, RESNET, SWIN
+
+from mavos_jax.config import ClipConfig, OptimizerConfig, TrainingConfig
+from mavos_jax.models.mavos import variable_shapes
+from mavos_jax.training.optimizer import (
+    average_decay,
+    build_optimizer,
+    decays,
+    encoder_rate,
+    global_norm,
+    is_frozen,
+    learning_rate,
+    update,
+)
+from mavos_jax.training.state import flatten
+from mavos_jax.training.step import new_state
+
+CONFIG = TrainingConfig(steps=1000)
+RATES = CONFIG.optimizer
+
+
+def parameters(config):
+    """Shapes by path."""
+    return flatten(variable_shapes(config)["params"])
+
+
+@pytest.mark.parametrize("config", [MOBILENET, RESNET, SWIN], ids=lambda config: config.name)
+def test_what_decays(config):
+    leaves = parameters(config)
+    found = {path for path, leaf in leaves.items() if decays(path, leaf.ndim)}
+    for path, leaf in leaves.items():
+        name = path.rpartition("/")[2]
+        if name == "kernel":
+            assert (path in found) == (path != "decoder/conv_out/kernel"), path
+        elif name == "relative_position_bias" or name == "bias":
+            assert path not in found, path
+        else:
+            assert name == "scale", path
+            assert leaf.ndim == 1
+            assert (path in found) == path.startswith("encoder/"), path
+    norms = {path for path in found if path.endswith("/scale")}
+    assert bool(norms) == (config is SWIN)
+    assert "identification/kernel" in found
+    assert any(path.startswith("memory_modulation/") for path in found)
+
+
+FIRST_STAGES = {
+    "small_mobilenet": {"stem", "block_1", "block_2", "block_3"},
+    "small_resnet": {"stem", "stage_1_block_0"},
+    "small_swin": {"patch_embedding", "patch_norm", "stage_0_block_0"},
+}
+
+
+@pytest.mark.parametrize("config", [MOBILENET, RESNET, SWIN], ids=lambda config: config.name)
+def test_what_is_frozen(config):
+    leaves = parameters(config)
+    parts = {path.split("/")[1] for path in leaves if is_frozen(config.encoder, path)}
+    assert parts == FIRST_STAGES[config.name]
+    assert not any(
+        is_frozen(config.encoder, path) for path in leaves if not path.startswith("encoder/")
+    )
+    rest = {path.split("/")[1] for path in leaves if path.startswith("encoder/")} - parts
+    assert (
+        rest
+        >= {
+            "small_mobilenet": {"block_4", "last"},
+            "small_resnet": {"stage_2_block_0", "stage_3_block_0"},
+            "small_swin": {"merging_0", "stage_1_block_0"},
+        }[config.name]
+    )
+
+
+def test_ten_first_blocks_are_not_the_first():
+    assert is_frozen(MOBILENET.encoder, "encoder/block_1/expand/kernel")
+    assert not is_frozen(MOBILENET.encoder, "encoder/block_10/expand/kernel")
+
+
+@pytest.mark.parametrize("freezes", [True, False])
+def test_frozen_parameters_have_no_optimiser_state(freezes):
+    rates = dataclasses.replace(RATES, freeze_early=freezes)
+    config = dataclasses.replace(SWIN, training=dataclasses.replace(SWIN.training, optimizer=rates))
+    state = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
+    leaves = parameters(config)
+    frozen = {path for path in leaves if freezes and is_frozen(config.encoder, path)}
+    assert set(state.frozen) == frozen
+    assert set(state.trained) == set(state.average) == set(leaves) - frozen
+    sizes = sum(leaf.size for leaf in state.trained.values())
+    assert sum(x.size for x in jax.tree.leaves(state.optimizer)) == 2 * sizes + 1
+
+
+def test_the_schedule_at_its_ends():
+    peak, low, steps = RATES.peak_rate, RATES.min_rate, CONFIG.steps
+    warmup = int(RATES.warmup * steps)
+    assert learning_rate(CONFIG, 0) == low
+    np.testing.assert_allclose(learning_rate(CONFIG, warmup // 2), (low + peak) / 2)
+    np.testing.assert_allclose(learning_rate(CONFIG, warmup), peak)
+    rest = steps - warmup
+    last = low + (peak - low) * (2 / (rest + 1)) ** 0.9
+    np.testing.assert_allclose(learning_rate(CONFIG, steps - 1), last)
+    rates = np.array([learning_rate(CONFIG, step) for step in range(steps)])
+    assert (np.diff(rates[: warmup + 1]) > 0).all()
+    assert (np.diff(rates[warmup:]) < 0).all()
+    assert rates.max() <= peak
+    assert learning_rate(CONFIG, 10 * steps) == low
+    traced = jax.jit(jax.vmap(lambda step: learning_rate(CONFIG, step, jnp)))(jnp.arange(steps))
+    np.testing.assert_allclose(traced, rates, rtol=1e-6)
+
+
+def test_a_schedule_too_short_to_warm_up():
+    config = TrainingConfig(steps=4)
+    np.testing.assert_allclose(learning_rate(config, 0), RATES.peak_rate)
+    assert all(RATES.min_rate < learning_rate(config, step) for step in range(4))
+
+
+def test_the_rate_of_the_encoder():
+    assert encoder_rate(RATES, RATES.min_rate) == RATES.min_rate
+    np.testing.assert_allclose(encoder_rate(RATES, RATES.peak_rate), 1e-5 + 0.1 * 9e-5)
+
+
+def test_the_decay_of_the_average():
+    for updates in (1, 2, 10, 100):
+        found = average_decay(CONFIG, jnp.int32(updates))
+        np.testing.assert_allclose(found, min(1 - 1 / 100, (1 + updates) / (10 + updates)))
+    np.testing.assert_allclose(average_decay(CONFIG, jnp.int32(10**6)), 0.99)
+    assert average_decay(TrainingConfig(steps=4), jnp.int32(3)) == 0
+
+
+def by_hand(config, leaves, gradients, steps):
+    """AdamW in NumPy, in double precision, one parameter at a time."""
+    leaves = {path: np.asarray(leaf, np.float64) for path, leaf in leaves.items()}
+    means = {path: np.zeros(leaf.shape) for path, leaf in leaves.items()}
+    squares = {path: np.zeros(leaf.shape) for path, leaf in leaves.items()}
+    for count, (step, gradient) in enumerate(zip(steps, gradients, strict=True), start=1):
+        norm = np.sqrt(sum(np.sum(np.square(g, dtype=np.float64)) for g in gradient.values()))
+        clip = min(1.0, config.optimizer.clip_norm / norm)
+        rate = learning_rate(config, step)
+        for path, leaf in leaves.items():
+            g = np.asarray(gradient[path], np.float64) * clip
+            means[path] = 0.9 * means[path] + 0.1 * g
+            squares[path] = 0.999 * squares[path] + 0.001 * g**2
+            mean, square = means[path] / (1 - 0.9**count), squares[path] / (1 - 0.999**count)
+            direction = mean / (np.sqrt(square) + 1e-8)
+            if decays(path, leaf.ndim):
+                direction = direction + config.optimizer.weight_decay * leaf
+            own = encoder_rate(config.optimizer, rate) if path.startswith("encoder/") else rate
+            if path.startswith("identification/") and step >= 0.5 * config.steps:
+                own = 0.0
+            leaves[path] = leaf - own * direction
+    return leaves
+
+
+def test_steps_are_those_of_adamw_by_hand():
+    config = dataclasses.replace(
+        CONFIG, clip=ClipConfig(teacher_forcing=0.5), optimizer=OptimizerConfig(peak_rate=1e-2)
+    )
+    shapes = {
+        "decoder/conv_in/kernel": (3, 4),
+        "decoder/conv_out/kernel": (3, 4),
+        "decoder/norm_in/scale": (4,),
+        "encoder/stage_1_block_0/norm1/scale": (5,),
+        "encoder/stage_1_block_0/mlp_in/kernel": (5, 2),
+        "identification/kernel": (2, 3),
+    }
+    random = np.random.RandomState(0)
+
+    def draw(size):
+        return {
+            path: jnp.asarray(size * random.randn(*shape), jnp.float32)
+            for path, shape in shapes.items()
+        }
+
+    start, steps = draw(1.0), [400, 498, 499, 500, 501]
+    gradients = [draw(size) for size in (0.01, 3.0, 0.1, 0.5, 2.0)]
+    assert global_norm(gradients[1].values()) > 5 > global_norm(gradients[0].values())
+    leaves, state = start, build_optimizer(config.optimizer).init(start)
+    advance = jax.jit(update, static_argnums=0)
+    reached = []
+    for step, gradient in zip(steps, gradients, strict=True):
+        leaves, state = advance(config, leaves, gradient, state, jnp.int32(step))
+        reached.append(leaves["identification/kernel"])
+    expected = by_hand(config, start, gradients, steps)
+    for path in shapes:
+        change = expected[path] - np.asarray(start[path], np.float64)
+        found = np.asarray(leaves[path], np.float64) - np.asarray(start[path], np.float64)
+        np.testing.assert_allclose(found, change, rtol=1e-4, atol=1e-6, err_msg=path)
+    assert (reached[2] != reached[1]).all()
+    np.testing.assert_array_equal(reached[4], reached[2])

@@ -1,0 +1,142 @@
+"""One optimiser step on one device: what changes, what stays, and what cannot be run."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from training.device_campaign import SMALL, make_batch, start_state
+
+from mavos_jax.training.optimizer import average_decay, learning_rate
+from mavos_jax.training.step import build_step, replicate
+
+
+def changed(**fields):
+    return dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, **fields))
+
+
+def one_device():
+    return jax.devices()[:1]
+
+
+@functools.cache
+def steps_of(accumulate):
+    return build_step(changed(accumulate=accumulate), one_device())
+
+
+@functools.cache
+def start():
+    return start_state(SMALL)
+
+
+def run(state, seed, accumulate=1):
+    """The state after a step, on the host, and its metrics."""
+    step = steps_of(accumulate)
+    state, metrics = step(replicate(state, one_device()), make_batch(SMALL, seed))
+    # Flax's unreplicate wants all local devices, or only one to be there.
+    return jax.tree.map(lambda x: np.asarray(x)[0], state), jax.device_get(metrics)
+
+
+@functools.cache
+def first_step():
+    return run(start(), 0)
+
+
+def assert_same(first, second):
+    jax.tree.map(np.testing.assert_array_equal, first, second)
+
+
+def test_what_a_step_changes():
+    before, (after, metrics) = start(), first_step()
+    assert (after.step, after.skipped, after.skipped_in_row) == (1, 0, 0)
+    assert not metrics.is_skipped
+    assert metrics.frame_losses.shape == metrics.frame_ious.shape == (SMALL.data.clip_frames,)
+    weight = 1.0  # of the reference's own loss, in the first step
+    expected = metrics.frame_losses[1:].mean() + weight * metrics.frame_losses[0]
+    np.testing.assert_allclose(metrics.loss, expected, rtol=1e-6)
+    assert before.frozen
+    assert_same(after.frozen, before.frozen)
+    assert_same(after.constants, before.constants)
+    assert_same(after.key, before.key)
+    moved = {path for path, leaf in after.trained.items() if (leaf != before.trained[path]).any()}
+    assert {path for path in after.trained if path.endswith("/kernel")} <= moved
+
+
+def test_the_average_follows_the_parameters():
+    before, (first, _) = start(), first_step()
+    second, _ = run(first, 1)
+    for updates, old, new in ((1, before, first), (2, first, second)):
+        decay = average_decay(SMALL.training, jnp.int32(updates))
+        for path, leaf in new.trained.items():
+            expected = decay * old.average[path] + (1 - decay) * leaf
+            np.testing.assert_allclose(new.average[path], expected, rtol=1e-6, atol=1e-8)
+
+
+def test_the_second_step_is_not_compiled_again(count_compilations):
+    step, batches = steps_of(1), [make_batch(SMALL, seed) for seed in range(3)]
+    state, metrics = step(replicate(start(), one_device()), batches[0])
+    rates = [float(metrics.rate)]
+    with count_compilations() as count:
+        for batch in batches[1:]:
+            state, metrics = step(state, batch)
+            rates.append(float(metrics.rate))
+    assert (count.compilations, count.traces) == (0, 0)
+    expected = [learning_rate(SMALL.training, step) for step in range(3)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_but_the_counters():
+    path = "decoder/conv_in/bias"
+    healthy, _ = first_step()
+    broken = {**healthy.trained, path: np.full_like(healthy.trained[path], np.nan)}
+    before = healthy._replace(trained=broken)
+    after, metrics = run(before, 1)
+    assert metrics.is_skipped
+    assert not np.isfinite(metrics.loss)
+    assert (after.step, after.skipped, after.skipped_in_row) == (2, 1, 1)
+    counters = {"step": before.step, "skipped": before.skipped, "skipped_in_row": np.int32(0)}
+    assert_same(after._replace(**counters), before)
+
+    again, _ = run(after, 2)
+    assert (again.step, again.skipped, again.skipped_in_row) == (3, 2, 2)
+    healed, metrics = run(again._replace(trained=healthy.trained), 3)
+    assert not metrics.is_skipped
+    assert (healed.step, healed.skipped, healed.skipped_in_row) == (4, 2, 0)
+    # The average and Adam count the steps that were done, not the skipped ones.
+    decay = average_decay(SMALL.training, jnp.int32(2))
+    expected = decay * healthy.average[path] + (1 - decay) * healed.trained[path]
+    np.testing.assert_allclose(healed.average[path], expected, rtol=1e-6, atol=1e-8)
+    counts = [leaf for leaf in jax.tree.leaves(healed.optimizer) if leaf.ndim == 0]
+    assert counts == [2]
+
+
+def test_parts_one_after_the_other_are_the_whole():
+    after, metrics = first_step()
+    in_parts, others = run(start(), 0, accumulate=2)
+    for name in metrics._fields:
+        # A pixel at a tie may change sides; a mean IoU shows it, the losses hardly.
+        mark = 0.01 if name == "frame_ious" else 0
+        one, two = getattr(metrics, name), getattr(others, name)
+        np.testing.assert_allclose(two, one, rtol=1e-5, atol=mark, err_msg=name)
+    # Adam's first moment is a tenth of the clipped gradient. Where a normalisation cancels it, only
+    # rounding is left: all are measured by the largest.
+    moments = after.optimizer[1].mu
+    scale = max(np.abs(leaf).max() for leaf in moments.values())
+    for path, leaf in in_parts.optimizer[1].mu.items():
+        np.testing.assert_allclose(leaf, moments[path], rtol=1e-5, atol=1e-5 * scale, err_msg=path)
+
+
+def test_batches_that_cannot_be_split_are_refused():
+    words = r"training\.batch_size: expected a multiple of 4 \(devices times .*accumulate\), got 6"
+    with pytest.raises(ValueError, match=words):
+        build_step(changed(batch_size=6))
+    with pytest.raises(ValueError, match=r"expected a multiple of 3 .*, got 4"):
+        build_step(changed(accumulate=3), one_device())
+
+
+def test_crops_that_the_network_does_not_take_are_refused():
+    config = dataclasses.replace(SMALL, data=dataclasses.replace(SMALL.data, crop=48))
+    with pytest.raises(ValueError, match=r"data\.crop: expected 16 n \+ 1 pixels .*, got 48"):
+        build_step(config)
