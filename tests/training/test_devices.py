@@ -1,7 +1,7 @@
 """The same steps on any number of devices.
 
-``device_campaign.py`` compares more of them, and processes, with the network of ``configs/tiny.py``;
-it compiles for minutes and is run by hand.
+``device_campaign.py`` compares more of them, and processes, with the network of
+``configs/tiny.py``; it compiles for minutes and is run by hand.
 """
 
 import jax
