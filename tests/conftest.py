@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import gc
 import os
 import platform
 import re
@@ -85,3 +86,11 @@ def goldens() -> Callable[[str], dict[str, np.ndarray]]:
 def _read_goldens(name: str) -> dict[str, np.ndarray]:
     with np.load(Path(__file__).parent / "goldens" / f"{name}.npz") as file:
         return {key: file[key] for key in file.files}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_programs():
+    """Frees a module's programs: all together they need more memory maps than Linux allows."""
+    yield
+    jax.clear_caches()
+    gc.collect()

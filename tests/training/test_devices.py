@@ -6,11 +6,13 @@
 
 import jax
 import numpy as np
+import pytest
 from training.device_campaign import SMALL, largest_difference, losses_on
 
 MARK = 1e-5
 
 
+@pytest.mark.campaign
 def test_ten_steps_on_several_devices_are_those_on_one():
     one, four = (losses_on(SMALL, jax.devices()[:count]) for count in (1, 4))
     assert np.isfinite(one).all()

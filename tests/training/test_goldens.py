@@ -35,7 +35,14 @@ class Seeded(NamedTuple):
     gradient: Any
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+# The largest two compile for minutes.
+PARAMETERS = [
+    NETWORKS[0],
+    *(pytest.param(name, marks=pytest.mark.campaign) for name in NETWORKS[1:]),
+]
+
+
+@pytest.fixture(scope="module", params=PARAMETERS)
 def network(request):
     """The tests of one network follow one another, so that its gradient is compiled once."""
     name = request.param

@@ -14,6 +14,7 @@ def lines(workdir):
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.campaign
 def test_four_steps_are_two_and_two_with_the_true_step(tmp_path, monkeypatch):
     config = changed(save_every=1)
     step = build_step(config)  # once for all three runs, because it takes long to compile
