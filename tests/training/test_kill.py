@@ -1,3 +1,4 @@
+import pytest
 from training import kill_campaign
 
 
