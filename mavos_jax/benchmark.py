@@ -24,6 +24,7 @@ from mavos_jax.checkpoints import load
 from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.inference.chunk import segment_chunk, start_video
+from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 
@@ -183,19 +184,22 @@ class _Scan:
 
     def __init__(self, model: MAVOS, variables: Variables, arguments: Arguments) -> None:
         random = np.random.default_rng(0)
-        shape = (arguments.frames, *arguments.size, 3)
+        shape = (arguments.frames, *padded_size(arguments.size), 3)
         frames = jnp.asarray(random.integers(0, 256, shape, dtype=np.uint8))
-        slots = _stripes(arguments.size, arguments.objects)
+        slots = _stripes(padded_size(arguments.size), arguments.objects)
         identities = num_identities(arguments.objects)
         groups = num_groups(arguments.objects)
-        self._variables, self._frames = variables, frames
+        sizes = Sizes(arguments.size, arguments.size)
+        views = jax.device_put(geometries(model.config, sizes))
+        self._variables, self._views, self._frames = variables, views, frames
         self._scalars = (jnp.int32(arguments.frames), jnp.int32(arguments.objects))
         self._state = start_video(
-            model, variables, frames[0], slots, groups=groups, identities=identities
+            model, variables, views, frames[0], slots, groups=groups, identities=identities
         )
         start = time.perf_counter()
         self._compiled = segment_chunk.lower(
-            *(model, variables, self._state, frames, None, (*self._scalars, jnp.int32(1))),
+            *(model, variables, views, self._state, frames, None),
+            (*self._scalars, jnp.int32(1)),
             identities=identities,
             logits_form="none",
         ).compile()
@@ -207,7 +211,7 @@ class _Scan:
     def __call__(self, gap: int) -> Any:
         scalars = (*self._scalars, jnp.int32(gap))
         self._state, outputs = self._compiled(
-            self._variables, self._state, self._frames, None, scalars
+            self._variables, self._views, self._state, self._frames, None, scalars
         )
         return self._state, outputs
 

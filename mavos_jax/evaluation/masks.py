@@ -57,6 +57,20 @@ def read_mask(
     return ids, palette
 
 
+def read_mask_size(path: Path) -> tuple[int, int]:
+    """Reads height and width, in pixels, from the header of a mask's file.
+
+    Raises:
+      ValueError: the file is missing or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except DECODING_ERRORS as error:
+        found = "no such file" if not path.is_file() else "no image or a damaged one"
+        raise ValueError(f"{path}: expected a mask, found {found}; {_HINT}") from error
+
+
 def write_mask(path: Path, ids: np.ndarray, palette: np.ndarray | None = None) -> None:
     """Writes an indexed PNG, under its name only once it is whole.
 

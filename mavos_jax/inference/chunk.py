@@ -1,7 +1,8 @@
 """The compiled programs: the first frame, a chunk of frames, a frame with new objects.
 
-Each is traced once per model, frame size, number of groups, channel bucket and form of its
-arguments: frames of a chunk, which logits, whether masks to memorise are given.
+Each is traced once per model, padded frame size, network sizes of the views, number of groups,
+channel bucket and form of its arguments: frames of a chunk, which logits, whether masks to memorise
+are given.
 """
 
 from __future__ import annotations
@@ -15,108 +16,150 @@ import jax.numpy as jnp
 from mavos_jax.axes import Array, Frame, Frames, Scalar, SourceMask
 from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference.frame import (
+    Prediction,
     VideoState,
-    frame_network_size,
     memorise_frame,
+    prepare,
     refer_frame,
     segment_frame,
     start_frame,
 )
-from mavos_jax.inference.objects import merged_logits
+from mavos_jax.inference.geometry import Geometry
+from mavos_jax.inference.objects import (
+    identity_probabilities,
+    merged_logits,
+    most_likely,
+    predict_slots,
+)
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.resize import Taps
 
 LogitsForm = Literal["none", "stride4", "merged"]
 """Which logits a program returns: none, one group's at stride 4, or all groups' merged."""
 
 DECODER_STRIDE = 4
 MERGED_STEP = 4
-"""Merged logits are returned at every fourth row and column of the source."""
+"""Merged logits are returned at every fourth row and column of the output."""
+
+States = tuple[VideoState, ...]
+"""The state of every view."""
+
+Geometries = tuple[Geometry, ...]
+"""The geometry of every view."""
 
 
 @functools.partial(jax.jit, static_argnames=("model", "groups", "identities"))
 def start_video(
     model: MAVOS,
     variables: Variables,
+    geometries: Geometries,
     frame: Frame,
     slots: SourceMask,
     *,
     groups: int,
     identities: int,
-) -> VideoState:
-    """The compiled :func:`~mavos_jax.inference.frame.start_frame`."""
-    return start_frame(model, variables, frame, slots, groups=groups, identities=identities)
+) -> States:
+    """Returns the state of every view after the first frame.
+
+    Args:
+      model: the network.
+      variables: its variables.
+      geometries: of the views.
+      frame: uint8 [H, W, 3], padded.
+      slots: of the objects, at the frame's size without padding.
+      groups: of objects.
+      identities: channels of a group that can be in use.
+    """
+    return tuple(
+        start_frame(
+            model,
+            variables,
+            prepare(geometry, frame),
+            geometry.given_mask(slots),
+            groups=groups,
+            identities=identities,
+        )
+        for geometry in geometries
+    )
 
 
 @functools.partial(
     jax.jit,
     static_argnames=("model", "identities", "logits_form"),
-    donate_argnames=("state",),
+    donate_argnames=("states",),
 )
 def segment_chunk(
     model: MAVOS,
     variables: Variables,
-    state: VideoState,
+    geometries: Geometries,
+    states: States,
     frames: Frames,
     memorise_with: Array | None,
     scalars: tuple[Scalar, Scalar, Scalar],
     *,
     identities: int,
     logits_form: LogitsForm,
-) -> tuple[VideoState, tuple[Array, Array | None]]:
+) -> tuple[States, tuple[Array, Array | None]]:
     """Segments and memorises a chunk of frames in one scan.
 
     Args:
       model: the network.
       variables: its variables.
-      state: after the frame before the chunk; donated.
-      frames: uint8 [t, H, W, 3]; always the same t, the last chunk is filled up.
-      memorise_with: slots [t, H, W] to memorise instead of the predictions, or ``None``.
+      geometries: of the views.
+      states: after the frame before the chunk; donated.
+      frames: uint8 [t, H, W, 3], padded; always the same t, the last chunk is filled up.
+      memorise_with: slots [t, H, W] of the output's size, padded, to memorise instead of the
+        predictions, or ``None``.
       scalars: frames that are real, slots in use, and the gap between writes.
       identities: channels of a group that can be in use.
-      logits_form: which logits to return.
+      logits_form: which logits to return; "none" for several views.
 
     Returns:
-      The state, and slots [t, H, W] with the logits, if asked for, of every frame. What belongs to
-      a frame that only fills the chunk is zero.
+      The states, and padded slots [t, H, W] with the logits, if asked for, of every frame. What
+      belongs to a frame that only fills the chunk is zero.
     """
     num_frames, num_objects, gap = scalars
-    size = (frames.shape[1], frames.shape[2])
-    shape = logits_shape(model, size, state.memory.num_writes.shape[0], logits_form)
+    entering, leaving = geometries[0].network_size, geometries[0].output_size
+    shape = logits_shape(entering, leaving, states[0].memory.num_writes.shape[0], logits_form)
 
-    def segment(state: VideoState, frame: Frame, given: SourceMask | None) -> Any:
-        prediction = segment_frame(
-            model, variables, state, frame, num_objects, identities=identities
+    def segment(states: States, frame: Frame, given: SourceMask | None) -> Any:
+        predictions = _segment_views(model, variables, geometries, states, frame, num_objects)
+        slots, own = _decide(geometries, predictions, identities)
+        states = tuple(
+            memorise_frame(
+                *(model, variables, state, prediction),
+                geometry.predicted_mask(view_slots if given is None else given),
+                gap,
+                identities=identities,
+            )
+            for geometry, state, prediction, view_slots in zip(
+                geometries, states, predictions, own, strict=True
+            )
         )
-        slots = prediction.slots if given is None else given
-        state = memorise_frame(
-            model, variables, state, prediction, slots, gap, identities=identities
-        )
-        return state, (
-            prediction.slots,
-            _select_logits(model, prediction.logits, frame, logits_form),
-        )
+        return states, (slots, _select_logits(geometries[0], predictions[0], logits_form))
 
-    def body(carry: tuple[VideoState, Scalar], inputs: tuple[Frame, SourceMask | None]) -> Any:
-        (state, index), (frame, given) = carry, inputs
+    def body(carry: tuple[States, Scalar], inputs: tuple[Frame, SourceMask | None]) -> Any:
+        (states, index), (frame, given) = carry, inputs
 
         def skip() -> Any:
             logits = None if shape is None else jnp.zeros(shape)
-            return state, (jnp.zeros(size, jnp.uint8), logits)
+            return states, (jnp.zeros(leaving, jnp.uint8), logits)
 
-        state, outputs = jax.lax.cond(
-            index < num_frames, lambda: segment(state, frame, given), skip
+        states, outputs = jax.lax.cond(
+            index < num_frames, lambda: segment(states, frame, given), skip
         )
-        return (state, index + 1), outputs
+        return (states, index + 1), outputs
 
-    (state, _), outputs = jax.lax.scan(body, (state, jnp.int32(0)), (frames, memorise_with))
-    return state, outputs
+    (states, _), outputs = jax.lax.scan(body, (states, jnp.int32(0)), (frames, memorise_with))
+    return states, outputs
 
 
 @functools.partial(jax.jit, static_argnames=("model", "groups", "identities", "logits_form"))
 def label_frame(
     model: MAVOS,
     variables: Variables,
-    state: VideoState,
+    geometries: Geometries,
+    states: States,
     frame: Frame,
     masks: tuple[SourceMask, SourceMask | None],
     num_objects: Scalar,
@@ -124,57 +167,101 @@ def label_frame(
     groups: int,
     identities: tuple[int, int],
     logits_form: LogitsForm,
-) -> tuple[VideoState, tuple[Array, Array | None]]:
+) -> tuple[States, tuple[Array, Array | None]]:
     """Segments a frame that also brings labels, and makes it a reference.
 
     Args:
       model: the network.
       variables: its variables.
-      state: after the frame before.
-      frame: at source size.
-      masks: the label's slots, and the slots to memorise under it instead of the prediction.
+      geometries: of the views.
+      states: after the frame before.
+      frame: uint8 [H, W, 3], padded.
+      masks: the label's slots, and the slots to memorise under it instead of the prediction; of the
+        output's size, padded.
       num_objects: slots in use before the label.
       groups: groups after the label.
       identities: channels of a group that can be in use, before and after the label.
-      logits_form: which logits to return.
+      logits_form: which logits to return; "none" for several views.
 
     Returns:
-      The state, and the slots with the label pasted over the prediction, with the logits.
+      The states, and the padded slots with the label pasted over the prediction, with the logits.
     """
     label, given = masks
     before, after = identities
-    prediction = segment_frame(model, variables, state, frame, num_objects, identities=before)
+    predictions = _segment_views(model, variables, geometries, states, frame, num_objects)
+    slots, own = _decide(geometries, predictions, before)
 
     def paste(slots: Array) -> Array:
         return jnp.where(label > 0, label, slots)
 
-    memorised = paste(prediction.slots if given is None else given)
-    state = refer_frame(
-        model, variables, state, prediction.features, memorised, groups=groups, identities=after
+    states = tuple(
+        refer_frame(
+            *(model, variables, state, prediction.features),
+            geometry.predicted_mask(paste(view_slots if given is None else given)),
+            groups=groups,
+            identities=after,
+        )
+        for geometry, state, prediction, view_slots in zip(
+            geometries, states, predictions, own, strict=True
+        )
     )
-    logits = _select_logits(model, prediction.logits, frame, logits_form)
-    return state, (paste(prediction.slots), logits)
+    return states, (paste(slots), _select_logits(geometries[0], predictions[0], logits_form))
 
 
 def logits_shape(
-    model: MAVOS, size: tuple[int, int], groups: int, logits_form: LogitsForm
+    network_size: tuple[int, int],
+    output_size: tuple[int, int],
+    groups: int,
+    logits_form: LogitsForm,
 ) -> tuple[int, int, int] | None:
-    """Returns the shape of the logits of one frame of source size ``size``, ``None`` for none."""
+    """Returns the shape of the logits of one frame, ``None`` for none."""
     if logits_form == "none":
         return None
     if logits_form == "merged":
-        rows, columns = (-(-n // MERGED_STEP) for n in size)
+        rows, columns = (-(-n // MERGED_STEP) for n in output_size)
         return rows, columns, 1 + MAX_OBJECTS * groups
-    rows, columns = (-(-n // DECODER_STRIDE) for n in frame_network_size(model, size))
+    rows, columns = (-(-n // DECODER_STRIDE) for n in network_size)
     return rows, columns, NUM_IDENTITIES
 
 
+def _segment_views(
+    model: MAVOS,
+    variables: Variables,
+    geometries: Geometries,
+    states: States,
+    frame: Frame,
+    num_objects: Scalar,
+) -> tuple[Prediction, ...]:
+    return tuple(
+        segment_frame(model, variables, state, prepare(geometry, frame), num_objects)
+        for geometry, state in zip(geometries, states, strict=True)
+    )
+
+
+def _decide(
+    geometries: Geometries, predictions: tuple[Prediction, ...], identities: int
+) -> tuple[Array, tuple[Array, ...]]:
+    """Returns the slots of the views' mean, and those of each view, which it memorises."""
+    logits = [prediction.logits for prediction in predictions]
+    outputs = [geometry.output for geometry in geometries]
+    if len(logits) == 1:
+        slots = predict_slots(logits[0], outputs[0], channels=identities)
+        return slots, (slots,)
+    views = [
+        identity_probabilities(*view, channels=identities)
+        for view in zip(logits, outputs, strict=True)
+    ]
+    return most_likely(sum(views[1:], views[0]) / len(views)), tuple(map(most_likely, views))
+
+
 def _select_logits(
-    model: MAVOS, logits: Array, frame: Frame, logits_form: LogitsForm
+    geometry: Geometry, prediction: Prediction, logits_form: LogitsForm
 ) -> Array | None:
     if logits_form == "none":
         return None
     if logits_form == "stride4":
-        return logits[0]
-    size, corners = (frame.shape[0], frame.shape[1]), model.config.align_corners
-    return merged_logits(logits, size, align_corners=corners, step=MERGED_STEP)
+        return prediction.logits[0]
+    rows, columns = (
+        Taps(taps.indices[::MERGED_STEP], taps.weights[::MERGED_STEP]) for taps in geometry.output
+    )
+    return merged_logits(prediction.logits, (rows, columns))

@@ -8,11 +8,25 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from mavos_jax.inference.chunk import LogitsForm, label_frame, segment_chunk, start_video
-from mavos_jax.inference.frame import VideoState
+from mavos_jax.inference.chunk import (
+    MERGED_STEP,
+    LogitsForm,
+    States,
+    label_frame,
+    segment_chunk,
+    start_video,
+)
+from mavos_jax.inference.geometry import (
+    Augmentation,
+    Geometry,
+    Sizes,
+    geometries,
+    padded_size,
+)
 from mavos_jax.inference.objects import IGNORED, ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, check_mask
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.resize import nearest_indices
 
 Labels = Mapping[int, np.ndarray]
 """Masks of objects that appear later, by frame."""
@@ -31,6 +45,8 @@ class Options(NamedTuple):
       chunk_frames: frames that one program takes.
       looks_ahead: whether frames may be pulled before the masks of earlier ones are out.
       logits_form: which logits to return.
+      augmentation: the views whose mean decides.
+      output_size: of the masks, in pixels; None for the frames' own.
     """
 
     labels: Labels
@@ -39,7 +55,9 @@ class Options(NamedTuple):
     memorise_with: Masks | None
     chunk_frames: int
     looks_ahead: bool
-    logits_form: LogitsForm
+    logits_form: LogitsForm = "none"
+    augmentation: Augmentation = Augmentation()
+    output_size: tuple[int, int] | None = None
 
 
 class _Pending(NamedTuple):
@@ -65,8 +83,7 @@ def run(
       ValueError: the frames, the mask or an option is not as described.
     """
     video = _Video(model, variables, frames, options)
-    video.start(mask)
-    yield np.asarray(mask).astype(np.uint8), None
+    yield video.start(mask), None
     pending, error, chunks = None, None, video.chunks()
     while error is None:
         try:
@@ -74,22 +91,15 @@ def run(
         except Exception as caught:  # raised below, once finished work is out
             following, error = None, caught
         if pending is not None:
-            yield from _fetch(pending, video.ids)
+            yield from video.fetch(pending)
         if following is None:
             break
         pending = following
         if not options.looks_ahead:
-            yield from _fetch(pending, video.ids)
+            yield from video.fetch(pending)
             pending = None
     if error is not None:
         raise error
-
-
-def _fetch(pending: _Pending, ids: ObjectIds) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    slots = np.asarray(pending.slots)
-    logits = None if pending.logits is None else np.asarray(pending.logits)
-    for i in range(pending.num_frames):
-        yield ids.to_ids(slots[i]), None if logits is None else logits[i]
 
 
 class _Video:
@@ -111,25 +121,47 @@ class _Video:
         self._variables = jax.device_put(variables)
         self._options = options
         self._source = FrameSource(iter(frames), options.labels)
-        self._state: VideoState | None = None
-        self._size = (0, 0)
+        self._states: States = ()
+        self._geometries: tuple[Geometry, ...] = ()
+        self._sizes = Sizes((0, 0), (0, 0))
         self._programs: set[tuple[object, ...]] = set()
 
-    def start(self, mask: np.ndarray) -> None:
-        """Starts the computation of frame 0."""
+    def start(self, mask: np.ndarray) -> np.ndarray:
+        """Starts the computation of frame 0; returns its ids at the size of the output."""
         frames, _ = self._source.pull(1)
-        self._size = frames.shape[1:3]
-        slots = self._take_up(mask, "mask")
+        size = self._source.size
+        self._sizes = Sizes(size, self._options.output_size or size)
+        mask = check_mask(mask, size, "mask")
+        slots = self.ids.add(mask, "mask")
         if not ((slots != 0) & (slots != IGNORED)).any():
             raise ValueError("mask: expected at least one object, got background alone")
-        self._state = start_video(
+        views = geometries(self._model.config, self._sizes, self._options.augmentation)
+        self._geometries = jax.device_put(views)
+        self._states = start_video(
             self._model,
             self._variables,
+            self._geometries,
             frames[0],
-            slots,
+            _padded([slots])[0],
             groups=num_groups(self.ids.num_objects),
             identities=num_identities(self.ids.num_objects),
         )
+        rows, columns = (
+            nearest_indices(*pair) for pair in zip(size, self._sizes.output, strict=True)
+        )
+        return mask.astype(np.uint8)[rows][:, columns]
+
+    def fetch(self, pending: _Pending) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Waits for dispatched frames; yields the ids and logits of each without padding."""
+        height, width = self._sizes.output
+        slots, logits = np.asarray(pending.slots), None
+        if pending.logits is not None:
+            logits = np.asarray(pending.logits)
+            if self._options.logits_form == "merged":
+                logits = logits[:, : -(-height // MERGED_STEP), : -(-width // MERGED_STEP)]
+        for i in range(pending.num_frames):
+            ids = self.ids.to_ids(slots[i, :height, :width])
+            yield ids, None if logits is None else logits[i]
 
     def chunks(self) -> Iterator[_Pending]:
         """Starts the computation of one chunk after the other."""
@@ -147,10 +179,11 @@ class _Video:
         num_objects = self.ids.num_objects
         self._wait_for_new("segment", num_groups(num_objects), num_identities(num_objects))
         scalars = (np.int32(count), np.int32(num_objects), np.int32(self._options.gap))
-        self._state, (slots, logits) = segment_chunk(
+        self._states, (slots, logits) = segment_chunk(
             self._model,
             self._variables,
-            self._state,
+            self._geometries,
+            self._states,
             frames,
             self._to_memorise(position, count, len(frames)),
             scalars,
@@ -161,16 +194,17 @@ class _Video:
 
     def _label(self, position: int, frame: np.ndarray) -> _Pending:
         before = self.ids.num_objects
-        label = self._take_up(self._options.labels[position], f"labels[{position}]")
+        label = self._take_up(position)
         given = self._to_memorise(position, 1, 1)
         identities = (num_identities(before), num_identities(self.ids.num_objects))
         self._wait_for_new(
             "label", num_groups(before), num_groups(self.ids.num_objects), identities
         )
-        self._state, (slots, logits) = label_frame(
+        self._states, (slots, logits) = label_frame(
             self._model,
             self._variables,
-            self._state,
+            self._geometries,
+            self._states,
             frame,
             (label, None if given is None else given[0]),
             np.int32(before),
@@ -187,21 +221,32 @@ class _Video:
         computing from compiling.
         """
         if program not in self._programs:
-            jax.block_until_ready(self._state)
+            jax.block_until_ready(self._states)
             self._programs.add(program)
 
-    def _take_up(self, mask: np.ndarray, name: str) -> np.ndarray:
-        return self.ids.add(check_mask(mask, self._size, name), name)
+    def _take_up(self, position: int) -> np.ndarray:
+        """Returns the slots of a frame's label, padded, and takes up its new ids."""
+        name = f"labels[{position}]"
+        label = check_mask(self._options.labels[position], self._sizes.output, name)
+        return _padded([self.ids.add(label, name)])[0]
 
     def _to_memorise(self, position: int, count: int, length: int) -> np.ndarray | None:
-        """Returns the given slots [length, H, W] of ``count`` frames, zero beyond them."""
-        if self._options.memorise_with is None:
+        """Returns the given slots [length, H, W] of ``count`` frames, padded, zero beyond them."""
+        given = self._options.memorise_with
+        if given is None:
             return None
-        slots = np.zeros((length, *self._size), np.uint8)
-        for i in range(count):
-            name = f"memorise_with[{position + i}]"
-            if position + i >= len(self._options.memorise_with):
+        slots = []
+        for t in range(position, position + count):
+            name = f"memorise_with[{t}]"
+            if t >= len(given):
                 raise ValueError(f"{name}: expected a mask for every frame, got none")
-            mask = check_mask(self._options.memorise_with[position + i], self._size, name)
-            slots[i] = self.ids.to_slots(mask, name)
-        return slots
+            slots.append(self.ids.to_slots(check_mask(given[t], self._sizes.output, name), name))
+        return _padded(slots, length)
+
+
+def _padded(masks: Sequence[np.ndarray], length: int = 1) -> np.ndarray:
+    """Stacks masks of one size, uint8 [length, H, W], padded with zeros."""
+    height, width = masks[0].shape
+    padded = np.zeros((length, *padded_size((height, width))), np.uint8)
+    padded[: len(masks), :height, :width] = masks
+    return padded

@@ -1,7 +1,8 @@
-"""One frame of a video at source size: uint8 RGB in, uint8 slots out, all groups of objects.
+"""One frame of a video: uint8 RGB in, logits out, all groups of objects.
 
-Normalising, resizing, the transition for every group, and the argmax are one traced function; the
-drivers in :mod:`mavos_jax.inference.video` compile it.
+Resizing, normalising, and the transition for every group are traced functions; the drivers in
+:mod:`mavos_jax.inference.video` compile them. Frames come padded, see
+:mod:`mavos_jax.inference.geometry`.
 """
 
 from __future__ import annotations
@@ -12,18 +13,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float
 
-from mavos_jax.axes import Frame, Image, Scalar, SourceMask
+from mavos_jax.axes import Frame, Image, Mask, Scalar
 from mavos_jax.inference import step
-from mavos_jax.inference.objects import (
-    mask_unused,
-    predict_slots,
-    split_groups,
-)
+from mavos_jax.inference.geometry import Geometry
+from mavos_jax.inference.objects import mask_unused, split_groups
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Current, Memory
-from mavos_jax.models.resize import network_size, resize_cubic, resize_nearest
+from mavos_jax.models.resize import apply_taps
 
 IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 IMAGE_DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
@@ -46,30 +44,19 @@ class Prediction(NamedTuple):
     """What a segmented frame gives.
 
     Attributes:
-      slots: the slot of each pixel at source size.
       logits: stride-4 logits of each group, -1e10 for identities not in use.
       features: of the frame.
       currents: what memorising needs, with a leading axis g.
     """
 
-    slots: UInt8[Array, "H W"]
     logits: Float[Array, "g h w o"]
     features: Features
     currents: tuple[Current, ...]
 
 
-def frame_network_size(model: MAVOS, size: tuple[int, int]) -> tuple[int, int]:
-    """Returns the network size of frames of a source size."""
-    config = model.config
-    return network_size(
-        *size, align_corners=config.align_corners, max_long_edge=config.inference.max_long_edge
-    )
-
-
-def prepare(model: MAVOS, frame: Frame) -> Image:
-    """Resizes a frame to network size and normalises it."""
-    size = frame_network_size(model, (frame.shape[0], frame.shape[1]))
-    return normalise(resize_cubic(frame.astype(jnp.float32), size))
+def prepare(geometry: Geometry, frame: Frame) -> Image:
+    """Resizes a padded frame to network size and normalises it."""
+    return normalise(apply_taps(frame.astype(jnp.float32), *geometry.frame))
 
 
 def normalise(frame: Float[Array, "h1 w1 3"]) -> Image:
@@ -80,15 +67,24 @@ def normalise(frame: Float[Array, "h1 w1 3"]) -> Image:
 def start_frame(
     model: MAVOS,
     variables: Variables,
-    frame: Frame,
-    slots: SourceMask,
+    image: Image,
+    mask: Mask,
     *,
     groups: int,
     identities: int,
 ) -> VideoState:
-    """Returns the state after the first frame, whose slots are given at source size."""
-    features = step.encode(model, variables, prepare(model, frame))
-    masks = _network_masks(model, slots, groups)
+    """Returns the state after the first frame, whose slots are given.
+
+    Args:
+      model: the network.
+      variables: its variables.
+      image: the frame, from :func:`prepare`.
+      mask: its slots at network size.
+      groups: of objects.
+      identities: channels of a group that can be in use.
+    """
+    features = step.encode(model, variables, image)
+    masks = split_groups(mask, groups)
     memory = _over_groups(
         model,
         lambda mask: step.start(model, variables, features, mask, num_identities=identities),
@@ -101,10 +97,8 @@ def segment_frame(
     model: MAVOS,
     variables: Variables,
     state: VideoState,
-    frame: Frame,
+    image: Image,
     num_objects: Scalar,
-    *,
-    identities: int,
 ) -> Prediction:
     """Segments a frame from memory.
 
@@ -112,18 +106,14 @@ def segment_frame(
       model: the network.
       variables: its variables.
       state: after the frame before.
-      frame: at source size.
+      image: the frame, from :func:`prepare`.
       num_objects: slots in use over all groups.
-      identities: channels of a group that can be in use.
     """
-    features = step.encode(model, variables, prepare(model, frame))
+    features = step.encode(model, variables, image)
     logits, currents = _over_groups(
         model, lambda memory: step.segment(model, variables, memory, features), state.memory
     )
-    logits = mask_unused(logits, num_objects)
-    size, corners = (frame.shape[0], frame.shape[1]), model.config.align_corners
-    slots = predict_slots(logits, size, channels=identities, align_corners=corners)
-    return Prediction(slots, logits, features, currents)
+    return Prediction(mask_unused(logits, num_objects), features, currents)
 
 
 def memorise_frame(
@@ -131,19 +121,19 @@ def memorise_frame(
     variables: Variables,
     state: VideoState,
     prediction: Prediction,
-    slots: SourceMask,
+    mask: Mask,
     gap: Scalar,
     *,
     identities: int,
 ) -> VideoState:
-    """Returns the state after a frame with ``slots`` at source size as its mask.
+    """Returns the state after a frame.
 
     Args:
       model: the network.
       variables: its variables.
       state: before the frame.
       prediction: of the frame.
-      slots: what to memorise.
+      mask: slots to memorise, at network size.
       gap: frames between two long-term writes.
       identities: channels of a group that can be in use.
     """
@@ -157,7 +147,7 @@ def memorise_frame(
         ),
         state.memory,
         prediction.currents,
-        _network_masks(model, slots, groups),
+        split_groups(mask, groups),
     )
     return VideoState(memory, jnp.where(is_due, 0, since_write))
 
@@ -167,7 +157,7 @@ def refer_frame(
     variables: Variables,
     state: VideoState,
     features: Features,
-    slots: SourceMask,
+    mask: Mask,
     *,
     groups: int,
     identities: int,
@@ -175,8 +165,17 @@ def refer_frame(
     """Returns the state after a later reference frame; new objects may add groups.
 
     A group that is new starts its memory with this frame.
+
+    Args:
+      model: the network.
+      variables: its variables.
+      state: before the frame.
+      features: of the frame.
+      mask: its slots at network size.
+      groups: after the frame.
+      identities: channels of a group that can be in use.
     """
-    masks = _network_masks(model, slots, groups)
+    masks = split_groups(mask, groups)
     known = state.memory.num_writes.shape[0]
     memory = _over_groups(
         model,
@@ -194,11 +193,6 @@ def refer_frame(
         )
         memory = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), memory, added)
     return VideoState(memory, jnp.int32(0))
-
-
-def _network_masks(model: MAVOS, slots: SourceMask, groups: int) -> Array:
-    size = frame_network_size(model, (slots.shape[0], slots.shape[1]))
-    return split_groups(resize_nearest(slots, size), groups)
 
 
 def _over_groups(model: MAVOS, function: Callable[..., Any], *operands: Any) -> Any:

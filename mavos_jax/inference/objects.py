@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Integer
 
 from mavos_jax.axes import Mask, Scalar
 from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
-from mavos_jax.models.resize import resize_bilinear
+from mavos_jax.models.resize import Taps, apply_taps
 
 IGNORED = 255
 """The id and the slot of a pixel that belongs to no identity."""
@@ -128,24 +128,22 @@ def mask_unused(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Float[A
 
 
 def predict_slots(
-    logits: Float[Array, "g h w o"], size: tuple[int, int], *, channels: int, align_corners: bool
+    logits: Float[Array, "g h w o"], output: tuple[Taps, Taps], *, channels: int
 ) -> Integer[Array, "H W"]:
-    """Returns the slot of each pixel: the likeliest identity after upsampling to ``size``.
+    """Returns the slot of each pixel: the likeliest identity after upsampling.
 
     Args:
       logits: stride-4 logits of every group, unused identities masked.
-      size: rows and columns of the result.
+      output: taps of the result's rows and columns.
       channels: identities of a group that can be in use; the rest is not upsampled.
-      align_corners: of the upsampling.
     """
     if logits.shape[0] == 1:
-        full = resize_bilinear(logits[0, ..., :channels], size, align_corners=align_corners)
-        return _argmax(full)[1].astype(jnp.uint8)
+        return most_likely(apply_taps(logits[0, ..., :channels], *output))
 
     def merge(carry: tuple[Array, ...], group: tuple[Array, Array]) -> tuple[Any, None]:
         background, best, slot = carry
         group_logits, first = group
-        full = resize_bilinear(group_logits[..., :channels], size, align_corners=align_corners)
+        full = apply_taps(group_logits[..., :channels], *output)
         probabilities = jax.nn.softmax(full, axis=-1)
         value, index = _argmax(_clamped_logit(probabilities[..., 1:]))
         is_better = value > best
@@ -153,6 +151,7 @@ def predict_slots(
         return (background * probabilities[..., 0], jnp.maximum(best, value), slot), None
 
     groups = logits.shape[0]
+    size = (output[0].indices.shape[0], output[1].indices.shape[0])
     start = (jnp.ones(size), jnp.full(size, -jnp.inf), jnp.zeros(size, jnp.uint8))
     (background, best, slot), _ = jax.lax.scan(
         merge, start, (logits, jnp.arange(groups) * MAX_OBJECTS)
@@ -160,21 +159,35 @@ def predict_slots(
     return jnp.where(best > _clamped_logit(background), slot, jnp.uint8(0))
 
 
+def identity_probabilities(
+    logits: Float[Array, "g h w o"], output: tuple[Taps, Taps], *, channels: int
+) -> Float[Array, "H W p"]:
+    """Returns the probability of every slot: ``channels`` of them, or 1 + 10 g of several groups.
+
+    The arguments are those of :func:`predict_slots`, whose result is the argmax of this.
+    """
+    if logits.shape[0] == 1:
+        return jax.nn.softmax(apply_taps(logits[0, ..., :channels], *output), axis=-1)
+    return jax.nn.softmax(merged_logits(logits, output), axis=-1)
+
+
 def merged_logits(
-    logits: Float[Array, "g h w o"], size: tuple[int, int], *, align_corners: bool, step: int
+    logits: Float[Array, "g h w o"], output: tuple[Taps, Taps]
 ) -> Float[Array, "h2 w2 p"]:
-    """Returns the merged logits of all groups, 1 + 10 g channels, at every ``step``-th pixel.
+    """Returns the merged logits of all groups, 1 + 10 g channels, at the taps' rows and columns.
 
     The background is the product of the groups' backgrounds; the foregrounds stand side by side;
     probabilities are clamped to [1e-5, 1 - 1e-5]. A group's unused slots stay in, at the clamp.
     """
-    full = jax.vmap(lambda x: resize_bilinear(x, size, align_corners=align_corners, step=step))(
-        logits
-    )
-    probabilities = jax.nn.softmax(full, axis=-1)
+    probabilities = jax.nn.softmax(jax.vmap(lambda x: apply_taps(x, *output))(logits), axis=-1)
     background = probabilities[..., :1].prod(axis=0)
     foreground = [group[..., 1:] for group in probabilities]
     return _clamped_logit(jnp.concatenate([background, *foreground], axis=-1))
+
+
+def most_likely(scores: Float[Array, "H W p"]) -> Integer[Array, "H W"]:
+    """Returns the slot of the largest score of each pixel, the first of equals."""
+    return _argmax(scores)[1].astype(jnp.uint8)
 
 
 def _clamped_logit(probability: Array) -> Array:

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from mavos_jax.inference.geometry import padded_size
+
 
 class FrameSource:
-    """Pulls checked frames in chunks that end before every frame of ``stops``.
+    """Pulls checked frames, padded, in chunks that end before every frame of ``stops``.
 
     Frames are copied, so that their owner may use the same buffer for the next one. An error of
     the frames' own waits until the frames before it have been pulled.
 
     Attributes:
+      size: height and width of the frames, in pixels; (0, 0) before the first.
       position: index of the next frame.
       is_exhausted: whether the frames have ended, by themselves or with an error.
     """
@@ -22,8 +25,8 @@ class FrameSource:
     def __init__(self, frames: Iterator[np.ndarray], stops: Collection[int]) -> None:
         self._frames = frames
         self._stops = sorted(stops)
-        self._size: tuple[int, ...] | None = None
         self._error: Exception | None = None
+        self.size = (0, 0)
         self.position = 0
         self.is_exhausted = False
         if self._stops and self._stops[0] < 1:
@@ -33,7 +36,8 @@ class FrameSource:
         """Copies up to ``count`` frames; fewer before a stop, at the end, or before an error.
 
         Returns:
-          uint8 [count, H, W, 3], zero where it is not filled, and the number of frames in it.
+          uint8 [count, H, W, 3], padded, zero where it is not filled, and the number of frames in
+          it.
         """
         chunk, pulled = np.zeros((0,), np.uint8), 0
         while pulled < count and not (pulled and self.position in self._stops):
@@ -46,8 +50,8 @@ class FrameSource:
                 self._error, self.is_exhausted = error, True
                 break
             if pulled == 0:
-                chunk = np.zeros((count, *frame.shape), np.uint8)
-            chunk[pulled] = frame
+                chunk = np.zeros((count, *padded_size(self.size), 3), np.uint8)
+            chunk[pulled, : self.size[0], : self.size[1]] = frame
             pulled, self.position = pulled + 1, self.position + 1
         if self.position == 0:
             self.raise_error()
@@ -69,12 +73,13 @@ class FrameSource:
             raise ValueError(
                 f"{name}: expected uint8 RGB [H, W, 3], got {frame.dtype} {list(frame.shape)}"
             )
-        if self._size is not None and frame.shape != self._size:
+        size = (frame.shape[0], frame.shape[1])
+        if self.position and size != self.size:
             raise ValueError(
-                f"{name}: expected {self._size[0]}x{self._size[1]} pixels (height x width) like "
-                f"the first frame, got {frame.shape[0]}x{frame.shape[1]}"
+                f"{name}: expected {self.size[0]}x{self.size[1]} pixels (height x width) like "
+                f"the first frame, got {size[0]}x{size[1]}"
             )
-        self._size = frame.shape
+        self.size = size
         return frame
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from mavos_jax.inference.chunk import logits_shape
 from mavos_jax.inference.dispatch import Labels, Masks, Options, run
+from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
 from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
 from mavos_jax.models.mavos import MAVOS, Variables
 
@@ -120,7 +121,8 @@ def segment_video(
     first, _ = next(results)
     masks = np.empty((num_frames, *first.shape), np.uint8)
     masks[0] = first
-    shape = logits_shape(model, first.shape, groups, logits_form)
+    entering = geometries(model.config, Sizes(first.shape, first.shape))[0].network_size
+    shape = logits_shape(entering, first.shape, groups, logits_form)
     logits = None if shape is None else np.full((num_frames - 1, *shape), _ABSENT, np.float32)
     for t, (ids, frame_logits) in enumerate(results, start=1):
         masks[t] = ids
@@ -158,7 +160,6 @@ def stream_video(
         memorise_with=memorise_with,
         chunk_frames=1,
         looks_ahead=False,
-        logits_form="none",
     )
     for ids, _ in run(model, variables, frames, mask, options):
         yield ids
@@ -174,6 +175,8 @@ def stream_masks(
     num_objects: int | None = None,
     gap: int | None = None,
     chunk_frames: int | None = None,
+    augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
+    output_size: tuple[int, int] | None = None,
 ) -> Iterator[np.ndarray]:
     """Segments a video chunk by chunk: :func:`stream_video` for throughput.
 
@@ -189,9 +192,15 @@ def stream_masks(
       num_objects: as in :func:`segment_video`.
       gap: as in :func:`segment_video`.
       chunk_frames: frames of a chunk; by default the configuration's.
+      augmentation: the views of every frame whose mean decides; by default the frame alone.
+      output_size: height and width of the masks and of ``labels``, in pixels; by default the
+        frames'.
 
     Yields:
-      uint8 [H, W] masks, one per frame.
+      uint8 masks [H, W] of the output's size, one per frame.
+
+    Raises:
+      ValueError: an argument is not as described.
     """
     options = Options(
         labels=labels or {},
@@ -200,7 +209,8 @@ def stream_masks(
         memorise_with=None,
         chunk_frames=chunk_frames or model.config.inference.chunk_frames,
         looks_ahead=True,
-        logits_form="none",
+        augmentation=augmentation,
+        output_size=output_size,
     )
     for ids, _ in run(model, variables, frames, mask, options):
         yield ids

@@ -1,9 +1,12 @@
 """Sizes and resizing: cubic for frames, bilinear inside the network, nearest for masks.
 
-The taps are computed on the host from static sizes; on the device a resize is two gathers.
+The taps are computed on the host; on the device a resize is two gathers. A program may hold them as
+constants or take them as arguments.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +19,18 @@ CUBIC_A = -0.75
 
 MAX_SHORT_EDGE = 480 * 1.3
 """Cap on the short edge when several test-time scales are used, in pixels."""
+
+
+class Taps(NamedTuple):
+    """Where the targets along one axis take their values from.
+
+    Attributes:
+      indices: of the sources of each of the t targets, int32 [t, k].
+      weights: of these sources, float32 [t, k]; they add up to one.
+    """
+
+    indices: Array | np.ndarray
+    weights: Array | np.ndarray
 
 
 def network_size(
@@ -74,10 +89,8 @@ def nearest_indices(source: int, target: int) -> np.ndarray:
     )
 
 
-def linear_taps(
-    source: int, target: int, *, align_corners: bool, step: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the two source indices [t, 2] and weights [t, 2] of targets 0, step, 2 step, ...
+def linear_taps(source: int, target: int, *, align_corners: bool, step: int = 1) -> Taps:
+    """Returns the two source indices and weights of the targets 0, step, 2 step, ...
 
     Positions are float32 because PyTorch's are, which moves weights by up to 1e-5.
     """
@@ -91,22 +104,40 @@ def linear_taps(
     first = np.minimum(np.floor(position).astype(np.int32), source - 1)
     fraction = (position - first).astype(np.float32)
     indices = np.stack([first, np.minimum(first + 1, source - 1)], axis=1)
-    return indices, np.stack([1 - fraction, fraction], axis=1)
+    return Taps(indices, np.stack([1 - fraction, fraction], axis=1))
 
 
-def cubic_taps(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the four source indices [t, 4] and weights [t, 4]: half-pixel centres, clamped."""
+def cubic_taps(source: int, target: int) -> Taps:
+    """Returns the four source indices and weights of each target: half-pixel centres, clamped."""
     position = (np.arange(target) + 0.5) * (source / target) - 0.5
     first = np.floor(position)
     t, a = position - first, CUBIC_A
     near = [((a + 2) * d - (a + 3)) * d * d + 1 for d in (t, 1 - t)]
     before = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a
     weights = np.stack([before, near[0], near[1], 1 - before - near[0] - near[1]], axis=1)
-    indices = first.astype(np.int32)[:, None] + np.arange(-1, 3)
-    return np.clip(indices, 0, source - 1), weights.astype(np.float32)
+    indices = first.astype(np.int32)[:, None] + np.arange(-1, 3, dtype=np.int32)
+    return Taps(np.clip(indices, 0, source - 1), weights.astype(np.float32))
 
 
-def _apply_taps(x: Array, taps: tuple[np.ndarray, np.ndarray], axis: int) -> Array:
+def apply_taps(x: Float[Array, "h w c"], rows: Taps, columns: Taps) -> Float[Array, "h2 w2 c"]:
+    """Resizes a map by the taps of the target's rows and columns."""
+    return _apply_taps(_apply_taps(x, rows, 0), columns, 1)
+
+
+def take_nearest(
+    mask: Integer[Array, "h w"], rows: Array | np.ndarray, columns: Array | np.ndarray
+) -> Integer[Array, "h2 w2"]:
+    """Picks rows and columns of a mask by their indices."""
+    return _take(_take(mask, rows, 0), columns, 1)
+
+
+def _take(x: Array, indices: Array | np.ndarray, axis: int) -> Array:
+    """Gathers along an axis; without the check of bounds that jnp.take makes of other indices."""
+    place = (slice(None),) * axis + (indices,)
+    return jnp.asarray(x).at[place].get(mode="promise_in_bounds")
+
+
+def _apply_taps(x: Array, taps: Taps, axis: int) -> Array:
     """Returns the weighted sum of the taps of each target, as x_0 + sum_i w_i (x_i - x_0).
 
     The weights add up to one, so this is the plain sum. In this form a compiler has only one way
@@ -115,10 +146,10 @@ def _apply_taps(x: Array, taps: tuple[np.ndarray, np.ndarray], axis: int) -> Arr
     indices, weights = taps
     shape = [1] * x.ndim
     shape[axis] = -1
-    first = jnp.take(x, indices[:, 0], axis=axis)
+    first = _take(x, indices[:, 0], axis)
     total = first
     for i in range(1, indices.shape[1]):
-        tap = jnp.take(x, indices[:, i], axis=axis)
+        tap = _take(x, indices[:, i], axis)
         total = total + weights[:, i].reshape(shape) * (tap - first)
     return total
 
@@ -136,24 +167,22 @@ def resize_bilinear(
     """
     if x.shape[:2] == size and step == 1:
         return x
-    for axis in (0, 1):
-        taps = linear_taps(x.shape[axis], size[axis], align_corners=align_corners, step=step)
-        x = _apply_taps(x, taps, axis)
-    return x
+    rows, columns = (
+        linear_taps(x.shape[axis], size[axis], align_corners=align_corners, step=step)
+        for axis in (0, 1)
+    )
+    return apply_taps(x, rows, columns)
 
 
 def resize_cubic(x: Float[Array, "h w c"], size: tuple[int, int]) -> Float[Array, "h2 w2 c"]:
     """Resizes a frame with 4x4 cubic taps: a = -0.75, no antialiasing, not clipped."""
     if x.shape[:2] == size:
         return x
-    for axis in (0, 1):
-        x = _apply_taps(x, cubic_taps(x.shape[axis], size[axis]), axis)
-    return x
+    return apply_taps(x, *(cubic_taps(x.shape[axis], size[axis]) for axis in (0, 1)))
 
 
 def resize_nearest(mask: Mask, size: tuple[int, int]) -> Integer[Array, "h2 w2"]:
     """Resizes a mask by :func:`nearest_indices`."""
     if mask.shape == size:
         return mask
-    rows, columns = (nearest_indices(mask.shape[axis], size[axis]) for axis in (0, 1))
-    return mask[rows][:, columns]
+    return take_nearest(mask, *(nearest_indices(mask.shape[axis], size[axis]) for axis in (0, 1)))

@@ -1,7 +1,9 @@
 """Nothing grows with the video: not the program, not the device, not the host."""
 
 import dataclasses
+import functools
 import gc
+import math
 import resource
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 
 import mavos_jax
 from mavos_jax.inference.chunk import segment_chunk, start_video
+from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 
 
 def resident_bytes():
@@ -21,19 +24,21 @@ def resident_bytes():
 def test_the_compiled_scan_needs_the_same_memory_for_any_number_of_frames(tiny, clip):
     model, variables = tiny
     frames, mask = clip
-    state = jax.eval_shape(
-        lambda: start_video(model, variables, frames[0], mask, groups=1, identities=3)
-    )
+    views = geometries(model.config, Sizes(mask.shape, mask.shape))
+    start = functools.partial(start_video, model, variables, groups=1, identities=3)
+    state = jax.eval_shape(start, views, frames[0], mask)
     scalars = (jnp.int32(0),) * 3
     needs = []
     for length in (10, 100, 1000):
-        chunk = jax.ShapeDtypeStruct((length, *frames.shape[1:]), jnp.uint8)
+        chunk = jax.ShapeDtypeStruct((length, *padded_size(mask.shape), 3), jnp.uint8)
         lowered = segment_chunk.lower(
-            model, variables, state, chunk, None, scalars, identities=3, logits_form="none"
+            *(model, variables, views, state, chunk, None, scalars),
+            identities=3,
+            logits_form="none",
         )
         analysis = lowered.compile().memory_analysis()
         assert analysis is not None
-        pixels = length * frames[0, ..., 0].size
+        pixels = length * math.prod(padded_size(mask.shape))
         fixed = (
             analysis.argument_size_in_bytes - 3 * pixels,
             analysis.output_size_in_bytes - pixels,

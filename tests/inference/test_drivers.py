@@ -9,38 +9,39 @@ import pytest
 
 import mavos_jax
 from mavos_jax.inference.chunk import segment_chunk, start_video
-from mavos_jax.inference.frame import memorise_frame, segment_frame
-from mavos_jax.inference.objects import ObjectIds
+from mavos_jax.inference.frame import memorise_frame, prepare, segment_frame
+from mavos_jax.inference.geometry import Sizes, geometries
+from mavos_jax.inference.objects import ObjectIds, predict_slots
 
 GAP = 3
 
 
 def loop_over_frames(model, variables, frames, mask, *, identities):
-    """The transition in a Python loop, one compiled call a frame."""
+    """The transition in a Python loop, one compiled call a frame, with a constant geometry."""
+    (geometry,) = geometries(model.config, Sizes(mask.shape, mask.shape))
 
     @jax.jit
     def advance(variables, state, frame):
-        prediction = segment_frame(
-            model, variables, state, frame, jnp.int32(2), identities=identities
-        )
+        image = prepare(geometry, frame)
+        prediction = segment_frame(model, variables, state, image, jnp.int32(2))
+        slots = predict_slots(prediction.logits, geometry.output, channels=identities)
         state = memorise_frame(
-            model,
-            variables,
-            state,
-            prediction,
-            prediction.slots,
+            *(model, variables, state, prediction),
+            geometry.predicted_mask(slots),
             jnp.int32(GAP),
             identities=identities,
         )
-        return state, prediction.slots, prediction.logits[0]
+        return state, slots, prediction.logits[0]
 
     ids = ObjectIds()
     slots = ids.add(mask, "mask")
-    state = start_video(model, variables, frames[0], slots, groups=1, identities=identities)
+    (state,) = start_video(
+        model, variables, (geometry,), frames[0], slots, groups=1, identities=identities
+    )
     masks, logits = [mask], []
     for frame in frames[1:]:
         state, slots, frame_logits = advance(variables, state, frame)
-        masks.append(ids.to_ids(np.asarray(slots)))
+        masks.append(ids.to_ids(np.asarray(slots)[: mask.shape[0], : mask.shape[1]]))
         logits.append(np.asarray(frame_logits))
     return np.stack(masks), np.stack(logits)
 
@@ -110,18 +111,20 @@ def test_the_carry_keeps_its_tree_shapes_and_types(tiny, clip):
     model, variables = tiny
     frames, mask = clip
     slots = ObjectIds().add(mask, "mask")
-    state = start_video(model, variables, frames[0], slots, groups=1, identities=3)
+    views = geometries(model.config, Sizes(mask.shape, mask.shape))
+    start = functools.partial(start_video, model, variables, groups=1, identities=3)
+    state = start(views, frames[0], slots)
     scalars = (np.int32(4), np.int32(2), np.int32(GAP))
     after, _ = segment_chunk(
-        model, variables, state, frames[:4], None, scalars, identities=3, logits_form="none"
+        *(model, variables, views, state, frames[:4], None, scalars),
+        identities=3,
+        logits_form="none",
     )
-    before = jax.eval_shape(
-        lambda: start_video(model, variables, frames[0], slots, groups=1, identities=3)
-    )
+    before = jax.eval_shape(start, views, frames[0], slots)
     assert jax.tree.structure(before) == jax.tree.structure(after)
     for x, y in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         assert (x.shape, x.dtype, x.weak_type) == (y.shape, y.dtype, y.weak_type)
-    assert state.memory.long_term[0].key.is_deleted()  # donated
+    assert state[0].memory.long_term[0].key.is_deleted()  # donated
 
 
 def test_finished_masks_come_before_the_error_of_a_broken_source(segment, stream_in_chunks, clip):

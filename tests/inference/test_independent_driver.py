@@ -11,9 +11,14 @@ from small_configs import BANK, MOBILENET
 
 import mavos_jax
 from mavos_jax.inference import step
-from mavos_jax.inference.frame import frame_network_size, prepare
+from mavos_jax.inference.frame import normalise
 from mavos_jax.models.mavos import init_variables
-from mavos_jax.models.resize import resize_bilinear, resize_nearest
+from mavos_jax.models.resize import (
+    network_size,
+    resize_bilinear,
+    resize_cubic,
+    resize_nearest,
+)
 
 GAP = 3
 
@@ -41,11 +46,19 @@ class Driver:
 
     def __init__(self, model, variables, size):
         self.model, self.size, self.ids = model, size, []
-        self.encode = jax.jit(lambda x: step.encode(model, variables, prepare(model, x)))
+        self.network_size = network_size(
+            *size,
+            align_corners=model.config.align_corners,
+            max_long_edge=model.config.inference.max_long_edge,
+        )
+        self.encode = jax.jit(lambda x: step.encode(model, variables, self.prepare(x)))
         self.start = jax.jit(functools.partial(step.start, model, variables))
         self.segment = jax.jit(functools.partial(step.segment, model, variables))
         self.memorise = jax.jit(functools.partial(step.memorise, model, variables))
         self.refer = jax.jit(functools.partial(step.memorise_reference, model, variables))
+
+    def prepare(self, frame):
+        return normalise(resize_cubic(frame.astype(jnp.float32), self.network_size))
 
     def slots(self, mask):
         new = [int(i) for i in np.unique(mask) if i not in (0, 255, *self.ids)]
@@ -60,7 +73,7 @@ class Driver:
         first = 10 * group
         is_own = (slots > first) & (slots <= first + 10)
         local = np.where(slots == 255, 255, np.where(is_own, slots - first, 0))
-        return resize_nearest(jnp.asarray(local), frame_network_size(self.model, self.size))
+        return resize_nearest(jnp.asarray(local), self.network_size)
 
     def predict(self, results):
         full = []

@@ -16,6 +16,7 @@ from mavos_jax.inference.objects import (
     split_groups,
 )
 from mavos_jax.models.forms import forms_for
+from mavos_jax.models.resize import linear_taps
 
 
 def test_ids_get_slots_in_order_of_appearance_and_come_back():
@@ -81,8 +82,9 @@ def test_merged_masks_are_the_argmax_of_the_merged_logits():
     logits = jax.random.normal(jax.random.PRNGKey(0), (3, 5, 7, 11)) * 3
     logits = mask_unused(logits, jnp.int32(24))
     size = (17, 25)
-    slots = predict_slots(logits, size, channels=11, align_corners=True)
-    merged = merged_logits(logits, size, align_corners=True, step=1)
+    output = linear_taps(5, 17, align_corners=True), linear_taps(7, 25, align_corners=True)
+    slots = predict_slots(logits, output, channels=11)
+    merged = merged_logits(logits, output)
     assert merged.shape == (*size, 31)
     np.testing.assert_array_equal(slots, merged.argmax(axis=-1))
     assert slots.max() <= 24

@@ -1,0 +1,104 @@
+"""Reads the frames, given masks and truth of a benchmark's sequences, at the size it asks for."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
+from mavos_jax.data.frames import read_image
+from mavos_jax.evaluation.masks import IGNORED, read_mask, read_mask_size
+from mavos_jax.models.resize import cubic_taps, nearest_indices
+
+
+def input_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]:
+    """Returns the height and width, in pixels, at which frames of a stored size are taken."""
+    if benchmark.short_edge is None or min(stored) <= benchmark.short_edge:
+        return stored
+    factor = benchmark.short_edge / min(stored)
+    height, width = (math.floor(edge * factor + 0.5) for edge in stored)
+    return height, width
+
+
+def output_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]:
+    """Returns the height and width, in pixels, of the masks of frames of a stored size."""
+    height, width = input_size(benchmark, stored)
+    if benchmark.output_height is None:
+        return height, width
+    return benchmark.output_height, math.ceil(width * benchmark.output_height / height)
+
+
+def read_frame(benchmark: Benchmark, path: Path) -> np.ndarray:
+    """Reads a frame, uint8 RGB [H, W, 3], shrunk if the benchmark says so.
+
+    Raises:
+      ValueError: the file is missing, damaged, or deeper than 8 bits a channel.
+    """
+    frame = read_image(path)
+    return shrink_frame(frame, input_size(benchmark, (frame.shape[0], frame.shape[1])))
+
+
+def shrink_frame(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resizes a frame, uint8 RGB [H, W, 3], by the network's cubic, rounded to whole numbers."""
+    if frame.shape[:2] == size:
+        return frame
+    result = frame.astype(np.float32)
+    for axis in (0, 1):
+        indices, weights = cubic_taps(result.shape[axis], size[axis])
+        shape = (1,) * axis + (-1,) + (1,) * (2 - axis)
+        result = sum(
+            weights[:, tap].reshape(shape) * np.take(result, indices[:, tap], axis=axis)
+            for tap in range(indices.shape[1])
+        )
+    return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+
+
+def read_given(
+    benchmark: Benchmark, sequence: BenchmarkSequence, index: int, stored: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Reads the given mask of a frame: ids to start from, and the mask's own palette.
+
+    Args:
+      benchmark: the set.
+      sequence: one of its sequences.
+      index: a frame of ``sequence.given``.
+      stored: height and width of the stored frames, in pixels.
+
+    Returns:
+      Ids, uint8 [H, W] with 0 the background and 255 pixels to ignore, at the input size; and the
+      palette, uint8 [256, 3], or None.
+
+    Raises:
+      ValueError: see :func:`mavos_jax.evaluation.masks.read_mask`.
+    """
+    given = sequence.given[index]
+    ids, palette = read_mask(given.path, stored, allow_empty=True)
+    if benchmark.is_binary:
+        ids = (ids > 0).astype(np.uint8)
+    elif given.ids is not None:
+        ids = np.where(np.isin(ids, (*given.ids, IGNORED)), ids, 0).astype(np.uint8)
+    return shrink_mask(ids, input_size(benchmark, stored)), palette
+
+
+def read_truth(benchmark: Benchmark, sequence: BenchmarkSequence, index: int) -> np.ndarray:
+    """Reads the true mask of a frame, uint8 ids [H, W], at the size of results.
+
+    Raises:
+      ValueError: the file is missing, damaged, or holds no ids.
+    """
+    path = sequence.truth[index]
+    stored = read_mask_size(path)
+    ids, _ = read_mask(path, stored, allow_empty=True)
+    if benchmark.is_binary:
+        ids = (ids > 0).astype(np.uint8)
+    return shrink_mask(ids, output_size(benchmark, stored))
+
+
+def shrink_mask(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resizes ids, uint8 [H, W], to their nearest neighbours."""
+    if ids.shape == size:
+        return ids
+    rows, columns = (nearest_indices(ids.shape[axis], size[axis]) for axis in (0, 1))
+    return ids[rows][:, columns]

@@ -1,0 +1,150 @@
+"""How frames of one size enter the network and how masks come out, as arguments of the programs.
+
+A program does not know the size of the frames: they come padded to a multiple of 16, and the
+geometry says where the network's pixels are found in them. Videos of nearly the same size then
+share a program. Flips are part of the geometry, too: a mirrored view reads the columns backwards.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mavos_jax.axes import Mask, SourceMask
+from mavos_jax.config import Experiment
+from mavos_jax.models.resize import (
+    MAX_SHORT_EDGE,
+    Taps,
+    cubic_taps,
+    linear_taps,
+    nearest_indices,
+    network_size,
+    take_nearest,
+)
+
+PADDED_TO = 16
+"""Frames and masks come padded to a multiple of so many pixels."""
+
+_STRIDE = 4
+"""Of the decoder's logits."""
+
+
+class Augmentation(NamedTuple):
+    """The views of a video whose mean decides, each with a memory of its own.
+
+    Attributes:
+      scales: of the network's size.
+      flip: whether every scale also sees the video mirrored.
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+
+
+class Sizes(NamedTuple):
+    """Heights and widths of a video, in pixels.
+
+    Attributes:
+      frame: of its frames and of the first mask.
+      output: of the predicted masks and of later labels.
+    """
+
+    frame: tuple[int, int]
+    output: tuple[int, int]
+
+
+class Geometry(NamedTuple):
+    """One view of the frames of a video; rows and columns each.
+
+    Attributes:
+      frame: cubic taps from the frame to the network's h1 rows and w1 columns.
+      given: nearest pixels of a mask of the frame's size, int32 [h1] and [w1].
+      predicted: nearest pixels of a mask of the output's size, int32 [h1] and [w1].
+      output: bilinear taps from stride 4 to the padded output, in the frame's own direction.
+    """
+
+    frame: tuple[Taps, Taps]
+    given: tuple[np.ndarray, np.ndarray]
+    predicted: tuple[np.ndarray, np.ndarray]
+    output: tuple[Taps, Taps]
+
+    @property
+    def network_size(self) -> tuple[int, int]:
+        """Rows and columns at which the view enters the network."""
+        rows, columns = self.predicted
+        return rows.shape[0], columns.shape[0]
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Rows and columns of the padded output."""
+        rows, columns = self.output
+        return rows.indices.shape[0], columns.indices.shape[0]
+
+    def given_mask(self, slots: SourceMask) -> Mask:
+        """Returns a mask of the frame's size at network size."""
+        return take_nearest(slots, *self.given)
+
+    def predicted_mask(self, slots: SourceMask) -> Mask:
+        """Returns a mask of the output's size at network size."""
+        return take_nearest(slots, *self.predicted)
+
+
+def geometries(
+    config: Experiment,
+    sizes: Sizes,
+    augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
+) -> tuple[Geometry, ...]:
+    """Returns the geometry of every view, of one scale after the other, each before its mirror.
+
+    Args:
+      config: of the network.
+      sizes: of the video.
+      augmentation: which views; by default the plain one alone.
+    """
+    has_scales = len(augmentation.scales) > 1
+    views = []
+    for scale in augmentation.scales:
+        network = network_size(
+            *sizes.frame,
+            align_corners=config.align_corners,
+            max_long_edge=config.inference.max_long_edge,
+            scale=scale,
+            max_short_edge=MAX_SHORT_EDGE if has_scales else None,
+        )
+        for is_mirrored in (False, True) if augmentation.flip else (False,):
+            views.append(_geometry(config, sizes, network, is_mirrored))
+    return tuple(views)
+
+
+def padded_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Returns the rows and columns of frames and masks of a size once they are padded."""
+    height, width = (-(-edge // PADDED_TO) * PADDED_TO for edge in size)
+    return height, width
+
+
+def _geometry(
+    config: Experiment, sizes: Sizes, network: tuple[int, int], is_mirrored: bool
+) -> Geometry:
+    frame = [cubic_taps(sizes.frame[axis], network[axis]) for axis in (0, 1)]
+    given = [nearest_indices(sizes.frame[axis], network[axis]) for axis in (0, 1)]
+    predicted = [nearest_indices(sizes.output[axis], network[axis]) for axis in (0, 1)]
+    output = [
+        linear_taps(
+            -(-network[axis] // _STRIDE), sizes.output[axis], align_corners=config.align_corners
+        )
+        for axis in (0, 1)
+    ]
+    if is_mirrored:
+        last = sizes.frame[1] - 1
+        frame[1] = Taps(last - frame[1].indices, frame[1].weights)
+        given[1] = last - given[1]
+        predicted[1] = sizes.output[1] - 1 - predicted[1]
+        output[1] = Taps(output[1].indices[::-1], output[1].weights[::-1])
+    rows, columns = (
+        Taps(*(np.pad(part, ((0, edge - len(part)), (0, 0)), mode="edge") for part in taps))
+        for taps, edge in zip(output, padded_size(sizes.output), strict=True)
+    )
+    return Geometry(
+        (frame[0], frame[1]), (given[0], given[1]), (predicted[0], predicted[1]), (rows, columns)
+    )

@@ -1,0 +1,88 @@
+"""Views of several scales, mirrored or not, and programs that several sizes share."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import mavos_jax
+from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
+from mavos_jax.inference.video import stream_masks
+from mavos_jax.models.resize import apply_taps
+
+
+def run(tiny, frames, mask, **options):
+    return np.stack(list(stream_masks(*tiny, frames, mask, **options)))
+
+
+def test_a_mirrored_view_is_the_view_of_mirrored_frames(tiny, clip):
+    frames, mask = clip
+    sizes = Sizes((45, 61), (40, 50))
+    plain, mirrored = geometries(tiny[0].config, sizes, Augmentation(flip=True))
+    frame = jnp.asarray(frames[0, :45, :61], jnp.float32)
+    np.testing.assert_array_equal(
+        apply_taps(frame, *mirrored.frame), apply_taps(frame[:, ::-1], *plain.frame)
+    )
+    given = jnp.asarray(mask[:45, :61])
+    np.testing.assert_array_equal(mirrored.given_mask(given), plain.given_mask(given[:, ::-1]))
+    logits = jax.random.normal(jax.random.PRNGKey(0), (13, 17, 2))
+    there = np.asarray(apply_taps(logits, *mirrored.output))[:40, :50]
+    back = np.asarray(apply_taps(logits, *plain.output))[:40, :50]
+    np.testing.assert_array_equal(there, back[:, ::-1])
+    np.testing.assert_array_equal(
+        mirrored.predicted_mask(given[:40, :50]),
+        plain.predicted_mask(given[:40, :50][:, ::-1]),
+    )
+
+
+def test_mirroring_a_video_mirrors_its_masks_when_both_views_decide(tiny, clip):
+    frames, mask = clip
+    both = Augmentation(flip=True)
+    masks = run(tiny, frames, mask, augmentation=both)
+    mirrored = run(tiny, frames[:, :, ::-1], mask[:, ::-1], augmentation=both)
+    np.testing.assert_array_equal(masks, mirrored[:, :, ::-1])
+    assert (masks != run(tiny, frames, mask)).any()
+
+
+def test_the_same_view_twice_changes_nothing(tiny, clip):
+    masks = run(tiny, *clip)
+    twice = run(tiny, *clip, augmentation=Augmentation(scales=(1.0, 1.0)))
+    np.testing.assert_array_equal(masks, twice)
+
+
+def test_labels_reach_every_view(tiny, clip, late_label):
+    masks = run(tiny, *clip, labels={4: late_label}, augmentation=Augmentation((1.0, 0.75), True))
+    new = late_label > 0
+    np.testing.assert_array_equal(masks[4][new], late_label[new])
+    assert set(np.unique(late_label)) <= set(np.unique(masks[4]))
+
+
+@pytest.mark.parametrize("size", [(45, 61), (48, 63), (33, 64)])
+def test_padding_is_seen_by_nothing(segment, clip, size):
+    """A frame that is padded to a larger one's size gives what it gives to the public API."""
+    frames, mask = clip
+    height, width = size
+    masks = segment(frames[:, :height, :width], mask[:height, :width])
+    assert masks.shape[1:] == size
+    other = frames.copy()
+    other[:, height:], other[:, :, width:] = 255, 255
+    np.testing.assert_array_equal(masks, segment(other[:, :height, :width], mask[:height, :width]))
+
+
+def test_sizes_that_enter_the_network_alike_share_a_program(tiny, clip, count_compilations):
+    frames, mask = clip
+    model, variables = tiny
+    mavos_jax.segment_video(model, variables, frames[:, :46, :62], mask[:46, :62])
+    with count_compilations() as count:
+        mavos_jax.segment_video(model, variables, frames[:, :45, :63], mask[:45, :63])
+    assert count.compilations == 0
+
+
+def test_masks_of_another_size_than_the_frames(tiny, clip):
+    frames, mask = clip
+    masks = run(tiny, frames, mask, output_size=(25, 33))
+    assert masks.shape[1:] == (25, 33)
+    np.testing.assert_array_equal(masks[0], mask[::2, ::2])
+    full = run(tiny, frames, mask)
+    agreement = (full[:, ::2, ::2] == masks).mean()
+    assert agreement > 0.9
