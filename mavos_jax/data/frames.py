@@ -91,7 +91,7 @@ class ImageFolder:
         files = list_images(folder)
         if not files:
             raise ValueError(f"{folder}: expected frames (.jpg or .png), found none")
-        first_size = _header_size(files[0])
+        first_size = header_size(files[0])
         stems: dict[str, Path] = {}
         for file in files:
             if file.stem in stems:
@@ -100,7 +100,7 @@ class ImageFolder:
                     f"{stems[file.stem].name}; remove one of them"
                 )
             stems[file.stem] = file
-            size = _header_size(file)
+            size = header_size(file)
             if size != first_size:
                 raise ValueError(
                     f"{file}: expected {describe_size(first_size)} as {files[0].name}, found "
@@ -202,7 +202,12 @@ def describe_size(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]} (height x width)"
 
 
-def _header_size(file: Path) -> tuple[int, int]:
+def header_size(file: Path) -> tuple[int, int]:
+    """Reads height and width, in pixels, from the header of an image.
+
+    Raises:
+      ValueError: the file is no image, or has more than 8 bits a channel.
+    """
     try:
         with Image.open(file) as image:
             size, mode = (image.height, image.width), image.mode

@@ -47,11 +47,9 @@ def shrink_frame(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     result = frame.astype(np.float32)
     for axis in (0, 1):
         indices, weights = cubic_taps(result.shape[axis], size[axis])
-        shape = (1,) * axis + (-1,) + (1,) * (2 - axis)
-        result = sum(
-            weights[:, tap].reshape(shape) * np.take(result, indices[:, tap], axis=axis)
-            for tap in range(indices.shape[1])
-        )
+        shape = (1,) * axis + (size[axis],) + (1,) * (2 - axis)
+        taps = np.stack([np.take(result, index, axis=axis) for index in np.asarray(indices).T])
+        result = (taps * np.asarray(weights).T.reshape(-1, *shape)).sum(axis=0)
     return np.clip(np.rint(result), 0, 255).astype(np.uint8)
 
 

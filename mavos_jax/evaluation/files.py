@@ -38,7 +38,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 class WriteBehind:
-    """Runs calls on one other thread, in order, while the caller goes on.
+    """Runs calls on other threads while the caller goes on; on one thread, in order.
 
     At most ``max_pending`` calls wait at a time, which bounds the arrays they hold. The first
     exception of a call is raised by a later :meth:`submit` or on leaving the ``with`` block, which
@@ -46,12 +46,13 @@ class WriteBehind:
 
     Args:
       max_pending: calls that may wait before :meth:`submit` does.
+      num_threads: that run them.
     """
 
-    def __init__(self, max_pending: int = 8):
+    def __init__(self, max_pending: int = 8, num_threads: int = 1):
         self._max_pending = max_pending
         self._pending: collections.deque[Future[object]] = collections.deque()
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="write-behind")
+        self._executor = ThreadPoolExecutor(num_threads, thread_name_prefix="write-behind")
 
     def submit(self, call: Callable[..., object], *arguments: Any) -> None:
         """Queues ``call(*arguments)``, after waiting for room."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import threading
 import time
 from types import TracebackType
 
@@ -13,12 +14,13 @@ _COMPILATION_EVENTS = "/jax/core/compile/"
 
 
 class CompilationClock:
-    """Measures, inside a ``with`` block, the time in which JAX traced, lowered or compiled.
+    """Measures, inside a ``with`` block, the time in which this thread traced and compiled.
 
     Reports that overlap, such as of a function traced inside another, count once.
     """
 
     def __init__(self) -> None:
+        self._thread = threading.get_ident()
         self._spans: list[tuple[float, float]] = []
 
     @property
@@ -43,7 +45,7 @@ class CompilationClock:
         jax.monitoring.unregister_event_duration_listener(self._listen)
 
     def _listen(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
-        if event.startswith(_COMPILATION_EVENTS):
+        if event.startswith(_COMPILATION_EVENTS) and threading.get_ident() == self._thread:
             end = time.perf_counter()
             self._spans.append((end - duration_secs, end))
 

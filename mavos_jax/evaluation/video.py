@@ -18,6 +18,7 @@ from mavos_jax.evaluation.masks import NewObjects, object_ids, read_mask
 from mavos_jax.evaluation.metrics import ObjectScores
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.timing import CompilationClock, peak_memory
+from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.objects import MAX_ID
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.mavos import MAVOS, Variables
@@ -139,7 +140,11 @@ class VideoReport:
 
 
 def segment_to_folder(
-    model: MAVOS, variables: Variables, task: VideoTask, output: OutputFolder
+    model: MAVOS,
+    variables: Variables,
+    task: VideoTask,
+    output: OutputFolder,
+    augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
 ) -> VideoReport:
     """Segments a video and writes a mask for every frame while it goes on.
 
@@ -151,6 +156,7 @@ def segment_to_folder(
       variables: the model's variables.
       task: the video and its masks.
       output: where the results go.
+      augmentation: the views of every frame whose mean decides.
 
     Raises:
       ValueError: a frame could not be decoded; the masks of the frames before it are complete.
@@ -165,7 +171,10 @@ def segment_to_folder(
         tqdm.tqdm(total=task.frames.num_frames, unit="frame", disable=None) as progress,
     ):
         masks = stream_masks(
-            model, variables, feed, task.mask, labels=task.labels, num_objects=task.num_objects
+            *(model, variables, feed, task.mask),
+            labels=task.labels,
+            num_objects=task.num_objects,
+            augmentation=augmentation,
         )
         try:
             for index, ids in enumerate(masks):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -31,6 +33,8 @@ from mavos_jax.models.resize import nearest_indices
 Labels = Mapping[int, np.ndarray]
 """Masks of objects that appear later, by frame."""
 
+_Inputs = TypeVar("_Inputs", bound=tuple)
+
 Masks = Sequence[np.ndarray] | np.ndarray
 
 
@@ -47,6 +51,8 @@ class Options(NamedTuple):
       logits_form: which logits to return.
       augmentation: the views whose mean decides.
       output_size: of the masks, in pixels; None for the frames' own.
+      on_frame: called with the number of each frame and the seconds that its computation took once
+        the frame was on the device; needs chunks of one frame.
     """
 
     labels: Labels
@@ -58,6 +64,7 @@ class Options(NamedTuple):
     logits_form: LogitsForm = "none"
     augmentation: Augmentation = Augmentation()
     output_size: tuple[int, int] | None = None
+    on_frame: Callable[[int, float], None] | None = None
 
 
 class _Pending(NamedTuple):
@@ -137,15 +144,12 @@ class _Video:
             raise ValueError("mask: expected at least one object, got background alone")
         views = geometries(self._model.config, self._sizes, self._options.augmentation)
         self._geometries = jax.device_put(views)
-        self._states = start_video(
-            self._model,
-            self._variables,
-            self._geometries,
-            frames[0],
-            _padded([slots])[0],
-            groups=num_groups(self.ids.num_objects),
-            identities=num_identities(self.ids.num_objects),
-        )
+        with self._timed(0, (frames[0], _padded([slots])[0])) as inputs:
+            self._states = start_video(
+                *(self._model, self._variables, self._geometries, *inputs),
+                groups=num_groups(self.ids.num_objects),
+                identities=num_identities(self.ids.num_objects),
+            )
         rows, columns = (
             nearest_indices(*pair) for pair in zip(size, self._sizes.output, strict=True)
         )
@@ -179,40 +183,45 @@ class _Video:
         num_objects = self.ids.num_objects
         self._wait_for_new("segment", num_groups(num_objects), num_identities(num_objects))
         scalars = (np.int32(count), np.int32(num_objects), np.int32(self._options.gap))
-        self._states, (slots, logits) = segment_chunk(
-            self._model,
-            self._variables,
-            self._geometries,
-            self._states,
-            frames,
-            self._to_memorise(position, count, len(frames)),
-            scalars,
-            identities=num_identities(num_objects),
-            logits_form=self._options.logits_form,
-        )
+        given = self._to_memorise(position, count, len(frames))
+        with self._timed(position, (frames, given, scalars)) as inputs:
+            self._states, (slots, logits) = segment_chunk(
+                *(self._model, self._variables, self._geometries, self._states, *inputs),
+                identities=num_identities(num_objects),
+                logits_form=self._options.logits_form,
+            )
         return _Pending(count, slots, logits)
 
     def _label(self, position: int, frame: np.ndarray) -> _Pending:
         before = self.ids.num_objects
         label = self._take_up(position)
         given = self._to_memorise(position, 1, 1)
+        groups = num_groups(self.ids.num_objects)
         identities = (num_identities(before), num_identities(self.ids.num_objects))
-        self._wait_for_new(
-            "label", num_groups(before), num_groups(self.ids.num_objects), identities
-        )
-        self._states, (slots, logits) = label_frame(
-            self._model,
-            self._variables,
-            self._geometries,
-            self._states,
-            frame,
-            (label, None if given is None else given[0]),
-            np.int32(before),
-            groups=num_groups(self.ids.num_objects),
-            identities=identities,
-            logits_form=self._options.logits_form,
-        )
+        self._wait_for_new("label", num_groups(before), groups, identities)
+        masks = (label, None if given is None else given[0])
+        with self._timed(position, (frame, masks, np.int32(before))) as inputs:
+            self._states, (slots, logits) = label_frame(
+                *(self._model, self._variables, self._geometries, self._states, *inputs),
+                groups=groups,
+                identities=identities,
+                logits_form=self._options.logits_form,
+            )
         return _Pending(1, slots[None], None if logits is None else logits[None])
+
+    @contextlib.contextmanager
+    def _timed(self, position: int, inputs: _Inputs) -> Iterator[_Inputs]:
+        """Times the block, if somebody wants to know, with its inputs on the device before."""
+        report = self._options.on_frame
+        if report is None:
+            yield inputs
+            return
+        inputs = jax.block_until_ready(jax.device_put(inputs))
+        jax.block_until_ready(self._states)
+        start = time.perf_counter()
+        yield inputs
+        jax.block_until_ready(self._states)
+        report(position, time.perf_counter() - start)
 
     def _wait_for_new(self, *program: object) -> None:
         """Lets the device finish before a program that may have to be compiled first.

@@ -6,7 +6,7 @@ from chunk to chunk, so neither device nor host memory grows with the video.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, overload
 
 import numpy as np
@@ -177,6 +177,7 @@ def stream_masks(
     chunk_frames: int | None = None,
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
     output_size: tuple[int, int] | None = None,
+    on_frame: Callable[[int, float], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Segments a video chunk by chunk: :func:`stream_video` for throughput.
 
@@ -195,6 +196,8 @@ def stream_masks(
       augmentation: the views of every frame whose mean decides; by default the frame alone.
       output_size: height and width of the masks and of ``labels``, in pixels; by default the
         frames'.
+      on_frame: called with the number of each frame and the seconds that its computation took once
+        the frame was on the device. Frames are then taken one at a time.
 
     Yields:
       uint8 masks [H, W] of the output's size, one per frame.
@@ -207,10 +210,11 @@ def stream_masks(
         num_objects=num_objects,
         gap=_gap(model, gap),
         memorise_with=None,
-        chunk_frames=chunk_frames or model.config.inference.chunk_frames,
-        looks_ahead=True,
+        chunk_frames=1 if on_frame else chunk_frames or model.config.inference.chunk_frames,
+        looks_ahead=on_frame is None,
         augmentation=augmentation,
         output_size=output_size,
+        on_frame=on_frame,
     )
     for ids, _ in run(model, variables, frames, mask, options):
         yield ids

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
-import platform
-import shlex
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import jax
-
 from mavos_jax.config import Experiment
-
-_PACKAGES = (
-    "mavos_jax",
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "orbax-checkpoint",
-    "numpy",
-    "pillow",
-    "grain",
-)
+from mavos_jax.provenance import describe_software
 
 
 def describe_origin(config: Experiment, data: str, command: Sequence[str] = ()) -> dict[str, Any]:
@@ -37,51 +17,4 @@ def describe_origin(config: Experiment, data: str, command: Sequence[str] = ()) 
       data: fingerprint of the data sets.
       command: the words that started the run.
     """
-    device = jax.devices()[0]
-    return {
-        "data": data,
-        "seed": config.training.seed,
-        "command": shlex.join(command),
-        "commit": _commit(),
-        "packages": {name: _version(name) for name in _PACKAGES},
-        "python": platform.python_version(),
-        "devices": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
-        "processes": jax.process_count(),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def this_command() -> list[str]:
-    """Returns the words that started this process."""
-    return [sys.executable, *sys.argv]
-
-
-def _commit() -> str | None:
-    """Returns the commit of the checkout that this package lies in, with ``+`` if it has changes.
-
-    None outside a checkout and where Git is missing or refuses.
-    """
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    try:
-        commit, changes = (
-            subprocess.run(
-                ["git", "-C", str(root), *words],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=20,
-            ).stdout.strip()
-            for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return f"{commit}+" if changes else commit
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return {"data": data, "seed": config.training.seed, **describe_software(command)}

@@ -65,6 +65,15 @@ class BenchmarkSequence:
         """The name that masks of a frame carry: its file's, without suffix."""
         return self.frames[index].stem
 
+    def fingerprint(self) -> str:
+        """A short hash of the names and sizes of the files, and of which are given and saved."""
+        given = sorted((t, mask.ids) for t, mask in self.given.items())
+        digest = hashlib.sha256(repr((self.name, self.saved, given)).encode())
+        paths = (*self.frames, *(self.truth[t] for t in sorted(self.truth)))
+        for path in (*paths, *(self.given[t].path for t, _ in given)):
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        return digest.hexdigest()[:16]
+
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
@@ -102,16 +111,9 @@ class Benchmark:
 
     def fingerprint(self) -> str:
         """A short hash of the files' names and sizes, and of what is done with them."""
-        digest = hashlib.sha256()
         fields = (self.dataset, self.split, self.is_binary, self.short_edge, self.output_height)
-        digest.update(repr(fields).encode())
-        for sequence in self.sequences:
-            given = sorted((t, mask.ids) for t, mask in sequence.given.items())
-            digest.update(repr((sequence.name, sequence.saved, given)).encode())
-            paths = (*sequence.frames, *(sequence.truth[t] for t in sorted(sequence.truth)))
-            for path in (*paths, *(sequence.given[t].path for t, _ in given)):
-                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-        return digest.hexdigest()[:16]
+        parts = [repr(fields), *(sequence.fingerprint() for sequence in self.sequences)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)

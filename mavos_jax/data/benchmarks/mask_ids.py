@@ -1,0 +1,79 @@
+"""The ids in mask files, and which masks bring new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mavos_jax.data.benchmarks.benchmark import GivenMask
+from mavos_jax.data.identities import count_pixels
+from mavos_jax.data.sets.decoding import File, decode_mask
+from mavos_jax.data.sets.listing import describe_folder
+
+
+def read_ids(path: Path) -> np.ndarray:
+    """Reads the values of a mask, uint8 [H, W].
+
+    Raises:
+      ValueError: the file cannot be read, is damaged, in colour, or compressed with loss.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: expected a mask, found: {error.strerror}") from error
+    return decode_mask(File(str(path), data))
+
+
+def present_ids(values: np.ndarray) -> tuple[int, ...]:
+    """Lists the objects in a mask, uint8 [H, W], ascending: all values but 0 and 255."""
+    return tuple(int(i) for i in np.flatnonzero(count_pixels(values)))
+
+
+def ids_by_frame(masks: Mapping[str, Path]) -> dict[str, tuple[int, ...]]:
+    """Reads every mask once and lists its objects, by frame name.
+
+    Raises:
+      ValueError: see :func:`read_ids`.
+    """
+    return {name: present_ids(read_ids(path)) for name, path in masks.items()}
+
+
+def first_masks(
+    masks: Mapping[str, Path], ids: Mapping[str, tuple[int, ...]]
+) -> dict[str, GivenMask]:
+    """Gives every mask that shows objects which no earlier one does, with their ids.
+
+    Args:
+      masks: by frame name, in order; at least one.
+      ids: the objects in each.
+
+    Raises:
+      ValueError: no mask shows an object.
+    """
+    known: set[int] = set()
+    given = {}
+    for name, path in masks.items():
+        new = sorted(set(ids[name]) - known)
+        if new:
+            given[name] = GivenMask(path, tuple(new))
+            known.update(new)
+    if not given:
+        folder = next(iter(masks.values())).parent
+        raise ValueError(
+            f"{folder}: expected masks with objects (1, 2, ...), found only 0 and 255 in "
+            f"{describe_folder(folder)}"
+        )
+    return given
+
+
+def starting_masks(masks: Mapping[str, Path]) -> dict[str, GivenMask]:
+    """Like :func:`first_masks`, reading the masks unless there is one alone.
+
+    Raises:
+      ValueError: see :func:`read_ids` and :func:`first_masks`.
+    """
+    if len(masks) == 1:
+        return {name: GivenMask(path) for name, path in masks.items()}
+    return first_masks(masks, ids_by_frame(masks))

@@ -1,0 +1,141 @@
+"""The data of a report's first view: the summary beside the paper's, and the table of sequences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
+from mavos_jax.evaluation.metrics import mean_scores
+from mavos_jax.evaluation.report.contents import (
+    ReportContents,
+    SequenceTiming,
+    labelled_frames,
+)
+from mavos_jax.evaluation.report.paper import PaperRow, find_paper_row
+from mavos_jax.evaluation.scores import ObjectResult
+
+Plain = dict[str, object]
+"""What JSON can hold."""
+
+_REGION_NAMES = ("J", "J-Mean")
+_BOUNDARY_NAMES = ("F", "F-Mean")
+
+
+def overview(
+    contents: ReportContents, finished: Sequence[Sequence[int]], shown: Sequence[int]
+) -> Plain:
+    """Gathers what the page needs before a sequence is opened.
+
+    Args:
+      contents: of the report.
+      finished: for each sequence, the frames with a result.
+      shown: for each sequence, the number of pictures.
+    """
+    benchmark, scores = contents.benchmark, contents.scores
+    paper = find_paper_row(contents.network, benchmark.dataset, benchmark.split)
+    results = contents.results()
+    return {
+        "title": contents.title,
+        "dataset": benchmark.dataset,
+        "split": benchmark.split,
+        "network": contents.network,
+        "rule": scores.rule if scores else None,
+        "has_truth": any(labelled_frames(sequence) for sequence in benchmark.sequences),
+        "summary": list(_summary(contents, paper)),
+        "paper": paper and {"model": paper.model, "source": paper.source, "note": paper.condition},
+        "protocols": list(dict.fromkeys(p for t in contents.timings.values() for p in t.fps)),
+        "provenance": [[name, str(value)] for name, value in _flatten(contents.provenance)],
+        "num_frames": sum(len(sequence.saved) for sequence in benchmark.sequences),
+        "num_shown": sum(shown),
+        "sequences": [
+            _row(sequence, results.get(sequence.name, []), contents.timings, len(frames), number)
+            for sequence, frames, number in zip(benchmark.sequences, finished, shown, strict=True)
+        ],
+    }
+
+
+def as_percent(value: float | None) -> float | None:
+    """Turns a score into percent with two decimals; None where it is none."""
+    return None if value is None or math.isnan(value) else round(100 * value, 2)
+
+
+def set_speed(timings: Mapping[str, SequenceTiming], protocol: str) -> float | None:
+    """Computes all frames' number over their time, or returns None if nothing was timed.
+
+    The protocol "aot" does not time the first frame of a sequence.
+    """
+    untimed = int(protocol == "aot")
+    timed = [timing for timing in timings.values() if protocol in timing.fps]
+    numbers = [timing.num_frames - untimed for timing in timed]
+    seconds = sum(n / timing.fps[protocol] for n, timing in zip(numbers, timed, strict=True))
+    return sum(numbers) / seconds if seconds else None
+
+
+def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain]:
+    """Yields measures of the whole set, the headline first, with the paper's where it has them."""
+    summary = contents.scores.summary if contents.scores else {}
+    for position, (name, value) in enumerate(summary.items()):
+        reported = None
+        if paper and position == 0:
+            reported = paper.mean
+        elif paper and name in _REGION_NAMES:
+            reported = paper.region
+        elif paper and name in _BOUNDARY_NAMES:
+            reported = paper.boundary
+        yield {"name": name, "unit": "%", "value": as_percent(value), "paper": reported}
+    for protocol in dict.fromkeys(p for t in contents.timings.values() for p in t.fps):
+        reported = paper.fps if paper and protocol == "aot" else None
+        value = set_speed(contents.timings, protocol)
+        yield {"name": f"FPS, {protocol}", "unit": "fps", "value": value, "paper": reported}
+    if contents.memory is not None:
+        words, size = contents.memory
+        reported = paper.memory if paper else None
+        yield {"name": words, "unit": "GB", "value": size / 1e9, "paper": reported}
+
+
+def _row(
+    sequence: BenchmarkSequence,
+    results: Sequence[ObjectResult],
+    timings: Mapping[str, SequenceTiming],
+    num_finished: int,
+    num_shown: int,
+) -> Plain:
+    timing = timings.get(sequence.name)
+    stabilities = [result.stability for result in results if result.stability is not None]
+    row: Plain = {
+        "name": sequence.name,
+        "frames": timing.num_frames if timing else len(sequence.frames),
+        "objects": timing.num_objects if timing else len(results) or None,
+        "height": timing.height if timing else None,
+        "width": timing.width if timing else None,
+        "fps": {name: round(fps, 3) for name, fps in timing.fps.items()} if timing else {},
+        "is_unseen": bool(results) and all(result.is_unseen for result in results),
+        "has_truth": bool(labelled_frames(sequence)),
+        "num_finished": num_finished,
+        "num_expected": len(sequence.saved),
+        "num_shown": num_shown,
+        "V": as_percent(float(np.mean(stabilities))) if stabilities else None,
+    }
+    return row | (score_columns(results) if results else {})
+
+
+def score_columns(results: Sequence[ObjectResult]) -> Plain:
+    """The means over objects, in percent, by the names of the table's columns."""
+    means = mean_scores(result.scores for result in results)
+    columns: Plain = {"J&F": as_percent(means.mean)}
+    for letter, values in (("J", means.region), ("F", means.boundary)):
+        columns[letter] = as_percent(values.mean)
+        columns[f"{letter} recall"] = as_percent(values.recall)
+        columns[f"{letter} decay"] = as_percent(values.decay)
+    return columns
+
+
+def _flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

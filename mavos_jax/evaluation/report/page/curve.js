@@ -1,0 +1,134 @@
+// The scores of a sequence's objects over time, with lanes that show when the truth has them.
+
+const PLOT = { left: 38, right: 12, top: 10, height: 190, axis: 26, lane: 9 };
+const MEASURES = {
+  "J&F": (object, index) => 50 * (object.J[index] + object.F[index]),
+  "J": (object, index) => 100 * object.J[index],
+  "F": (object, index) => 100 * object.F[index],
+};
+
+function niceStep(span, most) {
+  const rough = Math.max(1, span / most);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
+}
+
+function curveOf(sequence, onFrame) {
+  const objects = sequence.objects.filter((object) => object.frames);
+  const changing = objects.filter((object) => object.changes.length > 0);
+  const lanes = changing.length ? 8 + PLOT.lane * changing.length : 0;
+  const height = PLOT.top + PLOT.height + PLOT.axis + lanes;
+  const last = Math.max(1, sequence.num_frames - 1);
+  const bottom = PLOT.top + PLOT.height;
+  const root = drawing("svg", { class: "curve", height, role: "img" });
+  const cursor = drawing("line", { class: "cursor", y1: PLOT.top - 4, y2: height - 2 });
+  const state = { width: 600, measure: "J&F", hidden: new Set(), frame: 0 };
+
+  const x = (frame) => PLOT.left + (frame / last) * (state.width - PLOT.left - PLOT.right);
+  const y = (percent) => bottom - (percent / 100) * PLOT.height;
+
+  function axes() {
+    const parts = [];
+    for (const percent of [0, 25, 50, 75, 100]) {
+      parts.push(
+        drawing("line", { class: "grid", x1: PLOT.left, x2: state.width - PLOT.right,
+          y1: y(percent), y2: y(percent) }),
+        drawing("text", { x: PLOT.left - 8, y: y(percent) + 4, "text-anchor": "end" },
+          String(percent)));
+    }
+    const step = niceStep(last, Math.max(2, state.width / 90));
+    for (let frame = 0; frame <= last; frame += step) {
+      parts.push(drawing("text", { x: x(frame), y: bottom + 20, "text-anchor": "middle" },
+        whole(frame)));
+    }
+    for (const picture of sequence.pictures) {
+      parts.push(drawing("line", { class: "tick", x1: x(picture.frame), x2: x(picture.frame),
+        y1: bottom + 1, y2: bottom + 5 }));
+    }
+    return parts;
+  }
+
+  function line(object, colour) {
+    const value = MEASURES[state.measure];
+    const points = object.frames.map(
+      (frame, index) => `${x(frame).toFixed(1)},${y(value(object, index)).toFixed(1)}`);
+    if (points.length === 1) {
+      const [cx, cy] = points[0].split(",");
+      return drawing("circle", { cx, cy, r: 3, fill: colour, "data-object": object.id });
+    }
+    return drawing("polyline", { class: "line", points: points.join(" "), stroke: colour,
+      "data-object": object.id }, drawing("title", {}, `object ${object.id}`));
+  }
+
+  // A bar where the object is seen; a hollow triangle where it vanishes, a full one on its return.
+  function lane(object, colour, position) {
+    const middle = bottom + PLOT.axis + 8 + PLOT.lane * position;
+    const spans = [];
+    object.frames.forEach((frame, index) => {
+      const [before, now] = [object.is_visible[index - 1], object.is_visible[index]];
+      if (before) spans.at(-1)[1] = frame;
+      else if (now) spans.push([frame, frame]);
+    });
+    const bars = spans.map(([from, to]) => drawing("line", { class: "seen", stroke: colour,
+      x1: x(from), x2: Math.max(x(to), x(from) + 1), y1: middle, y2: middle }));
+    const marks = object.changes.map(([frame, returns]) => {
+      const [at, up] = [x(frame), returns ? -1 : 1];
+      const kind = returns ? "returns" : "vanishes";
+      return drawing("path", { class: `event ${kind}`, stroke: colour,
+        fill: returns ? colour : "var(--surface)", "data-frame": frame,
+        d: `M${at - 4} ${middle - 3 * up}h8l-4 ${6.5 * up}z` },
+        drawing("title", {}, `object ${object.id} ${kind} at ${frame}`));
+    });
+    const rules = object.changes.map(([frame]) => drawing("line", { class: "moment",
+      stroke: colour, x1: x(frame), x2: x(frame), y1: PLOT.top, y2: bottom }));
+    return [...rules, ...bars, ...marks];
+  }
+
+  function draw() {
+    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const colour = (object) => visibleColour(object.colour, isDark);
+    const shown = (object) => !state.hidden.has(object.id);
+    root.setAttribute("viewBox", `0 0 ${state.width} ${height}`);
+    root.setAttribute("aria-label", `${state.measure} over time in percent, a line an object`);
+    root.replaceChildren(...axes(),
+      ...changing.flatMap((object, at) => (shown(object) ? lane(object, colour(object), at) : [])),
+      ...objects.filter(shown).map((object) => line(object, colour(object))), cursor);
+    moveTo(state.frame);
+  }
+
+  function moveTo(frame) {
+    state.frame = frame;
+    cursor.setAttribute("x1", x(frame));
+    cursor.setAttribute("x2", x(frame));
+  }
+
+  function pick(event) {
+    const box = root.getBoundingClientRect();
+    const share = (event.clientX - box.left - PLOT.left) / (box.width - PLOT.left - PLOT.right);
+    onFrame(Math.round(Math.min(1, Math.max(0, share)) * last));
+  }
+  root.addEventListener("pointerdown", (event) => {
+    root.setPointerCapture(event.pointerId);
+    pick(event);
+  });
+  root.addEventListener("pointermove", (event) => {
+    if (event.buttons & 1) pick(event);
+  });
+  const observer = new ResizeObserver(([entry]) => {
+    state.width = Math.max(240, Math.round(entry.contentRect.width));
+    draw();
+  });
+  observer.observe(root);
+
+  return {
+    root, draw, moveTo,
+    hasChanges: changing.length > 0,
+    measure(name) { state.measure = name; draw(); },
+    toggle(id) {
+      if (!state.hidden.delete(id)) state.hidden.add(id);
+      draw();
+      return !state.hidden.has(id);
+    },
+    close: () => observer.disconnect(),
+  };
+}

@@ -1,0 +1,130 @@
+"""Writes a report: one page that needs no other file, nor a network."""
+
+from __future__ import annotations
+
+import functools
+import html
+import importlib.resources
+import itertools
+import json
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
+from mavos_jax.evaluation.files import written_whole
+from mavos_jax.evaluation.masks import voc_palette
+from mavos_jax.evaluation.report.contents import ReportContents, labelled_frames
+from mavos_jax.evaluation.report.overview import Plain, overview, score_columns
+from mavos_jax.evaluation.report.pictures import make_picture, picture_size, read_prediction
+from mavos_jax.evaluation.report.selection import changes, choose_frames, share_budget
+from mavos_jax.evaluation.scores import ObjectResult
+
+_SCRIPTS = ("elements", "pictures", "overview", "curve", "player", "sequence", "start")
+_SEQUENCES_MARK = "<!-- sequences -->"
+_MAX_THREADS = 8
+
+
+def write_report(path: Path, contents: ReportContents) -> None:
+    """Writes the report of a benchmark, under its name only once it is whole.
+
+    The table comes first in the file and each sequence's pictures later, in a block of their own
+    that is parsed when the sequence is opened: the page is there at once, however long it is.
+
+    Args:
+      path: the page, .html; its folder is made if needed.
+      contents: what it shows.
+
+    Raises:
+      ValueError: a frame, mask or true mask is damaged or holds no ids.
+      OSError: the page could not be written.
+    """
+    sequences = contents.benchmark.sequences
+    finished = [contents.finished_frames(sequence) for sequence in sequences]
+    shares = share_budget([len(frames) for frames in finished], contents.max_frames)
+    head, tail = _page(contents.title, overview(contents, finished, shares))
+    results = contents.results()
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(head)
+        for index, sequence in enumerate(sequences):
+            own = results.get(sequence.name, [])
+            labelled = labelled_frames(sequence)
+            chosen = choose_frames(finished[index], own, labelled, shares[index])
+            block = _as_json(_sequence(contents, sequence, own, chosen))
+            file.write(f'<script type="application/json" id="sequence-{index}">{block}</script>\n')
+        file.write(tail)
+
+
+def _page(title: str, data: Plain) -> tuple[str, str]:
+    """Returns the page up to the sequences' blocks, and what follows them."""
+    folder = importlib.resources.files("mavos_jax.evaluation.report") / "page"
+
+    def read(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    parts = {
+        "title": html.escape(title),
+        "style": read("style.css"),
+        "overview": _as_json(data),
+        "script": "\n".join(read(f"{name}.js") for name in _SCRIPTS),
+    }
+    template = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("page.html"))
+    head, _, tail = template.rpartition(_SEQUENCES_MARK)
+    return head, tail
+
+
+def _as_json(data: object) -> str:
+    """JSON that cannot end the element it stands in, whatever names it holds."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _sequence(
+    contents: ReportContents,
+    sequence: BenchmarkSequence,
+    results: Sequence[ObjectResult],
+    frames: Sequence[int],
+) -> Plain:
+    """Gathers what the page needs to open a sequence."""
+    labelled = labelled_frames(sequence)
+    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as threads:
+        make = functools.partial(make_picture, contents, sequence)
+        pictures = list(threads.map(lambda t: make(t, with_truth=t in labelled), frames))
+    first, palette = np.zeros((1, 1)), voc_palette()
+    if frames:
+        first, palette = read_prediction(contents, sequence, frames[0])
+    scored = {result.id: result for result in results}
+    ids = sorted({*scored, *itertools.chain.from_iterable(p.ids for p in pictures)})
+    return {
+        "num_frames": len(sequence.frames),
+        "picture_size": picture_size(first.shape, contents.width),
+        "pictures": [
+            {name: value for name, value in picture._asdict().items() if name != "ids"}
+            for picture in pictures
+        ],
+        "objects": [
+            {
+                "id": number,
+                "colour": palette[number].tolist(),
+                "category": sequence.categories.get(number),
+                **(_curve(scored[number]) if number in scored else {}),
+            }
+            for number in ids
+        ],
+    }
+
+
+def _curve(result: ObjectResult) -> Plain:
+    return {
+        "frames": result.frames,
+        "J": [round(value, 4) for value in result.region],
+        "F": [round(value, 4) for value in result.boundary],
+        "changes": list(changes(result).items()),
+        "is_visible": [int(seen) for seen in result.is_visible],
+        "means": score_columns([result]),
+        "is_unseen": result.is_unseen,
+    }

@@ -1,0 +1,110 @@
+"""Folders of result masks: where the masks lie, reading them, and their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
+from mavos_jax.data.frames import describe_size
+from mavos_jax.data.sets.listing import describe_folder, name_some
+from mavos_jax.evaluation.masks import read_mask, read_mask_size
+
+_FOLDERS = ("", "Annotations", "masks")
+
+
+def find_masks(results: Path, benchmark: Benchmark) -> Path:
+    """Finds the folder that holds a folder of masks for every sequence.
+
+    Args:
+      results: it, or the folder above it where it is called ``Annotations`` or ``masks``.
+      benchmark: what was segmented; other folders beside its sequences do no harm.
+
+    Raises:
+      ValueError: no sequence is there, or some are not.
+    """
+    names = [sequence.name for sequence in benchmark.sequences]
+    for folder in (results / name for name in _FOLDERS):
+        missing = [name for name in names if not (folder / name).is_dir()]
+        if len(missing) == len(names):
+            continue
+        if missing:
+            raise ValueError(
+                f"{folder}: expected a folder of masks for all {len(names)} sequences of "
+                f"{benchmark.name}, found none for {len(missing)}: {name_some(missing)}"
+            )
+        return folder
+    raise ValueError(
+        f"{results}: expected folders of masks ({name_some(names)}) in it, or in Annotations or "
+        f"masks under it, found {describe_folder(results)}"
+    )
+
+
+def mask_path(masks: Path, sequence: BenchmarkSequence, index: int) -> Path:
+    """The file of a predicted mask.
+
+    Args:
+      masks: the folder found by :func:`find_masks`.
+      sequence: a sequence.
+      index: one of its frames.
+    """
+    return masks / sequence.name / f"{sequence.frame_name(index)}.png"
+
+
+def read_prediction(
+    masks: Path,
+    sequence: BenchmarkSequence,
+    index: int,
+    size: tuple[int, int],
+    *,
+    is_binary: bool,
+) -> np.ndarray:
+    """Reads a predicted mask, uint8 ids [H, W].
+
+    Args:
+      masks: the folder found by :func:`find_masks`.
+      sequence: a sequence.
+      index: one of its frames.
+      size: height and width of the truth, in pixels.
+      is_binary: whether all ids are one object, which is called 1.
+
+    Raises:
+      ValueError: the file is missing or damaged, has another size, or holds no ids.
+    """
+    path = mask_path(masks, sequence, index)
+    if not path.is_file():
+        wanted = {mask_path(masks, sequence, saved).name for saved in sequence.saved}
+        missing = sum(not (path.parent / name).is_file() for name in wanted)
+        raise ValueError(
+            f"{path}: expected a mask, found no such file; {missing} of the {len(wanted)} masks of "
+            f"a result are missing, the folder holds {describe_folder(path.parent)}"
+        )
+    found = read_mask_size(path)
+    if found != size:
+        raise ValueError(
+            f"{path}: expected a mask of {describe_size(size)} as the truth, found "
+            f"{describe_size(found)}; score at the results' resolution, or segment at that of the "
+            "truth"
+        )
+    ids, _ = read_mask(path, size, allow_empty=True)
+    return (ids > 0).astype(np.uint8) if is_binary else ids
+
+
+def fingerprint_results(results: Path, benchmark: Benchmark) -> str:
+    """A short hash of the bytes of all masks that belong to a result and are there.
+
+    Raises:
+      ValueError: see :func:`find_masks`.
+    """
+    masks = find_masks(results, benchmark)
+    digest = hashlib.sha256()
+    for sequence in benchmark.sequences:
+        for index in sequence.saved:
+            path = mask_path(masks, sequence, index)
+            if path.is_file():
+                content = path.read_bytes()
+                digest.update(f"{sequence.name}/{path.name} {len(content)}\n".encode())
+                digest.update(content)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,195 @@
+"""``scores.json``: every number unrounded, and what it was computed from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mavos_jax.data.benchmarks.benchmark import Benchmark
+from mavos_jax.evaluation.files import written_whole
+from mavos_jax.evaluation.metrics import ObjectScores, Statistics
+from mavos_jax.evaluation.result_files import fingerprint_results
+from mavos_jax.evaluation.scorers.rule import ScoringRule
+from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
+from mavos_jax.evaluation.tables import write_tables
+
+FILE_NAME = "scores.json"
+
+_FORMAT = 1
+_BY_FRAME = ("frames", "region", "boundary", "is_visible")
+_INPUTS = ("results_fingerprint", "scoring_rule")
+
+
+class StoredScores(NamedTuple):
+    """What ``scores.json`` holds.
+
+    Attributes:
+      benchmark: what was scored: ``dataset``, ``split``, ``root``, ``fingerprint``, ...
+      provenance: what the writer said of the origin.
+      scores: all numbers, as they were written.
+    """
+
+    benchmark: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    scores: BenchmarkScores
+
+
+def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> dict[str, Any]:
+    """Returns JSON values that say what scores are computed from, and by which code.
+
+    Args:
+      results: the folder of masks.
+      benchmark: what was segmented.
+      rule: variants of the protocol.
+
+    Raises:
+      ValueError: see :func:`mavos_jax.evaluation.result_files.find_masks`.
+    """
+    unseen = None if rule.unseen is None else sorted(rule.unseen)
+    return {
+        "results": str(results.resolve()),
+        "results_fingerprint": fingerprint_results(results, benchmark),
+        "scoring_rule": dataclasses.asdict(rule) | {"unseen": unseen},
+        "code": {"mavos_jax": _version(), "scorers": _fingerprint_code()},
+    }
+
+
+def require_replaceable(
+    folder: Path, benchmark: Benchmark, provenance: Mapping[str, object]
+) -> None:
+    """Raises if a folder holds scores of something else, which writing would destroy.
+
+    Args:
+      folder: where scores are to be written.
+      benchmark: what they are of.
+      provenance: with what :func:`describe_inputs` returns.
+
+    Raises:
+      ValueError: there are scores of another benchmark, of other masks or by another rule, or a
+        file that cannot be read.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return
+    stored = read_scores(path)
+    different = [name for name in _INPUTS if stored.provenance.get(name) != provenance[name]]
+    if stored.benchmark.get("fingerprint") != benchmark.fingerprint():
+        different.insert(0, "benchmark")
+    if different:
+        raise ValueError(
+            f"{path}: expected no scores, or scores of the same inputs, found a different "
+            f"{' and '.join(different)}; choose another folder, or overwrite them"
+        )
+
+
+def write_scores(
+    folder: Path,
+    benchmark: Benchmark,
+    scores: BenchmarkScores,
+    provenance: Mapping[str, object],
+) -> None:
+    """Writes ``scores.json`` and the CSV files; earlier ones are replaced.
+
+    Args:
+      folder: where to; made if needed.
+      benchmark: what was scored.
+      scores: its scores.
+      provenance: JSON values that say where the masks and scores come from, among them what
+        :func:`describe_inputs` returns.
+    """
+    head = {
+        "format": _FORMAT,
+        "benchmark": {
+            "dataset": benchmark.dataset,
+            "split": benchmark.split,
+            "root": str(benchmark.root.resolve()),
+            "num_sequences": len(benchmark.sequences),
+            "short_edge": benchmark.short_edge,
+            "output_height": benchmark.output_height,
+            "fingerprint": benchmark.fingerprint(),
+        },
+        "provenance": dict(provenance),
+        "rule": scores.rule,
+        "summary": {name: _to_json(value) for name, value in scores.summary.items()},
+    }
+    # One line for each object keeps the file readable in spite of its values by frame.
+    lines = [json.dumps(_row_to_json(row), allow_nan=False) for row in scores.objects]
+    text = json.dumps(head, indent=2, allow_nan=False).removesuffix("\n}")
+    with written_whole(folder / FILE_NAME) as temporary:
+        temporary.write_text(
+            text + ',\n  "objects": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}\n"
+        )
+    write_tables(folder, benchmark, scores)
+
+
+def read_scores(path: Path) -> StoredScores:
+    """Reads what :func:`write_scores` wrote.
+
+    Args:
+      path: of ``scores.json``.
+
+    Raises:
+      ValueError: the file is missing, damaged or of another kind.
+    """
+    try:
+        content = json.loads(path.read_text())
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']}")
+        summary = {name: _from_json(value) for name, value in content["summary"].items()}
+        objects = tuple(map(_row_from_json, content["objects"]))
+        scores = BenchmarkScores(content["rule"], objects, summary)
+        return StoredScores(content["benchmark"], content["provenance"], scores)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: expected scores, found no such file") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected scores as this version writes them, found others or a damaged file "
+            f"({type(error).__name__}: {error}); remove it or overwrite it"
+        ) from error
+
+
+def _row_to_json(row: ObjectResult) -> dict[str, Any]:
+    scores = {
+        measure: {name: _to_json(value) for name, value in of_measure._asdict().items()}
+        for measure, of_measure in row.scores._asdict().items()
+    }
+    return row._asdict() | {"scores": scores}
+
+
+def _row_from_json(values: Mapping[str, Any]) -> ObjectResult:
+    region, boundary = (
+        Statistics(**{name: _from_json(value) for name, value in values["scores"][measure].items()})
+        for measure in ObjectScores._fields
+    )
+    columns = {name: tuple(values[name]) for name in _BY_FRAME}
+    return ObjectResult(**{**values, **columns, "scores": ObjectScores(region, boundary)})
+
+
+def _to_json(value: float) -> float | None:
+    """JSON has no NaN, which the official decay may be."""
+    return None if math.isnan(value) else value
+
+
+def _from_json(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _version() -> str | None:
+    try:
+        return importlib.metadata.version("mavos_jax")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _fingerprint_code() -> str:
+    """A short hash of the modules of this package, whose numbers the scores are."""
+    folder, digest = Path(__file__).parent, hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,188 @@
+"""What is wrong with a zip of masks that is meant for the server of a benchmark."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
+from mavos_jax.data.frames import DECODING_ERRORS, describe_size, header_size
+from mavos_jax.data.sets.listing import name_some
+from mavos_jax.evaluation.benchmark_files import output_size, read_given
+from mavos_jax.evaluation.masks import object_ids
+
+_NESTED: tuple[Dataset, ...] = ("youtube_vos2018", "youtube_vos2019", "lvos1", "lvos2")
+_FOLDER = PurePosixPath("Annotations")
+_TOP = PurePosixPath(".")
+
+_JPEG_SUFFIXES = (".jpg", ".jpeg")
+_UNREADABLE = (zipfile.BadZipFile, RuntimeError, *DECODING_ERRORS)  # RuntimeError: encrypted
+
+
+def submission_nesting(benchmark: Benchmark) -> PurePosixPath:
+    """The folder of a submission that holds those of the sequences."""
+    return _FOLDER if benchmark.dataset in _NESTED else _TOP
+
+
+def submission_form(benchmark: Benchmark) -> str:
+    """The path of a mask in a submission, such as ``Annotations/<sequence>/<frame>.png``."""
+    return str(submission_nesting(benchmark) / "<sequence>" / "<frame>.png")
+
+
+def find_problems(benchmark: Benchmark, file: Path, masks: Path | None = None) -> list[str]:
+    """Checks a zip, as :func:`mavos_jax.evaluation.submissions.check_submission` says.
+
+    Args:
+      benchmark: what was segmented.
+      file: the zip.
+      masks: the folder that was packed, of whose files problems are told; else of the zip's.
+    """
+    if not file.is_file():
+        return [f"{file}: expected a zip, found no such file"]
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        return [f"{file}: expected a zip, found another file or a damaged one ({error})"]
+    with archive:
+        files, lines = _sort_files(file, archive)
+        nesting, found = submission_nesting(benchmark), _find_nesting(benchmark, files)
+        if found != nesting:
+            lines.append(
+                f"{file}: expected {submission_form(benchmark)}, found "
+                f"{found / '<sequence>' / '<frame>.png'}; pack the masks as expected"
+            )
+        folders: dict[PurePosixPath, dict[str, zipfile.ZipInfo]] = {}
+        for path, info in files.items():
+            folders.setdefault(path.parent, {})[path.name] = info
+        place = masks or file / found
+        for sequence in benchmark.sequences:
+            there = folders.pop(found / sequence.name, {})
+            lines += _check_sequence(benchmark, sequence, archive, there, place / sequence.name)
+    return lines + [
+        f"{file / folder}: expected only {found / '<sequence>' / '<frame>.png'} for the sequences "
+        f"of {benchmark.name}, found {name_some(sorted(names))}; remove what belongs to none"
+        for folder, names in folders.items()
+    ]
+
+
+def _sort_files(
+    file: Path, archive: zipfile.ZipFile
+) -> tuple[dict[PurePosixPath, zipfile.ZipInfo], list[str]]:
+    """Lists the files of a zip by name, and says which are hidden or there more than once."""
+    entries = [(PurePosixPath(i.filename), i) for i in archive.infolist() if not i.is_dir()]
+    hidden = [str(path) for path, _ in entries if _is_hidden(path)]
+    lines = []
+    if hidden:
+        lines.append(
+            f"{file}: expected masks alone, found {len(hidden)} hidden files: {name_some(hidden)}; "
+            "pack the masks without them"
+        )
+    counts = Counter(path for path, _ in entries)
+    lines += [
+        f"{file / path}: expected one file of that name, found {count}; pack the masks anew"
+        for path, count in counts.items()
+        if count > 1
+    ]
+    return {path: info for path, info in entries if not _is_hidden(path)}, lines
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _find_nesting(benchmark: Benchmark, files: Iterable[PurePosixPath]) -> PurePosixPath:
+    """The folder that holds those of most sequences, which may be the wrong one."""
+    names = {sequence.name for sequence in benchmark.sequences}
+    folders = {path.parent for path in files}
+    counts = Counter(folder.parent for folder in folders if folder.name in names)
+    return max((submission_nesting(benchmark), *counts), key=lambda parent: counts[parent])
+
+
+def _check_sequence(
+    benchmark: Benchmark,
+    sequence: BenchmarkSequence,
+    archive: zipfile.ZipFile,
+    there: Mapping[str, zipfile.ZipInfo],
+    place: Path,
+) -> list[str]:
+    """Checks the files of a sequence, by name, which are told of as lying at ``place``."""
+    wanted = {f"{sequence.frame_name(index)}.png": index for index in sequence.saved}
+    expected = f"{place}: expected a mask for each of {len(wanted)} frames"
+    if not there:
+        return [f"{expected}, found none; add the sequence"]
+    lines = []
+    if missing := [name for name in wanted if name not in there]:
+        lines.append(f"{expected}, found {len(missing)} missing: {name_some(missing)}; add them")
+    extra = [name for name in there if name not in wanted]
+    if jpegs := [name for name in extra if name.lower().endswith(_JPEG_SUFFIXES)]:
+        lines.append(
+            f"{place}: expected indexed PNGs, found {len(jpegs)} saved as JPEG, which changes ids: "
+            f"{name_some(jpegs)}; save the masks as PNGs"
+        )
+    if others := [name for name in extra if name not in jpegs]:
+        lines.append(
+            f"{place}: expected masks of {len(wanted)} frames alone, found {len(others)} more: "
+            f"{name_some(others)}; remove them"
+        )
+    stored = header_size(sequence.frames[0])
+    size = output_size(benchmark, stored)
+    given = _given_ids(benchmark, sequence, stored)
+    for name, index in wanted.items():
+        if name in there:
+            ids = [number for start, number in given if start <= index]
+            allowed = None if benchmark.is_binary else ids
+            problems = _check_mask(archive, there[name], size, allowed)
+            lines += [f"{place / name}: {problem}" for problem in problems]
+    return lines
+
+
+def _given_ids(
+    benchmark: Benchmark, sequence: BenchmarkSequence, stored: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Lists frames with given masks and the ids that each has."""
+    return [
+        (index, number)
+        for index in sequence.given
+        for number in object_ids(read_given(benchmark, sequence, index, stored)[0])
+    ]
+
+
+def _check_mask(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    size: tuple[int, int],
+    allowed: Sequence[int] | None,
+) -> list[str]:
+    """Says what is wrong with a mask; no id is if ``allowed`` is None."""
+    try:
+        with Image.open(io.BytesIO(archive.read(info))) as image:
+            kind, mode, found = image.format, image.mode, (image.height, image.width)
+            image.load()
+            counts = image.histogram() if mode == "P" else []
+    except _UNREADABLE as error:
+        is_unknown = isinstance(error, Image.UnidentifiedImageError)
+        reason = "no known image format" if is_unknown else str(error) or type(error).__name__
+        return [f"expected an indexed PNG, found a file that cannot be read: {reason}; restore it"]
+    lines = []
+    if found != size:
+        lines.append(
+            f"expected {describe_size(size)}, found {describe_size(found)}; segment at the size "
+            "of the frames, or resize the masks to their nearest neighbours"
+        )
+    if (kind, mode) != ("PNG", "P"):
+        lines.append(
+            f"expected an indexed PNG, found {kind} of mode {mode}; save ids with a palette"
+        )
+    elif allowed is not None:
+        foreign = [i for i in range(1, len(counts)) if counts[i] and i not in allowed]
+        if foreign:
+            lines.append(
+                f"expected the ids {', '.join(map(str, sorted(allowed)))} of the masks given up to "
+                f"this frame, found {', '.join(map(str, foreign))}; keep the given ids"
+            )
+    return lines

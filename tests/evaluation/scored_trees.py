@@ -1,0 +1,110 @@
+"""Small benchmarks with truth, and folders of results for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mavos_jax.data.benchmarks.benchmark import (
+    Benchmark,
+    BenchmarkSequence,
+    Dataset,
+    GivenMask,
+)
+from mavos_jax.evaluation.masks import write_mask
+from mavos_jax.evaluation.scorers.sequence import SequenceMasks
+
+SIZE = (36, 48)
+
+
+def drifting(seed, num_frames, ids=(1, 2), size=SIZE):
+    """Label maps [T, H, W] of discs that drift, each in its own part of the frame."""
+    generator = np.random.default_rng(seed)
+    y, x = np.indices(size)
+    result = np.zeros((num_frames, *size), np.uint8)
+    for index, number in enumerate(ids):
+        centre = generator.uniform(0.3, 0.7) * size[0], (index + 0.5) * size[1] / len(ids)
+        for frame in range(num_frames):
+            step = generator.uniform(-4, 4, 2)
+            distance = np.hypot(y - centre[0] - step[0], x - centre[1] - step[1])
+            result[frame][distance < generator.uniform(5, 8)] = number
+    return result
+
+
+def in_memory(truth, prediction):
+    """Masks [T, H, W] as a scorer reads them."""
+    return SequenceMasks(lambda t: truth[t], lambda t: prediction[t])
+
+
+def sequence_of(truth, name="bird", *, given=None, labelled=None, spans=None, categories=None):
+    """A sequence whose files need not exist, with truth for all frames or the labelled ones."""
+    frames = tuple(Path(name, f"{index:05d}.jpg") for index in range(len(truth)))
+    return BenchmarkSequence(
+        name,
+        frames,
+        {t: GivenMask(Path(name, f"{t:05d}.png"), ids) for t, ids in (given or {0: None}).items()},
+        {
+            t: Path(name, f"{t:05d}.png")
+            for t in (range(len(truth)) if labelled is None else labelled)
+        },
+        tuple(range(len(truth))),
+        spans or {},
+        categories or {},
+    )
+
+
+def write_benchmark(
+    root: Path,
+    truth: Mapping[str, np.ndarray],
+    dataset: Dataset = "davis2017",
+    *,
+    spans: Mapping[str, Mapping[int, tuple[int, ...]]] | None = None,
+    name_frame="{:05d}".format,
+    **settings,
+) -> Benchmark:
+    """Writes true masks as files, and opens them; the frames' files are empty."""
+    sequences = []
+    for name, masks in truth.items():
+        folders = root / "JPEGImages" / name, root / "Annotations" / name
+        frames, labels = (
+            tuple(folder / f"{name_frame(t)}{suffix}" for t in range(len(masks)))
+            for folder, suffix in zip(folders, (".jpg", ".png"), strict=True)
+        )
+        folders[0].mkdir(parents=True)
+        for frame, label, ids in zip(frames, labels, masks, strict=True):
+            frame.touch()
+            write_mask(label, ids)
+        given = {0: GivenMask(labels[0])}
+        own = (spans or {}).get(name, {})
+        files = dict(enumerate(labels))
+        saved = tuple(range(len(masks)))
+        sequences.append(BenchmarkSequence(name, frames, given, files, saved, own))
+    return Benchmark(dataset, "val", root, tuple(sequences), **settings)
+
+
+def write_results(folder: Path, predictions: Mapping[str, np.ndarray], name_frame="{:05d}".format):
+    """Writes predicted masks as a folder of results."""
+    for name, masks in predictions.items():
+        for index, ids in enumerate(masks):
+            write_mask(folder / name / f"{name_frame(index)}.png", ids)
+    return folder
+
+
+def lvos_name(index: int) -> str:
+    """The name of a stored frame of the golden LVOS videos, every fifth, counted from 1."""
+    return f"{5 * index + 1:08d}"
+
+
+def lvos_spans(golden) -> dict[str, dict[int, tuple[int, ...]]]:
+    """The life spans of the golden LVOS videos."""
+    spans = {}
+    for name, video in json.loads(str(golden["lvos_meta"]))["videos"].items():
+        ranges = {int(k): v["frame_range"] for k, v in video["objects"].items()}
+        spans[name] = {
+            number: tuple((t - 1) // 5 for t in range(int(r["start"]), int(r["end"]), 5))
+            for number, r in ranges.items()
+        }
+    return spans

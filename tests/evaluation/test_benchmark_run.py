@@ -1,0 +1,157 @@
+"""Runs over a set: on several devices, shared by processes, stopped by errors, over long videos."""
+
+import dataclasses
+import functools
+import gc
+import os
+import resource
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from benchmark_trees import write_benchmark_tree
+from PIL import Image
+from small_configs import MOBILENET
+
+import mavos_jax
+from mavos_jax.data.benchmarks import Benchmark, BenchmarkSequence, GivenMask, open_benchmark
+from mavos_jax.evaluation.benchmark_files import read_frame, read_given
+from mavos_jax.evaluation.benchmark_run import check_sequences, count_programs, segment_all
+from mavos_jax.evaluation.benchmark_sequence import (
+    SegmentationOptions,
+    SequenceTask,
+    segment_sequence,
+)
+from mavos_jax.evaluation.masks import write_mask
+from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.inference.geometry import Augmentation
+from mavos_jax.models.mavos import init_variables
+
+OPTIONS = SegmentationOptions()
+
+
+@functools.cache
+def network():
+    inference = dataclasses.replace(MOBILENET.inference, max_long_edge=48, chunk_frames=3)
+    model = mavos_jax.build_model(dataclasses.replace(MOBILENET, inference=inference))
+    # On the device that runs use first, so that all tests share their programs.
+    return model, jax.device_put(init_variables(model), jax.local_devices()[0])
+
+
+def segment(benchmark, root, num_devices=1, report=lambda record: None):
+    folder = RunFolder.open(root, {"run": 1}, {})
+    tasks = check_sequences(benchmark, None)
+    devices = jax.local_devices()[:num_devices]
+    return segment_all(*network(), tasks, folder, OPTIONS, devices, report)
+
+
+def masks(root):
+    paths = sorted((root / "masks").rglob("*.png"))
+    return {path.relative_to(root / "masks").as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory):
+    return open_benchmark(write_benchmark_tree(tmp_path_factory.mktemp("tree"), "lvos2"))
+
+
+@pytest.fixture(scope="module")
+def finished(benchmark, tmp_path_factory):
+    """The folder of a run on one device; must not be changed."""
+    root = tmp_path_factory.mktemp("finished")
+    assert segment(benchmark, root)
+    return root
+
+
+def test_two_devices_write_the_same_bytes_as_one(benchmark, finished, tmp_path):
+    records = []
+    assert segment(benchmark, tmp_path, num_devices=2, report=records.append)
+    assert masks(tmp_path) == masks(finished)
+    assert {record.name for record in records} == {s.name for s in benchmark.sequences}
+
+
+def test_masks_are_those_of_the_public_function(benchmark, finished):
+    for sequence, task in zip(benchmark.sequences, check_sequences(benchmark, None), strict=True):
+        frames = np.stack([read_frame(benchmark, path) for path in sequence.frames])
+        given = {t: read_given(benchmark, sequence, t, task.stored)[0] for t in sequence.given}
+        expected = mavos_jax.segment_video(*network(), frames, given.pop(0), labels=given)
+        for index in sequence.saved:
+            path = finished / "masks" / sequence.name / f"{sequence.frame_name(index)}.png"
+            np.testing.assert_array_equal(np.asarray(Image.open(path)), expected[index])
+
+
+def test_what_others_hold_is_left_to_them(benchmark, finished, tmp_path):
+    folder = RunFolder.open(tmp_path, {"run": 1}, {})
+    with folder.claim(benchmark.sequences[0].name) as is_free:
+        assert is_free
+        assert not segment(benchmark, tmp_path)
+        assert folder.record(benchmark.sequences[0]) is None
+    assert segment(benchmark, tmp_path)
+    assert masks(tmp_path) == masks(finished)
+
+
+def test_an_error_stops_all_devices_and_keeps_what_is_finished(benchmark, finished, tmp_path):
+    def report(record):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        segment(benchmark, tmp_path, num_devices=2, report=report)
+    folder = RunFolder.open(tmp_path, {"run": 1}, {})
+    assert 1 <= sum(folder.record(s) is not None for s in benchmark.sequences) <= 2
+    assert segment(benchmark, tmp_path)
+    assert masks(tmp_path) == masks(finished)
+
+
+def test_programs_are_counted(benchmark):
+    model, _ = network()
+    tasks = check_sequences(benchmark, None)
+    once = count_programs(model, tasks, OPTIONS)
+    both = OPTIONS._replace(augmentation=Augmentation(flip=True))
+    assert count_programs(model, tasks, both) == once
+    # Two sizes, and objects that come later need another channel bucket.
+    assert once == 3
+    alike = [dataclasses.replace(task, counts=(3, 5)) for task in tasks]
+    assert count_programs(model, alike, OPTIONS) == 2
+
+
+def test_every_frame_can_be_timed_on_its_own(benchmark, tmp_path):
+    task = check_sequences(benchmark, None)[0]
+    record = segment_sequence(*network(), task, tmp_path, OPTIONS._replace(times_frames=True))
+    assert record is not None
+    count = len(task.sequence.frames)
+    frames = {name: timing[0] for name, timing in record.timings.items()}
+    assert frames == {"end-to-end": count, "aot": count - 1, "xmem": count}
+    seconds = {name: timing[1] for name, timing in record.timings.items()}
+    assert 0 < seconds["aot"] < seconds["xmem"] < seconds["end-to-end"]
+
+
+def test_memory_is_flat_over_five_thousand_frames(tmp_path):
+    """Keeping the frames would cost 245 MB, keeping the masks 82 MB."""
+    random = np.random.RandomState(0)
+    frame, mask = tmp_path / "frame.png", tmp_path / "mask.png"
+    Image.fromarray(random.randint(0, 255, (128, 128, 3)).astype(np.uint8)).save(frame)
+    ids = np.zeros((128, 128), np.uint8)
+    ids[32:96, 32:96] = 1
+    write_mask(mask, ids)
+    count = 5000
+    frames = tuple(tmp_path / f"{index:05d}.png" for index in range(count))
+    for path in frames:
+        os.link(frame, path)
+    sequence = BenchmarkSequence("long", frames, {0: GivenMask(mask)}, {}, tuple(range(count)))
+    benchmark = Benchmark("folder", "val", tmp_path, (sequence,))
+    resident, seen = {}, iter(range(count))
+
+    def look():
+        index = next(seen)
+        if index in (1000, 3000, 4999):
+            gc.collect()
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            resident[index] = pages * resource.getpagesize()
+        return False
+
+    task = SequenceTask.open(benchmark, sequence)
+    record = segment_sequence(*network(), task, tmp_path / "masks", OPTIONS, look)
+    assert record is not None
+    assert record.num_frames == count
+    assert resident[4999] - resident[1000] < 2e7

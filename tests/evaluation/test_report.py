@@ -1,0 +1,249 @@
+import base64
+import dataclasses
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+from report_benchmarks import blocks, contents_of, score, write_blocks
+
+from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, GivenMask
+from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
+from mavos_jax.evaluation.report.overview import set_speed
+from mavos_jax.evaluation.report.paper import find_paper_row
+from mavos_jax.evaluation.report.selection import changes, choose_frames, share_budget
+
+
+class Blocks(HTMLParser):
+    """Collects the JSON of a page, its title, and the addresses that it names."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.json: dict[str, dict] = {}
+        self.addresses: list[str] = []
+        self.title = ""
+        self._open: tuple[str, str | None] = ("", None)
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self._open = (tag, named.get("id"))
+        self.addresses += [named[key] or "" for key in ("src", "href") if key in named]
+
+    def handle_endtag(self, tag):
+        self._open = ("", None)
+
+    def handle_data(self, data):
+        tag, name = self._open
+        if tag == "title":
+            self.title += data
+        if tag == "script" and name:
+            self.json[name] = json.loads(data)
+
+
+def read_page(path):
+    return Blocks(path.read_text(encoding="utf-8"))
+
+
+def decode(text):
+    with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+        return image.format, np.asarray(image.convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    ("counts", "budget"),
+    [([70, 70, 70], 60), ([3, 100, 100], 50), ([5, 6], 100), ([40] * 500, 100), ([], 7), ([4], 0)],
+)
+def test_the_budget_is_spent_whole_and_evenly(counts, budget):
+    shares = share_budget(counts, budget)
+    assert sum(shares) == min(budget, sum(counts))
+    assert all(share <= count for share, count in zip(shares, counts, strict=True))
+    limited = [share for share, count in zip(shares, counts, strict=True) if share < count]
+    assert not limited or max(shares) - min(limited) <= 1
+
+
+def test_objects_vanish_and_return_where_the_truth_says(tmp_path):
+    first, second = score(tmp_path, write_blocks(tmp_path, "a"))
+    assert changes(first) == {}
+    assert changes(second) == {3: False, 5: True}
+
+
+def test_frames_are_the_telling_ones_and_evenly_spread_others(tmp_path):
+    results = score(tmp_path, write_blocks(tmp_path, "a"))
+    later = [r._replace(frames=tuple(20 * t for t in r.frames)) for r in results]
+    chosen = choose_frames(range(200), later, range(200), 20)
+    worst = {t for r in later for t in r.frames[:1]}  # the frames with the lowest J + F come first
+    assert {60, 100} | worst <= set(chosen)
+    assert len(chosen) == 20
+    assert list(chosen) == sorted(chosen)
+    assert {0, 199} <= set(chosen)
+    assert np.diff(chosen).max() <= 2 * 200 / 15
+    assert choose_frames(range(200), later, range(200), 1) == (20,)
+    assert choose_frames(range(7), later, (), 7) == tuple(range(7))
+    assert choose_frames(range(7), later, (), 0) == ()
+
+
+def test_a_few_labelled_frames_are_preferred():
+    labelled = {0, 130, 411, 699}
+    assert labelled <= set(choose_frames(range(700), (), labelled, 10))
+
+
+@pytest.mark.parametrize(
+    ("network", "dataset", "split", "model", "mean", "fps"),
+    [
+        ("mavos", "davis2017", "val", "MAVOS", 84.4, 39.2),
+        ("R50-MAVOS (released)", "lvos1", "valid", "R50-MAVOS", 63.3, 37.1),
+        ("swinb_mavos_main", "long_time_video", "val", "SwinB-MAVOS", 90.3, 22.0),
+        ("deaot_l", "lvos1", "val", "DeAOT-L", 61.1, 5.0),
+        ("DeAOT-L-2F", "lvos1", "val", "DeAOT-L-2F", 57.2, 39.1),
+    ],
+)
+def test_rows_of_the_paper(network, dataset, split, model, mean, fps):
+    row = find_paper_row(network, dataset, split)
+    assert row is not None
+    assert (row.model, row.mean, row.fps) == (model, mean, fps)
+
+
+@pytest.mark.parametrize(
+    ("network", "dataset", "split"),
+    [
+        ("tiny", "davis2017", "val"),
+        ("mavosaurus", "davis2017", "val"),
+        ("mavos", "davis2017", "test-dev"),
+        ("mavos", "davis2016", "val"),
+        ("mavos", "lvos2", "val"),
+    ],
+)
+def test_no_row_of_the_paper_fits(network, dataset, split):
+    assert find_paper_row(network, dataset, split) is None
+
+
+def test_the_speed_of_a_set_is_frames_over_time_and_aot_leaves_out_the_first():
+    timings = {
+        "a": SequenceTiming(11, {"aot": 10.0, "xmem": 11.0}, 1, 24, 40),
+        "b": SequenceTiming(31, {"aot": 30.0}, 1, 24, 40),
+    }
+    assert set_speed(timings, "aot") == pytest.approx((10 + 30) / (1 + 1))
+    assert set_speed(timings, "xmem") == pytest.approx(11.0)
+    assert set_speed({}, "aot") is None
+
+
+def test_pictures_hold_the_frame_and_the_ids(tmp_path):
+    contents = contents_of(tmp_path, [write_blocks(tmp_path, "a")], width=20)
+    write_report(tmp_path / "report.html", contents)
+    page = read_page(tmp_path / "report.html")
+    sequence = page.json["sequence-0"]
+    assert [picture["frame"] for picture in sequence["pictures"]] == list(range(8))
+    picture = sequence["pictures"][6]
+    kind, image = decode(picture["image"])
+    assert kind == "JPEG"
+    assert image.shape == (12, 20, 3)
+    assert np.abs(image.astype(int) - (60, 120, 200)).max() <= 3
+    for name, ids in zip(("truth", "prediction"), blocks(6), strict=True):
+        kind, values = decode(picture[name])
+        assert kind == "PNG"
+        np.testing.assert_array_equal(values, np.repeat(ids[::2, ::2, None], 3, axis=2))
+    assert [o["colour"] for o in sequence["objects"]] == [[128, 0, 0], [0, 128, 0]]
+    assert sequence["objects"][1]["changes"] == [[3, False], [5, True]]
+
+
+def test_the_table_holds_means_over_objects_in_percent(tmp_path):
+    contents = contents_of(tmp_path, [write_blocks(tmp_path, "a")])
+    write_report(tmp_path / "report.html", contents)
+    data = read_page(tmp_path / "report.html").json["overview"]
+    assert contents.scores is not None
+    regions = [100 * r.scores.region.mean for r in contents.scores.objects]
+    (row,) = data["sequences"]
+    assert row["J"] == pytest.approx(np.mean(regions), abs=0.006)
+    assert row["J&F"] == pytest.approx((row["J"] + row["F"]) / 2, abs=0.011)
+    headline = data["summary"][0]
+    assert (headline["name"], headline["paper"]) == ("J&F-Mean", 85.6)
+    assert data["summary"][-1] | {"value": 2.6} == data["summary"][-1]
+    assert ["weights.file", "weights.npz"] in data["provenance"]
+
+
+def test_the_number_of_pictures_is_bounded(tmp_path):
+    sequences = [write_blocks(tmp_path, name, 9) for name in "abc"]
+    write_report(tmp_path / "report.html", contents_of(tmp_path, sequences, max_frames=10))
+    page = read_page(tmp_path / "report.html")
+    shown = [len(page.json[f"sequence-{i}"]["pictures"]) for i in range(3)]
+    assert sorted(shown) == [3, 3, 4]
+    assert (page.json["overview"]["num_shown"], page.json["overview"]["num_frames"]) == (10, 27)
+    assert [row["num_shown"] for row in page.json["overview"]["sequences"]] == shown
+
+
+def test_names_cannot_leave_their_place(tmp_path):
+    name = "<script>alert(1)<!-- sequences -->{{style}} & 'x'"
+    contents = contents_of(
+        tmp_path,
+        [write_blocks(tmp_path, name)],
+        title="</title><b>{{script}}",
+        provenance={"</script><img src=x>": "</script>"},
+    )
+    write_report(tmp_path / "report.html", contents)
+    page = read_page(tmp_path / "report.html")
+    assert page.title == "</title><b>{{script}}"
+    assert page.json["overview"]["sequences"][0]["name"] == name
+    assert page.json["overview"]["provenance"] == [["</script><img src=x>", "</script>"]]
+    assert page.addresses == ["data:,"]
+    assert set(page.json) == {"overview", "sequence-0"}
+
+
+def test_unlabelled_and_unfinished_sequences(tmp_path):
+    hidden = write_blocks(tmp_path, "hidden", labelled=False)
+    partial = write_blocks(tmp_path, "partial", labelled=False)
+    for index in (2, 5):
+        (tmp_path / "masks" / "partial" / f"{index:05d}.png").unlink()
+    write_report(tmp_path / "report.html", contents_of(tmp_path, [hidden, partial]))
+    page = read_page(tmp_path / "report.html")
+    rows = page.json["overview"]["sequences"]
+    assert page.json["overview"]["rule"] is None
+    assert [row["has_truth"] for row in rows] == [False, False]
+    assert [row["num_finished"] for row in rows] == [8, 6]
+    pictures = page.json["sequence-1"]["pictures"]
+    assert [picture["frame"] for picture in pictures] == [0, 1, 3, 4, 6, 7]
+    assert all(picture["truth"] is None for picture in pictures)
+
+
+def test_five_hundred_sequences_of_which_none_is_finished(tmp_path):
+    frames = tuple(tmp_path / f"{index:05d}.jpg" for index in range(40))
+    one = BenchmarkSequence("0", frames, {0: GivenMask(tmp_path / "0.png")}, {}, tuple(range(40)))
+    sequences = tuple(dataclasses.replace(one, name=str(number)) for number in range(500))
+    contents = ReportContents(
+        title="Nothing yet",
+        benchmark=Benchmark("youtube_vos2019", "valid", tmp_path, sequences),
+        masks=tmp_path / "masks",
+        scores=None,
+        timings={},
+        memory=None,
+        network="mavos",
+        provenance={},
+    )
+    path = tmp_path / "new" / "report.html"
+    write_report(path, contents)
+    data = read_page(path).json["overview"]
+    assert len(data["sequences"]) == 500
+    assert (data["num_shown"], data["num_frames"]) == (0, 500 * 40)
+    assert (data["paper"], data["summary"]) == (None, [])
+    assert path.stat().st_size < 300_000
+
+
+def test_a_damaged_mask_is_named_and_no_page_is_left(tmp_path):
+    contents = contents_of(tmp_path, [write_blocks(tmp_path, "a")])
+    path = tmp_path / "masks" / "a" / "00004.png"
+    path.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=re.escape(f"{path}: expected a predicted mask, found no")):
+        write_report(tmp_path / "report.html", contents)
+    Image.new("RGB", (40, 24)).save(path)
+    with pytest.raises(ValueError, match=re.escape(f"{path}: expected object ids")):
+        write_report(tmp_path / "report.html", contents)
+    assert not list(tmp_path.glob("*report.html*"))
+
+
+@pytest.mark.parametrize("changed", [{"max_frames": -1}, {"width": 0}])
+def test_impossible_limits(tmp_path, changed):
+    with pytest.raises(ValueError, match=next(iter(changed))):
+        contents_of(tmp_path, [], **changed)

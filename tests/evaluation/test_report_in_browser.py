@@ -1,0 +1,193 @@
+"""Opens the report in a headless Chromium and uses it as a reader would."""
+
+import os
+import shutil
+
+import pytest
+from report_benchmarks import contents_of, write_blocks
+
+from mavos_jax.evaluation.masks import voc_palette
+from mavos_jax.evaluation.report import write_report
+
+NOTHING = "\N{EN DASH}"  # in a cell without a value
+EXTRA, MISSED, SWAPPED = (255, 92, 70), (64, 160, 255), (255, 214, 10)
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    is_required = os.environ.get("REQUIRE_BROWSER") == "1"
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        reason = "no chromium on PATH; install it (Debian: apt-get install chromium)"
+        (pytest.fail if is_required else pytest.skip)(reason)
+    if not is_required:
+        pytest.importorskip("playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def report(tmp_path, browser):
+    """A report's page; at the end, it has asked for nothing and complained of nothing."""
+    names = ("<b>bold</b> & co", "short", "hidden")
+    lengths = (8, 6, 8)
+    sequences = [
+        write_blocks(tmp_path, name, number, labelled=name != "hidden")
+        for name, number in zip(names, lengths, strict=True)
+    ]
+    path = tmp_path / "report.html"
+    write_report(path, contents_of(tmp_path, sequences))
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    page.set_default_timeout(20_000)
+    problems, requests = [], []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    yield page
+    page.close()
+    assert problems == []
+    assert set(requests) == {path.as_uri()}
+
+
+PIXEL = """([view, column, row]) => {
+  const canvas = document.querySelector(`figure[data-view=${view}] canvas`);
+  const copy = document.createElement("canvas");
+  const context = copy.getContext("2d", { willReadFrequently: true });
+  context.drawImage(canvas, -column, -row);
+  return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+}"""
+
+
+def colour_at(page, view, column, row):
+    return tuple(page.evaluate(PIXEL, [view, column, row]))
+
+
+def wait_for_colour(page, view, column, row, colour):
+    script = f"([colour, ...place]) => String(({PIXEL})(place)) === String(colour)"
+    page.wait_for_function(script, arg=[colour, view, column, row])
+
+
+def open_sequence(page, name):
+    page.get_by_role("link", name=name, exact=True).click()
+    wait_for_frame(page, 0)
+
+
+def wait_for_frame(page, frame):
+    page.wait_for_selector(f'.player[data-shown="{frame}"]')
+
+
+def column_values(page, name):
+    heads = page.locator(".sequences thead tr:not(.groups) th")
+    index = heads.evaluate_all("(all, name) => all.findIndex(h => h.dataset.column === name)", name)
+    cells = page.locator(f".sequences tbody tr > *:nth-child({index + 1})")
+    return [text.strip() for text in cells.all_text_contents()]
+
+
+def test_sorting(report):
+    assert column_values(report, "name") == ["<b>bold</b> & co", "short", "hidden"]
+    button = report.get_by_role("button", name="sort by J mean")
+    head = report.locator('th[data-column="J"]')
+    assert head.get_attribute("aria-sort") == "none"
+    button.click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    ascending = column_values(report, "J")
+    assert float(ascending[0]) < float(ascending[1])
+    assert ascending[2] == NOTHING
+    button.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert column_values(report, "J") == [ascending[1], ascending[0], NOTHING]
+    report.get_by_role("button", name="sort by FPS aot").click()
+    assert head.get_attribute("aria-sort") == "none"
+    assert column_values(report, "FPS aot") == ["30.0", "37.0", "44.0"]
+
+
+def test_scrubbing_shows_the_colours_of_the_frame(report):
+    report.locator(".sequences tbody tr").nth(0).locator("td").nth(0).click()
+    wait_for_frame(report, 0)
+    assert report.locator("h1").text_content() == "<b>bold</b> & co"
+    report.get_by_role("slider", name="Opacity of masks").fill("100")
+    wait_for_colour(report, "truth", 34, 18, voc_palette()[2].tolist())
+    scrubber = report.get_by_role("slider", name="Frame")
+    for _ in range(6):
+        scrubber.press("ArrowRight")
+    wait_for_frame(report, 6)
+    assert "00006" in report.locator("output").text_content()
+    assert scrubber.get_attribute("aria-valuetext") == "00006 · frame 7 of 8"
+    image = colour_at(report, "image", 22, 5)
+    assert max(abs(a - b) for a, b in zip(image, (60, 120, 200), strict=True)) <= 3
+    first, second = (tuple(voc_palette()[number].tolist()) for number in (1, 2))
+    assert colour_at(report, "prediction", 10, 5) == first
+    assert colour_at(report, "prediction", 34, 5) == second
+    assert colour_at(report, "prediction", 34, 18) == first
+    assert colour_at(report, "prediction", 22, 5) == image
+    assert colour_at(report, "truth", 34, 18) == second
+    assert colour_at(report, "errors", 1, 5) == MISSED
+    assert colour_at(report, "errors", 18, 5) == EXTRA
+    assert colour_at(report, "errors", 34, 18) == SWAPPED
+    assert len(set(colour_at(report, "errors", 10, 5))) == 1
+    shares = report.locator(".legend .share").all_text_contents()
+    assert shares == ["10.00 %", "10.00 %", "15.00 %"]
+    report.get_by_role("slider", name="Opacity of masks").fill("0")
+    wait_for_colour(report, "prediction", 10, 5, image)
+
+
+def test_playing_and_clicking_the_curve(report):
+    open_sequence(report, "<b>bold</b> & co")
+    height = report.evaluate("document.documentElement.scrollHeight")
+    report.get_by_role("button", name="Play").click()
+    wait_for_frame(report, 7)
+    report.get_by_role("button", name="Play").wait_for()
+    curve = report.locator("svg.curve")
+    box = curve.bounding_box()
+    left, right = 38, 12  # of the plot in the drawing
+    curve.click(position={"x": left + (box["width"] - left - right) * 3 / 7, "y": 60})
+    wait_for_frame(report, 3)
+    cursor = report.locator("line.cursor")
+    assert float(cursor.get_attribute("x1")) == pytest.approx(
+        left + (box["width"] - left - right) * 3 / 7, abs=1
+    )
+    assert report.evaluate("document.documentElement.scrollHeight") == height
+    assert report.locator("path.vanishes").get_attribute("data-frame") == "3"
+    assert report.locator("path.returns").get_attribute("data-frame") == "5"
+    report.locator("h1").focus()
+    report.keyboard.press("ArrowLeft")
+    wait_for_frame(report, 2)
+    assert report.locator("polyline").count() == 2
+    report.get_by_role("button", name="1", exact=True).click()
+    assert report.locator("polyline").count() == 1
+    report.get_by_role("link", name="← All sequences").click()
+    assert report.locator("table.sequences tbody tr").count() == 3
+
+
+def test_without_truth_only_image_and_prediction_are_shown(report):
+    open_sequence(report, "hidden")
+    assert report.locator("figcaption").all_text_contents() == ["Image", "Prediction"]
+    assert report.get_by_text("There are no labels beyond the given masks").is_visible()
+    assert report.locator("svg.curve").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_window_does_not_scroll_sideways(report, scheme):
+    report.emulate_media(color_scheme=scheme)
+    report.set_viewport_size({"width": 480, "height": 800})
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert report.evaluate(overflow) == 0
+    open_sequence(report, "short")
+    assert report.evaluate(overflow) == 0
+    background = report.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == {"light": "rgb(246, 247, 249)", "dark": "rgb(16, 18, 22)"}[scheme]

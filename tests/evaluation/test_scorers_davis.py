@@ -1,0 +1,146 @@
+"""DAVIS, MOSE and Long-Time Video: which objects and frames count."""
+
+import numpy as np
+import pytest
+from evaluation.scored_trees import drifting, in_memory, sequence_of
+
+from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
+from mavos_jax.evaluation.metrics import mean_scores, score_davis, score_frame, statistics
+from mavos_jax.evaluation.scorers.davis import score_davis2016, score_davis2017, summarise_davis
+from mavos_jax.evaluation.scorers.long_time_video import (
+    score_long_time_video,
+    summarise_long_time_video,
+)
+from mavos_jax.evaluation.scorers.mose import score_mose
+from mavos_jax.evaluation.scorers.rule import ScoringRule
+
+RULE = ScoringRule()
+
+
+def test_davis_scores_as_by_the_official_tool(goldens):
+    golden, rows = goldens("scorers"), []
+    for name in ("clip0", "clip1", "clip2"):
+        truth, prediction = golden[f"davis_{name}_gt"], golden[f"davis_{name}_pred"]
+        masks = in_memory(truth, prediction)
+        rows += score_davis2017(sequence_of(truth, name), masks, RULE)
+    assert [f"{row.sequence}_{row.id}" for row in rows] == golden["davis_objects"].tolist()
+    table = np.array([row.scores for row in rows])
+    for i, kind in enumerate("JF"):
+        for j, statistic in enumerate("MRD"):
+            np.testing.assert_array_equal(table[:, i, j], golden[f"davis_{kind}_{statistic}"])
+    words, summary = summarise_davis(rows, RULE, words="DAVIS")
+    assert words == "DAVIS; means over objects"
+    assert list(summary) == [
+        *("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
+    ]
+    assert summary["J&F-Mean"] == (golden["davis_J_M"].mean() + golden["davis_F_M"].mean()) / 2
+    assert summary["F-Recall"] == pytest.approx(golden["davis_F_R"].mean(), abs=1e-15)
+
+
+def test_values_by_frame_are_those_of_single_frames():
+    truth, prediction = drifting(1, 6), drifting(2, 6)
+    truth[3][truth[3] == 2] = 0
+    rows = score_davis2017(sequence_of(truth), in_memory(truth, prediction), RULE)
+    for index, row in enumerate(rows):
+        pairs = [score_frame(truth[t], prediction[t], (1, 2)) for t in (1, 2, 3, 4)]
+        assert row.frames == (1, 2, 3, 4)
+        assert row.region == tuple(region[index] for region, _ in pairs)
+        assert row.boundary == tuple(boundary[index] for _, boundary in pairs)
+        assert row.scores.region == statistics(row.region)
+        assert row.is_visible == (True, True, index == 0, True)
+        assert (row.stability, row.is_unseen) == (None, None)
+    assert {row.id: row.scores for row in rows} == score_davis(truth, prediction)
+
+
+def test_first_and_last_masks_are_not_even_read():
+    truth, prediction = drifting(1, 5), drifting(2, 5)
+    masks, read = in_memory(truth, prediction), []
+    watched = masks._replace(prediction=lambda t: read.append(t) or prediction[t])
+    score_davis2017(sequence_of(truth), watched, RULE)
+    assert read == [1, 2, 3]
+
+
+def test_davis_objects_go_up_to_the_highest_id_of_the_first_frame():
+    truth, prediction = drifting(1, 5, (2, 5)), drifting(2, 5, (2, 5))
+    truth[0, 0, :3] = 255
+    truth[2, 0, :3] = 9  # a new object that DAVIS does not know
+    rows = score_davis2017(sequence_of(truth), in_memory(truth, prediction), RULE)
+    assert [row.id for row in rows] == [1, 2, 3, 4, 5]
+    absent = rows[0]
+    assert absent.scores.mean == 1
+    assert not any(absent.is_visible)
+    lost = score_davis2017(sequence_of(truth), in_memory(truth, 0 * prediction), RULE)
+    assert [row.scores.mean for row in lost] == [1, 0, 1, 1, 0]
+
+
+def test_ids_beyond_the_objects_name_the_file():
+    truth, prediction = drifting(1, 5), drifting(2, 5)
+    prediction[3, 0, 0] = 7
+    masks = in_memory(truth, prediction)._replace(origin="{}.png".format)
+    with pytest.raises(ValueError, match=r"^3\.png: expected object ids up to 2, .* found 7; "):
+        score_davis2017(sequence_of(truth), masks, RULE)
+    prediction[3, 0, 0], prediction[4, 0, 0] = 0, 7  # the last frame does not count
+    assert len(score_davis2017(sequence_of(truth), masks, RULE)) == 2
+    with pytest.raises(ValueError, match="expected at least one object in the first true mask"):
+        score_davis2017(sequence_of(truth), in_memory(0 * truth, prediction), RULE)
+
+
+def test_davis_2016_is_one_object():
+    truth, prediction = drifting(1, 7, (1,)), drifting(2, 7, (1,))
+    sequence, masks = sequence_of(truth), in_memory(truth, prediction)
+    assert score_davis2016(sequence, masks, RULE) == score_davis2017(sequence, masks, RULE)
+
+
+def test_mose_counts_late_objects_after_their_first_mask():
+    truth, prediction = drifting(1, 8, (1, 3, 6)), drifting(2, 8, (1, 3, 6))
+    truth[:3][truth[:3] == 6] = 0
+    sequence = sequence_of(truth, given={0: None, 3: (6,)})
+    rows = {row.id: row for row in score_mose(sequence, in_memory(truth, prediction), RULE)}
+    assert {number: row.frames for number, row in rows.items()} == {
+        1: (1, 2, 3, 4, 5, 6),
+        3: (1, 2, 3, 4, 5, 6),
+        6: (4, 5, 6),
+    }
+    _, boundary = score_frame(truth[5], prediction[5], (6,))
+    assert rows[6].boundary[1] == boundary[0]
+    davis = score_davis2017(sequence_of(truth), in_memory(truth, np.minimum(prediction, 3)), RULE)
+    assert rows[1] == davis[0]  # an object of the first frame scores as in DAVIS
+
+
+def test_an_object_that_no_frame_counts_of_has_no_row():
+    truth, prediction = drifting(1, 5), drifting(2, 5)
+    truth[:3][truth[:3] == 2] = 0
+    sequence = sequence_of(truth, given={0: None, 3: None})
+    rows = score_mose(sequence, in_memory(truth, prediction), RULE)  # frame 4 is the last
+    assert [row.id for row in rows] == [1]
+
+
+@pytest.mark.parametrize(
+    ("variant", "frames"), [("davis", (9, 20, 31)), ("afb-urr", (9, 20, 31, 39))]
+)
+def test_long_time_video_counts_labels_alone(variant, frames):
+    truth, prediction = drifting(1, 40, (1,)), drifting(2, 40, (1,))
+    rule = ScoringRule(long_time_video=variant)
+    sequence = sequence_of(truth, labelled=(0, 9, 20, 31, 39))
+    (row,) = score_long_time_video(sequence, in_memory(truth, prediction), rule)
+    assert row.frames == frames
+    assert row.scores.region.mean == pytest.approx(
+        np.mean([score_frame(truth[t], prediction[t], (1,))[0] for t in frames])
+    )
+    words, summary = summarise_long_time_video([row], rule)
+    assert {"davis": "DAVIS", "afb-urr": "AFB-URR"}[variant] in words
+    assert summary["J&F-Mean"] == mean_scores([row.scores]).mean
+
+
+def test_the_official_decay_reaches_every_protocol():
+    truth = np.zeros((302, 4, 5), np.uint8)
+    truth[:, 1:3, 1:3] = 1
+    sequence, official = sequence_of(truth, spans={1: tuple(range(302))}), ScoringRule(True)
+    assert isinstance(sequence, BenchmarkSequence)
+    for score in (score_davis2017, score_davis2016, score_mose, score_long_time_video):
+        (row,) = score(sequence, in_memory(truth, truth), RULE)
+        assert row.scores.region.decay == 0
+        (row,) = score(sequence, in_memory(truth, truth), official)
+        assert np.isnan(row.scores.region.decay)
+    words, _ = summarise_davis([row], official, words="DAVIS")
+    assert words.endswith("with the official tool's error beyond 256 frames")

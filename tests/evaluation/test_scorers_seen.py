@@ -1,0 +1,152 @@
+"""LVOS and YouTube-VOS: life spans, stability, seen and unseen."""
+
+import math
+
+import numpy as np
+import pytest
+from evaluation.scored_trees import drifting, in_memory, lvos_spans, sequence_of
+
+from mavos_jax.evaluation.metrics import score_frame
+from mavos_jax.evaluation.scorers.lvos import score_lvos, stability, summarise_lvos
+from mavos_jax.evaluation.scorers.rule import ScoringRule
+from mavos_jax.evaluation.scorers.youtube_vos import score_youtube_vos, summarise_youtube_vos
+
+SPANS = {1: tuple(range(10)), 2: tuple(range(3, 8))}
+
+
+def lvos_rows(golden, rule):
+    rows = []
+    for name, spans in lvos_spans(golden).items():
+        truth, prediction = golden[f"lvos_{name}_gt"], golden[f"lvos_{name}_pred"]
+        rows += score_lvos(
+            sequence_of(truth, name, spans=spans), in_memory(truth, prediction), rule
+        )
+    return rows
+
+
+def test_lvos_scores_as_by_the_official_tool(goldens):
+    golden = goldens("scorers")
+    rule = ScoringRule(unseen=frozenset(golden["lvos_unseen"].tolist()))
+    rows = lvos_rows(golden, rule)
+    assert [f"{row.sequence}_{row.id}" for row in rows] == golden["lvos_objects"].tolist()
+    found = {
+        "J": [row.scores.region.mean for row in rows],
+        "F": [row.scores.boundary.mean for row in rows],
+        "V": [row.stability for row in rows],
+    }
+    for measure, values in found.items():
+        expected = golden[f"lvos_{measure}_per_object"]
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
+    words, summary = summarise_lvos(rows, rule)
+    assert list(summary) == ["J&F", "J_s", "F_s", "J_u", "F_u", "V", "V_s", "V_u"]
+    for measure in "JFV":
+        for part in ("seen", "unseen"):
+            expected = float(golden[f"lvos_{measure}_{part}_mean"])
+            assert summary[f"{measure}_{part[0]}"] == pytest.approx(expected, abs=1e-12)
+    assert summary["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
+    assert summary["V"] == pytest.approx(golden["lvos_V_per_object"].mean(), abs=1e-12)
+    assert "since 2024-05" in words
+    assert "seen and unseen videos" in words
+
+
+def test_the_lvos_rule_of_before_drops_no_frame():
+    truth, prediction = drifting(1, 10), drifting(2, 10)
+    sequence, masks = sequence_of(truth, spans=SPANS), in_memory(truth, prediction)
+    new = score_lvos(sequence, masks, ScoringRule())
+    old = score_lvos(sequence, masks, ScoringRule(lvos="before-2024-05"))
+    assert [row.frames for row in new] == [tuple(range(1, 9)), (4, 5, 6)]
+    assert [row.frames for row in old] == list(SPANS.values())
+    for row, earlier in zip(new, old, strict=True):
+        assert row.region == earlier.region[1:-1]
+        assert earlier.stability == stability(earlier.region, earlier.boundary)
+    words, _ = summarise_lvos(old, ScoringRule(lvos="before-2024-05"))
+    assert "before 2024-05: no frame dropped" in words
+
+
+def test_a_hidden_object_scores_1_where_nothing_is_predicted():
+    truth, prediction = drifting(1, 10), drifting(2, 10)
+    truth[5:8][truth[5:8] == 1] = 0
+    prediction[5:7][prediction[5:7] == 1] = 0
+    row, _ = score_lvos(
+        sequence_of(truth, spans=SPANS), in_memory(truth, prediction), ScoringRule()
+    )
+    columns = zip(row.frames, row.region, row.boundary, row.is_visible, strict=True)
+    by_frame = {frame: tuple(values) for frame, *values in columns}
+    assert by_frame[5] == by_frame[6] == (1, 1, False)
+    assert by_frame[7] == (0, 0, False)
+    assert by_frame[8][2]
+
+
+def test_stability():
+    assert stability([0.5, 0.5], [0.7, 0.7]) == 0
+    # JF is 0.2 and 0.6, 0.2 from its mean: a variance of 0.04.
+    assert stability([0.1, 0.5], [0.3, 0.7]) == pytest.approx(0.2)
+    assert stability([1.0, 0.0], [1.0, 0.0]) == 0.5
+    # A variance of 0.000049 is rounded to 0, one of 0.000064 to 0.0001.
+    assert stability([0.5, 0.514], [0.5, 0.514]) == 0
+    assert stability([0.5, 0.516], [0.5, 0.516]) == pytest.approx(0.01)
+
+
+def test_lvos_without_a_list_or_a_part(goldens):
+    golden = goldens("scorers")
+    rows = lvos_rows(golden, ScoringRule())
+    assert {row.is_unseen for row in rows} == {None}
+    words, summary = summarise_lvos(rows, ScoringRule())
+    assert words.endswith("no list of unseen videos given: plain means over objects")
+    assert list(summary) == ["J&F", "J", "F", "V"]
+    mean = (golden["lvos_J_per_object"].mean() + golden["lvos_F_per_object"].mean()) / 2
+    assert summary["J&F"] == pytest.approx(mean, abs=1e-12)
+
+    rule = ScoringRule(unseen=frozenset({"elsewhere"}))
+    words, summary = summarise_lvos(lvos_rows(golden, rule), rule)
+    assert words.endswith("no unseen videos: the headline is the mean of J and F of the seen alone")
+    assert list(summary) == ["J&F", "J_s", "F_s", "V", "V_s"]
+    assert summary["J&F"] == pytest.approx(mean, abs=1e-12)
+
+
+def youtube_rows(rule):
+    rows = []
+    for seed, kinds in enumerate([("dog", "ape"), ("dog", "cat")]):
+        truth, prediction = drifting(seed, 10), drifting(seed + 7, 10)
+        categories = dict(enumerate(kinds, 1))
+        sequence = sequence_of(truth, f"v{seed}", spans=SPANS, categories=categories)
+        rows += score_youtube_vos(sequence, in_memory(truth, prediction), rule)
+    return rows
+
+
+def test_youtube_vos_counts_listed_frames_after_the_first():
+    rule = ScoringRule(unseen=frozenset({"ape", "cat"}))
+    rows = youtube_rows(rule)
+    assert [row.frames for row in rows] == 2 * [tuple(range(1, 10)), (4, 5, 6, 7)]
+    assert [row.is_unseen for row in rows] == [False, True, False, True]
+    region, boundary = score_frame(drifting(0, 10)[9], drifting(7, 10)[9], (1,))
+    assert (rows[0].region[-1], rows[0].boundary[-1]) == (region[0], boundary[0])
+
+    words, summary = summarise_youtube_vos(rows, rule)
+    assert list(summary) == ["G", "J_seen", "J_unseen", "F_seen", "F_unseen"]
+    table = np.array([[row.scores.region.mean, row.scores.boundary.mean] for row in rows])
+    expected = [*table[::2].mean(axis=0), *table[1::2].mean(axis=0)]
+    parts = [summary[name] for name in ("J_seen", "F_seen", "J_unseen", "F_unseen")]
+    assert parts == pytest.approx(expected)
+    assert summary["G"] == pytest.approx(np.mean(expected))
+    assert "seen and unseen categories" in words
+
+
+def test_youtube_vos_without_a_list_or_a_part():
+    rows = youtube_rows(ScoringRule())
+    words, summary = summarise_youtube_vos(rows, ScoringRule())
+    assert list(summary) == ["J&F", "J", "F"]
+    assert "plain means" in words
+    assert summary["J&F"] == pytest.approx(np.mean([row.scores.mean for row in rows]))
+    rule = ScoringRule(unseen=frozenset({"dog", "ape", "cat"}))
+    words, summary = summarise_youtube_vos(youtube_rows(rule), rule)
+    assert list(summary) == ["G", "J_unseen", "F_unseen"]
+    assert "no seen categories" in words
+    assert math.isclose(summary["G"], (summary["J_unseen"] + summary["F_unseen"]) / 2)
+
+
+def test_a_category_that_is_not_known_is_named():
+    truth = drifting(1, 10)
+    sequence = sequence_of(truth, "v", spans=SPANS, categories={1: "dog"})
+    with pytest.raises(ValueError, match=r"^v: expected the categories of all .* found none for 2"):
+        score_youtube_vos(sequence, in_memory(truth, truth), ScoringRule(unseen=frozenset({"dog"})))

@@ -1,0 +1,213 @@
+"""Scores from files: the goldens, folders as people lay them out, processes, and mistakes."""
+
+import dataclasses
+import multiprocessing
+import shutil
+
+import numpy as np
+import pytest
+from evaluation.scored_trees import (
+    drifting,
+    lvos_name,
+    lvos_spans,
+    write_benchmark,
+    write_results,
+)
+from PIL import Image
+
+from mavos_jax.data.benchmarks import DATASETS
+from mavos_jax.evaluation.result_files import find_masks, fingerprint_results
+from mavos_jax.evaluation.scoring import ScoringRule, score_results
+
+RULE = ScoringRule()
+NAMES = ("cat", "dog")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A benchmark of two sequences and results for it."""
+    truth = {name: drifting(seed, 5) for seed, name in enumerate(NAMES)}
+    results = {name: drifting(seed + 9, 5) for seed, name in enumerate(NAMES)}
+    benchmark = write_benchmark(tmp_path / "set", truth)
+    return benchmark, write_results(tmp_path / "results", results)
+
+
+def test_golden_clips_score_from_files_as_by_the_official_tool(goldens, tmp_path):
+    golden, names = goldens("scorers"), ("clip0", "clip1", "clip2")
+    benchmark = write_benchmark(tmp_path, {name: golden[f"davis_{name}_gt"] for name in names})
+    results = write_results(tmp_path / "r", {name: golden[f"davis_{name}_pred"] for name in names})
+    scores = score_results(benchmark, results, RULE)
+    rows = {f"{row.sequence}_{row.id}": row.scores for row in scores.objects}
+    assert list(rows) == golden["davis_objects"].tolist()
+    for i, kind in enumerate("JF"):
+        for j, (letter, name) in enumerate(zip("MRD", ("Mean", "Recall", "Decay"), strict=True)):
+            expected = golden[f"davis_{kind}_{letter}"]
+            np.testing.assert_array_equal([row[i][j] for row in rows.values()], expected)
+            assert scores.summary[f"{kind}-{name}"] == pytest.approx(expected.mean(), abs=1e-12)
+
+
+def test_golden_lvos_videos_score_from_files_as_by_the_official_tool(goldens, tmp_path):
+    golden = goldens("scorers")
+    spans = lvos_spans(golden)
+    truth, prediction = (
+        {name: golden[f"lvos_{name}_{kind}"] for name in spans} for kind in ("gt", "pred")
+    )
+    benchmark = write_benchmark(tmp_path, truth, "lvos2", spans=spans, name_frame=lvos_name)
+    results = write_results(tmp_path / "r/Annotations", prediction, lvos_name).parent
+    rule = ScoringRule(unseen=frozenset(golden["lvos_unseen"].tolist()))
+    scores = score_results(benchmark, results, rule)
+    assert [f"{row.sequence}_{row.id}" for row in scores.objects] == golden["lvos_objects"].tolist()
+    found = np.array([[*row.scores.region, row.stability] for row in scores.objects])
+    np.testing.assert_allclose(found[:, 0], golden["lvos_J_per_object"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found[:, -1], golden["lvos_V_per_object"], rtol=0, atol=1e-12)
+    assert next(iter(scores.summary)) == "J&F"
+    assert scores.summary["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
+    assert scores.summary["F_u"] == pytest.approx(float(golden["lvos_F_unseen_mean"]), abs=1e-12)
+
+
+def test_processes_do_not_change_scores_nor_touch_devices(tree, monkeypatch):
+    benchmark, results = tree
+    expected = score_results(benchmark, results, RULE)
+    methods, get_context = [], multiprocessing.get_context
+    monkeypatch.setattr(
+        multiprocessing, "get_context", lambda name: methods.append(name) or get_context(name)
+    )
+    # Importing JAX is free to a process; to ask for a device would now be an error.
+    monkeypatch.setenv("JAX_PLATFORMS", "none_such")
+    assert score_results(benchmark, results, RULE, num_processes=8) == expected
+    assert methods == ["spawn"]
+
+
+@pytest.mark.parametrize("folder", ["", "Annotations", "masks"])
+def test_masks_are_found_where_people_put_them(tree, tmp_path, folder):
+    benchmark, results = tree
+    moved = tmp_path / "moved" / folder
+    shutil.copytree(results, moved)
+    (tmp_path / "moved/overlays").mkdir()
+    (moved / "another_sequence").mkdir()
+    shutil.copy(moved / "cat/00001.png", moved / "cat/00001_too_many.png")
+    assert find_masks(tmp_path / "moved", benchmark) == moved
+    expected = score_results(benchmark, results, RULE)
+    assert score_results(benchmark, tmp_path / "moved", RULE) == expected
+    (results / "cat/00000.png").unlink()  # neither the first nor the last frame counts
+    assert score_results(benchmark, results, RULE) == expected
+
+
+def test_the_fingerprint_of_results_is_that_of_their_bytes(tree, tmp_path):
+    benchmark, results = tree
+    first = fingerprint_results(results, benchmark)
+    shutil.copytree(results, tmp_path / "copy/masks")
+    (tmp_path / "copy/masks/cat/notes.txt").touch()
+    assert fingerprint_results(tmp_path / "copy", benchmark) == first
+    with (results / "cat/00003.png").open("ab") as file:
+        file.write(b"\0")
+    assert fingerprint_results(results, benchmark) != first
+
+
+def test_binary_sets_take_whatever_is_not_0(tmp_path):
+    truth, prediction = drifting(1, 5, (1,)), drifting(2, 5, (1,))
+    expected = None
+    for kind, factor in (("a", 1), ("b", 255)):
+        benchmark = write_benchmark(tmp_path / kind, {"x": truth}, "davis2016", is_binary=True)
+        results = write_results(tmp_path / f"r{kind}", {"x": factor * prediction})
+        scores = score_results(benchmark, results, RULE)
+        assert expected in (None, scores)
+        expected = scores
+    assert expected is not None
+    assert 0 < expected.summary["J&F-Mean"] < 1
+
+
+def test_truth_is_shrunk_as_the_benchmark_says(tree):
+    benchmark, results = tree
+    small = dataclasses.replace(benchmark, short_edge=18)
+    with pytest.raises(
+        ValueError, match=r"cat/00001\.png: expected a mask of 18 x 24 .* as the truth, found 36 x"
+    ):
+        score_results(small, results, RULE)
+    for name in NAMES:
+        for index in range(5):
+            with Image.open(results / name / f"{index:05d}.png") as image:
+                ids = np.asarray(image)
+            Image.fromarray(ids[::2, ::2]).save(results / name / f"{index:05d}.png")
+    assert 0 < score_results(small, results, RULE).summary["J&F-Mean"] < 1
+
+
+def test_a_result_as_good_as_the_truth_scores_1_by_every_protocol(tmp_path):
+    truth = {name: drifting(seed, 6, (1,)) for seed, name in enumerate(NAMES)}
+    spans = {name: {1: tuple(range(6))} for name in NAMES}
+    results = write_results(tmp_path / "r", truth)
+    rules = set()
+    benchmark = write_benchmark(tmp_path / "set", truth, spans=spans)
+    for dataset in DATASETS:
+        scores = score_results(dataclasses.replace(benchmark, dataset=dataset), results, RULE)
+        assert next(iter(scores.summary.values())) == 1
+        assert [(row.sequence, row.id) for row in scores.objects] == [("cat", 1), ("dog", 1)]
+        rules.add(scores.rule)
+    assert len(rules) == 6
+
+
+def test_sequences_of_which_nothing_counts_are_said(tree):
+    benchmark, results = tree
+    cat, dog = benchmark.sequences
+    short = dataclasses.replace(dog, truth={t: dog.truth[t] for t in (0, 1)})
+    scores = score_results(dataclasses.replace(benchmark, sequences=(cat, short)), results, RULE)
+    assert {row.sequence for row in scores.objects} == {"cat"}
+    assert scores.rule.endswith("; without dog, of which no frame counts")
+    with pytest.raises(ValueError, match="expected frames of davis2017 val that count"):
+        score_results(dataclasses.replace(benchmark, sequences=(short,)), results, RULE)
+
+
+def damage(results, how):
+    path = results / "cat/00002.png"
+    if how == "colour":
+        Image.new("RGB", (48, 36), "red").save(path)
+    elif how == "size":
+        Image.new("L", (40, 36)).save(path)
+    elif how == "id":
+        Image.new("L", (48, 36), 3).save(path)
+    elif how == "text":
+        path.write_text("no image")
+    elif how == "frame":
+        path.unlink()
+    elif how == "sequence":
+        shutil.rmtree(results / "cat")
+    else:
+        shutil.move(results, results.with_name("elsewhere"))
+        (results / "out").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("colour", r"cat/00002\.png: expected object ids, found mode RGB with 1 colour"),
+        ("size", r"cat/00002\.png: expected a mask of 36 x 48 .* found 36 x 40"),
+        ("id", r"cat/00002\.png: expected object ids up to 2, the highest in cat, found 3"),
+        ("text", r"cat/00002\.png: expected a mask, found no image"),
+        ("frame", r"cat/00002\.png: .* 1 of the 5 masks .* holds 00000\.png, 00001\.png, 00003"),
+        (
+            "sequence",
+            r"results: expected .* all 2 sequences of davis2017 val, found none for 1: cat",
+        ),
+        ("all", r"results: expected folders of masks \(cat, dog\) in it, or in .*, found out"),
+    ],
+)
+def test_mistakes_are_named(tree, how, message):
+    benchmark, results = tree
+    damage(results, how)
+    with pytest.raises(ValueError, match=message) as caught:
+        score_results(benchmark, results, RULE)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_truth_is_named(tree):
+    benchmark, results = tree
+    cat, dog = benchmark.sequences
+    secret = dataclasses.replace(dog, truth={0: dog.truth[0]})
+    with pytest.raises(ValueError, match=r"beyond the given .* found none for 1: dog; .* server"):
+        score_results(dataclasses.replace(benchmark, sequences=(cat, secret)), results, RULE)
+    gap = dataclasses.replace(
+        cat, truth={t: cat.truth[t] for t in (0, 1, 3)}, spans={2: (0, 1, 2, 3)}
+    )
+    lvos = dataclasses.replace(benchmark, dataset="lvos1", sequences=(gap,))
+    with pytest.raises(ValueError, match="expected a true mask of frame 00002 of cat"):
+        score_results(lvos, results, RULE)

@@ -1,0 +1,108 @@
+"""CSV files as the official tools write them."""
+
+import csv
+import io
+import math
+
+import numpy as np
+import pytest
+from evaluation.scored_trees import drifting, write_benchmark, write_results
+
+from mavos_jax.evaluation.scorers.rule import ScoringRule
+from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.tables import (
+    Table,
+    format_table,
+    global_table,
+    sequence_table,
+    write_tables,
+)
+
+SPANS = {"ant": {1: tuple(range(6)), 2: tuple(range(2, 6))}, "bee": {2: tuple(range(6))}}
+
+
+def scored(root, dataset, rule):
+    truth = {name: drifting(seed, 6) for seed, name in enumerate(SPANS)}
+    benchmark = write_benchmark(root, truth, dataset, spans=SPANS)
+    results = {name: drifting(seed + 5, 6) for seed, name in enumerate(SPANS)}
+    return benchmark, score_results(benchmark, write_results(root / "r", results), rule)
+
+
+def read_csv(path):
+    content = path.read_bytes().decode()
+    assert "\r" not in content
+    assert content.endswith("\n")
+    return list(csv.reader(io.StringIO(content)))
+
+
+def test_davis_files_are_the_official_ones(tmp_path):
+    benchmark, scores = scored(tmp_path, "davis2017", ScoringRule())
+    write_tables(tmp_path / "out", benchmark, scores)
+    header, values = read_csv(tmp_path / "out/global_results-val.csv")
+    assert ",".join(header) == "J&F-Mean,J-Mean,J-Recall,J-Decay,F-Mean,F-Recall,F-Decay"
+    assert values == [f"{value:.3f}" for value in scores.summary.values()]
+    header, *rows = read_csv(tmp_path / "out/per-sequence_results-val.csv")
+    assert header == ["Sequence", "J-Mean", "F-Mean"]
+    assert [row[0] for row in rows] == ["ant_1", "ant_2", "bee_1", "bee_2"]
+    means = np.array([row[1:] for row in rows], float).mean(axis=0)
+    expected = scores.summary["J-Mean"], scores.summary["F-Mean"]
+    np.testing.assert_allclose(means, expected, atol=6e-4)
+
+
+def test_lvos_files_have_the_official_columns(tmp_path):
+    rule = ScoringRule(unseen=frozenset({"bee"}))
+    benchmark, scores = scored(tmp_path, "lvos2", rule)
+    write_tables(tmp_path, benchmark, scores)
+    header, values = read_csv(tmp_path / "global_results-val.csv")
+    assert header == [
+        *("J&F-Mean", "J-Mean", "J-seen-Mean", "J-unseen-Mean", "F-Mean", "F-seen-Mean"),
+        *("F-unseen-Mean", "V-Mean", "V-seen-Mean", "V-unseen-Mean"),
+    ]
+    by_name = dict(zip(header, map(float, values), strict=True))
+    j, f, v = np.array(
+        [
+            [row.scores.region.mean, row.scores.boundary.mean, row.stability]
+            for row in scores.objects
+        ]
+    ).T
+    expected = {
+        "J&F-Mean": np.mean([j[:2].mean(), f[:2].mean(), j[2], f[2]]),
+        "J-Mean": j.mean(),
+        "F-Mean": f.mean(),
+        "J-seen-Mean": j[:2].mean(),
+        "F-unseen-Mean": f[2],
+        "V-Mean": v.mean(),
+        "V-unseen-Mean": v[2],
+    }
+    assert {name: by_name[name] for name in expected} == pytest.approx(expected, abs=5.1e-4)
+    header, *rows = read_csv(tmp_path / "per-sequence_results-val.csv")
+    assert header == ["Sequence", "J-Mean", "F-Mean", "V-Mean"]
+    assert [row[0] for row in rows] == ["ant_1", "ant_2", "bee_2"]
+    assert float(rows[2][3]) == pytest.approx(v[2], abs=5.1e-4)
+
+
+def test_parts_that_are_empty_are_no_columns(tmp_path):
+    lvos = scored(tmp_path / "lvos", "lvos1", ScoringRule())
+    assert global_table(*lvos).columns == ("J&F-Mean", "J-Mean", "F-Mean", "V-Mean")
+    benchmark, scores = scored(tmp_path / "youtube", "youtube_vos2019", ScoringRule())
+    assert global_table(benchmark, scores) == Table(
+        ("J&F", "J", "F"), (tuple(scores.summary.values()),)
+    )
+    assert sequence_table(scores).columns == ("Sequence", "J-Mean", "F-Mean")
+
+
+def test_what_is_not_defined_is_left_empty(tmp_path):
+    benchmark, scores = scored(tmp_path, "davis2017", ScoringRule())
+    scores = scores._replace(summary={**scores.summary, "J-Decay": math.nan})
+    write_tables(tmp_path, benchmark, scores)
+    _, values = read_csv(tmp_path / "global_results-val.csv")
+    assert [i for i, value in enumerate(values) if not value] == [3]
+
+
+def test_tables_as_text_line_up():
+    table = Table(("Sequence", "J"), (("a_1", 0.12345), ("long_name_12", -0.5)))
+    assert format_table(table).splitlines() == [
+        "    Sequence       J",
+        "         a_1   0.123",
+        "long_name_12  -0.500",
+    ]

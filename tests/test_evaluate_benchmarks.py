@@ -1,0 +1,135 @@
+"""The script on trees of every layout, with the weights that come with the package."""
+
+import json
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from benchmark_trees import write_benchmark_tree
+from PIL import Image
+
+import evaluate
+from mavos_jax.command_line import main_with_errors
+from mavos_jax.data.benchmarks import DATASETS, open_benchmark
+
+QUICK = ("--num_devices", "1", "--scoring_processes", "0", "--report_frames", "4")
+
+
+def run(*words):
+    main_with_errors(lambda: evaluate.main([str(word) for word in words]))
+
+
+def fail(capsys, *words):
+    with pytest.raises(SystemExit) as end:
+        run(*words)
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(r"error: .+\n", error)
+    return error
+
+
+def options_of(tree):
+    return ("--dataset", tree.dataset, "--split", tree.split, "--root", tree.root)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_layout_from_the_tree_to_the_report(dataset, tmp_path, capsys):
+    is_hidden = dataset == "mose"
+    tree = write_benchmark_tree(
+        tmp_path / "tree",
+        dataset,
+        **({} if is_hidden or dataset[:3] != "you" else {"split": "train"}),
+    )
+    output = tmp_path / "out"
+    run(*options_of(tree), "--output", output, *QUICK)
+    benchmark = open_benchmark(tree)
+    for sequence in benchmark.sequences:
+        written = sorted(path.stem for path in (output / "masks" / sequence.name).iterdir())
+        assert written == sorted(sequence.frame_name(index) for index in sequence.saved)
+    said = capsys.readouterr().out
+    assert f"{len(benchmark.sequences)} of {len(benchmark.sequences)} sequences" in said
+    with zipfile.ZipFile(output / f"{dataset}-{tree.split}.zip") as archive:
+        assert len(archive.namelist()) == sum(len(s.saved) for s in benchmark.sequences)
+    assert "</html>" in (output / "report.html").read_text()
+    assert benchmark.has_truth != is_hidden
+    if is_hidden:
+        assert not (output / "scores.json").exists()
+        return
+    stored = json.loads((output / "scores.json").read_text())
+    assert all(0 <= value <= 1 for name, value in stored["summary"].items() if "Decay" not in name)
+    assert stored["provenance"]["timing"]["speeds"]["end-to-end"]["all_frames"] > 0
+    assert (output / f"global_results-{tree.split}.csv").is_file()
+
+
+def test_a_finished_run_is_kept_and_another_one_refused(tmp_path, capsys):
+    tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
+    words = (*options_of(tree), "--output", tmp_path / "out", *QUICK)
+    run(*words)
+    masks = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
+    capsys.readouterr()
+    run(*words)
+    assert "0 of 3 sequences to segment" in capsys.readouterr().out
+    assert masks == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
+    error = fail(capsys, *words, "--flip")
+    assert "expected the results of the same run, found that flip differ" in error
+    run(*words, "--flip", "--overwrite", "--time_frames")
+    said = capsys.readouterr().out
+    assert re.search(r"FPS by the protocol aot: \d+\.\d\d over all frames", said)
+    assert "FPS by the protocol xmem" in said
+
+
+def test_check_data_names_every_fault(tmp_path, capsys):
+    tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
+    run(*options_of(tree), "--check_data")
+    assert "nothing is missing" in capsys.readouterr().out
+    benchmark = open_benchmark(tree)
+    benchmark.sequences[0].frames[2].unlink()
+    path = benchmark.sequences[1].given[0].path
+    Image.fromarray(np.zeros((10, 10), np.uint8)).save(path)
+    with pytest.raises(SystemExit) as end:
+        run(*options_of(tree), "--check_data")
+    assert end.value.code == 2
+    output = capsys.readouterr()
+    assert str(path) in output.out
+    assert "00002" in output.out
+    assert "expected a sound tree" in output.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--dataset", "davis2017"), "expected --root FOLDER for --dataset"),
+        (("--dataset", "davis2017", "--root", "nowhere"), "nowhere: expected the folder of a data"),
+        (("--check_data",), "expected --dataset NAME and --root FOLDER for --check_data"),
+        (("--dataset", "davis2017", "--root", "x", "--video", "y"), "got both; drop one of them"),
+        (("--scales", "0"), "--scales: expected numbers above 0"),
+        (("--dataset", "davis2018", "--root", "x"), "davis2018"),
+    ],
+)
+def test_options_that_do_not_fit(words, message, capsys):
+    assert message in fail(capsys, *words)
+
+
+def test_a_wrong_mask_shows_before_any_work(tmp_path, capsys):
+    tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
+    path = open_benchmark(tree).sequences[-1].given[0].path
+    Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(path)
+    error = fail(capsys, *options_of(tree), "--output", tmp_path / "out", *QUICK)
+    assert str(path) in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_frame_keeps_finished_sequences(tmp_path, capsys):
+    tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
+    words = (*options_of(tree), "--output", tmp_path / "out", *QUICK)
+    damaged = open_benchmark(tree).sequences[-1].frames[3]
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-40])
+    error = fail(capsys, *words)
+    assert str(damaged) in error
+    finished = list((tmp_path / "out" / "sequences").iterdir())
+    assert 1 <= len(finished) <= 2
+    damaged.write_bytes(whole)
+    run(*words)
+    assert f"{3 - len(finished)} of 3 sequences to segment" in capsys.readouterr().out
