@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     keep_compilations()
     connect(arguments.coordinator, arguments.num_processes, arguments.process_id)
-    from mavos_jax.training.loop import train
     from mavos_jax.provenance import this_command
+    from mavos_jax.training.loop import train
 
     train(config, arguments.workdir, convert=convert, command=this_command())
 
