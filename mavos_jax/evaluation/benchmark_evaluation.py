@@ -154,8 +154,6 @@ def _conclude(
         scores = score_results(benchmark, masks, options.rule, num_processes=options.num_processes)
         provenance = {**provenance, **inputs, "timing": timing}
         write_scores(folder.root, benchmark, scores, provenance)
-    submission = folder.root / f"{benchmark.dataset}-{benchmark.split}.zip"
-    write_submission(benchmark, masks, submission)
     write_report(
         folder.root / "report.html",
         ReportContents(
@@ -175,12 +173,13 @@ def _conclude(
             f"FPS by the protocol {name}: {speed.all_frames:.2f} over all frames, "
             f"{speed.all_sequences:.2f} over sequences"
         )
-    report(
-        f"{memory[0]}: {memory[1] / 1e9:.2f} GB; masks, {submission.name} and report.html are "
-        f"in {folder.root}"
-    )
+    report(f"{memory[0]}: {memory[1] / 1e9:.2f} GB; masks and report.html are in {folder.root}")
     if scores is not None:
         report(f"{benchmark.name}: {scores.rule}\n{format_table(global_table(benchmark, scores))}")
+    submission = write_submission(
+        benchmark, masks, folder.root / f"{benchmark.dataset}-{benchmark.split}.zip"
+    )
+    report(f"for the server: {submission.path}")
     return scores
 
 
