@@ -13,6 +13,9 @@ from mavos_jax.mismatch import expected_shapes
 
 _NUM_NAMED = 3
 
+_PARTS_OF_KINDS = ("encoder", "elstt")
+"""Parts of the network that are of one of several kinds."""
+
 _SHORT = reprlib.Repr()
 _SHORT.maxtuple = 3
 
@@ -54,12 +57,10 @@ def _reshaping_fields(
 ) -> dict[str, tuple[Any, Any]]:
     """Returns the first fields that change the shapes of weights: path, stored and asked value."""
     before, after = _flatten(to_dict(stored)), _flatten(to_dict(asked))
-    if before["encoder.kind"] != after["encoder.kind"]:
-        # The sizes of different encoders have nothing to do with each other.
-        before, after = (
-            {name: x for name, x in values.items() if not _is_size_of_encoder(name)}
-            for values in (before, after)
-        )
+    for part in _PARTS_OF_KINDS:
+        if before[f"{part}.kind"] != after[f"{part}.kind"]:
+            # The sizes of different encoders have nothing to do with each other.
+            before, after = _without_sizes(part, before), _without_sizes(part, after)
     differing = {
         name: (before[name], after[name]) for name in before if before[name] != after[name]
     }
@@ -68,13 +69,15 @@ def _reshaping_fields(
     return dict(itertools.islice(reshaping, limit)) or differing
 
 
-def _is_size_of_encoder(name: str) -> bool:
-    return name.startswith("encoder.") and name != "encoder.kind"
+def _without_sizes(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Drops the fields of a part of the network but its kind."""
+    kind = f"{part}.kind"
+    return {n: x for n, x in values.items() if n == kind or not n.startswith(f"{part}.")}
 
 
 def _reshapes(stored: Experiment, name: str, value: Any) -> bool:
     """Says whether one changed field gives other shapes, or no valid configuration by itself."""
-    if name == "encoder.kind":
+    if name in {f"{part}.kind" for part in _PARTS_OF_KINDS}:
         return True
     values = to_dict(stored)
     *parents, leaf = name.split(".")

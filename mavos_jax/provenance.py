@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import importlib.metadata
 import platform
 import shlex
@@ -43,6 +44,15 @@ def describe_software(command: Sequence[str] = ()) -> dict[str, Any]:
         "processes": jax.process_count(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def code_fingerprint(*folders: str) -> str:
+    """Returns a short hash of the Python files in folders of this package."""
+    root, digest = Path(__file__).parent, hashlib.sha256()
+    for folder in folders:
+        for file in sorted((root / folder).rglob("*.py")):
+            digest.update(f"{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def this_command() -> list[str]:

@@ -13,6 +13,7 @@ from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.metrics import ObjectScores, score_frame, statistics
 from mavos_jax.evaluation.report import ReportContents, SequenceTiming
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
+from mavos_jax.evaluation.speeds import Speed
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -113,6 +114,7 @@ def contents_of(
         "masks": root / "masks",
         "scores": BenchmarkScores("DAVIS 2017", tuple(results), summary) if results else None,
         "timings": timings,
+        "speeds": {"aot": Speed(20.0, 21.0)},
         "memory": ("peak device memory", 2_600_000_000),
         "network": "r50_mavos",
         "provenance": {"commit": "0123abc", "weights": {"file": "weights.npz", "bytes": 12}},

@@ -4,6 +4,7 @@ from mavos_jax.config import (
     DecoderConfig,
     ELSTTConfig,
     Experiment,
+    LSTTConfig,
     MemoryConfig,
     MobileNetV2Config,
     ResNetConfig,
@@ -45,4 +46,11 @@ BANK = Experiment(
     memory=MemoryConfig(policy="bank", focal_levels=1),
     decoder=DECODER,
 )
-ALL = (MOBILENET, RESNET, SWIN, BANK)
+LSTT = Experiment(
+    name="small_lstt",
+    encoder=MOBILENET.encoder,
+    elstt=LSTTConfig(num_blocks=2, dim=16, num_heads=2, hidden_dim=32, window_radius=2),
+    memory=BANK.memory,
+    decoder=DECODER,
+)
+ALL = (MOBILENET, RESNET, SWIN, BANK, LSTT)

@@ -7,7 +7,7 @@ import pytest
 
 from mavos_jax.checkpoints import save
 from mavos_jax.command_line import load_config, main_with_errors, parse_command
-from mavos_jax.config import Experiment, MemoryConfig, ResNetConfig, SwinConfig
+from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
 from mavos_jax.models.mavos import build_model, init_variables
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -121,6 +121,14 @@ def test_options_are_those_of_the_encoder_in_the_file():
         load_config(CONFIGS / "r50_mavos.py", ("--encoder.window", "5"))
 
 
+def test_options_are_those_of_the_transformer_in_the_file():
+    words = ("--elstt.num_heads", "4", "--elstt.hidden_dim", "512")
+    config = load_config(CONFIGS / "aot_l.py", words)
+    assert config.elstt == LSTTConfig(num_heads=4, hidden_dim=512)
+    with pytest.raises(ValueError, match=r"Unrecognized options: --elstt\.num_heads"):
+        load_config(MOBILENET, ("--elstt.num_heads", "4"))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -129,7 +137,7 @@ def test_options_are_those_of_the_encoder_in_the_file():
         ("--memory.gap four", "--memory.gap: invalid literal for int() with base 10: 'four'"),
         ("--memory.gap 0", "mavos.py: memory.gap: expected an integer of at least 1, got 0"),
         ("--memory.gap", "Missing value for argument '--memory.gap'"),
-        ("--memory.policy all", "Expected one of ('mca', 'bank')"),
+        ("--memory.policy all", "Expected one of ('mca', 'bank', "),
         ("--align_corners maybe", "Expected one of ('True', 'False')"),
         ("--encoder.stages 1 8 1", "--encoder.stages"),
         ("--encoder.stages 1 8 1 1", "encoder.stages: expected exactly four rows of stride 2"),

@@ -52,6 +52,7 @@ def test_overrides_that_reshape_a_checkpoint_are_named(checkpoint, words, messag
     ("file", "changes"),
     [
         ("mavos", r"encoder\.kind: 'resnet' in the checkpoint, 'mobilenet_v2' asked for, .*"),
+        ("aot_l", r"encoder\.kind: .*, elstt\.kind: 'elstt' in the checkpoint, 'lstt' asked .*"),
         ("r50_mavos", r"encoder\.width: 16 in the checkpoint, 64 asked for, encoder\.depths: .*"),
     ],
 )

@@ -13,6 +13,7 @@ from mavos_jax.config import (
     ELSTTConfig,
     Experiment,
     InferenceConfig,
+    LSTTConfig,
     MemoryConfig,
     MobileNetV2Config,
     ResNetConfig,
@@ -52,6 +53,13 @@ def test_json_form_without_a_field_takes_the_default():
     assert config.inference == InferenceConfig()
 
 
+def test_json_form_from_before_the_transformers_had_kinds():
+    config = Experiment(name="old", elstt=ELSTTConfig(num_blocks=2))
+    values = to_dict(config)
+    del values["elstt"]["kind"]
+    assert from_dict(values) == config
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -67,6 +75,8 @@ def test_json_form_without_a_field_takes_the_default():
         ({"name": "a", "memory": {"policy": "all"}}, "memory.policy: expected one of"),
         ({"name": "a", "memory": 3}, "memory: expected a mapping"),
         ({"name": "a", "align_corners": 1}, "align_corners: expected a value of type bool"),
+        ({"name": "a", "elstt": {"kind": "gru"}}, "elstt.kind: expected one of .*'lstt'"),
+        ({"name": "a", "elstt": {"num_heads": 8}}, "elstt: expected only the fields"),
         ({"name": "a", "encoder": {"kind": "vit"}}, "encoder.kind: expected one of .*resnet"),
         ({"name": "a", "encoder": {"width": 64}}, "encoder.kind: expected one of"),
         (
@@ -95,6 +105,10 @@ def test_json_form_refuses(values, message):
         (lambda: SwinConfig(heads=(3, 8, 16)), "encoder.heads.*divisor of the stage's 128"),
         (lambda: SwinConfig(window=0), "encoder.window"),
         (lambda: ELSTTConfig(window_radius=0), "elstt.window_radius"),
+        (lambda: LSTTConfig(dim=258, num_heads=2), "elstt.dim.*multiple of 4"),
+        (lambda: LSTTConfig(num_heads=7), "elstt.num_heads.*divisor of elstt.dim"),
+        (lambda: LSTTConfig(hidden_dim=100), "elstt.hidden_dim.*multiple of 32"),
+        (lambda: Experiment(name="a", elstt=LSTTConfig()), "memory.policy: expected .* 'lstt'"),
         (lambda: MemoryConfig(capacity=1), "memory.capacity.*at least 2"),
         (lambda: MemoryConfig(focal_levels=4), "memory.focal_levels.*1, 2 or 3"),
         (lambda: DecoderConfig(dim=24), "decoder.dim.*multiple of 16"),
@@ -114,7 +128,9 @@ def test_construction_refuses(build, message):
 
 def test_heads_are_free_where_the_memory_has_no_attention():
     memory = MemoryConfig(policy="bank", num_heads=3)
-    assert Experiment(name="a", memory=memory).memory.num_frames == memory.capacity
+    assert Experiment(name="a", memory=memory).memory == memory
+    memory = MemoryConfig(write="focal_modulation", num_heads=3)
+    assert Experiment(name="a", memory=memory).memory == memory
 
 
 # A user's own files
@@ -191,7 +207,7 @@ for text in {texts!r}:
 
 def test_types_are_checked_on_construction():
     texts = {
-        "MemoryConfig(policy='mcaa')": "memory.policy: expected one of ('mca', 'bank'), got 'mcaa'",
+        "MemoryConfig(policy='mcaa')": "memory.policy: expected one of ('mca', 'bank', ",
         "MemoryConfig(gap=2.5)": "memory.gap: expected a value of type int, got 2.5",
         "MemoryConfig(gap='5')": "memory.gap: expected a value of type int, got '5'",
         "Experiment('x', align_corners='no')": "align_corners: expected a value of type bool",

@@ -36,11 +36,8 @@ def options_of(tree):
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_layout_from_the_tree_to_the_report(dataset, tmp_path, capsys):
     is_hidden = dataset == "mose"
-    tree = write_benchmark_tree(
-        tmp_path / "tree",
-        dataset,
-        **({} if is_hidden or dataset[:3] != "you" else {"split": "train"}),
-    )
+    split = "train" if dataset.startswith("youtube") else None
+    tree = write_benchmark_tree(tmp_path / "tree", dataset, split=split)
     output = tmp_path / "out"
     run(*options_of(tree), "--output", output, *QUICK)
     benchmark = open_benchmark(tree)
@@ -58,7 +55,7 @@ def test_every_layout_from_the_tree_to_the_report(dataset, tmp_path, capsys):
         return
     stored = json.loads((output / "scores.json").read_text())
     assert all(0 <= value <= 1 for name, value in stored["summary"].items() if "Decay" not in name)
-    assert stored["provenance"]["timing"]["speeds"]["end-to-end"]["all_frames"] > 0
+    assert stored["provenance"]["speeds"]["end-to-end"]["all_frames"] > 0
     assert (output / f"global_results-{tree.split}.csv").is_file()
 
 
@@ -73,6 +70,8 @@ def test_a_finished_run_is_kept_and_another_one_refused(tmp_path, capsys):
     assert masks == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
     error = fail(capsys, *words, "--flip")
     assert "expected the results of the same run, found that flip differ" in error
+    error = fail(capsys, *words, "--sequences", "bear")
+    assert "found that sequences differ" in error
     run(*words, "--flip", "--overwrite", "--time_frames")
     said = capsys.readouterr().out
     assert re.search(r"FPS by the protocol aot: \d+\.\d\d over all frames", said)
@@ -99,11 +98,19 @@ def test_check_data_names_every_fault(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--dataset", "davis2017"), "expected --root FOLDER for --dataset"),
+        (
+            ("--dataset", "davis2017"),
+            "expected --dataset NAME and --root FOLDER of a benchmark, got one",
+        ),
         (("--dataset", "davis2017", "--root", "nowhere"), "nowhere: expected the folder of a data"),
-        (("--check_data",), "expected --dataset NAME and --root FOLDER for --check_data"),
+        (
+            ("--check_data",),
+            "expected --dataset NAME and --root FOLDER of a benchmark, got neither",
+        ),
         (("--dataset", "davis2017", "--root", "x", "--video", "y"), "got both; drop one of them"),
         (("--scales", "0"), "--scales: expected numbers above 0"),
+        (("--scales", "1", "inf"), "--scales: expected numbers above 0"),
+        (("--report_frames", "-1"), "--report_frames: expected at least 0, got -1"),
         (("--dataset", "davis2018", "--root", "x"), "davis2018"),
     ],
 )

@@ -9,6 +9,7 @@ OPTIONAL = (
     "av",
     "beartype",
     "grain",
+    "matplotlib",
     "safetensors",
     "tensorboardX",
     "tensorflow",

@@ -2,16 +2,18 @@
 
 from mavos_jax.config.data import DataConfig, SourceConfig
 from mavos_jax.config.experiment import Experiment, InferenceConfig, from_dict, to_dict
+from mavos_jax.config.memory import MemoryConfig
 from mavos_jax.config.network import (
     MAX_OBJECTS,
     NUM_IDENTITIES,
     DecoderConfig,
     ELSTTConfig,
     EncoderConfig,
-    MemoryConfig,
+    LSTTConfig,
     MobileNetV2Config,
     ResNetConfig,
     SwinConfig,
+    TransformerConfig,
 )
 from mavos_jax.config.training import ClipConfig, LoopConfig, OptimizerConfig, TrainingConfig
 
@@ -25,6 +27,7 @@ __all__ = [
     "EncoderConfig",
     "Experiment",
     "InferenceConfig",
+    "LSTTConfig",
     "LoopConfig",
     "MemoryConfig",
     "MobileNetV2Config",
@@ -33,6 +36,7 @@ __all__ = [
     "SourceConfig",
     "SwinConfig",
     "TrainingConfig",
+    "TransformerConfig",
     "from_dict",
     "to_dict",
 ]

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from mavos_jax.config.checks import build, check_types, require, require_positive
 from mavos_jax.config.data import DataConfig
+from mavos_jax.config.memory import MemoryConfig
 from mavos_jax.config.network import (
     DecoderConfig,
     ELSTTConfig,
     EncoderConfig,
-    MemoryConfig,
+    LSTTConfig,
     MobileNetV2Config,
+    TransformerConfig,
 )
 from mavos_jax.config.training import TrainingConfig
 
@@ -29,10 +31,14 @@ class InferenceConfig:
     Attributes:
       max_long_edge: frames with a longer edge are shrunk to it before the network, in pixels.
       chunk_frames: frames that one compiled scan takes; bounds what lies on the device.
+      precision: of products and convolutions. ``tf32`` holds float32 values and leaves their
+        products to the device's faster, rougher way, where it has one. Softmax, norms, residual
+        sums and logits are float32 with any.
     """
 
     max_long_edge: int = 1040
     chunk_frames: int = 8
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         check_types("inference", self)
@@ -52,7 +58,7 @@ class Experiment:
     Attributes:
       name: a short name, used in messages and files.
       encoder: the image encoder.
-      elstt: the propagation blocks.
+      elstt: the propagation blocks: the E-LSTT, or the LSTT of AOT.
       memory: the long-term memory.
       decoder: the mask decoder.
       align_corners: whether every bilinear resize aligns the corner pixels' centres; network sizes
@@ -64,7 +70,7 @@ class Experiment:
 
     name: str
     encoder: EncoderConfig = MobileNetV2Config()
-    elstt: ELSTTConfig = ELSTTConfig()
+    elstt: TransformerConfig = ELSTTConfig()
     memory: MemoryConfig = MemoryConfig()
     decoder: DecoderConfig = DecoderConfig()
     align_corners: bool = True
@@ -75,10 +81,18 @@ class Experiment:
     def __post_init__(self) -> None:
         check_types("", self)
         require(bool(self.name), "name", "a non-empty name", self.name)
+        if isinstance(self.elstt, LSTTConfig):
+            require(
+                not self.memory.is_modulated,
+                "memory.policy",
+                "'bank' or another without MCA with the transformer 'lstt'",
+                self.memory.policy,
+            )
+            return
         for field in ("attention_dim", "value_dim"):
             value = getattr(self.elstt, field)
             require(
-                self.memory.policy != "mca" or value % self.memory.num_heads == 0,
+                not self.memory.has_attention or value % self.memory.num_heads == 0,
                 f"elstt.{field}",
                 f"a multiple of memory.num_heads ({self.memory.num_heads})",
                 value,
@@ -99,4 +113,8 @@ def from_dict(values: Mapping[str, Any]) -> Experiment:
     Raises:
       ValueError: a field is unknown or a value is of the wrong type or range.
     """
+    match values:
+        case {"elstt": {**transformer}} if "kind" not in transformer:
+            # Written when there was one transformer only.
+            values = {**values, "elstt": {"kind": "elstt", **transformer}}
     return build(Experiment, values, "")

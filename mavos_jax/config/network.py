@@ -1,4 +1,4 @@
-"""The parts of the network: encoders, E-LSTT, memory and decoder."""
+"""The parts of the network beside the memory: encoders, transformers and decoder."""
 
 from __future__ import annotations
 
@@ -119,6 +119,7 @@ class ELSTTConfig:
     """The efficient long short-term transformer (paper Sec. 3.1).
 
     Attributes:
+      kind: tells it from :class:`LSTTConfig`.
       num_blocks: E-LSTT blocks.
       dim: channels D of the visual and of the identity branch.
       attention_dim: channels of queries and keys (one head).
@@ -128,6 +129,7 @@ class ELSTTConfig:
       drop_path: rate, in training, at which self propagation drops a branch's update.
     """
 
+    kind: Literal["elstt"] = "elstt"
     num_blocks: int = 3
     dim: int = 256
     attention_dim: int = 128
@@ -150,45 +152,55 @@ class ELSTTConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class MemoryConfig:
-    """The long-term memory and how a frame is written into it.
+class LSTTConfig:
+    """The long short-term transformer of AOT (Yang et al. 2021), the paper's older baseline.
 
     Attributes:
-      policy: ``mca`` keeps the reference and one dynamic frame that every write updates by
-        modulated cross-attention (the paper's memory); ``bank`` keeps the reference and the
-        latest ``capacity - 1`` written frames (DeAOT-L), the oldest dropped first.
-      gap: frames between two writes when segmenting, counted from the last write or reference.
-      capacity: frames that a ``bank`` holds, the reference included; unused by ``mca``.
-      num_heads: attention heads of MCA.
-      focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).
-      mlp_ratio: hidden width of MCA's multi-layer perceptron, in multiples of its input.
-      released_value_layout: read MCA's values channel-major, as the released PyTorch code does
-        and its checkpoints were trained with; ``False`` is the token order of the paper's Eq. 6.
-      drop_path: rate, in training, at which MCA drops each of its two updates.
+      kind: tells it from :class:`ELSTTConfig`.
+      num_blocks: LSTT blocks.
+      dim: channels D of the one branch, of queries, of keys and of values.
+      num_heads: attention heads.
+      hidden_dim: channels inside a block's multi-layer perceptron.
+      window_radius: largest distance, in tokens, that short-term attention looks at.
+      drop_path: rate, in training, at which a block drops the update of its self attention and
+        that of its multi-layer perceptron.
     """
 
-    policy: Literal["mca", "bank"] = "mca"
-    gap: int = 10
-    capacity: int = 16
-    num_heads: int = 4
-    focal_levels: int = 2
-    mlp_ratio: int = 4
-    released_value_layout: bool = True
+    kind: Literal["lstt"] = "lstt"
+    num_blocks: int = 3
+    dim: int = 256
+    num_heads: int = 8
+    hidden_dim: int = 1024
+    window_radius: int = 7
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:
-        check_types("memory", self)
-        require_positive("memory", gap=self.gap, num_heads=self.num_heads, mlp_ratio=self.mlp_ratio)
-        require_rates("memory", drop_path=self.drop_path)
-        require(self.capacity >= 2, "memory.capacity", "at least 2 frames", self.capacity)
+        check_types("elstt", self)
+        require_positive(
+            "elstt",
+            num_blocks=self.num_blocks,
+            dim=self.dim,
+            num_heads=self.num_heads,
+            hidden_dim=self.hidden_dim,
+            window_radius=self.window_radius,
+        )
+        require_rates("elstt", drop_path=self.drop_path)
+        require(self.dim % 4 == 0, "elstt.dim", "a multiple of 4 (sines of two axes)", self.dim)
         require(
-            self.focal_levels in (1, 2, 3), "memory.focal_levels", "1, 2 or 3", self.focal_levels
+            self.dim % self.num_heads == 0,
+            "elstt.num_heads",
+            f"a divisor of elstt.dim ({self.dim})",
+            self.num_heads,
+        )
+        require(
+            self.hidden_dim % 32 == 0,
+            "elstt.hidden_dim",
+            "a multiple of 32 (normalisation groups)",
+            self.hidden_dim,
         )
 
-    @property
-    def num_frames(self) -> int:
-        """Frames that the long-term memory has room for."""
-        return 2 if self.policy == "mca" else self.capacity
+
+TransformerConfig = ELSTTConfig | LSTTConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -80,6 +80,8 @@ BATCH_NORM: Kind = (
 POSITION_TABLE: Kind = (
     ("relative_position_bias_table", "params", "relative_position_bias", Layout.SAME),
 )
+MASK_TOKEN: Kind = (("mask_token", "constants", "mask_token", Layout.SAME),)
+RELATIVE_VALUE: Kind = (("relative_emb_v", "params", "relative_value", Layout.SAME),)
 
 Row = tuple[str, str, Kind]
 """PyTorch module, Flax module, kind; names relative to what a group of rows belongs to."""

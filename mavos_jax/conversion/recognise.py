@@ -9,7 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.config import EncoderConfig, Experiment, MemoryConfig, ResNetConfig, SwinConfig
+from mavos_jax.config import (
+    EncoderConfig,
+    Experiment,
+    LSTTConfig,
+    MemoryConfig,
+    ResNetConfig,
+    SwinConfig,
+)
 from mavos_jax.conversion.convert import NOT_FINITE, find_problems, torch_shapes
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.mismatch import Problems, abbreviate
@@ -42,6 +49,9 @@ _KNOWN_CONFIGS = {
         name="swinb_mavos", encoder=SwinConfig(), align_corners=False
     ),
     "configs/deaot_l.py": Experiment(name="deaot_l", memory=MemoryConfig(policy="bank")),
+    "configs/aot_l.py": Experiment(
+        name="aot_l", elstt=LSTTConfig(), memory=MemoryConfig(policy="bank")
+    ),
 }
 """The released networks, for advice on files that do not fit."""
 
@@ -75,7 +85,7 @@ def recognise(config: Experiment, state: Mapping[str, np.ndarray]) -> Weights:
         state = {name.removeprefix(_ENCODER): array for name, array in state.items()}
     if any(name.startswith(_PARTS_OF_A_MODEL) for name in state):
         kept, surplus = _drop(state, _BUFFERS)
-        if config.memory.policy == "mca" and not any(name.startswith(_MCA) for name in kept):
+        if config.memory.is_modulated and not any(name.startswith(_MCA) for name in kept):
             kind = "a model without MCA (DeAOT-L pre-training)"
             return Weights(kind, kept, surplus, re.escape(_MCA) + ".*")
         return Weights("a full model", kept, surplus, "")

@@ -11,15 +11,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.config import ELSTTConfig, Experiment, MemoryConfig, SwinConfig
+from mavos_jax.config import (
+    ELSTTConfig,
+    Experiment,
+    LSTTConfig,
+    MemoryConfig,
+    SwinConfig,
+    TransformerConfig,
+)
 from mavos_jax.conversion.encoder_rules import encoder_rows
 from mavos_jax.conversion.layouts import (
     CONV,
     DEPTHWISE,
     LINEAR,
     LINEAR_NO_BIAS,
+    MASK_TOKEN,
     NORM,
     POINTWISE,
+    RELATIVE_VALUE,
     Layout,
     Row,
     under,
@@ -66,15 +75,43 @@ _ELSTT_BLOCK: tuple[Row, ...] = (
 # The first block's identity branch is still empty.
 _NOT_IN_FIRST_BLOCK = ("id_norm1", "linear_ID_U")
 
+_LSTT_BLOCK: tuple[Row, ...] = (
+    ("norm1", "self_norm", NORM),
+    ("linear_Q", "query_key", LINEAR),
+    ("linear_V", "value", LINEAR),
+    ("long_term_attn.projection", "long_term/projection", LINEAR),
+    ("short_term_attn", "short_term", RELATIVE_VALUE),
+    # A grouped convolution; its outputs are head-major.
+    ("short_term_attn.relative_emb_k", "short_term/relative_key", POINTWISE),
+    ("short_term_attn.projection", "short_term/projection", LINEAR),
+    ("norm2", "norm", NORM),
+    ("self_attn.linear_Q", "self_attention/query", LINEAR),
+    ("self_attn.linear_K", "self_attention/key", LINEAR),
+    ("self_attn.linear_V", "self_attention/value", LINEAR),
+    ("self_attn.projection", "self_attention/projection", LINEAR),
+    ("norm3", "mlp_norm", NORM),
+    ("linear1", "mlp/in", LINEAR),
+    ("activation.gn", "mlp/norm", NORM),
+    ("activation.conv", "mlp/depthwise", DEPTHWISE),
+    ("linear2", "mlp/out", LINEAR),
+)
+
 _MCA_ATTENTION: tuple[Row, ...] = (
     ("norm_l", "new_norm", NORM),
     ("norm_c", "memory_norm", NORM),
     ("attn.q", "query", LINEAR_NO_BIAS),
     ("attn.k", "key", LINEAR_NO_BIAS),
+    ("attn.v", "value", LINEAR_NO_BIAS),
     ("attn.proj", "projection", LINEAR),
     ("attn.f_context", "focal/context", LINEAR),
     ("attn.h", "focal/modulator", POINTWISE),
 )
+# No weights of the other writes were released: their names here are this package's choice.
+_NOT_IN_WRITE = {
+    "mca": ("attn.v",),
+    "cross_attention": ("attn.f_context", "attn.focal_layers", "attn.h"),
+    "focal_modulation": ("attn.k", "attn.v"),
+}
 _MCA_PERCEPTRON: tuple[Row, ...] = (
     ("norm2", "mlp_norm", NORM),
     ("mlp.fc1", "mlp_in", LINEAR),
@@ -104,13 +141,13 @@ def conversion_rules(config: Experiment) -> tuple[Rule, ...]:
     rows = [
         *under("encoder", "encoder", encoder_rows(config.encoder)),
         ("encoder_projector", "encoder_projector", POINTWISE),
-        *_elstt_rows(config.elstt),
-        ("LSTT.decoder_norms.0.gn", "elstt/norm", NORM),
+        *_transformer_rows(config.elstt),
         *under("decoder", "decoder", _DECODER),
         ("patch_wise_id_bank", "identification", CONV),
-        ("id_norm", "identification/norm", NORM),
     ]
-    if config.memory.policy == "mca":
+    if isinstance(config.elstt, ELSTTConfig):
+        rows.append(("id_norm", "identification/norm", NORM))
+    if config.memory.is_modulated:
         rows.extend(_mca_rows(config.memory, config.elstt.num_blocks))
     return tuple(
         Rule(f"{torch}.{torch_leaf}", f"{collection}/{flax}/{leaf}", layout)
@@ -131,10 +168,23 @@ def computed_buffers(config: Experiment) -> dict[str, np.ndarray]:
     }
 
 
+def _transformer_rows(config: TransformerConfig) -> Iterator[Row]:
+    return _elstt_rows(config) if isinstance(config, ELSTTConfig) else _lstt_rows(config)
+
+
 def _elstt_rows(config: ELSTTConfig) -> Iterator[Row]:
     for i in range(config.num_blocks):
         rows = [row for row in _ELSTT_BLOCK if i > 0 or row[0] not in _NOT_IN_FIRST_BLOCK]
         yield from under(f"LSTT.layers.{i}", f"elstt/block_{i}", rows)
+    yield "LSTT.decoder_norms.0.gn", "elstt/norm", NORM
+
+
+def _lstt_rows(config: LSTTConfig) -> Iterator[Row]:
+    yield "LSTT", "elstt", MASK_TOKEN
+    for i in range(config.num_blocks):
+        yield from under(f"LSTT.layers.{i}", f"elstt/block_{i}", _LSTT_BLOCK)
+    for i in range(config.num_blocks):
+        yield f"LSTT.decoder_norms.{i}", f"elstt/norm_{i}", NORM
 
 
 def _mca_rows(config: MemoryConfig, num_blocks: int) -> Iterator[Row]:
@@ -142,7 +192,10 @@ def _mca_rows(config: MemoryConfig, num_blocks: int) -> Iterator[Row]:
         (f"attn.focal_layers.{level}.0", f"focal/focal_{level}", DEPTHWISE)
         for level in range(config.focal_levels)
     ]
-    rows = (*_MCA_ATTENTION, *levels, *_MCA_PERCEPTRON)
+    absent = _NOT_IN_WRITE[config.write]
+    rows = [
+        row for row in (*_MCA_ATTENTION, *levels, *_MCA_PERCEPTRON) if not row[0].startswith(absent)
+    ]
     for i in range(num_blocks):
         for number, kind in _MCA_OF_KIND:
             torch = f"long_term_memory_attention.{i}.{number}.joint_modulation"

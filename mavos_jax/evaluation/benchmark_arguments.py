@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,25 @@ from mavos_jax.data.benchmarks.benchmark import DATASETS, BenchmarkOptions, Reso
 
 
 class RaisingParser(argparse.ArgumentParser):
-    """A parser whose errors are raised, to be reported in one line as all others."""
+    """A parser whose errors are raised, to be reported in one line as all others.
+
+    The names of options may be written with underscores, as those of the scripts are.
+    """
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parses words, those of this process by default."""
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args([_with_dashes(word) for word in words], namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raises ValueError."""
         raise ValueError(f"{message}; see --help")
+
+
+def _with_dashes(word: str) -> str:
+    """Writes the name of an option with dashes; its value and other words stay."""
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value if name.startswith("--") else word
 
 
 def add_benchmark_options(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,17 +15,18 @@ from mavos_jax.config.experiment import to_dict
 from mavos_jax.data.benchmarks import Benchmark, BenchmarkOptions, open_benchmark
 from mavos_jax.evaluation.benchmark_run import check_sequences, count_programs, segment_all
 from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions, SequenceRecord
+from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.score_files import describe_inputs, write_scores
 from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scores import BenchmarkScores
 from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.speeds import set_speeds
 from mavos_jax.evaluation.submissions import write_submission
 from mavos_jax.evaluation.tables import format_table, global_table
-from mavos_jax.evaluation.timing import peak_memory
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.provenance import describe_software, this_command
+from mavos_jax.provenance import code_fingerprint, describe_software, this_command
 
 _CONCLUSION = "conclusion"
 """What the process that scores claims; no sequence of a set is called so."""
@@ -54,18 +55,6 @@ class EvaluationOptions:
     report_frames: int = 1500
 
 
-class Speed(NamedTuple):
-    """Frames a second over a set.
-
-    Attributes:
-      all_frames: all frames by all seconds.
-      all_sequences: 1 by the mean, over sequences, of the seconds a frame takes.
-    """
-
-    all_frames: float
-    all_sequences: float
-
-
 def evaluate_benchmark(
     model: MAVOS,
     variables: Variables,
@@ -75,19 +64,19 @@ def evaluate_benchmark(
 ) -> BenchmarkScores | None:
     """Segments a benchmark, scores it where labels are public, and writes a page about it.
 
-    Several processes may do this for the same folder at once and share the sequences; the one that
-    ends last scores. What an earlier call has finished is kept, if it was of the same run.
+    Several processes may do this for the same folder at once and share the sequences; one of them
+    scores. What an earlier call has finished is kept, if it was of the same run.
 
     Args:
       model: the network.
       variables: its variables.
       options: see the class.
-      root: gets ``masks/``, ``run.json``, ``timing.json``, a zip for the server, ``report.html``,
-        and, where labels are public, ``scores.json`` and CSV files.
+      root: gets ``masks/``, ``run.json``, ``provenance.json``, a zip for the server,
+        ``report.html``, and, where labels are public, ``scores.json`` and CSV files.
       report: called with lines for the user.
 
     Returns:
-      The scores, None without public labels or while other processes are at work.
+      The scores, None without public labels or if another process scores.
 
     Raises:
       ValueError: the set, a file of it, or the folder is not as expected.
@@ -95,111 +84,106 @@ def evaluate_benchmark(
     """
     benchmark = open_benchmark(options.benchmark)
     tasks = check_sequences(benchmark, options.segmentation.num_objects)
-    identity = _identity(model, variables, benchmark, options.segmentation)
-    provenance = describe_software(this_command())
-    folder = RunFolder.open(root, identity, provenance, overwrite=options.overwrite)
-    waiting = [task for task in tasks if folder.record(task.sequence) is None]
-    num_frames = sum(len(task.sequence.frames) for task in waiting)
-    report(
-        f"{benchmark.name}: {len(waiting)} of {len(tasks)} sequences to segment, {num_frames} "
-        f"frames, {count_programs(model, waiting, options.segmentation)} programs"
-    )
-    is_finished = segment_all(
-        *(model, variables, waiting, folder, options.segmentation),
-        jax.local_devices()[: options.num_devices],
-        lambda record: report(_describe(record)),
-    )
-    # Others may have finished the rest; whoever sees that all is done concludes.
-    if not is_finished or any(folder.record(task.sequence) is None for task in tasks):
-        report("other processes are at work on the rest; the last of them scores")
-        return None
-    with folder.claim(_CONCLUSION) as is_free:
-        if not is_free:
-            report("another process scores")
-            return None
-        return _conclude(benchmark, folder, options, {**provenance, **identity}, report)
-
-
-def set_speeds(records: Iterable[SequenceRecord]) -> dict[str, Speed]:
-    """Returns the speeds over a set, by the names of the protocols that all sequences have."""
-    timings = [record.timings for record in records]
-    shared = [name for name in timings[0] if all(name in timing for timing in timings)]
-    speeds = {}
-    for name in shared:
-        frames, seconds = np.array([timing[name] for timing in timings], np.float64).T
-        all_sequences = 1 / float((seconds / frames).mean())
-        speeds[name] = Speed(float(frames.sum() / seconds.sum()), all_sequences)
-    return speeds
+    identity = _identity(model, variables, benchmark, options)
+    software = describe_software(this_command())
+    with RunFolder.opened(root, identity, software, overwrite=options.overwrite) as folder:
+        waiting = [task for task in tasks if folder.record(task) is None]
+        num_frames = sum(len(task.sequence.frames) for task in waiting)
+        report(
+            f"{benchmark.name}: {len(waiting)} of {len(tasks)} sequences to segment, {num_frames} "
+            f"frames, {count_programs(model, waiting, options.segmentation)} programs"
+        )
+        devices = jax.local_devices()[: options.num_devices]
+        segment_all(
+            *(model, variables, tasks, folder, options.segmentation, devices),
+            lambda record: report(_describe(record)),
+        )
+        with folder.claim(_CONCLUSION) as is_free:
+            if not is_free:
+                report("another process scores")
+                return None
+            provenance = {**software, "started_by": folder.origin(), **identity}
+            return _conclude(benchmark, tasks, folder, options, provenance, report)
 
 
 def _conclude(
     benchmark: Benchmark,
+    tasks: Sequence[SequenceTask],
     folder: RunFolder,
     options: EvaluationOptions,
-    provenance: Mapping[str, Any],
+    provenance: dict[str, Any],
     report: Callable[[str], None],
 ) -> BenchmarkScores | None:
-    records = [folder.record(sequence) for sequence in benchmark.sequences]
-    done = [record for record in records if record is not None]
-    speeds, memory = set_speeds(done), peak_memory()
-    timing = {
+    """Scores, writes the page and the zip, and says what was found."""
+    records = [record for record in map(folder.record, tasks) if record is not None]
+    speeds = set_speeds(record.timings for record in records)
+    memory = max((record.memory for record in records), key=lambda memory: memory[1])
+    provenance |= {
+        "data": benchmark.fingerprint(),
         "speeds": {name: speed._asdict() for name, speed in speeds.items()},
-        "compilation_seconds": sum(record.compilation_seconds for record in done),
+        "compilation_seconds": sum(record.compilation_seconds for record in records),
         "memory": {memory[0]: memory[1]},
     }
-    folder.write("timing.json", timing)
     masks, scores = folder.root / "masks", None
     if benchmark.has_truth:
-        inputs = describe_inputs(masks, benchmark, options.rule)
+        provenance |= describe_inputs(masks, benchmark, options.rule)
         scores = score_results(benchmark, masks, options.rule, num_processes=options.num_processes)
-        provenance = {**provenance, **inputs, "timing": timing}
         write_scores(folder.root, benchmark, scores, provenance)
+    folder.write("provenance.json", provenance)
+    is_whole = not options.benchmark.sequences
+    name = benchmark.name if is_whole else f"{len(tasks)} sequences of {benchmark.name}"
     write_report(
         folder.root / "report.html",
         ReportContents(
-            title=f"{provenance['config']['name']} on {benchmark.name}",
+            title=f"{provenance['config']['name']} on {name}",
             benchmark=benchmark,
             masks=masks,
             scores=scores,
-            timings={record.name: _timing(record) for record in done},
+            timings={record.name: _timing(record) for record in records},
+            speeds=speeds,
             memory=memory,
-            network=provenance["config"]["name"],
+            # The paper has no figures of a part of a set.
+            network=provenance["config"]["name"] if is_whole else "",
             provenance=provenance,
             max_frames=options.report_frames,
         ),
     )
-    for name, speed in speeds.items():
+    for protocol, speed in speeds.items():
         report(
-            f"FPS by the protocol {name}: {speed.all_frames:.2f} over all frames, "
+            f"FPS by the protocol {protocol}: {speed.all_frames:.2f} over all frames, "
             f"{speed.all_sequences:.2f} over sequences"
         )
     report(f"{memory[0]}: {memory[1] / 1e9:.2f} GB; masks and report.html are in {folder.root}")
-    if scores is not None:
-        report(f"{benchmark.name}: {scores.rule}\n{format_table(global_table(benchmark, scores))}")
-    submission = write_submission(
-        benchmark, masks, folder.root / f"{benchmark.dataset}-{benchmark.split}.zip"
-    )
-    report(f"for the server: {submission.path}")
+    if scores is None:
+        report(f"{name}: not scored, its labels are not public")
+    else:
+        report(f"{name}: {scores.rule}\n{format_table(global_table(benchmark, scores))}")
+    if is_whole:
+        path = folder.root / f"{benchmark.dataset}-{benchmark.split}.zip"
+        report(f"for the server: {write_submission(benchmark, masks, path).path}")
     return scores
 
 
 def _identity(
-    model: MAVOS, variables: Variables, benchmark: Benchmark, options: SegmentationOptions
+    model: MAVOS, variables: Variables, benchmark: Benchmark, options: EvaluationOptions
 ) -> dict[str, Any]:
-    """Returns JSON values of everything that masks depend on."""
-    device = jax.local_devices()[0]
+    """Returns JSON values of everything that masks depend on but the sequences' own files."""
+    segmentation = options.segmentation
     return {
         "config": to_dict(model.config),
         "weights": digest(variables),
         "benchmark": benchmark.name,
+        "sequences": sorted(options.benchmark.sequences),
         "short_edge": benchmark.short_edge,
         "output_height": benchmark.output_height,
-        "scales": list(options.augmentation.scales),
-        "flip": options.augmentation.flip,
-        "num_objects": options.num_objects,
-        "device": device.device_kind,
-        "precision": str(jax.config.jax_default_matmul_precision or "default"),
+        "scales": list(segmentation.augmentation.scales),
+        "flip": segmentation.augmentation.flip,
+        "num_objects": segmentation.num_objects,
+        "times_frames": segmentation.times_frames,
+        "device": jax.local_devices()[0].device_kind,
+        "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "jax": jax.__version__,
+        "code": code_fingerprint("models", "inference"),
     }
 
 

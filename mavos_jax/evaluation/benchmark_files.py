@@ -88,7 +88,7 @@ def read_truth(benchmark: Benchmark, sequence: BenchmarkSequence, index: int) ->
     """
     path = sequence.truth[index]
     stored = read_mask_size(path)
-    ids, _ = read_mask(path, stored, allow_empty=True)
+    ids, _ = read_mask(path, stored, allow_empty=True, is_drawn=False)
     if benchmark.is_binary:
         ids = (ids > 0).astype(np.uint8)
     return shrink_mask(ids, output_size(benchmark, stored))

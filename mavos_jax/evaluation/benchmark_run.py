@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark
+from mavos_jax.data.benchmarks import Benchmark
 from mavos_jax.evaluation.benchmark_sequence import (
     SegmentationOptions,
     SequenceRecord,
-    SequenceTask,
     segment_sequence,
 )
+from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.models.mavos import MAVOS, Variables
 
 _NUM_CHECKING_THREADS = 4
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[SequenceTask, ...]:
@@ -44,10 +46,11 @@ def segment_all(
     options: SegmentationOptions,
     devices: Sequence[Any],
     report: Callable[[SequenceRecord], None],
-) -> bool:
-    """Segments what nobody has finished or claimed, one sequence at a time on each device.
+) -> None:
+    """Segments what is not finished, one sequence at a time on each device.
 
-    Sequences that share compiled programs come one after the other. The first error stops all
+    What another process is working on is left to it, and taken over should it end. Sequences that
+    share compiled programs come one after the other, long ones first. The first error stops all
     devices; sequences finished before it stay.
 
     Args:
@@ -56,36 +59,29 @@ def segment_all(
       tasks: all sequences of the set.
       folder: of the run.
       options: how to segment.
-      devices: of JAX, to segment on.
+      devices: of JAX, to segment on; the first alone when frames are timed.
       report: called with the record of each sequence that this process finishes.
-
-    Returns:
-      Whether all sequences are finished, by this process or by others.
 
     Raises:
       ValueError: a frame cannot be used.
       OSError: a mask cannot be written.
     """
-    ordered = iter(sorted(tasks, key=lambda task: _order(task, model, options)))
-    shared = _Shared(ordered)
+    if options.times_frames:
+        devices = devices[:1]
+    placed = [(device, jax.device_put(variables, device)) for device in devices]
+    ordered = sorted(tasks, key=lambda task: _order(task, model, options))
+    while waiting := [task for task in ordered if folder.record(task) is None]:
+        shared = _Shared(iter(waiting))
 
-    def work(device: Any) -> None:
-        with jax.default_device(device):
-            placed = jax.device_put(variables, device)
-            for task in shared:
-                try:
-                    _segment(model, placed, task, folder, options, report, shared)
-                except BaseException:
-                    shared.stop()
-                    raise
+        def work(device: Any, variables: Variables, shared: _Shared = shared) -> int:
+            with jax.default_device(device):
+                return sum(
+                    _segment(model, variables, task, folder, options, report, shared)
+                    for task in shared
+                )
 
-    if len(devices) == 1:
-        work(devices[0])
-    else:
-        with ThreadPoolExecutor(len(devices), thread_name_prefix="device") as pool:
-            for done in [pool.submit(work, device) for device in devices]:
-                done.result()
-    return all(folder.record(task.sequence) for task in tasks)
+        if not _on_all(work, placed, shared):
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def count_programs(
@@ -116,6 +112,29 @@ class _Shared:
             return next(self._tasks)
 
 
+def _on_all(
+    work: Callable[[Any, Variables], int],
+    placed: Sequence[tuple[Any, Variables]],
+    shared: _Shared,
+) -> int:
+    """Works on all devices; returns how many sequences they segmented.
+
+    An error, or an interruption from the keyboard, ends the work of all.
+    """
+    if len(placed) == 1:
+        return work(*placed[0])
+    with ThreadPoolExecutor(len(placed), thread_name_prefix="device") as pool:
+        try:
+            running = [pool.submit(work, *place) for place in placed]
+            # The first error to come, not the first device's, must stop the others.
+            for future in running:
+                future.add_done_callback(lambda f: shared.stop() if f.exception() else None)
+            return sum(future.result() for future in running)
+        except BaseException:
+            shared.stop()
+            raise
+
+
 def _segment(
     model: MAVOS,
     variables: Variables,
@@ -124,19 +143,21 @@ def _segment(
     options: SegmentationOptions,
     report: Callable[[SequenceRecord], None],
     shared: _Shared,
-) -> None:
-    name = task.sequence.name
-    with folder.claim(name) as is_free:
-        if not is_free or folder.record(task.sequence) is not None:
-            return
+) -> bool:
+    """Segments a sequence unless somebody else does; whether it did."""
+    with folder.claim(task.sequence.name) as is_free:
+        if not is_free or folder.record(task) is not None:
+            return False
+        masks = folder.begin(task)
         record = segment_sequence(
-            *(model, variables, task, folder.masks(name), options),
-            is_stopping=lambda: shared.is_stopping,
+            model, variables, task, masks, options, lambda: shared.is_stopping
         )
         if record is not None:
             folder.finish(record)
             report(record)
+        return True
 
 
-def _order(task: SequenceTask, model: MAVOS, options: SegmentationOptions) -> tuple:
-    return sorted(task.programs(model, options.augmentation)), task.sequence.name
+def _order(task: SequenceTask, model: MAVOS, options: SegmentationOptions) -> tuple[Any, ...]:
+    programs = sorted(task.programs(model, options.augmentation))
+    return programs, -len(task.sequence.frames), task.sequence.name

@@ -5,27 +5,21 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
-from mavos_jax.data.frames import describe_size, header_size
-from mavos_jax.evaluation.benchmark_files import (
-    input_size,
-    output_size,
-    read_frame,
-    read_given,
-    shrink_mask,
-)
+from mavos_jax.data.frames import describe_size
+from mavos_jax.evaluation.benchmark_files import read_frame, read_given
+from mavos_jax.evaluation.benchmark_task import GivenMasks, SequenceTask
 from mavos_jax.evaluation.decoding import decoded_ahead
 from mavos_jax.evaluation.files import WriteBehind
-from mavos_jax.evaluation.masks import object_ids, write_mask
-from mavos_jax.evaluation.timing import CompilationClock
-from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
-from mavos_jax.inference.objects import num_groups, num_identities
+from mavos_jax.evaluation.masks import write_mask
+from mavos_jax.evaluation.timing import CompilationClock, peak_memory
+from mavos_jax.inference.geometry import Augmentation
+from mavos_jax.inference.objects import IGNORED
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.mavos import MAVOS, Variables
 
@@ -46,78 +40,6 @@ class SegmentationOptions(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class GivenMasks(Mapping[int, np.ndarray]):
-    """The given masks of a sequence but the first, read each time they are asked for.
-
-    Attributes:
-      benchmark: the set.
-      sequence: the sequence.
-      stored: height and width of the stored frames, in pixels.
-    """
-
-    benchmark: Benchmark
-    sequence: BenchmarkSequence
-    stored: tuple[int, int]
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        ids, _ = read_given(self.benchmark, self.sequence, index, self.stored)
-        return shrink_mask(ids, output_size(self.benchmark, self.stored))
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(sorted(index for index in self.sequence.given if index))
-
-    def __len__(self) -> int:
-        return len(self.sequence.given) - 1
-
-
-@dataclasses.dataclass(frozen=True)
-class SequenceTask:
-    """A sequence whose given masks have been checked.
-
-    Attributes:
-      benchmark: the set.
-      sequence: the sequence.
-      stored: height and width of its frames, in pixels.
-      sizes: at which frames are taken and masks come out.
-      counts: objects in play from the first frame on and after each later given mask.
-    """
-
-    benchmark: Benchmark
-    sequence: BenchmarkSequence
-    stored: tuple[int, int]
-    sizes: Sizes
-    counts: tuple[int, ...]
-
-    @classmethod
-    def open(
-        cls, benchmark: Benchmark, sequence: BenchmarkSequence, num_objects: int | None = None
-    ) -> SequenceTask:
-        """Reads the given masks of a sequence, and the header of its first frame.
-
-        Raises:
-          ValueError: a mask or the frame cannot be used; the message names the file.
-        """
-        stored = header_size(sequence.frames[0])
-        known: set[int] = set()
-        counts = []
-        for index in sorted(sequence.given):
-            found = object_ids(read_given(benchmark, sequence, index, stored)[0])
-            _require_objects(sequence, index, found)
-            _require_ids_up_to(num_objects, sequence, index, found)
-            known.update(found)
-            counts.append(num_objects or len(known))
-        sizes = Sizes(input_size(benchmark, stored), output_size(benchmark, stored))
-        return cls(benchmark, sequence, stored, sizes, tuple(counts))
-
-    def programs(self, model: MAVOS, augmentation: Augmentation) -> frozenset[tuple[Any, ...]]:
-        """Returns what the sequence's compiled programs depend on."""
-        views = geometries(model.config, self.sizes, augmentation)
-        sizes = (padded_size(self.sizes.frame), *(view.network_size for view in views))
-        output = padded_size(self.sizes.output)
-        return frozenset((sizes, output, num_groups(n), num_identities(n)) for n in self.counts)
-
-
-@dataclasses.dataclass(frozen=True)
 class SequenceRecord:
     """What segmenting a sequence took.
 
@@ -130,6 +52,7 @@ class SequenceRecord:
       width: of the masks, in pixels.
       compilation_seconds: spent on compilation, which no timing contains.
       timings: frames and seconds by the name of the protocol.
+      memory: what was measured of memory, and the process's peak until then in bytes.
     """
 
     name: str
@@ -140,6 +63,7 @@ class SequenceRecord:
     width: int
     compilation_seconds: float
     timings: Mapping[str, tuple[int, float]]
+    memory: tuple[str, int]
 
     @property
     def speeds(self) -> dict[str, float]:
@@ -198,18 +122,20 @@ def segment_sequence(
                 return None
             if index in saved:
                 path = folder / f"{sequence.frame_name(index)}.png"
-                queue.submit(write_mask, path, ids, palette)
+                # Pixels that a given mask ignores are no object's.
+                queue.submit(write_mask, path, np.where(ids == IGNORED, 0, ids), palette)
     seconds = time.perf_counter() - start - compilation.seconds
     height, width = task.sizes.output
     return SequenceRecord(
         name=sequence.name,
-        data=sequence.fingerprint(),
+        data=task.data,
         num_frames=len(sequence.frames),
         num_objects=task.counts[-1],
         height=height,
         width=width,
         compilation_seconds=compilation.seconds,
         timings={"end-to-end": (len(sequence.frames), seconds), **times.timings()},
+        memory=peak_memory(),
     )
 
 
@@ -244,25 +170,3 @@ def _read(task: SequenceTask, index: int) -> np.ndarray:
             f" found {describe_size(size)}; all frames must have one size"
         )
     return frame
-
-
-def _require_objects(sequence: BenchmarkSequence, index: int, found: tuple[int, ...]) -> None:
-    given = sequence.given[index]
-    missing = () if given.ids is None else set(given.ids) - set(found)
-    if missing or not found:
-        wanted = ", ".join(map(str, sorted(missing))) or "at least one object"
-        raise ValueError(
-            f"{given.path}: expected {'the objects ' if missing else ''}{wanted} that the mask "
-            f"starts, found {', '.join(map(str, found)) or 'none'}; restore the mask or the lists "
-            "of the set"
-        )
-
-
-def _require_ids_up_to(
-    num_objects: int | None, sequence: BenchmarkSequence, index: int, found: tuple[int, ...]
-) -> None:
-    if num_objects is not None and found[-1] > num_objects:
-        raise ValueError(
-            f"{sequence.given[index].path}: expected ids up to --num_objects {num_objects}, found "
-            f"{found[-1]}; give a larger number, or none to number objects automatically"
-        )

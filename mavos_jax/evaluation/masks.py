@@ -9,18 +9,17 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.data.frames import DECODING_ERRORS, describe_size
+from mavos_jax.data.smoothing import smoothed_ids
 from mavos_jax.evaluation.files import written_whole
 from mavos_jax.inference.objects import IGNORED
 
 _HINT = "save object ids as an indexed PNG (0 = background, 1, 2, ... = objects)"
 _INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP")
-_MIN_OUTLINE_IDS = 3
-_MAX_TRUSTED_IDS = 20
 
 
 def read_mask(
-    path: Path, size: tuple[int, int], *, allow_empty: bool = False
+    path: Path, size: tuple[int, int], *, allow_empty: bool = False, is_drawn: bool = True
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Reads an indexed, grey or one-bit image whose pixel values are object ids.
 
@@ -28,14 +27,17 @@ def read_mask(
       path: the image.
       size: height and width that the mask must have, in pixels.
       allow_empty: whether a mask without any object is returned rather than refused.
+      is_drawn: whether objects are to be followed from it, so that smoothed outlines, which are
+        likely where people draw, are refused. What networks predict may look the same, and the
+        truth is what it is.
 
     Returns:
       The ids, uint8 [H, W] with 0 the background and 255 pixels to ignore; and the image's own
       palette, uint8 [256, 3], or None if it has none.
 
     Raises:
-      ValueError: the file is missing or damaged; it is in colour, compressed with loss or
-        anti-aliased; it has another size, no object, or ids beyond 254.
+      ValueError: the file is missing or damaged; it is in colour, compressed with loss or, if
+        drawn, anti-aliased; it has another size, no object, or ids beyond 254.
     """
     values, palette = _open_ids(path)
     if values.shape != size:
@@ -51,7 +53,8 @@ def read_mask(
             "uint8 holds; renumber the objects"
         )
     ids = values.astype(np.uint8)
-    _require_no_smoothing(path, ids)
+    if is_drawn:
+        _require_no_smoothing(path, ids)
     if not allow_empty:
         _require_objects(path, ids)
     return ids, palette
@@ -211,29 +214,10 @@ def _require_objects(path: Path, ids: np.ndarray) -> None:
 
 
 def _require_no_smoothing(path: Path, ids: np.ndarray) -> None:
-    """Raises for masks whose outlines were smoothed, or that were compressed with loss before.
-
-    Both leave ids that lie between those of neighbouring regions, and only on outlines. A few ids
-    1, 2, ... without a gap are as people number objects, however thin; but a smoothed mask has many
-    ids, and on a large frame they leave no gap either.
-    """
-    present = object_ids(ids)
-    has_many = len(present) > _MAX_TRUSTED_IDS
-    if len(present) < _MIN_OUTLINE_IDS or (present[-1] == len(present) and not has_many):
-        return
-    height, width = ids.shape
-    padded = np.pad(ids, 1, mode="edge")
-    shifted = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    low, high = np.minimum.reduce(shifted), np.maximum.reduce(shifted)
-    num_pixels = np.bincount(ids.ravel(), minlength=256)
-    num_inner = np.bincount(ids[low == high], minlength=256)
-    num_between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
-    outline_ids = [i for i in present if not num_inner[i]]
-    between_ids = [i for i in outline_ids if 2 * num_between[i] >= num_pixels[i]]
-    is_smooth = has_many or len(between_ids) >= _MIN_OUTLINE_IDS
-    if is_smooth and 2 * len(outline_ids) > len(present):
+    found = smoothed_ids(ids)
+    if found:
         raise ValueError(
-            f"{path}: expected one id an object, found {len(outline_ids)} of {len(present)} ids on "
-            "outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "
+            f"{path}: expected one id an object, found {len(found)} of {len(object_ids(ids))} ids "
+            "on outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "
             f"without smoothing and {_HINT}"
         )

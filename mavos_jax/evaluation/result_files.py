@@ -88,7 +88,7 @@ def read_prediction(
             f"{describe_size(found)}; score at the results' resolution, or segment at that of the "
             "truth"
         )
-    ids, _ = read_mask(path, size, allow_empty=True)
+    ids, _ = read_mask(path, size, allow_empty=True, is_drawn=False)
     return (ids > 0).astype(np.uint8) if is_binary else ids
 
 

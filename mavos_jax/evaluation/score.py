@@ -22,7 +22,12 @@ from mavos_jax.evaluation.score_files import (
     require_replaceable,
     write_scores,
 )
-from mavos_jax.evaluation.scorers.rule import LongTimeVideoRule, LvosRule, ScoringRule
+from mavos_jax.evaluation.scorers.rule import (
+    LongTimeVideoRule,
+    LvosRule,
+    ScoringRule,
+    read_names,
+)
 from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.evaluation.tables import format_table, global_table, sequence_table
 from mavos_jax.output_paths import require_writable_parent
@@ -54,21 +59,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"\n{benchmark.name}: {scores.rule}")
     print(format_table(global_table(benchmark, scores)))
     print(f"\nwritten to {output / FILE_NAME} and CSV files beside it")
-
-
-def read_names(path: Path) -> frozenset[str]:
-    """Reads the names of a list, one in a line; empty lines and those with # are left out.
-
-    Raises:
-      ValueError: there is no such file, or no name in it.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: expected a list of names, one in a line, found no such file")
-    lines = map(str.strip, path.read_text(encoding="utf-8-sig").splitlines())
-    names = frozenset(line for line in lines if line and not line.startswith("#"))
-    if not names:
-        raise ValueError(f"{path}: expected names, one in a line, found none")
-    return names
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,6 +27,7 @@ from mavos_jax.evaluation.scorers.long_time_video import (
 from mavos_jax.evaluation.scorers.lvos import score_lvos, summarise_lvos
 from mavos_jax.evaluation.scorers.mose import score_mose, summarise_mose
 from mavos_jax.evaluation.scorers.rule import ScoringRule
+from mavos_jax.evaluation.scorers.seen import describe_unseen
 from mavos_jax.evaluation.scorers.sequence import SequenceMasks
 from mavos_jax.evaluation.scorers.youtube_vos import score_youtube_vos, summarise_youtube_vos
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
@@ -60,17 +61,19 @@ def score_results(
         devices. Scores and their order do not depend on it.
 
     Raises:
-      ValueError: there is no truth to score against, a mask is missing or wrong, or no frame counts
-        at all; the message names the folder or the file.
+      ValueError: there is no truth to score against, a mask is missing or wrong, no frame counts at
+        all, or the list of unseen videos or categories names none of the set; the message names
+        the folder or the file.
       OSError: a process was ended from outside.
     """
-    unlabelled = [s.name for s in benchmark.sequences if not set(s.truth) - set(s.given)]
+    unlabelled = [s.name for s in benchmark.sequences if not s.has_truth]
     if unlabelled:
         raise ValueError(
             f"{benchmark.root}: expected true masks beyond the given ones for all sequences of "
             f"{benchmark.name}, found none for {len(unlabelled)}: {name_some(unlabelled)}; where "
             "labels are not public, hand the results in at the benchmark's server"
         )
+    unseen = describe_unseen(benchmark, rule)
     masks = find_masks(results, benchmark)
     # Every task carries its own sequence alone.
     settings = dataclasses.replace(benchmark, sequences=())
@@ -83,6 +86,8 @@ def score_results(
             "protocol drops all that have true masks; label more frames"
         )
     words, summary = _PROTOCOLS[benchmark.dataset].summarise(rows, rule)
+    if unseen:
+        words += f"; {unseen}"
     left_out = [s.name for s, own in zip(benchmark.sequences, by_sequence, strict=True) if not own]
     if left_out:
         words += f"; without {name_some(left_out)}, of which no frame counts"

@@ -18,6 +18,7 @@ from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference.frame import (
     Prediction,
     VideoState,
+    encode_frame,
     memorise_frame,
     prepare,
     refer_frame,
@@ -31,7 +32,7 @@ from mavos_jax.inference.objects import (
     most_likely,
     predict_slots,
 )
-from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.resize import Taps
 
 LogitsForm = Literal["none", "stride4", "merged"]
@@ -46,6 +47,9 @@ States = tuple[VideoState, ...]
 
 Geometries = tuple[Geometry, ...]
 """The geometry of every view."""
+
+Views = tuple[Features, ...]
+"""The features of every view of a frame."""
 
 
 @functools.partial(jax.jit, static_argnames=("model", "groups", "identities"))
@@ -119,11 +123,13 @@ def segment_chunk(
       belongs to a frame that only fills the chunk is zero.
     """
     num_frames, num_objects, gap = scalars
+    encode = functools.partial(_encode_views, model, variables, geometries)
+    encoded = jax.vmap(encode)(frames) if model.forms.encoder == "chunk" else None
     entering, leaving = geometries[0].network_size, geometries[0].output_size
     shape = logits_shape(entering, leaving, states[0].memory.num_writes.shape[0], logits_form)
 
-    def segment(states: States, frame: Frame, given: SourceMask | None) -> Any:
-        predictions = _segment_views(model, variables, geometries, states, frame, num_objects)
+    def segment(states: States, views: Views, given: SourceMask | None) -> Any:
+        predictions = _segment_views(model, variables, states, views, num_objects)
         slots, own = _decide(geometries, predictions, identities)
         states = tuple(
             memorise_frame(
@@ -138,19 +144,23 @@ def segment_chunk(
         )
         return states, (slots, _select_logits(geometries[0], predictions[0], logits_form))
 
-    def body(carry: tuple[States, Scalar], inputs: tuple[Frame, SourceMask | None]) -> Any:
+    def body(carry: tuple[States, Scalar], inputs: tuple[Any, SourceMask | None]) -> Any:
         (states, index), (frame, given) = carry, inputs
 
         def skip() -> Any:
             logits = None if shape is None else jnp.zeros(shape)
             return states, (jnp.zeros(leaving, jnp.uint8), logits)
 
+        def views() -> Views:
+            return frame if encoded is not None else encode(frame)
+
         states, outputs = jax.lax.cond(
-            index < num_frames, lambda: segment(states, frame, given), skip
+            index < num_frames, lambda: segment(states, views(), given), skip
         )
         return (states, index + 1), outputs
 
-    (states, _), outputs = jax.lax.scan(body, (states, jnp.int32(0)), (frames, memorise_with))
+    inputs = (frames if encoded is None else encoded, memorise_with)
+    (states, _), outputs = jax.lax.scan(body, (states, jnp.int32(0)), inputs)
     return states, outputs
 
 
@@ -188,7 +198,8 @@ def label_frame(
     """
     label, given = masks
     before, after = identities
-    predictions = _segment_views(model, variables, geometries, states, frame, num_objects)
+    views = _encode_views(model, variables, geometries, frame)
+    predictions = _segment_views(model, variables, states, views, num_objects)
     slots, own = _decide(geometries, predictions, before)
 
     def paste(slots: Array) -> Array:
@@ -224,17 +235,18 @@ def logits_shape(
     return rows, columns, NUM_IDENTITIES
 
 
+def _encode_views(
+    model: MAVOS, variables: Variables, geometries: Geometries, frame: Frame
+) -> Views:
+    return tuple(encode_frame(model, variables, geometry, frame) for geometry in geometries)
+
+
 def _segment_views(
-    model: MAVOS,
-    variables: Variables,
-    geometries: Geometries,
-    states: States,
-    frame: Frame,
-    num_objects: Scalar,
+    model: MAVOS, variables: Variables, states: States, views: Views, num_objects: Scalar
 ) -> tuple[Prediction, ...]:
     return tuple(
-        segment_frame(model, variables, state, prepare(geometry, frame), num_objects)
-        for geometry, state in zip(geometries, states, strict=True)
+        segment_frame(model, variables, state, features, num_objects)
+        for state, features in zip(states, views, strict=True)
     )
 
 

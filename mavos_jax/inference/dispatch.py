@@ -25,9 +25,11 @@ from mavos_jax.inference.geometry import (
     geometries,
     padded_size,
 )
+from mavos_jax.inference.growth import Writes, grow_states, with_memory
 from mavos_jax.inference.objects import IGNORED, ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, check_mask
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.memory import with_room_for
 from mavos_jax.models.resize import nearest_indices
 
 Labels = Mapping[int, np.ndarray]
@@ -124,7 +126,9 @@ class _Video:
         options: Options,
     ) -> None:
         self.ids = ObjectIds(options.num_objects)
-        self._model = model
+        self._memory = model.config.memory
+        self._model = with_memory(model, with_room_for(self._memory, 1))
+        self._writes = Writes()
         self._variables = jax.device_put(variables)
         self._options = options
         self._source = FrameSource(iter(frames), options.labels)
@@ -181,6 +185,7 @@ class _Video:
 
     def _segment(self, position: int, frames: np.ndarray, count: int) -> _Pending:
         num_objects = self.ids.num_objects
+        self._make_room(self._writes.after_frames(count, self._options.gap))
         self._wait_for_new("segment", num_groups(num_objects), num_identities(num_objects))
         scalars = (np.int32(count), np.int32(num_objects), np.int32(self._options.gap))
         given = self._to_memorise(position, count, len(frames))
@@ -195,6 +200,7 @@ class _Video:
     def _label(self, position: int, frame: np.ndarray) -> _Pending:
         before = self.ids.num_objects
         label = self._take_up(position)
+        self._make_room(self._writes.after_reference())
         given = self._to_memorise(position, 1, 1)
         groups = num_groups(self.ids.num_objects)
         identities = (num_identities(before), num_identities(self.ids.num_objects))
@@ -222,6 +228,15 @@ class _Video:
         yield inputs
         jax.block_until_ready(self._states)
         report(position, time.perf_counter() - start)
+
+    def _make_room(self, writes: Writes) -> None:
+        """Lets the memory grow, if it does, before the program that fills it."""
+        self._writes = writes
+        memory = with_room_for(self._memory, 1 + writes.num)
+        if memory != self._model.config.memory:
+            self._model = with_memory(self._model, memory)
+            self._states = grow_states(self._states, config=memory)
+            self._programs.clear()
 
     def _wait_for_new(self, *program: object) -> None:
         """Lets the device finish before a program that may have to be compiled first.

@@ -59,6 +59,11 @@ def prepare(geometry: Geometry, frame: Frame) -> Image:
     return normalise(apply_taps(frame.astype(jnp.float32), *geometry.frame))
 
 
+def encode_frame(model: MAVOS, variables: Variables, geometry: Geometry, frame: Frame) -> Features:
+    """Returns the features of a padded frame."""
+    return step.encode(model, variables, prepare(geometry, frame))
+
+
 def normalise(frame: Float[Array, "h1 w1 3"]) -> Image:
     """Returns a frame of RGB in [0, 255] with ImageNet's mean and deviation taken out."""
     return frame * (1 / (255 * IMAGE_DEVIATION)) - IMAGE_MEAN / IMAGE_DEVIATION
@@ -97,7 +102,7 @@ def segment_frame(
     model: MAVOS,
     variables: Variables,
     state: VideoState,
-    image: Image,
+    features: Features,
     num_objects: Scalar,
 ) -> Prediction:
     """Segments a frame from memory.
@@ -106,10 +111,9 @@ def segment_frame(
       model: the network.
       variables: its variables.
       state: after the frame before.
-      image: the frame, from :func:`prepare`.
+      features: of the frame, see :func:`encode_frame`.
       num_objects: slots in use over all groups.
     """
-    features = step.encode(model, variables, image)
     logits, currents = _over_groups(
         model, lambda memory: step.segment(model, variables, memory, features), state.memory
     )

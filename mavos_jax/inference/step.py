@@ -170,16 +170,14 @@ def _write(
     size: tuple[int, int],
     key: Array | None = None,
 ) -> tuple[tuple[KeyValue, ...], jax.Array]:
-    """Writes a frame into the long-term memory; the first write of ``mca`` is a plain copy."""
-    config = model.config.memory
-    if config.policy == "mca":
+    """Writes a frame into the long-term memory; the first modulated write is a plain copy."""
+    if model.config.memory.is_modulated:
         frame = jax.lax.cond(
             memory.num_writes == 0,
             lambda: frame,
             lambda: _apply(model, variables, "modulate", frame, memory, size, key=key),
         )
-    long_term = put_frame(config, memory.long_term, frame, memory.num_writes)
-    return long_term, memory.num_writes + 1
+    return put_frame(model.config.memory, memory, frame)
 
 
 def _map_size(mask: Mask) -> tuple[int, int]:

@@ -20,14 +20,21 @@ def attend(
 
     The weights are normalised after the product with the values, which saves a pass over [n, m].
     """
+    weights, total = _weigh(query, key, bias)
+    weights = weights.astype(value.dtype)
+    return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
+
+
+def _weigh(
+    query: Float[Array, "n k"], key: Float[Array, "m k"], bias: Float[Array, "#n m"] | None
+) -> tuple[Float[Array, "n m"], Float[Array, "n 1"]]:
+    """Returns the softmax's numerators and denominators."""
     logits = jnp.matmul(query, key.T, preferred_element_type=jnp.float32)
     if bias is not None:
         logits = logits + bias
     # The result does not depend on the shift, so it needs no gradient.
     weights = jnp.exp(logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True)))
-    total = weights.sum(axis=-1, keepdims=True)
-    weights = weights.astype(value.dtype)
-    return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
+    return weights, weights.sum(axis=-1, keepdims=True)
 
 
 def attend_window(
@@ -35,6 +42,7 @@ def attend_window(
     key: Float[Array, "n k"],
     value: Float[Array, "n v"],
     relative: Float[Array, "n r"],
+    relative_value: Float[Array, "r v"] | None = None,
     *,
     size: tuple[int, int],
     radius: int,
@@ -51,6 +59,7 @@ def attend_window(
       key: [n, k].
       value: [n, v].
       relative: [n, (2 radius + 1)^2], a logit per offset, row-major from (-radius, -radius).
+      relative_value: [(2 radius + 1)^2, v], added to the values that a token finds at each offset.
       size: rows and columns of the map, n = rows * columns.
       radius: largest distance of a key, in tokens.
       tile: side of the query tiles in tokens; ``None`` for one tile.
@@ -72,14 +81,18 @@ def attend_window(
             key_top - top + radius : key_bottom - top + radius,
             key_left - left + radius : key_right - left + radius,
         ]
-        num_queries = (bottom - top) * (right - left)
-        out = attend(
-            query_map[top:bottom, left:right].reshape(num_queries, -1),
-            key_map[key_top:key_bottom, key_left:key_right].reshape(-1, key.shape[-1]),
-            value_map[key_top:key_bottom, key_left:key_right].reshape(-1, value.shape[-1]),
-            bias.reshape(num_queries, -1),
+        margins = (
+            (key_top - top + radius, bottom + radius - key_bottom),
+            (key_left - left + radius, right + radius - key_right),
         )
-        return out.reshape(bottom - top, right - left, -1)
+        return _attend_places(
+            query_map[top:bottom, left:right],
+            key_map[key_top:key_bottom, key_left:key_right],
+            value_map[key_top:key_bottom, key_left:key_right],
+            bias,
+            relative_value,
+            margins,
+        )
 
     strips = [
         jnp.concatenate(
@@ -88,6 +101,40 @@ def attend_window(
         for top in range(0, rows, tile_rows)
     ]
     return jnp.concatenate(strips, axis=0).reshape(rows * columns, -1)
+
+
+def _attend_places(
+    query: Float[Array, "y x k"],
+    key: Float[Array, "a b k"],
+    value: Float[Array, "a b v"],
+    bias: Float[Array, "y x a b"],
+    relative_value: Float[Array, "r v"] | None,
+    margins: tuple[tuple[int, int], tuple[int, int]],
+) -> Float[Array, "y x v"]:
+    """Attention of a tile to the places around it.
+
+    Args:
+      query: of the tile, scaled.
+      key: of the places.
+      value: of the places.
+      bias: added to the logits.
+      relative_value: added to the values by their offset.
+      margins: rows and columns of the tile's surroundings that lie outside the map, on both sides.
+    """
+    rows, columns, _ = query.shape
+    weights, total = _weigh(
+        query.reshape(rows * columns, -1),
+        key.reshape(-1, key.shape[-1]),
+        bias.reshape(rows * columns, -1),
+    )
+    weights = weights.astype(value.dtype)
+    flat = value.reshape(-1, value.shape[-1])
+    out = jnp.matmul(weights, flat, preferred_element_type=jnp.float32)
+    if relative_value is not None:
+        surroundings = jnp.pad(weights.reshape(bias.shape), ((0, 0), (0, 0), *margins))
+        by_offset = _places_to_offsets(surroundings).reshape(rows * columns, -1)
+        out += jnp.matmul(by_offset, relative_value, preferred_element_type=jnp.float32)
+    return (out / total).reshape(rows, columns, -1)
 
 
 def _offsets_to_places(
@@ -113,3 +160,16 @@ def _skew(x: Float[Array, "p q i d"]) -> Float[Array, "p q i j"]:
     x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, width + 1 - depth)), constant_values=MASKED)
     x = x.reshape(*lead, length * (width + 1))[..., : length * width]
     return x.reshape(*lead, length, width)
+
+
+def _places_to_offsets(places: Float[Array, "y x a b"]) -> Float[Array, "y x dy dx"]:
+    """Turns numbers per place into numbers per offset: the inverse of the function above."""
+    by_column = _unskew(places.transpose(1, 3, 0, 2)).transpose(2, 3, 0, 1)  # y dy x b
+    return _unskew(by_column).transpose(0, 2, 1, 3)
+
+
+def _unskew(x: Float[Array, "p q i j"]) -> Float[Array, "p q i d"]:
+    """Shifts row i left by i: out[..., i, d] = x[..., i, i + d]."""
+    *lead, length, width = x.shape
+    x = jnp.pad(x.reshape(*lead, length * width), ((0, 0), (0, 0), (0, length)))
+    return x.reshape(*lead, length, width + 1)[..., : width - length + 1]

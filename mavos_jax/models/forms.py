@@ -28,6 +28,8 @@ class Forms:
       groups: whether groups of objects run one after the other or as one batch.
       compute: the type of the operands of products and convolutions. Parameters, softmax, norms,
         residual sums and logits are float32 with either.
+      encoder: whether the frames of a chunk are encoded one by one, each before it is propagated,
+        or all together before the first.
       conv_gradient: whether the gradient of a dense convolution's kernel is XLA's or a matrix
         product over patches.
     """
@@ -37,6 +39,7 @@ class Forms:
     heads: Mapping
     groups: Mapping
     compute: Literal["float32", "bfloat16"] = "float32"
+    encoder: Literal["frame", "chunk"] = "frame"
     conv_gradient: Literal["xla", "products"] = "xla"
 
     @property
@@ -52,7 +55,13 @@ _CPU = Forms(
     groups="sequential",
     conv_gradient="products",
 )
-_ACCELERATOR = Forms(short_term_tile=None, depthwise="shifts", heads="batched", groups="batched")
+_ACCELERATOR = Forms(
+    short_term_tile=None,
+    depthwise="shifts",
+    heads="batched",
+    groups="batched",
+    encoder="chunk",
+)
 
 
 def forms_for(platform: str) -> Forms:

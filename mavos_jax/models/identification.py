@@ -1,7 +1,7 @@
 """The identification mechanism: a mask becomes one embedding per token.
 
 PyTorch ``patch_wise_id_bank`` and ``id_norm``. The sine position embedding that the PyTorch code
-computes beside it is unused there and left out.
+computes beside it is AOT-L's alone: :mod:`mavos_jax.models.lstt`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ class Identification(nn.Module):
       dim: channels D of the embedding.
       align_corners: 17x17 kernel with padding 8 for maps of 16 n + 1 pixels, else 16x16 without.
       forms: how the convolution is computed.
+      is_normalised: whether the normalisation is there; AOT-L has none.
     """
 
     dim: int
     align_corners: bool
     forms: Forms
+    is_normalised: bool = True
 
     @nn.compact
     def __call__(self, mask: Mask, num_identities: int = NUM_IDENTITIES) -> Float[Array, "n d"]:
@@ -57,4 +59,5 @@ class Identification(nn.Module):
             padding=((padding, padding), (padding, padding)),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
-        return layer_norm("norm")(jnp.reshape(embedding, (-1, self.dim)) + bias)
+        tokens = jnp.reshape(embedding, (-1, self.dim)) + bias
+        return layer_norm("norm")(tokens) if self.is_normalised else tokens

@@ -6,6 +6,7 @@ transition that inference and training share.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -14,17 +15,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
-from mavos_jax.config import NUM_IDENTITIES, Experiment
+from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, TransformerConfig
 from mavos_jax.models.decoder import FPNDecoder
 from mavos_jax.models.elstt import ELSTT
 from mavos_jax.models.encoders import build_encoder
 from mavos_jax.models.forms import Forms, forms_for
 from mavos_jax.models.identification import STRIDE, Identification
+from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
 from mavos_jax.models.memory import Current, KeyValue, Memory, dynamic_part, long_term_bias
 
 Variables = dict[str, Any]
-"""``{"params": weights, "constants": frozen batch-norm vectors}``."""
+"""``{"params": weights, "constants": frozen batch-norm vectors, and what nothing reads}``."""
 
 
 class Features(NamedTuple):
@@ -66,9 +68,14 @@ class MAVOS(nn.Module):
         config = self.config
         self.encoder = build_encoder(config.encoder, self.forms)
         self.encoder_projector = nn.Dense(config.elstt.dim, dtype=self.forms.dtype)
-        self.identification = Identification(config.elstt.dim, config.align_corners, self.forms)
-        self.elstt = ELSTT(config.elstt, self.forms)
-        if config.memory.policy == "mca":
+        self.identification = Identification(
+            config.elstt.dim,
+            config.align_corners,
+            self.forms,
+            is_normalised=isinstance(config.elstt, ELSTTConfig),
+        )
+        self.elstt = build_transformer(config.elstt, self.forms)
+        if config.memory.is_modulated:
             self.memory_modulation = MemoryModulation(config.memory, self.forms)
         self.decoder = FPNDecoder(config.decoder, config.align_corners, self.forms)
 
@@ -105,7 +112,7 @@ class MAVOS(nn.Module):
     def modulate(
         self, frame: tuple[KeyValue, ...], memory: Memory, size: tuple[int, int]
     ) -> tuple[KeyValue, ...]:
-        """Fuses a frame with the dynamic memory by MCA; policy ``mca`` alone."""
+        """Fuses a frame with the dynamic memory by MCA or what stands in for it."""
         dynamic = dynamic_part(memory.long_term, size[0] * size[1])
         return self.memory_modulation(frame, dynamic, size)
 
@@ -119,9 +126,14 @@ class MAVOS(nn.Module):
         identification = self.identify(mask)
         propagated, written = self.reference(features, identification)
         memory = Memory(written, written, jnp.int32(0))
-        if self.config.memory.policy == "mca":
+        if self.config.memory.is_modulated:
             self.modulate(written, memory, features.size)
         return self.decode(propagated, features)
+
+
+def build_transformer(config: TransformerConfig, forms: Forms) -> ELSTT | LSTT:
+    """Returns the transformer module that a configuration describes."""
+    return ELSTT(config, forms) if isinstance(config, ELSTTConfig) else LSTT(config, forms)
 
 
 def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
@@ -129,9 +141,14 @@ def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
 
     Args:
       config: the experiment.
-      forms: how operations are written; by default what suits JAX's default backend.
+      forms: how operations are written; by default what suits JAX's default backend, in the
+        precision of ``config.inference``.
     """
-    return MAVOS(config, forms or forms_for(jax.default_backend()))
+    if forms is None:
+        forms = forms_for(jax.default_backend())
+        is_half = config.inference.precision == "bfloat16"
+        forms = dataclasses.replace(forms, compute="bfloat16" if is_half else "float32")
+    return MAVOS(config, forms)
 
 
 def init_variables(model: MAVOS, seed: int = 0) -> Variables:

@@ -1,6 +1,7 @@
 """Modulated cross-attention: how a new frame is fused into the dynamic long-term memory.
 
-Paper Sec. 3.2, Eq. 4-6; PyTorch ``MemoryJointModulation``.
+Paper Sec. 3.2, Eq. 4-6; PyTorch ``MemoryJointModulation``. ``MemoryConfig.write`` takes parts of it
+away, for the paper's Table 6.
 """
 
 from __future__ import annotations
@@ -55,11 +56,17 @@ class FocalContext(nn.Module):
 class ModulatedCrossAttention(nn.Module):
     """Fuses a new frame's tokens with the dynamic memory's: out = new + MCA, then an MLP.
 
-    The queries come from the new frame, the keys and the focal modulation from the memory.
+    The queries q come from the new frame, the keys k and the focal modulation H from the memory::
+
+        MCA = projection(softmax(q k^T / sqrt(depth)) H)              ``write`` "mca"
+              projection(softmax(q k^T / sqrt(depth)) v)              "cross_attention"
+              projection(q * H)                                       "focal_modulation"
+
+    with v linear in the memory, and the product of the last token by token (paper Table 6).
 
     Difference to the paper's Eq. 6: with ``MemoryConfig.released_value_layout`` the modulated map
-    is read channel-major, as an array [c, n] re-read in order as [n, c] without a transpose. The
-    released PyTorch code does so and its checkpoints were trained with it.
+    of "mca" is read channel-major, as an array [c, n] re-read in order as [n, c] without a
+    transpose. The released PyTorch code does so and its checkpoints were trained with it.
     """
 
     config: MemoryConfig
@@ -68,18 +75,14 @@ class ModulatedCrossAttention(nn.Module):
     @nn.compact
     def __call__(self, new: Tokens, dynamic: Tokens, size: tuple[int, int]) -> Tokens:
         """Returns the updated dynamic memory [n, c]; ``size`` is the map's rows and columns."""
-        tokens, channels = new.shape
+        channels = new.shape[-1]
         context = layer_norm("memory_norm")(dynamic)
-        query = nn.Dense(channels, use_bias=False, dtype=self.forms.dtype, name="query")(
-            layer_norm("new_norm")(new)
-        )
-        key = nn.Dense(channels, use_bias=False, dtype=self.forms.dtype, name="key")(context)
-        modulated = FocalContext(self.config.focal_levels, self.forms, name="focal")(
-            context.reshape(*size, channels)
-        ).reshape(tokens, channels)
-        if self.config.released_value_layout:
-            modulated = modulated.T.reshape(tokens, channels)
-        fused = self._attend_heads(query, key, modulated)
+        query = self._linear("query", layer_norm("new_norm")(new))
+        if self.config.write == "focal_modulation":
+            fused = query * self._modulate(context, size)
+        else:
+            key = self._linear("key", context)
+            fused = self._attend_heads(query, key, self._value(context, size))
         update = nn.Dense(channels, dtype=self.forms.dtype, name="projection")(fused)
         # The residual sums are float32 even where the memory is kept in fewer bits.
         out = new.astype(jnp.float32) + DropPath(self.config.drop_path, name="drop")(update)
@@ -88,6 +91,21 @@ class ModulatedCrossAttention(nn.Module):
         )
         update = nn.Dense(channels, dtype=self.forms.dtype, name="mlp_out")(gelu(hidden))
         return (out + DropPath(self.config.drop_path, name="mlp_drop")(update)).astype(new.dtype)
+
+    def _linear(self, name: str, x: Tokens) -> Tokens:
+        return nn.Dense(x.shape[-1], use_bias=False, dtype=self.forms.dtype, name=name)(x)
+
+    def _value(self, context: Tokens, size: tuple[int, int]) -> Tokens:
+        if self.config.write == "cross_attention":
+            return self._linear("value", context)
+        modulated = self._modulate(context, size)
+        if self.config.released_value_layout:
+            return modulated.T.reshape(context.shape)
+        return modulated
+
+    def _modulate(self, context: Tokens, size: tuple[int, int]) -> Tokens:
+        focal = FocalContext(self.config.focal_levels, self.forms, name="focal")
+        return focal(context.reshape(*size, context.shape[-1])).reshape(context.shape)
 
     def _attend_heads(self, query: Tokens, key: Tokens, value: Tokens) -> Tokens:
         heads = self.config.num_heads

@@ -1,10 +1,13 @@
 """The memory: what a frame leaves behind, and the fixed-size state that holds it.
 
 All shapes are fixed from the reference frame on, so a memory is the carry of a ``jax.lax.scan``.
+What the long-term memory keeps is a :class:`Policy`; the rest of the package does not know which.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -34,9 +37,9 @@ class Current(NamedTuple):
 
     Attributes:
       key: [n, k].
-      visual_value: [n, v / 2].
+      visual_value: [n, v / 2]; in the LSTT [n, v], what the embedding is added to.
       identity: [n, d], the normalised identity state, or ``None`` in the first block, where the
-        identity branch is still empty.
+        identity branch is still empty, and in the LSTT, which has none.
     """
 
     key: Float[Array, "n k"]
@@ -48,9 +51,8 @@ class Memory(NamedTuple):
     """The memory of one group of objects.
 
     Attributes:
-      long_term: per block, the tokens of ``MemoryConfig.num_frames`` frames one after the other.
-        Policy ``mca``: dynamic, reference. Policy ``bank``: reference, then written frames as a
-        ring.
+      long_term: per block, the tokens of the frames in the places of the policy, one frame after
+        the other.
       short_term: per block, the previous frame.
       num_writes: frames written to the long-term memory beside the reference.
     """
@@ -60,55 +62,132 @@ class Memory(NamedTuple):
     num_writes: Scalar
 
 
-def start_memory(config: MemoryConfig, reference: tuple[KeyValue, ...]) -> Memory:
-    """Returns the memory after the reference frame.
+class Policy(NamedTuple):
+    """What the long-term memory keeps, in places of one frame each.
 
-    The dynamic memory of ``mca`` starts as a copy of the reference: a softmax over a set of keys
-    that is there twice gives the same result as over the set, so the fixed shape is exact.
+    Whether a write is the frame itself or its fusion with the dynamic part is
+    ``MemoryConfig.is_modulated``.
+
+    Attributes:
+      places: how many there are; ``None``: as many as ``MemoryConfig.capacity``.
+      start: returns all places of an array, given the reference's tokens and the number of places.
+      slot: returns the place that a write replaces, given the number of places and of the writes
+        before; ``None``: nothing is ever written.
+      in_use: returns how many places, the first ones, hold a frame, given the same two numbers;
+        ``None``: all from frame 0 on.
     """
-    spare = config.num_frames - 1
 
-    def room(x: Array) -> Array:
-        if config.policy == "mca":
-            return jnp.concatenate([x, x])
-        return jnp.pad(x, ((0, spare * x.shape[0]), (0, 0)))
+    places: int | None
+    start: Callable[[Array, int], Array]
+    slot: Callable[[int, Scalar], Scalar] | None
+    in_use: Callable[[int, Scalar], Scalar] | None
 
-    return Memory(jax.tree.map(room, reference), reference, jnp.int32(0))
+
+def _in_every_place(reference: Array, places: int) -> Array:
+    """A softmax over keys that are there twice gives what it gives over the keys: it is exact."""
+    return jnp.concatenate([reference] * places)
+
+
+def _in_first_place(reference: Array, places: int) -> Array:
+    return jnp.pad(reference, ((0, (places - 1) * reference.shape[0]), (0, 0)))
+
+
+def _first_slot(places: int, num_writes: Scalar) -> Scalar:
+    return jnp.int32(0)
+
+
+def _ring(places: int | None) -> Policy:
+    """The reference, and written frames of which a new one replaces the oldest."""
+    return Policy(
+        places,
+        _in_first_place,
+        slot=lambda places, num_writes: 1 + num_writes % (places - 1),
+        in_use=lambda places, num_writes: jnp.minimum(num_writes + 1, places),
+    )
+
+
+POLICIES = {
+    # The dynamic part, then the reference.
+    "mca": Policy(2, _in_every_place, _first_slot, None),
+    "bank": _ring(None),
+    "reference": Policy(1, _in_every_place, None, None),
+    "previous": Policy(1, _in_every_place, _first_slot, None),
+    "reference_previous": _ring(2),
+}
+"""Every ``MemoryConfig.policy``: a new one needs a row here and its name there."""
+
+
+def num_places(config: MemoryConfig) -> int:
+    """Returns how many frames the long-term memory has room for."""
+    return POLICIES[config.policy].places or config.capacity
+
+
+def start_memory(config: MemoryConfig, reference: tuple[KeyValue, ...]) -> Memory:
+    """Returns the memory after the reference frame."""
+    start, places = POLICIES[config.policy].start, num_places(config)
+    long_term = jax.tree.map(lambda x: start(x, places), reference)
+    return Memory(long_term, reference, jnp.int32(0))
 
 
 def dynamic_part(long_term: tuple[KeyValue, ...], num_tokens: int) -> tuple[KeyValue, ...]:
-    """Returns the dynamic memory of policy ``mca``: the first frame's tokens."""
+    """Returns what a modulated write updates: the first frame's tokens."""
     return jax.tree.map(lambda x: x[:num_tokens], long_term)
 
 
 def put_frame(
-    config: MemoryConfig,
-    long_term: tuple[KeyValue, ...],
-    frame: tuple[KeyValue, ...],
-    num_writes: Scalar,
-) -> tuple[KeyValue, ...]:
-    """Puts a frame's tokens in their place: the dynamic part, or the bank's oldest slot.
-
-    A full bank drops its oldest written frame; the reference stays. ``num_writes`` counts the
-    writes before this one.
-    """
-    slot = jnp.int32(0) if config.policy == "mca" else 1 + num_writes % (config.capacity - 1)
+    config: MemoryConfig, memory: Memory, frame: tuple[KeyValue, ...]
+) -> tuple[tuple[KeyValue, ...], Scalar]:
+    """Returns the long-term memory with a frame in its place, and the number of writes."""
+    policy = POLICIES[config.policy]
+    if policy.slot is None:
+        return memory.long_term, memory.num_writes
+    slot = policy.slot(num_places(config), memory.num_writes)
 
     def put(old: Array, new: Array) -> Array:
         return jax.lax.dynamic_update_slice(old, new, (slot * new.shape[0], 0))
 
-    return jax.tree.map(put, long_term, frame)
+    return jax.tree.map(put, memory.long_term, frame), memory.num_writes + 1
 
 
 def long_term_bias(
     config: MemoryConfig, num_writes: Scalar, num_tokens: int
 ) -> Float[Array, "m"] | None:
-    """Returns what to add to the logits of long-term keys: masks the bank's unused frames.
+    """Returns what to add to the logits of long-term keys: masks the places not in use.
 
-    ``None`` for policy ``mca``, whose places are always in use.
+    ``None`` where all places are in use always.
     """
-    if config.policy == "mca":
+    policy, places = POLICIES[config.policy], num_places(config)
+    if policy.in_use is None:
         return None
-    in_use = jnp.minimum(num_writes + 1, config.capacity)
-    frame = jnp.arange(config.capacity * num_tokens) // num_tokens
+    in_use = policy.in_use(places, num_writes)
+    frame = jnp.arange(places * num_tokens) // num_tokens
     return jnp.where(frame < in_use, 0.0, MASKED)
+
+
+FIRST_CAPACITY = 4
+"""The frames that a bank which grows has room for at first."""
+
+
+def with_room_for(config: MemoryConfig, num_frames: int) -> MemoryConfig:
+    """Returns the configuration to run with while the memory holds at most ``num_frames`` frames.
+
+    A bank that grows is until then a smaller bank, whose size doubles; it gives the same results,
+    because places that are not in use get no weight. Other memories stay as they are.
+    """
+    if not config.grows or POLICIES[config.policy].places is not None:
+        return config
+    capacity = FIRST_CAPACITY
+    while capacity < num_frames:
+        capacity *= 2
+    return dataclasses.replace(config, capacity=min(capacity, config.capacity))
+
+
+def grow_memory(config: MemoryConfig, memory: Memory) -> Memory:
+    """Adds unused places to a memory, up to a configuration's."""
+    places = num_places(config)
+
+    def pad(long_term: Array, frame: Array) -> Array:
+        missing = places * frame.shape[0] - long_term.shape[0]
+        return jnp.pad(long_term, ((0, missing), (0, 0)))
+
+    return memory._replace(long_term=jax.tree.map(pad, memory.long_term, memory.short_term))

@@ -84,7 +84,8 @@ def decays(path: str, dimensions: int) -> bool:
     """
     name = path.rpartition("/")[2]
     if dimensions >= 2:
-        return name != "relative_position_bias" and not path.startswith("decoder/conv_out/")
+        is_relative = name in ("relative_position_bias", "relative_value")
+        return not is_relative and not path.startswith("decoder/conv_out/")
     return name == "scale" and path.startswith(_ENCODER)
 
 

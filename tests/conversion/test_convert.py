@@ -34,6 +34,7 @@ def same_bits(a, b):
         ("r50_mavos", "r50_mavos"),
         ("swinb_mavos", "swinb_mavos"),
         ("deaot_l", "deaotl"),
+        ("aot_l", "aotl"),
     ],
 )
 def test_released_weights_come_back_bit_for_bit(config, golden):

@@ -22,6 +22,14 @@ def test_released_network_that_would_fit_is_named(tmp_path):
         convert_file(load_config("configs/mavos.py"), tmp_path / "x.npz", tmp_path / "out")
 
 
+def test_aot_l_is_named_to_who_expects_mavos(tmp_path):
+    shapes = torch_shapes(load_config("configs/aot_l.py"))
+    state = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+    write_weight_file(tmp_path / "x.npz", state)
+    with pytest.raises(ValueError, match=r"they fit --config configs/aot_l\.py$"):
+        convert_file(load_config("configs/mavos.py"), tmp_path / "x.npz", tmp_path / "out")
+
+
 def test_known_configurations_are_the_files():
     for file, known in _KNOWN_CONFIGS.items():
         assert Path(file).stem == known.name

@@ -21,6 +21,7 @@ GOLDENS = Path(__file__).parents[1] / "goldens"
         ("r50_mavos", "r50_mavos"),
         ("swinb_mavos", "swinb_mavos"),
         ("deaot_l", "deaotl"),
+        ("aot_l", "aotl"),
     ],
 )
 def test_names_and_shapes_are_those_of_the_released_code(config, golden):

@@ -1,10 +1,12 @@
 """Runs over a set: on several devices, shared by processes, stopped by errors, over long videos."""
 
+import contextlib
 import dataclasses
 import functools
 import gc
 import os
 import resource
+import shutil
 from pathlib import Path
 
 import jax
@@ -18,11 +20,8 @@ import mavos_jax
 from mavos_jax.data.benchmarks import Benchmark, BenchmarkSequence, GivenMask, open_benchmark
 from mavos_jax.evaluation.benchmark_files import read_frame, read_given
 from mavos_jax.evaluation.benchmark_run import check_sequences, count_programs, segment_all
-from mavos_jax.evaluation.benchmark_sequence import (
-    SegmentationOptions,
-    SequenceTask,
-    segment_sequence,
-)
+from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions, segment_sequence
+from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.inference.geometry import Augmentation
@@ -40,10 +39,10 @@ def network():
 
 
 def segment(benchmark, root, num_devices=1, report=lambda record: None):
-    folder = RunFolder.open(root, {"run": 1}, {})
     tasks = check_sequences(benchmark, None)
     devices = jax.local_devices()[:num_devices]
-    return segment_all(*network(), tasks, folder, OPTIONS, devices, report)
+    with RunFolder.opened(root, {"run": 1}, {}) as folder:
+        segment_all(*network(), tasks, folder, OPTIONS, devices, report)
 
 
 def masks(root):
@@ -60,13 +59,13 @@ def benchmark(tmp_path_factory):
 def finished(benchmark, tmp_path_factory):
     """The folder of a run on one device; must not be changed."""
     root = tmp_path_factory.mktemp("finished")
-    assert segment(benchmark, root)
+    segment(benchmark, root)
     return root
 
 
 def test_two_devices_write_the_same_bytes_as_one(benchmark, finished, tmp_path):
     records = []
-    assert segment(benchmark, tmp_path, num_devices=2, report=records.append)
+    segment(benchmark, tmp_path, num_devices=2, report=records.append)
     assert masks(tmp_path) == masks(finished)
     assert {record.name for record in records} == {s.name for s in benchmark.sequences}
 
@@ -81,25 +80,79 @@ def test_masks_are_those_of_the_public_function(benchmark, finished):
             np.testing.assert_array_equal(np.asarray(Image.open(path)), expected[index])
 
 
-def test_what_others_hold_is_left_to_them(benchmark, finished, tmp_path):
-    folder = RunFolder.open(tmp_path, {"run": 1}, {})
-    with folder.claim(benchmark.sequences[0].name) as is_free:
-        assert is_free
-        assert not segment(benchmark, tmp_path)
-        assert folder.record(benchmark.sequences[0]) is None
-    assert segment(benchmark, tmp_path)
+def test_what_another_process_holds_is_taken_over_when_it_ends(benchmark, finished, tmp_path):
+    name = benchmark.sequences[0].name
+    with RunFolder.opened(tmp_path, {"run": 1}, {}) as folder, contextlib.ExitStack() as other:
+        assert other.enter_context(folder.claim(name))
+        records = []
+
+        def report(record):
+            records.append(record.name)
+            if len(records) == 2:  # all that is free is done
+                assert not folder.masks(name).exists()
+                other.close()
+
+        segment(benchmark, tmp_path, report=report)
+    assert records[-1] == name
     assert masks(tmp_path) == masks(finished)
 
 
-def test_an_error_stops_all_devices_and_keeps_what_is_finished(benchmark, finished, tmp_path):
-    def report(record):
-        raise OSError(28, "No space left on device")
+def test_nobody_overwrites_what_another_process_works_on(benchmark, tmp_path):
+    with (
+        RunFolder.opened(tmp_path, {"run": 1}, {}),
+        pytest.raises(ValueError, match="expected no other process at work for --overwrite"),
+        RunFolder.opened(tmp_path, {"run": 2}, {}, overwrite=True),
+    ):
+        pass
+    with RunFolder.opened(tmp_path, {"run": 2}, {}, overwrite=True):
+        pass
 
-    with pytest.raises(OSError, match="No space left"):
+
+def test_what_is_no_run_is_not_overwritten(tmp_path):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "drawn.png").write_text("by hand")
+    with (
+        pytest.raises(ValueError, match="found masks without it"),
+        RunFolder.opened(tmp_path, {}, {}, overwrite=True),
+    ):
+        pass
+    assert (tmp_path / "masks" / "drawn.png").exists()
+
+
+@pytest.mark.parametrize("harm", ["mask", "record", "file"])
+def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finished, tmp_path, harm):
+    root = tmp_path / "out"
+    shutil.copytree(finished, root)
+    sequence = benchmark.sequences[1]
+    (root / "scores.json").write_text("old")
+    if harm == "mask":
+        next((root / "masks" / sequence.name).iterdir()).unlink()
+    elif harm == "record":
+        (root / "sequences" / f"{sequence.name}.json").write_text("")
+    else:
+        frames = (*sequence.frames[:-1], sequence.frames[0])
+        sequence = dataclasses.replace(sequence, frames=frames)
+        changed = (benchmark.sequences[0], sequence, *benchmark.sequences[2:])
+        benchmark = dataclasses.replace(benchmark, sequences=changed)
+    records = []
+    segment(benchmark, root, report=records.append)
+    assert [record.name for record in records] == [sequence.name]
+    assert not (root / "scores.json").exists()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_an_error_stops_all_devices_and_keeps_what_is_finished(
+    benchmark, finished, tmp_path, error
+):
+    def report(record):
+        raise error
+
+    with pytest.raises(type(error)):
         segment(benchmark, tmp_path, num_devices=2, report=report)
-    folder = RunFolder.open(tmp_path, {"run": 1}, {})
-    assert 1 <= sum(folder.record(s) is not None for s in benchmark.sequences) <= 2
-    assert segment(benchmark, tmp_path)
+    tasks = check_sequences(benchmark, None)
+    with RunFolder.opened(tmp_path, {"run": 1}, {}) as folder:
+        assert 1 <= sum(folder.record(task) is not None for task in tasks) <= 2
+    segment(benchmark, tmp_path)
     assert masks(tmp_path) == masks(finished)
 
 

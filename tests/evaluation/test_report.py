@@ -11,8 +11,7 @@ from PIL import Image
 from report_benchmarks import blocks, contents_of, score, write_blocks
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, GivenMask
-from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
-from mavos_jax.evaluation.report.overview import set_speed
+from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.report.paper import find_paper_row
 from mavos_jax.evaluation.report.selection import changes, choose_frames, share_budget
 
@@ -112,6 +111,8 @@ def test_rows_of_the_paper(network, dataset, split, model, mean, fps):
     [
         ("tiny", "davis2017", "val"),
         ("mavosaurus", "davis2017", "val"),
+        ("mavos_pre", "davis2017", "val"),
+        ("mavos_cross_attention", "davis2017", "val"),
         ("mavos", "davis2017", "test-dev"),
         ("mavos", "davis2016", "val"),
         ("mavos", "lvos2", "val"),
@@ -119,16 +120,6 @@ def test_rows_of_the_paper(network, dataset, split, model, mean, fps):
 )
 def test_no_row_of_the_paper_fits(network, dataset, split):
     assert find_paper_row(network, dataset, split) is None
-
-
-def test_the_speed_of_a_set_is_frames_over_time_and_aot_leaves_out_the_first():
-    timings = {
-        "a": SequenceTiming(11, {"aot": 10.0, "xmem": 11.0}, 1, 24, 40),
-        "b": SequenceTiming(31, {"aot": 30.0}, 1, 24, 40),
-    }
-    assert set_speed(timings, "aot") == pytest.approx((10 + 30) / (1 + 1))
-    assert set_speed(timings, "xmem") == pytest.approx(11.0)
-    assert set_speed({}, "aot") is None
 
 
 def test_pictures_hold_the_frame_and_the_ids(tmp_path):
@@ -218,6 +209,7 @@ def test_five_hundred_sequences_of_which_none_is_finished(tmp_path):
         masks=tmp_path / "masks",
         scores=None,
         timings={},
+        speeds={},
         memory=None,
         network="mavos",
         provenance={},

@@ -80,6 +80,15 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
     ]
 
 
+def test_options_may_have_underscores(tree):
+    run(tree, "--short_edge", "480", "--lvos_rule=before-2024-05", "--official_decay")
+    (options,) = tree[2]
+    assert options.short_edge == 480
+    stored = read_scores(tree[1] / "scores.json")
+    assert stored.provenance["scoring_rule"]["official_decay"] is True
+    assert "before 2024-05" in stored.scores.rule
+
+
 def test_real_trees_score_as_by_the_official_tools(goldens, tmp_path):
     golden, root = goldens("scorers"), tmp_path / "DAVIS"
     clips = ("clip0", "clip1", "clip2")
@@ -204,6 +213,9 @@ def test_an_empty_list_and_results_elsewhere_are_named(tree, tmp_path):
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(ValueError, match=r"empty\.txt: expected names, .* found none"):
         run(tree, "--unseen", str(tmp_path / "empty.txt"))
+    (tmp_path / "old.txt").write_bytes(b"b\xe4r")
+    with pytest.raises(ValueError, match=r"old\.txt: expected a text in UTF-8, found other bytes"):
+        run(tree, "--unseen", str(tmp_path / "old.txt"))
     shutil.rmtree(tree[1] / "Annotations")
     with pytest.raises(ValueError, match=r"results: expected folders of masks \(ant, bee\) in it"):
         run(tree)

@@ -1,12 +1,13 @@
 """LVOS and YouTube-VOS: life spans, stability, seen and unseen."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from evaluation.scored_trees import drifting, in_memory, lvos_spans, sequence_of
 
-from mavos_jax.evaluation.metrics import score_frame
+from mavos_jax.evaluation.metrics import ObjectScores, score_frame, statistics
 from mavos_jax.evaluation.scorers.lvos import score_lvos, stability, summarise_lvos
 from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scorers.youtube_vos import score_youtube_vos, summarise_youtube_vos
@@ -61,6 +62,44 @@ def test_the_lvos_rule_of_before_drops_no_frame():
         assert earlier.stability == stability(earlier.region, earlier.boundary)
     words, _ = summarise_lvos(old, ScoringRule(lvos="before-2024-05"))
     assert "before 2024-05: no frame dropped" in words
+
+
+@pytest.mark.parametrize(
+    ("lvos", "declared", "frames", "num_zeros"),
+    [
+        ("2024-05", 10, range(1, 9), 0),
+        ("2024-05", 11, range(1, 10), 0),  # the last declared frame is the end, not in the span
+        ("2024-05", 12, range(1, 10), 1),
+        ("before-2024-05", 10, range(10), 0),
+        ("before-2024-05", 11, range(10), 1),
+        ("before-2024-05", 13, range(10), 3),
+        ("before-2024-05", 9, range(10), 0),
+    ],
+)
+def test_the_frames_that_metadata_of_lvos_declare(lvos, declared, frames, num_zeros):
+    truth, prediction = drifting(1, 10), drifting(2, 10)
+    sequence = sequence_of(truth, spans=SPANS)
+    sequence = dataclasses.replace(sequence, declared_frames={1: declared})
+    row, other = score_lvos(sequence, in_memory(truth, prediction), ScoringRule(lvos=lvos))
+    assert row.frames == tuple(frames)
+    assert len(row.region) == len(frames)
+    assert len(other.frames) == (3 if lvos == "2024-05" else 5)
+    region, boundary = ([*values, *[0.0] * num_zeros] for values in (row.region, row.boundary))
+    assert row.scores == ObjectScores(statistics(region), statistics(boundary))
+    assert row.stability == stability(region, boundary)
+    expected = sum(row.region) / (len(frames) + num_zeros)
+    assert row.scores.region.mean == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("lvos", ["2024-05", "before-2024-05"])
+def test_ids_that_no_object_of_lvos_has_are_background(lvos):
+    truth, prediction = drifting(1, 10), drifting(2, 10)
+    sequence, rule = sequence_of(truth, spans=SPANS), ScoringRule(lvos=lvos)
+    expected = score_lvos(sequence, in_memory(truth, prediction), rule)
+    foreign = np.where(prediction == 0, 7, prediction)
+    assert score_lvos(sequence, in_memory(truth, foreign), rule) == expected
+    with pytest.raises(ValueError, match=r"expected object ids up to 2, .* found 7"):
+        score_youtube_vos(sequence, in_memory(truth, foreign), rule)
 
 
 def test_a_hidden_object_scores_1_where_nothing_is_predicted():

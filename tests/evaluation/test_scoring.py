@@ -157,6 +157,27 @@ def test_sequences_of_which_nothing_counts_are_said(tree):
         score_results(dataclasses.replace(benchmark, sequences=(short,)), results, RULE)
 
 
+@pytest.mark.parametrize("dataset", ["lvos2", "youtube_vos2019"])
+def test_names_of_the_list_of_unseen_ones_that_are_in_the_set(tree, dataset):
+    benchmark, results = tree
+    spans = dict.fromkeys((1, 2), tuple(range(5)))
+    sequences = tuple(
+        dataclasses.replace(s, spans=spans, categories=dict.fromkeys((1, 2), s.name))
+        for s in benchmark.sequences
+    )
+    benchmark = dataclasses.replace(benchmark, dataset=dataset, sequences=sequences)
+    rule = ScoringRule(unseen=frozenset({"cat", "eel", "fox"}))
+    scores = score_results(benchmark, results, rule)
+    assert scores.rule.endswith("; 1 of 3 names of the list are in the set")
+    assert [row.is_unseen for row in scores.objects if row.id == 1] == [True, False]
+    assert "names of the list" not in score_results(benchmark, results, RULE).rule
+    rule = ScoringRule(unseen=frozenset({"eel", "fox"}))
+    with pytest.raises(
+        ValueError, match=r"\(eel, fox\) in the set, found none among cat, dog; take"
+    ):
+        score_results(benchmark, results, rule)
+
+
 def damage(results, how):
     path = results / "cat/00002.png"
     if how == "colour":

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+from evaluation.scored_trees import write_benchmark, write_results
 from PIL import Image, ImageDraw, ImageFilter
 
+from mavos_jax.data.benchmarks.mask_faults import MaskContext, find_mask_faults
+from mavos_jax.evaluation.benchmark_files import read_given, read_truth
 from mavos_jax.evaluation.masks import object_ids, read_mask, write_mask
+from mavos_jax.evaluation.result_files import read_prediction
 
 SIZE = (48, 64)
 
@@ -103,3 +107,46 @@ def test_sparse_ids_are_not_taken_for_smoothing(tmp_path, values):
     blobs(*values).save(tmp_path / "first.png")
     ids, _ = read_mask(tmp_path / "first.png", SIZE)
     np.testing.assert_array_equal(ids, np.asarray(blobs(*values)))
+
+
+def test_many_ids_on_outlines_that_no_smoothing_leaves(tmp_path):
+    ids = np.zeros(SIZE, np.uint8)
+    for number in range(24):  # specks without a pixel inside, numbered with gaps
+        ids[4 + 10 * (number // 6), 4 + 10 * (number % 6)] = 10 * number + 1
+    write_mask(tmp_path / "first.png", ids)
+    assert len(object_ids(ids)) > 20
+    np.testing.assert_array_equal(read_mask(tmp_path / "first.png", SIZE)[0], ids)
+
+
+def slopes():
+    """Ids that rise from left to right, as a network may predict them: all but two lie between."""
+    return np.repeat(np.arange(0, 2 * SIZE[1], 2, dtype=np.uint8)[None], SIZE[0], axis=0)
+
+
+def test_smoothed_outlines_are_taken_as_they_are_where_nobody_draws(tmp_path):
+    write_mask(tmp_path / "00001.png", slopes())
+    with pytest.raises(ValueError, match="on outlines alone"):
+        read_mask(tmp_path / "00001.png", SIZE)
+    ids, _ = read_mask(tmp_path / "00001.png", SIZE, is_drawn=False)
+    np.testing.assert_array_equal(ids, slopes())
+
+
+def test_truth_and_predictions_are_taken_as_they_are(tmp_path):
+    benchmark = write_benchmark(tmp_path / "set", {"x": np.stack([slopes()] * 3)})
+    (sequence,) = benchmark.sequences
+    np.testing.assert_array_equal(read_truth(benchmark, sequence, 1), slopes())
+    results = write_results(tmp_path / "r", {"x": np.stack([slopes()] * 3)})
+    read = read_prediction(results, sequence, 1, SIZE, is_binary=False)
+    np.testing.assert_array_equal(read, slopes())
+    with pytest.raises(ValueError, match="on outlines alone"):
+        read_given(benchmark, sequence, 0, SIZE)
+
+
+@pytest.mark.parametrize("draw", [slopes, lambda: np.asarray(blurred(blobs(80, 160, 255)))])
+def test_the_check_of_a_set_and_its_run_agree(tmp_path, draw):
+    write_mask(tmp_path / "first.png", draw())
+    context = MaskContext(SIZE, True, False, {}, tmp_path)
+    (line,) = find_mask_faults(tmp_path / "first.png", context)
+    assert "ids on outlines alone" in line
+    with pytest.raises(ValueError, match="ids on outlines alone"):
+        read_mask(tmp_path / "first.png", SIZE)

@@ -47,6 +47,12 @@ def test_the_command_packs_and_checks(tree, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [f"{output}: no problem found", second]
 
 
+def test_options_may_have_underscores(tree, tmp_path):
+    words, _ = tree
+    with pytest.raises(ValueError, match="masks_root: expected the default for youtube_vos2019"):
+        submit.main([*words, "--masks_root", str(tmp_path), "--check", "a_zip.zip"])
+
+
 def test_an_existing_file_is_replaced_on_request_alone(tree, tmp_path):
     words, results = tree
     output = tmp_path / "x.zip"

@@ -12,7 +12,8 @@ from mavos_jax.models.resize import apply_taps
 
 
 def run(tiny, frames, mask, **options):
-    return np.stack(list(stream_masks(*tiny, frames, mask, **options)))
+    model, variables = tiny
+    return np.stack(list(stream_masks(model, variables, frames, mask, **options)))
 
 
 def test_a_mirrored_view_is_the_view_of_mirrored_frames(tiny, clip):
@@ -45,13 +46,17 @@ def test_mirroring_a_video_mirrors_its_masks_when_both_views_decide(tiny, clip):
 
 
 def test_the_same_view_twice_changes_nothing(tiny, clip):
-    masks = run(tiny, *clip)
-    twice = run(tiny, *clip, augmentation=Augmentation(scales=(1.0, 1.0)))
+    frames, mask = clip
+    masks = run(tiny, frames, mask)
+    twice = run(tiny, frames, mask, augmentation=Augmentation(scales=(1.0, 1.0)))
     np.testing.assert_array_equal(masks, twice)
 
 
 def test_labels_reach_every_view(tiny, clip, late_label):
-    masks = run(tiny, *clip, labels={4: late_label}, augmentation=Augmentation((1.0, 0.75), True))
+    frames, mask = clip
+    masks = run(
+        tiny, frames, mask, labels={4: late_label}, augmentation=Augmentation((1.0, 0.75), True)
+    )
     new = late_label > 0
     np.testing.assert_array_equal(masks[4][new], late_label[new])
     assert set(np.unique(late_label)) <= set(np.unique(masks[4]))

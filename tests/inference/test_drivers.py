@@ -9,7 +9,7 @@ import pytest
 
 import mavos_jax
 from mavos_jax.inference.chunk import segment_chunk, start_video
-from mavos_jax.inference.frame import memorise_frame, prepare, segment_frame
+from mavos_jax.inference.frame import encode_frame, memorise_frame, segment_frame
 from mavos_jax.inference.geometry import Sizes, geometries
 from mavos_jax.inference.objects import ObjectIds, predict_slots
 
@@ -22,8 +22,8 @@ def loop_over_frames(model, variables, frames, mask, *, identities):
 
     @jax.jit
     def advance(variables, state, frame):
-        image = prepare(geometry, frame)
-        prediction = segment_frame(model, variables, state, image, jnp.int32(2))
+        features = encode_frame(model, variables, geometry, frame)
+        prediction = segment_frame(model, variables, state, features, jnp.int32(2))
         slots = predict_slots(prediction.logits, geometry.output, channels=identities)
         state = memorise_frame(
             *(model, variables, state, prediction),

@@ -21,6 +21,7 @@ NETWORKS = [
     ("r50_mavos", "r50_mavos"),
     ("swinb_mavos", "swinb_mavos"),
     ("deaot_l", "deaotl"),
+    ("aot_l", "aotl"),
 ]
 
 

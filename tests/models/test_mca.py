@@ -1,13 +1,18 @@
-"""Modulated cross-attention against its formula."""
+"""Modulated cross-attention and its two alternatives against their formulas."""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import erf
+from small_configs import MOBILENET
 
 from mavos_jax.config import MemoryConfig
+from mavos_jax.conversion.rules import conversion_rules
 from mavos_jax.models.forms import forms_for
+from mavos_jax.models.mavos import parameter_shapes
 from mavos_jax.models.mca import FocalContext, ModulatedCrossAttention
 
 SIZE = (3, 5)
@@ -49,20 +54,7 @@ def focal_context(context, weights, levels):
     return dense(total, weights["modulator"])
 
 
-def modulated_cross_attention(new, dynamic, weights, config):
-    """The formula in double precision, values indexed one by one."""
-    tokens = SIZE[0] * SIZE[1]
-    context = layer_norm(dynamic, weights["memory_norm"])
-    query = dense(layer_norm(new, weights["new_norm"]), weights["query"])
-    key = dense(context, weights["key"])
-    modulated = focal_context(
-        context.reshape(*SIZE, CHANNELS), weights["focal"], config.focal_levels
-    ).reshape(tokens, CHANNELS)
-    values = modulated
-    if config.released_value_layout:
-        flat = [(i * CHANNELS + j) for i in range(tokens) for j in range(CHANNELS)]
-        values = np.array([modulated[f % tokens, f // tokens] for f in flat])
-        values = values.reshape(tokens, CHANNELS)
+def attend_heads(query, key, values):
     depth = CHANNELS // HEADS
     heads = []
     for head in range(HEADS):
@@ -70,7 +62,32 @@ def modulated_cross_attention(new, dynamic, weights, config):
         logits = query[:, part] @ key[:, part].T / np.sqrt(depth)
         attention = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
         heads.append(attention @ values[:, part])
-    out = new + dense(np.concatenate(heads, -1), weights["projection"])
+    return np.concatenate(heads, -1)
+
+
+def fuse(new, dynamic, weights, config):
+    """The formula in double precision, values indexed one by one."""
+    tokens = SIZE[0] * SIZE[1]
+    context = layer_norm(dynamic, weights["memory_norm"])
+    query = dense(layer_norm(new, weights["new_norm"]), weights["query"])
+    if config.write == "cross_attention":
+        fused = attend_heads(
+            query, dense(context, weights["key"]), dense(context, weights["value"])
+        )
+    else:
+        modulated = focal_context(
+            context.reshape(*SIZE, CHANNELS), weights["focal"], config.focal_levels
+        ).reshape(tokens, CHANNELS)
+        if config.write == "focal_modulation":
+            fused = query * modulated
+        else:
+            values = modulated
+            if config.released_value_layout:
+                flat = [(i * CHANNELS + j) for i in range(tokens) for j in range(CHANNELS)]
+                values = np.array([modulated[f % tokens, f // tokens] for f in flat])
+                values = values.reshape(tokens, CHANNELS)
+            fused = attend_heads(query, dense(context, weights["key"]), values)
+    out = new + dense(fused, weights["projection"])
     hidden = gelu(dense(layer_norm(out, weights["mlp_norm"]), weights["mlp_in"]))
     return out + dense(hidden, weights["mlp_out"])
 
@@ -81,6 +98,20 @@ def random_weights(module, *args):
     return jax.tree.map(lambda x: 0.5 * random.randn(*x.shape), shapes)
 
 
+def build(config, platform):
+    """The module with two maps and random weights in double precision."""
+    module = ModulatedCrossAttention(config, forms_for(platform))
+    maps = np.random.RandomState(1).randn(2, SIZE[0] * SIZE[1], CHANNELS)
+    return module, maps, random_weights(module, *jnp.asarray(maps, jnp.float32), SIZE)
+
+
+def assert_equal_to_formula(config, platform):
+    module, (new, dynamic), weights = build(config, platform)
+    float32 = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), (new, dynamic, weights))
+    found = np.asarray(module.apply({"params": float32[2]}, *float32[:2], SIZE))
+    np.testing.assert_allclose(found, fuse(new, dynamic, weights, config), atol=3e-5)
+
+
 @pytest.mark.parametrize("platform", ["cpu", "gpu"])
 @pytest.mark.parametrize("focal_levels", [1, 2, 3])
 @pytest.mark.parametrize("released_value_layout", [True, False])
@@ -88,14 +119,98 @@ def test_module_equals_the_formula(focal_levels, released_value_layout, platform
     config = MemoryConfig(
         num_heads=HEADS, focal_levels=focal_levels, released_value_layout=released_value_layout
     )
-    module = ModulatedCrossAttention(config, forms_for(platform))
-    new, dynamic = np.random.RandomState(1).randn(2, SIZE[0] * SIZE[1], CHANNELS)
-    arrays = [jnp.asarray(x, jnp.float32) for x in (new, dynamic)]
-    weights = random_weights(module, *arrays, SIZE)
-    expected = modulated_cross_attention(new, dynamic, weights, config)
-    float32 = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), weights)
-    found = np.asarray(module.apply({"params": float32}, *arrays, SIZE))
-    np.testing.assert_allclose(found, expected, atol=3e-5)
+    assert_equal_to_formula(config, platform)
+
+
+@pytest.mark.parametrize("write", ["cross_attention", "focal_modulation"])
+def test_alternatives_equal_their_formulas(write):
+    assert_equal_to_formula(MemoryConfig(write=write, num_heads=HEADS), "cpu")
+
+
+def layers_of(config):
+    """The layers of a module, at the first level."""
+    return set(build(config, "cpu")[2])
+
+
+def test_alternatives_have_the_layers_that_they_use_and_no_others():
+    shared = {"new_norm", "memory_norm", "query", "projection", "mlp_norm", "mlp_in", "mlp_out"}
+    assert layers_of(MemoryConfig(num_heads=HEADS)) == shared | {"key", "focal"}
+    focal = MemoryConfig(write="focal_modulation", num_heads=3)
+    assert layers_of(focal) == shared | {"focal"}
+    config = MemoryConfig(write="cross_attention", num_heads=HEADS)
+    assert layers_of(config) == shared | {"key", "value"}
+    shapes = jax.tree.map(np.shape, build(config, "cpu")[2])
+    assert shapes["value"] == shapes["key"] == {"kernel": (CHANNELS, CHANNELS)}
+
+
+@pytest.mark.parametrize("write", ["mca", "cross_attention", "focal_modulation"])
+def test_every_weight_has_a_name_in_pytorch(write):
+    memory = dataclasses.replace(MOBILENET.memory, write=write)
+    config = dataclasses.replace(MOBILENET, memory=memory)
+    rules = conversion_rules(config)
+    assert {rule.flax for rule in rules} == set(parameter_shapes(config))
+    assert len({rule.torch for rule in rules}) == len(rules)
+
+
+@pytest.mark.parametrize("write", ["mca", "cross_attention", "focal_modulation"])
+def test_gradient_reaches_every_weight_and_both_frames(write):
+    module, maps, weights = build(MemoryConfig(write=write, num_heads=HEADS), "cpu")
+    weights, maps = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), (weights, tuple(maps)))
+
+    def loss(weights, maps):
+        return jnp.square(jnp.asarray(module.apply({"params": weights}, *maps, SIZE))).sum()
+
+    found = jax.grad(loss, (0, 1))(weights, maps)
+    gradients = jax.tree.map(lambda x: float(abs(x).max()), found)
+    assert min(jax.tree.leaves(gradients)) > 1e-4
+
+
+def test_focal_modulation_of_one_channel_by_hand():
+    """One token of two channels: the norms give +-1, the convolutions see their centre alone."""
+    module = ModulatedCrossAttention(
+        MemoryConfig(write="focal_modulation", focal_levels=1, mlp_ratio=1), forms_for("cpu")
+    )
+    ones = jnp.ones((2, 2))
+    eye = jnp.eye(2)
+    norm = {"scale": jnp.ones(2), "bias": jnp.zeros(2)}
+    kernel = jnp.zeros((3, 3, 2)).at[1, 1].set(3.0)
+    # z_0 = c, gates 0.5 for the level and 0 for the pooled one.
+    context = {"kernel": jnp.concatenate([eye, 0 * ones], 1), "bias": jnp.array([0, 0, 0.5, 0])}
+    focal = {
+        "context": context,
+        "focal_0": {"kernel": kernel},
+        "modulator": {"kernel": 2 * eye, "bias": jnp.ones(2)},
+    }
+    weights = {
+        **dict.fromkeys(("new_norm", "memory_norm", "mlp_norm"), norm),
+        **{"query": {"kernel": 4 * eye}, "focal": focal},
+        "projection": {"kernel": eye, "bias": jnp.zeros(2)},
+        **{name: {"kernel": 0 * eye, "bias": jnp.zeros(2)} for name in ("mlp_in", "mlp_out")},
+    }
+    new, dynamic = jnp.array([[10.0, 30.0]]), jnp.array([[5.0, 1.0]])
+    found = np.asarray(module.apply({"params": weights}, new, dynamic, (1, 1)))
+    # a = (-1, 1), q = 4 a; c = (1, -1), h = 1 + 2 * 0.5 * gelu(3 c); out = new + q h.
+    expected = [[10 - 4 * (1 + gelu(3.0)), 30 + 4 * (1 + gelu(-3.0))]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_cross_attention_of_two_tokens_by_hand():
+    """Equal keys: both tokens get the mean of the values of the memory."""
+    module = ModulatedCrossAttention(
+        MemoryConfig(write="cross_attention", num_heads=1, mlp_ratio=1), forms_for("cpu")
+    )
+    eye, norm = jnp.eye(2), {"scale": jnp.ones(2), "bias": jnp.zeros(2)}
+    weights = {
+        **dict.fromkeys(("new_norm", "memory_norm", "mlp_norm"), norm),
+        **{"query": {"kernel": eye}, "key": {"kernel": 0 * eye}},
+        "value": {"kernel": jnp.array([[1.0, 2.0], [0.0, 0.0]])},
+        "projection": {"kernel": eye, "bias": jnp.array([0.0, 7.0])},
+        **{name: {"kernel": 0 * eye, "bias": jnp.zeros(2)} for name in ("mlp_in", "mlp_out")},
+    }
+    new, dynamic = jnp.array([[10.0, 30.0], [2.0, 1.0]]), jnp.array([[9.0, 1.0], [8.0, 2.0]])
+    found = np.asarray(module.apply({"params": weights}, new, dynamic, (1, 2)))
+    # Both tokens of the memory are (1, -1) once normalised: values (1, 2), their mean the same.
+    np.testing.assert_allclose(found, [[11, 39], [3, 10]], rtol=1e-4)
 
 
 def test_focal_kernels_grow_by_two_with_each_level():

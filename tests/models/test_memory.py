@@ -1,4 +1,4 @@
-"""The memory: fixed shapes, where frames go, and what a bank drops."""
+"""The memory: fixed shapes, where frames go, what is dropped, and how it grows."""
 
 import jax
 import jax.numpy as jnp
@@ -6,62 +6,145 @@ import numpy as np
 import pytest
 
 from mavos_jax.config import MemoryConfig
-from mavos_jax.models.attention import MASKED
+from mavos_jax.models.attention import MASKED, attend
 from mavos_jax.models.memory import (
+    POLICIES,
     KeyValue,
     dynamic_part,
+    grow_memory,
     long_term_bias,
+    num_places,
     put_frame,
     start_memory,
+    with_room_for,
 )
 
 TOKENS = 3
+CAPACITY = 4
 
 
 def frame(number):
     """A frame whose keys and values all say which one it is."""
-    return (KeyValue(jnp.full((TOKENS, 2), float(number)), jnp.full((TOKENS, 4), float(number))),)
+    key, value = (jnp.full((TOKENS, width), number, jnp.float32) for width in (2, 4))
+    return (KeyValue(key, value),)
 
 
-def frames_held(long_term):
-    return np.asarray(long_term[0].key[::TOKENS, 0]).tolist()
+def write(config, memory, number):
+    long_term, num_writes = put_frame(config, memory, frame(number))
+    return memory._replace(long_term=long_term, num_writes=num_writes)
 
 
-def test_dynamic_memory_starts_as_the_reference_and_is_replaced():
-    config = MemoryConfig()
-    memory = start_memory(config, frame(7))
-    assert frames_held(memory.long_term) == [7, 7]
-    for writes in range(3):
-        long_term = put_frame(config, memory.long_term, frame(writes), jnp.int32(writes))
-        assert frames_held(long_term) == [writes, 7]
-        assert frames_held(dynamic_part(long_term, TOKENS)) == [writes]
+def frames_held(config, memory):
+    """The frames that get weight, by their numbers."""
+    bias = long_term_bias(config, memory.num_writes, TOKENS)
+    key = np.asarray(memory.long_term[0].key[:, 0])
+    in_use = np.ones(len(key), bool) if bias is None else np.asarray(bias) == 0
+    assert bias is None or (np.asarray(bias)[~in_use] == MASKED).all()
+    assert in_use.sum() % TOKENS == 0
+    return key[in_use][::TOKENS].tolist()
 
 
-def test_bank_keeps_the_reference_and_drops_the_oldest_write():
-    config = MemoryConfig(policy="bank", capacity=3)
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("mca", [[9, 9], [1, 9], [2, 9], [3, 9], [4, 9]]),
+        ("reference", [[9]] * 5),
+        ("previous", [[9], [1], [2], [3], [4]]),
+        ("reference_previous", [[9], [9, 1], [9, 2], [9, 3], [9, 4]]),
+        ("bank", [[9], [9, 1], [9, 1, 2], [9, 1, 2, 3], [9, 4, 2, 3]]),
+    ],
+)
+def test_frames_that_each_policy_holds(policy, expected):
+    config = MemoryConfig(policy=policy, capacity=CAPACITY)
     memory = start_memory(config, frame(9))
-    long_term, held = memory.long_term, []
-    for writes in range(4):
-        long_term = put_frame(config, long_term, frame(writes + 1), jnp.int32(writes))
-        held.append(frames_held(long_term))
-    assert held == [[9, 1, 0], [9, 1, 2], [9, 3, 2], [9, 3, 4]]
+    held = [frames_held(config, memory)]
+    for number in range(1, 5):
+        memory = write(config, memory, number)
+        held.append(frames_held(config, memory))
+    assert held == expected
+    assert memory.num_writes == (0 if policy == "reference" else 4)
 
 
-@pytest.mark.parametrize(("writes", "in_use"), [(0, 1), (1, 2), (2, 3), (3, 3), (50, 3)])
-def test_bank_masks_the_frames_that_are_not_in_use(writes, in_use):
-    config = MemoryConfig(policy="bank", capacity=3)
-    bias = np.asarray(long_term_bias(config, jnp.int32(writes), TOKENS))
-    assert (bias == 0).sum() == in_use * TOKENS
-    assert (bias[in_use * TOKENS :] == MASKED).all()
+def test_every_policy_is_tested_here():
+    tested = {"mca", "reference", "previous", "reference_previous", "bank"}
+    assert set(POLICIES) == tested
 
 
-@pytest.mark.parametrize("config", [MemoryConfig(), MemoryConfig(policy="bank", capacity=4)])
-def test_shapes_are_fixed_from_the_reference_on(config):
+@pytest.mark.parametrize("policy", POLICIES)
+def test_shapes_are_fixed_from_the_reference_on(policy):
+    config = MemoryConfig(policy=policy, capacity=CAPACITY)
     memory = start_memory(config, frame(1))
-    written = jax.eval_shape(
-        lambda m: put_frame(config, m.long_term, frame(2), m.num_writes), memory
+    written = jax.eval_shape(lambda memory: write(config, memory, 2), memory)
+    assert jax.eval_shape(lambda x: x, memory) == written
+    frames = {"mca": 2, "reference": 1, "previous": 1, "reference_previous": 2, "bank": CAPACITY}
+    assert memory.long_term[0].key.shape[0] == frames[policy] * TOKENS
+
+
+def test_dynamic_part_is_the_frame_that_writes_replace():
+    config = MemoryConfig()
+    memory = write(config, start_memory(config, frame(7)), 3)
+    np.testing.assert_array_equal(dynamic_part(memory.long_term, TOKENS)[0].key, 3)
+
+
+def test_bank_of_two_is_reference_and_previous():
+    bank = MemoryConfig(policy="bank", capacity=2)
+    both = MemoryConfig(policy="reference_previous", capacity=9)
+    memories = [start_memory(config, frame(5)) for config in (bank, both)]
+    for number in range(4):
+        jax.tree.map(np.testing.assert_array_equal, *memories)
+        memories = [
+            write(config, memory, number)
+            for config, memory in zip((bank, both), memories, strict=True)
+        ]
+
+
+def capacities(config):
+    return [with_room_for(config, frames).capacity for frames in range(1, 2 * config.capacity)]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "expected"),
+    [(2, {2}), (3, {3}), (4, {4}), (6, {4, 6}), (64, {4, 8, 16, 32, 64})],
+)
+def test_room_doubles_up_to_the_capacity(capacity, expected):
+    config = MemoryConfig(policy="bank", capacity=capacity, grows=True)
+    found = capacities(config)
+    assert set(found) == expected
+    assert len(expected) <= np.log2(capacity)
+    assert all(room >= min(frames, capacity) for frames, room in enumerate(found, start=1))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("grows", [True, False])
+def test_other_memories_stay_as_they_are(policy, grows):
+    config = MemoryConfig(policy=policy, capacity=32, grows=grows)
+    stays = policy != "bank" or not grows
+    assert (with_room_for(config, 1) == config) == stays
+
+
+def test_growing_bank_attends_to_what_the_fixed_bank_does():
+    config = MemoryConfig(policy="bank", capacity=11, grows=True)
+    random = np.random.RandomState(0)
+    reference, *written = (
+        (KeyValue(jnp.float32(random.randn(TOKENS, 2)), jnp.float32(random.randn(TOKENS, 4))),)
+        for _ in range(26)
     )
-    assert jax.tree.map(lambda x: (x.shape, x.dtype), written) == jax.tree.map(
-        lambda x: (x.shape, x.dtype), memory.long_term
-    )
-    assert memory.long_term[0].key.shape[0] == config.num_frames * TOKENS
+    room = with_room_for(config, 1)
+    fixed, growing = start_memory(config, reference), start_memory(room, reference)
+    query = jnp.float32(random.randn(5, 2))
+    for count, new in enumerate(written, start=1):
+        room = with_room_for(config, 1 + count)
+        growing = grow_memory(room, growing)
+        results = []
+        for part, memory in ((config, fixed), (room, growing)):
+            long_term, num_writes = put_frame(part, memory, new)
+            bias = long_term_bias(part, num_writes, TOKENS)
+            assert bias is not None
+            assert len(long_term[0].key) == len(bias) == num_places(part) * TOKENS
+            results.append(attend(query, *long_term[0], bias[None]))
+            if part is config:
+                fixed = fixed._replace(long_term=long_term, num_writes=num_writes)
+            else:
+                growing = growing._replace(long_term=long_term, num_writes=num_writes)
+        np.testing.assert_allclose(*results, atol=1e-6)
+    jax.tree.map(np.testing.assert_array_equal, fixed, growing)

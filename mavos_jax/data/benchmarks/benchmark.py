@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
+from mavos_jax.data.sets.listing import split_names
+
 Dataset = Literal[
     "davis2016",
     "davis2017",
@@ -51,6 +53,8 @@ class BenchmarkSequence:
       saved: frames whose masks make up a result, ascending.
       spans: for sets in which objects have a life span, the frames of each, by its id.
       categories: for sets that score categories, the category of each object, by its id.
+      declared_frames: for LVOS, the number of frames that the metadata count of each object, by its
+        id; it may differ from that of its life span.
     """
 
     name: str
@@ -60,18 +64,35 @@ class BenchmarkSequence:
     saved: tuple[int, ...]
     spans: Mapping[int, tuple[int, ...]] = dataclasses.field(default_factory=dict)
     categories: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    declared_frames: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
     def frame_name(self, index: int) -> str:
         """The name that masks of a frame carry: its file's, without suffix."""
         return self.frames[index].stem
 
+    @property
+    def has_truth(self) -> bool:
+        """Whether it can be scored: it has truth beyond the given masks."""
+        return bool(set(self.truth) - set(self.given))
+
     def fingerprint(self) -> str:
-        """A short hash of the names and sizes of the files, and of which are given and saved."""
+        """A short hash of the frames' names and sizes, the masks' bytes, and all that is said.
+
+        Masks count by their content, since one of the same size is easily drawn anew; they are
+        small. Where the files lie and when they were written does not matter.
+        """
         given = sorted((t, mask.ids) for t, mask in self.given.items())
-        digest = hashlib.sha256(repr((self.name, self.saved, given)).encode())
-        paths = (*self.frames, *(self.truth[t] for t in sorted(self.truth)))
-        for path in (*paths, *(self.given[t].path for t, _ in given)):
+        listed = (self.spans, self.categories, self.declared_frames)
+        said = (self.name, self.saved, given, [sorted(by_id.items()) for by_id in listed])
+        digest = hashlib.sha256(repr(said).encode())
+        for path in self.frames:
             digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        masks = [(t, self.given[t].path) for t, _ in given] + sorted(self.truth.items())
+        # Most given masks are the truth of their frame, too.
+        for frame, path in dict.fromkeys(masks):
+            content = path.read_bytes()
+            digest.update(f"{frame} {path.name} {len(content)}\n".encode())
+            digest.update(content)
         return digest.hexdigest()[:16]
 
 
@@ -107,11 +128,12 @@ class Benchmark:
     @property
     def has_truth(self) -> bool:
         """Whether every sequence can be scored: it has truth beyond the given masks."""
-        return all(set(s.truth) - set(s.given) for s in self.sequences)
+        return all(sequence.has_truth for sequence in self.sequences)
 
     def fingerprint(self) -> str:
-        """A short hash of the files' names and sizes, and of what is done with them."""
-        fields = (self.dataset, self.split, self.is_binary, self.short_edge, self.output_height)
+        """A short hash of the sequences, and of what is done with them; see those."""
+        split = min(split_names(self.split))  # the same tree has two names for it
+        fields = (self.dataset, split, self.is_binary, self.short_edge, self.output_height)
         parts = [repr(fields), *(sequence.fingerprint() for sequence in self.sequences)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

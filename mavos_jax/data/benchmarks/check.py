@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from PIL import Image
-
 from mavos_jax.data.benchmarks.benchmark import BenchmarkOptions
-from mavos_jax.data.benchmarks.layout import Layout, SequenceFolders, list_frames
+from mavos_jax.data.benchmarks.completeness import (
+    describe_unlabelled,
+    frame_gaps,
+    open_complete,
+)
+from mavos_jax.data.benchmarks.frame_faults import Size, find_frame_faults
+from mavos_jax.data.benchmarks.layout import (
+    Layout,
+    SequenceFolders,
+    describe_stray,
+    list_frames,
+)
 from mavos_jax.data.benchmarks.mask_faults import MaskContext, find_mask_faults
 from mavos_jax.data.benchmarks.opening import find_layout
-from mavos_jax.data.frames import DECODING_ERRORS, describe_size
 from mavos_jax.data.sets.listing import images_by_stem, subfolders
 
-Size = tuple[int, int]
-
 _MASK_SUFFIX = ".png"
-_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def check_benchmark(
     options: BenchmarkOptions, progress: Callable[[int, int], None] | None = None
 ) -> list[str]:
-    """Looks for missing and odd files: reads the pixels of masks, and the headers of frames.
+    """Looks for missing and odd files: reads the pixels of all masks and frames.
 
     Args:
       options: the data set. Where its folders, list or metadata cannot be used at all, that is the
@@ -41,13 +44,21 @@ def check_benchmark(
         layout = find_layout(options)
     except (ValueError, OSError) as error:
         return [str(error)]
-    lines = [] if options.sequences or not layout.is_exhaustive else _extra_folders(layout)
+    lines = list(layout.oddities)
+    if layout.is_exhaustive and not options.sequences:
+        lines += _extra_folders(layout)
+    opened = []
     total = len(layout.sequences)
     report = progress or (lambda done, total: None)
     report(0, total)
     for done, sequence in enumerate(layout.sequences, start=1):
         lines += _check_sequence(layout, sequence)
+        try:
+            opened.append(open_complete(layout, sequence))
+        except (ValueError, OSError) as error:
+            lines.append(str(error))
         report(done, total)
+    lines += filter(None, [describe_unlabelled(layout, opened)])
     # Opening may fail for a reason that has its line already.
     return list(dict.fromkeys(lines))
 
@@ -71,47 +82,11 @@ def _check_sequence(layout: Layout, sequence: SequenceFolders) -> list[str]:
         images = list_frames(sequence)
     except ValueError as error:
         return [str(error)]
-    sizes, lines = _check_headers(images.values())
-    size = _usual_size(sizes)
-    lines += [
-        f"{path}: expected {describe_size(size)} as most frames of {sequence.name}, found "
-        f"{describe_size(found)}; all frames must have one size"
-        for path, found in sizes.items()
-        if size is not None and found != size
-    ]
+    sizes, lines = find_frame_faults(sequence.name, images.values())
     lines += _missing_frames(layout, sequence, images)
     for folder in dict.fromkeys((sequence.masks, sequence.truth)):
         lines += _check_masks(layout, sequence, folder, images, sizes)
-    try:
-        layout.open_sequence(sequence)
-    except (ValueError, OSError) as error:
-        lines.append(str(error))
     return lines
-
-
-def _check_headers(paths: Iterable[Path]) -> tuple[dict[Path, Size], list[str]]:
-    """Reads height and width of images, and says which have none or are too deep."""
-    sizes, lines = {}, []
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                sizes[path], mode = (image.height, image.width), image.mode
-        except DECODING_ERRORS as error:
-            is_unknown = isinstance(error, Image.UnidentifiedImageError)
-            found = "no known image format" if is_unknown else str(error) or type(error).__name__
-            lines.append(f"{path}: expected an image, found: {found}; restore the file")
-            continue
-        if mode in _DEEP_MODES:
-            lines.append(
-                f"{path}: expected 8 bits a channel, found mode {mode}; convert the frames to "
-                "8 bits"
-            )
-    return sizes, lines
-
-
-def _usual_size(sizes: Mapping[Path, Size]) -> Size | None:
-    """The most frequent size, the first of several; None without any."""
-    return max(Counter(sizes.values()).items(), key=lambda item: item[1])[0] if sizes else None
 
 
 def _missing_frames(
@@ -124,30 +99,7 @@ def _missing_frames(
         for name in sequence.listed
         if name not in images
     ]
-    told = {*sequence.listed, *(path.stem for path in sequence.masks.glob(f"*{_MASK_SUFFIX}"))}
-    gaps = _gaps(list(images)) if layout.is_gapless else []
-    return lines + [
-        f"{sequence.frames / name}.jpg: expected a frame between its neighbours, found no such "
-        "file; restore it"
-        for name in gaps
-        if name not in told
-    ]
-
-
-def _gaps(names: list[str]) -> list[str]:
-    """Names the numbers that are left out of names that mostly rise by one step."""
-    if len(names) < 3 or not all(name.isascii() and name.isdigit() for name in names):
-        return []
-    numbers = [int(name) for name in names]
-    steps = [after - before for before, after in itertools.pairwise(numbers)]
-    step = Counter(steps).most_common(1)[0][0]
-    if step < 1:
-        return []
-    return [
-        f"{number:0{len(names[0])}d}"
-        for before, after in itertools.pairwise(numbers)
-        for number in range(before + step, after, step)
-    ]
+    return lines + frame_gaps(layout, sequence, images)
 
 
 def _check_masks(
@@ -178,10 +130,7 @@ def _check_masks(
             )
             continue
         if stem not in images:
-            lines.append(
-                f"{path}: expected the name of a frame in {sequence.frames}, found no such frame; "
-                "restore the frame or remove the mask"
-            )
+            lines.append(describe_stray(sequence, path))
         frame_size = sizes.get(images[stem]) if stem in images else None
         is_shrunk = folder != sequence.masks and layout.output_height is not None
         if frame_size is not None and is_shrunk:

@@ -13,6 +13,7 @@ from mavos_jax.data.benchmarks.layout import (
     Layout,
     SequenceFolders,
     build_sequence,
+    find_repeated,
     list_frames,
     list_masks,
     require_all_or_first,
@@ -52,8 +53,9 @@ def find_davis(options: BenchmarkOptions) -> Layout:
     masks = _find_resolution(masks_root / MASKS, resolutions)
     is_shrunk = options.resolution == "full_to_480p"
     truth = masks_root / MASKS / _SMALL[0] if is_shrunk else masks
+    origin = next(root / path for path in lists if (root / path).is_file())
     return Layout(
-        origin=next(root / path for path in lists if (root / path).is_file()),
+        origin=origin,
         sequences=tuple(
             SequenceFolders(name, frames / name, masks / name, truth / name) for name in names
         ),
@@ -63,6 +65,7 @@ def find_davis(options: BenchmarkOptions) -> Layout:
         is_gapless=True,
         is_binary=options.dataset == "davis2016",
         output_height=_SMALL_HEIGHT if is_shrunk else None,
+        oddities=find_repeated(origin),
     )
 
 

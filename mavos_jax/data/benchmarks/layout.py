@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence, GivenMask
 from mavos_jax.data.frames import natural_order
-from mavos_jax.data.sets.listing import describe_folder, images_by_stem, name_some
+from mavos_jax.data.sets.listing import (
+    describe_folder,
+    images_by_stem,
+    name_some,
+    read_lines,
+)
 
 
 class ListedObject(NamedTuple):
@@ -18,10 +24,12 @@ class ListedObject(NamedTuple):
     Attributes:
       frames: names of the frames that it counts in, ascending; its mask is given at the first.
       category: None where nothing tells.
+      declared: how many frames the metadata count of it, None where they do not.
     """
 
     frames: tuple[str, ...]
     category: str | None = None
+    declared: int | None = None
 
 
 class SequenceFolders(NamedTuple):
@@ -61,6 +69,7 @@ class Layout:
       is_gapless: whether the numbers of frames rise by one step throughout a sequence.
       is_binary: see :class:`~mavos_jax.data.benchmarks.benchmark.Benchmark`.
       output_height: likewise.
+      oddities: lines that say what is odd about its lists or metadata, and no obstacle.
     """
 
     origin: Path
@@ -71,6 +80,18 @@ class Layout:
     is_gapless: bool
     is_binary: bool = False
     output_height: int | None = None
+    oddities: tuple[str, ...] = ()
+
+
+def find_repeated(path: Path) -> tuple[str, ...]:
+    """Says which lines of a list are there more than once; what they name is one sequence."""
+    counts = Counter(line.strip() for line in read_lines(path))
+    return tuple(
+        f"{path}: expected each name once, found {line} {count} times; it counts once, remove the "
+        "others, or restore the names that they replace"
+        for line, count in counts.items()
+        if line and count > 1
+    )
 
 
 def list_frames(sequence: SequenceFolders) -> dict[str, Path]:
@@ -109,13 +130,18 @@ def list_start_masks(sequence: SequenceFolders, images: Mapping[str, Path]) -> d
             f"{sequence.masks}: expected the first mask of {sequence.name} (.png), found "
             f"{describe_folder(sequence.masks)}"
         )
-    stray = [path for name, path in masks.items() if name not in images]
-    if stray:
-        raise ValueError(
-            f"{stray[0]}: expected the name of a frame in {sequence.frames}, found no such frame; "
-            "restore the frame or remove the mask"
-        )
+    stray = next((path for name, path in masks.items() if name not in images), None)
+    if stray is not None:
+        raise ValueError(describe_stray(sequence, stray))
     return masks
+
+
+def describe_stray(sequence: SequenceFolders, mask: Path) -> str:
+    """Says that a mask belongs to no frame."""
+    return (
+        f"{mask}: expected the name of a frame in {sequence.frames}, found no such frame; "
+        "restore the frame or remove the mask"
+    )
 
 
 def require_frames(
@@ -205,5 +231,10 @@ def build_sequence(
             number: listed.category
             for number, listed in sorted(sequence.objects.items())
             if listed.category is not None
+        },
+        declared_frames={
+            number: listed.declared
+            for number, listed in sorted(sequence.objects.items())
+            if listed.declared is not None
         },
     )

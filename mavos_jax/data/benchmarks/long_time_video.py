@@ -11,6 +11,7 @@ from mavos_jax.data.benchmarks.layout import (
     Layout,
     SequenceFolders,
     build_sequence,
+    find_repeated,
     list_frames,
     list_start_masks,
 )
@@ -32,8 +33,9 @@ def find_long_time_video(options: BenchmarkOptions) -> Layout:
     names = split_names(options.split)
     lists = [f"{folder}/{name}.txt" for folder in ("ImageSets", ".") for name in names]
     sequences = read_list(root, lists)
+    origin = next(root / path for path in lists if (root / path).is_file())
     return Layout(
-        origin=next(root / path for path in lists if (root / path).is_file()),
+        origin=origin,
         sequences=tuple(
             SequenceFolders(name, root / FRAMES / name, root / MASKS / name, root / MASKS / name)
             for name in sequences
@@ -43,6 +45,7 @@ def find_long_time_video(options: BenchmarkOptions) -> Layout:
         is_exhaustive=False,
         is_gapless=False,
         is_binary=True,
+        oddities=find_repeated(origin),
     )
 
 

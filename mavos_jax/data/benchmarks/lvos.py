@@ -68,6 +68,7 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
         is_labelled=not has_first_masks,
         is_exhaustive=True,
         is_gapless=True,
+        oddities=_contradictions(meta, videos),
     )
 
 
@@ -123,4 +124,18 @@ def _parse(value: Any, *, is_endless: bool) -> ListedObject:
     numbers = value["frame_range"]
     start = int(numbers["start"])
     end = int(numbers.get("end", start + 1) if is_endless else numbers["end"])
-    return ListedObject(tuple(f"{number:0{_DIGITS}d}" for number in range(start, end, _STEP)))
+    declared = None if is_endless or "frame_nums" not in numbers else int(numbers["frame_nums"])
+    frames = tuple(f"{number:0{_DIGITS}d}" for number in range(start, end, _STEP))
+    return ListedObject(frames, declared=declared)
+
+
+def _contradictions(meta: Path, videos: VideoObjects) -> tuple[str, ...]:
+    """Says which objects have other numbers of frames than their ranges, the end counted or not."""
+    return tuple(
+        f"{meta}: expected frame_nums of {len(listed.frames)}, or {len(listed.frames) + 1} with "
+        f"the end, for object {number} of {name}, by its start and end, found {listed.declared}; "
+        "restore the file"
+        for name, objects in videos.items()
+        for number, listed in objects.items()
+        if listed.declared is not None and listed.declared - len(listed.frames) not in (0, 1)
+    )

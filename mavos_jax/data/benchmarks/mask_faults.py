@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from mavos_jax.data.benchmarks.layout import ListedObject
 from mavos_jax.data.benchmarks.mask_ids import present_ids, read_ids
 from mavos_jax.data.frames import describe_size
-from mavos_jax.data.identities import IGNORED, count_pixels
-
-_MIN_OUTLINE_IDS = 3
-_MAX_TRUSTED_IDS = 20
-"""As many ids without a gap are as people number objects; smoothing leaves more, or gaps."""
+from mavos_jax.data.identities import IGNORED
+from mavos_jax.data.smoothing import smoothed_ids
 
 
 class MaskContext(NamedTuple):
@@ -50,7 +46,7 @@ def find_mask_faults(path: Path, context: MaskContext) -> list[str]:
             f"{path}: expected a mask of {describe_size(context.size)} as its frame, found "
             f"{describe_size(size)}; draw it on the frame, or resize it with nearest neighbours"
         )
-    outline_ids = _outline_ids(values)
+    outline_ids = smoothed_ids(values)
     if outline_ids:
         lines.append(
             f"{path}: expected one id an object, found {len(outline_ids)} ids on outlines alone, "
@@ -100,27 +96,6 @@ def _empty(path: Path) -> str:
         f"{path}: expected an object to start from, found an empty mask (only 0); draw the objects "
         "with the ids 1, 2, ..."
     )
-
-
-def _outline_ids(values: np.ndarray) -> list[int]:
-    """Lists ids that lie between those of their neighbours, if most do, as smoothing leaves them.
-
-    Args:
-      values: uint8 [H, W].
-    """
-    counts = count_pixels(values)
-    num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))
-    if num_ids < _MIN_OUTLINE_IDS or highest == num_ids <= _MAX_TRUSTED_IDS:
-        return []
-    image = Image.fromarray(values)
-    low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
-    high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
-    num_inner = np.bincount(values[low == high], minlength=256)
-    num_between = np.bincount(values[(low < values) & (values < high)], minlength=256)
-    is_outline = (counts > 0) & (num_inner == 0) & (2 * num_between >= counts)
-    found = [int(i) for i in np.flatnonzero(is_outline)]
-    is_smooth = len(found) >= _MIN_OUTLINE_IDS and 2 * len(found) > num_ids
-    return found if is_smooth else []
 
 
 def _join(ids: Mapping[int, ListedObject] | list[int] | tuple[int, ...]) -> str:

@@ -28,7 +28,8 @@ def read_metadata(
       expected: words for what an object's value holds.
 
     Raises:
-      ValueError: the file is missing or damaged, or an object has an impossible id or no frame.
+      ValueError: the file is missing or damaged, it lists no video or one without objects, or an
+        object has an impossible id or no frame.
     """
     if not path.is_file():
         raise ValueError(
@@ -46,6 +47,10 @@ def read_metadata(
             f"{path}: expected videos.<video>.objects.<id>.{expected}, found "
             f"{type(error).__name__}: {error}; restore the file"
         ) from error
+    if not read:
+        raise ValueError(
+            f"{path}: expected videos, found none; restore the file that belongs to the frames"
+        )
     for name, objects in read.items():
         if not objects:
             raise ValueError(f"{path}: expected objects of every video, found none of {name}")

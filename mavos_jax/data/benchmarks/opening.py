@@ -6,6 +6,7 @@ import dataclasses
 
 from mavos_jax.data.benchmarks.any_folder import find_folder
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkOptions
+from mavos_jax.data.benchmarks.completeness import describe_unlabelled, open_complete
 from mavos_jax.data.benchmarks.davis import find_davis
 from mavos_jax.data.benchmarks.layout import Layout
 from mavos_jax.data.benchmarks.long_time_video import find_long_time_video
@@ -31,15 +32,20 @@ def open_benchmark(options: BenchmarkOptions) -> Benchmark:
     """Lists the files of a data set, and reads masks where they alone tell which objects appear.
 
     Raises:
-      ValueError: an option does not fit the set; or folders, lists, frames or masks are missing or
-        contradict each other. One line names the place, what was expected there and what was found.
+      ValueError: an option does not fit the set; folders, lists, frames or masks are missing or
+        contradict each other; or sequences have no truth although the others do, or all should.
+        One line names the place, what was expected there and what was found.
     """
     layout = find_layout(options)
+    sequences = tuple(open_complete(layout, sequence) for sequence in layout.sequences)
+    unlabelled = describe_unlabelled(layout, sequences)
+    if unlabelled is not None:
+        raise ValueError(unlabelled)
     return Benchmark(
         dataset=options.dataset,
         split=options.split,
         root=options.root,
-        sequences=tuple(layout.open_sequence(sequence) for sequence in layout.sequences),
+        sequences=sequences,
         is_binary=layout.is_binary,
         short_edge=options.short_edge,
         output_height=layout.output_height,

@@ -80,7 +80,10 @@ def _open_sequence(
 
 def _parse(value: Any) -> ListedObject:
     frames = sorted({str(name) for name in value["frames"]}, key=natural_order)
-    return ListedObject(tuple(frames), value.get("category"))
+    category = value.get("category")
+    if not isinstance(category, str | None):
+        raise TypeError(f"category {category!r}, which is no text")
+    return ListedObject(tuple(frames), category)
 
 
 def _find_all_frames(root: Path, folder: Path, names: tuple[str, ...]) -> Path:

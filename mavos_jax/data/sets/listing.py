@@ -103,7 +103,7 @@ def read_list(root: Path, candidates: Sequence[str]) -> tuple[str, ...]:
       candidates: files relative to it, of which the first that is there counts.
 
     Raises:
-      ValueError: there is no list, or it is empty.
+      ValueError: there is no list, it is empty, or no text.
     """
     require_root(root)
     path = next((root / c for c in candidates if (root / c).is_file()), None)
@@ -113,11 +113,26 @@ def read_list(root: Path, candidates: Sequence[str]) -> tuple[str, ...]:
             f"{first}: expected the list of the split's sequences, found no such file; "
             f"{first.parent} holds {describe_folder(first.parent)}"
         )
-    lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = [line.split() for line in read_lines(path)]
     names = {Path(words[0]).parent.name or words[0] for words in lines if words}
     if not names:
         raise ValueError(f"{path}: expected names of sequences, found an empty list")
     return tuple(sorted(names, key=natural_order))
+
+
+def read_lines(path: Path) -> list[str]:
+    """Reads the lines of a text file.
+
+    Raises:
+      ValueError: it is not in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: expected a text in UTF-8, found other bytes ({error.reason} at "
+            f"{error.start}); save it as UTF-8"
+        ) from error
 
 
 def find_sequences(

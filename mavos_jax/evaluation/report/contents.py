@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
+from mavos_jax.evaluation.speeds import Speed
 
 
 class SequenceTiming(NamedTuple):
@@ -39,6 +40,7 @@ class ReportContents:
       masks: a folder with <sequence>/<frame>.png, the results; sequences and frames may be missing.
       scores: of the set, None where its labels are not public.
       timings: of the sequences that are finished, by their names.
+      speeds: of the set, by the names of the protocols.
       memory: what was measured, in words, and bytes; None if nothing was.
       network: the name of the network or its configuration; it finds the paper's row.
       provenance: what made the results (versions, checksums, settings), by name; may be nested.
@@ -54,6 +56,7 @@ class ReportContents:
     masks: Path
     scores: BenchmarkScores | None
     timings: Mapping[str, SequenceTiming]
+    speeds: Mapping[str, Speed]
     memory: tuple[str, int] | None
     network: str
     provenance: Mapping[str, object]

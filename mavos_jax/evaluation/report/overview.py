@@ -62,18 +62,6 @@ def as_percent(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else round(100 * value, 2)
 
 
-def set_speed(timings: Mapping[str, SequenceTiming], protocol: str) -> float | None:
-    """Computes all frames' number over their time, or returns None if nothing was timed.
-
-    The protocol "aot" does not time the first frame of a sequence.
-    """
-    untimed = int(protocol == "aot")
-    timed = [timing for timing in timings.values() if protocol in timing.fps]
-    numbers = [timing.num_frames - untimed for timing in timed]
-    seconds = sum(n / timing.fps[protocol] for n, timing in zip(numbers, timed, strict=True))
-    return sum(numbers) / seconds if seconds else None
-
-
 def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain]:
     """Yields measures of the whole set, the headline first, with the paper's where it has them."""
     summary = contents.scores.summary if contents.scores else {}
@@ -86,13 +74,16 @@ def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain
         elif paper and name in _BOUNDARY_NAMES:
             reported = paper.boundary
         yield {"name": name, "unit": "%", "value": as_percent(value), "paper": reported}
-    for protocol in dict.fromkeys(p for t in contents.timings.values() for p in t.fps):
+    for protocol, speed in contents.speeds.items():
         reported = paper.fps if paper and protocol == "aot" else None
-        value = set_speed(contents.timings, protocol)
-        yield {"name": f"FPS, {protocol}", "unit": "fps", "value": value, "paper": reported}
+        name = f"FPS, {protocol}"
+        yield {"name": name, "unit": "fps", "value": speed.all_frames, "paper": reported}
+        by_sequence = speed.all_sequences
+        yield {"name": f"{name}, over sequences", "unit": "fps", "value": by_sequence}
     if contents.memory is not None:
         words, size = contents.memory
-        reported = paper.memory if paper else None
+        # What a process occupies on a CPU is no measure of a GPU's memory.
+        reported = paper.memory if paper and "device" in words else None
         yield {"name": words, "unit": "GB", "value": size / 1e9, "paper": reported}
 
 

@@ -46,6 +46,7 @@ _TABLES: dict[str, tuple[str, dict[str, _Numbers]]] = {
             "R50-MAVOS": (85.6, 82.6, 88.5, 37.6),
             "SwinB-MAVOS": (86.4, 83.2, 89.6, 21.8),
             "DeAOT-L": (84.5, 81.6, 87.4, 29.3),
+            "AOT-L": (83.8, 81.1, 86.4, 20.3),
         },
     ),
     "lvos1": (
@@ -55,6 +56,7 @@ _TABLES: dict[str, tuple[str, dict[str, _Numbers]]] = {
             "R50-MAVOS": (63.3, 57.6, 69.0, 37.1),
             "SwinB-MAVOS": (64.8, 58.7, 70.9, 22.3),
             "DeAOT-L": (61.1, 55.2, 67.1, 5.0, 24.6),
+            "AOT-L": (60.3, 54.6, 66.0, 2.1),
         },
     ),
     "long_time_video": (
@@ -81,7 +83,8 @@ def find_paper_row(network: str, dataset: str, split: str) -> PaperRow | None:
     """Finds what the paper reports.
 
     Args:
-      network: a name that starts with a model's, whatever its case and punctuation: "r50_mavos".
+      network: a model's name, whatever its case and punctuation, or that of a
+        configuration that trains it to the end: "r50_mavos", "mavos_main".
       dataset: see :class:`mavos_jax.data.benchmarks.benchmark.Benchmark`.
       split: likewise; the paper has the validation sets alone.
     """
@@ -92,8 +95,7 @@ def find_paper_row(network: str, dataset: str, split: str) -> PaperRow | None:
     for table, rows in ((source, models), ("Table 5", _ABLATIONS[dataset])):
         for model, numbers in rows.items():
             condition = _LVOS_CONDITION if dataset == "lvos1" else ""
-            is_longer = found is None or len(model) > len(found.model)
-            if is_longer and f"{_words(network)} ".startswith(f"{_words(model)} "):
+            if re.sub(r" (main|released)$", "", _words(network)) == _words(model):
                 mean, *rest = numbers
                 padded = (*rest, None, None, None, None)[:4]
                 found = PaperRow(model, table, mean or 0.0, *padded, condition=condition)

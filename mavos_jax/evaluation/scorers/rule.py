@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Literal
+
+from mavos_jax.data.sets.listing import read_lines
 
 LvosRule = Literal["2024-05", "before-2024-05"]
 LongTimeVideoRule = Literal["davis", "afb-urr"]
@@ -27,3 +30,18 @@ class ScoringRule:
     lvos: LvosRule = "2024-05"
     long_time_video: LongTimeVideoRule = "davis"
     unseen: frozenset[str] | None = None
+
+
+def read_names(path: Path) -> frozenset[str]:
+    """Reads the names of a list, one in a line; empty lines and those with # are left out.
+
+    Raises:
+      ValueError: there is no such file, it is no text, or no name is in it.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a list of names, one in a line, found no such file")
+    lines = map(str.strip, read_lines(path))
+    names = frozenset(line for line in lines if line and not line.startswith("#"))
+    if not names:
+        raise ValueError(f"{path}: expected names, one in a line, found none")
+    return names

@@ -5,6 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 
+from mavos_jax.data.benchmarks.benchmark import Benchmark
+from mavos_jax.data.sets.listing import name_some
+from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scores import ObjectResult
 
 PARTS = ("seen", "unseen")
@@ -17,6 +20,34 @@ def split_by_seen(objects: Sequence[ObjectResult]) -> dict[str, tuple[ObjectResu
         for name, is_unseen in zip(PARTS, (False, True), strict=True)
     }
     return {name: part for name, part in parts.items() if part}
+
+
+def describe_unseen(benchmark: Benchmark, rule: ScoringRule) -> str:
+    """Says how many names of the rule's list of unseen ones a set has.
+
+    Raises:
+      ValueError: it has none of them, so that the list belongs to another set.
+    """
+    names = _named_parts(benchmark)
+    if rule.unseen is None or not names:
+        return ""
+    found = rule.unseen & names
+    if not found:
+        raise ValueError(
+            f"{benchmark.name}: expected names of its list of unseen ones "
+            f"({name_some(sorted(rule.unseen))}) in the set, found none among "
+            f"{name_some(sorted(names))}; take the list of this set, or none"
+        )
+    return f"{len(found)} of {len(rule.unseen)} names of the list are in the set"
+
+
+def _named_parts(benchmark: Benchmark) -> frozenset[str]:
+    """What can be unseen: videos of LVOS, categories of YouTube-VOS."""
+    if benchmark.dataset.startswith("lvos"):
+        return frozenset(sequence.name for sequence in benchmark.sequences)
+    if benchmark.dataset.startswith("youtube_vos"):
+        return frozenset(name for s in benchmark.sequences for name in s.categories.values())
+    return frozenset()
 
 
 def mean_of(objects: Sequence[ObjectResult], value: Callable[[ObjectResult], float]) -> float:

@@ -32,6 +32,7 @@ def score_objects(
     counted: Mapping[int, Sequence[int]],
     *,
     official_decay: bool,
+    knows_others: bool = False,
 ) -> tuple[ObjectResult, ...]:
     """Scores every object over its own frames.
 
@@ -41,12 +42,13 @@ def score_objects(
       counted: the frames that count, ascending, by object. An object without any gets no row, but
         is known: its id is no error.
       official_decay: see :func:`mavos_jax.evaluation.metrics.statistics`.
+      knows_others: whether ids above all objects are background rather than an error.
 
     Returns:
       The rows of the objects in the order of ``counted``, without stability and whether unseen.
 
     Raises:
-      ValueError: a predicted id is above those of all objects.
+      ValueError: a predicted id is above those of all objects, unless others are known.
     """
     at_frame: dict[int, list[int]] = {}
     for number, frames in counted.items():
@@ -56,7 +58,8 @@ def score_objects(
     for frame in sorted(at_frame):
         ids = at_frame[frame]
         truth, prediction = masks.truth(frame), masks.prediction(frame)
-        _require_known_ids(sequence, masks.origin(frame), prediction, highest=max(counted))
+        if not knows_others:
+            _require_known_ids(sequence, masks.origin(frame), prediction, highest=max(counted))
         region, boundary = score_frame(truth, prediction, ids)
         is_visible = np.isin(ids, truth)
         for index, number in enumerate(ids):

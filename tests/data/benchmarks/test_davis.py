@@ -46,7 +46,8 @@ def test_davis_full_frames_to_480p(tmp_path):
             assert path.parent.parent.name == "480p"
             assert read(path).shape == (480, -(-width * 480 // height))
     shutil.rmtree(tmp_path / "Annotations" / "480p")
-    assert not open_benchmark(options).has_truth
+    with pytest.raises(ValueError, match="of all 3 sequences, found none of 3: bear, dog-2, dog-"):
+        open_benchmark(options)
 
 
 def test_davis_test_dev_with_masks_here_or_elsewhere(tmp_path):

@@ -100,6 +100,8 @@ def test_youtube_vos(tmp_path):
         ("{", "restore the file"),
         ('{"videos": {"a": 1}}', "expected videos.<video>.objects.<id>.frames"),
         ('{"videos": {"a": {"objects": {}}}}', "found none of a"),
+        ('{"videos": {}}', "expected videos, found none"),
+        (meta.replace('"dog"', '["dog"]'), "category ['dog'], which is no text"),
         (meta.replace('"5": {', '"255": {'), "from 1 to 254, found 255 in dog-2"),
         (json.dumps({"videos": {"a": {"objects": {"1": {"frames": []}}}}}), "none of 1 in a"),
     ):

@@ -1,5 +1,7 @@
 """Sets without metadata: Long-Time Video, MOSE, any folder."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree, write_mask
@@ -54,7 +56,7 @@ def test_any_folder(tmp_path):
     # An object that is in no mask but its first cannot be scored.
     for t in (4, 5):
         (tmp_path / "val" / "Annotations" / "dog-10" / f"{t:05d}.png").unlink()
-    ten = open_benchmark(options).sequences[2]
+    (ten,) = open_benchmark(dataclasses.replace(options, sequences=("dog-10",))).sequences
     assert given(ten) == {0: ("00000", (1,)), 3: ("00003", (3,))}
     assert not ten.truth
 

@@ -1,0 +1,64 @@
+"""The compiled scan over a chunk of frames, ready to run again and again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mavos_jax.benchmark.precision import products_in
+from mavos_jax.benchmark.programs import Cost, compile_program
+from mavos_jax.benchmark.rounds import seconds
+from mavos_jax.benchmark.workload import Workload
+from mavos_jax.inference.chunk import segment_chunk
+
+NEVER = 2**30
+"""A gap that no benchmark reaches: no long-term writes."""
+
+
+class Scan:
+    """The scan of a workload; every run goes on where the one before stopped.
+
+    Attributes:
+      cost: of the compiled program; XLA counts one frame of it, with a write.
+      carry_bytes: of the state that goes from frame to frame.
+    """
+
+    def __init__(self, workload: Workload, chunk_frames: int) -> None:
+        self._chunk_frames = chunk_frames
+        frames = np.resize(workload.frames, (chunk_frames, *workload.frames.shape[1:]))
+        self._workload, self._frames = workload, jnp.asarray(frames)
+        self._counts = (jnp.int32(chunk_frames), jnp.int32(workload.setting.objects))
+        self._states = workload.start()
+        self.carry_bytes = sum(x.nbytes for x in jax.tree.leaves(self._states))
+        with products_in(workload.setting.precision):
+            self._program = compile_program(
+                segment_chunk,
+                *(workload.model, *self._arguments(1)),
+                identities=workload.identities,
+                logits_form="none",
+            )
+        self.cost: Cost = self._program.cost
+
+    def frame_seconds(self, gap: int, num_frames: int) -> float:
+        """Returns the time of one frame, the mean of at least so many.
+
+        Args:
+          gap: frames between long-term writes.
+          num_frames: rounded up to whole chunks.
+        """
+        chunks = -(-num_frames // self._chunk_frames)
+        return seconds(lambda: self._run(gap, chunks)) / (chunks * self._chunk_frames)
+
+    def _run(self, gap: int, chunks: int) -> Any:
+        outputs = None
+        for _ in range(chunks):
+            self._states, outputs = self._program.run(*self._arguments(gap))
+        return self._states, outputs
+
+    def _arguments(self, gap: int) -> tuple[Any, ...]:
+        scalars = (*self._counts, jnp.int32(gap))
+        load = self._workload
+        return load.variables, load.views, self._states, self._frames, None, scalars

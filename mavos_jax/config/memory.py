@@ -1,0 +1,65 @@
+"""The long-term memory of a network."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from mavos_jax.config.checks import check_types, require, require_positive, require_rates
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryConfig:
+    """The long-term memory and how a frame is written into it.
+
+    Attributes:
+      policy: what the long-term memory keeps. ``mca``: the reference and one dynamic frame that
+        every write updates (the paper's memory); ``reference``: the reference alone; ``previous``:
+        the frame written last, the reference until there is one; ``reference_previous``: both;
+        ``bank``: the reference and the latest ``capacity - 1`` written frames, the oldest dropped
+        first (DeAOT-L).
+      gap: frames between two writes when segmenting, counted from the last write or reference.
+      capacity: frames that a ``bank`` holds, the reference included; unused by the others.
+      grows: whether a ``bank`` has room for few frames at first and for twice as many whenever it
+        is full, up to ``capacity``, when segmenting; unused by the others.
+      write: how ``mca`` updates the dynamic frame: ``mca`` modulated cross-attention;
+        ``cross_attention`` without the modulation, ``focal_modulation`` without the attention
+        (paper Table 6).
+      num_heads: attention heads of MCA.
+      focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).
+      mlp_ratio: hidden width of MCA's multi-layer perceptron, in multiples of its input.
+      released_value_layout: read MCA's values channel-major, as the released PyTorch code does
+        and its checkpoints were trained with; ``False`` is the token order of the paper's Eq. 6.
+        The other two writes are in token order always.
+      drop_path: rate, in training, at which MCA drops each of its two updates.
+    """
+
+    policy: Literal["mca", "bank", "reference", "previous", "reference_previous"] = "mca"
+    gap: int = 10
+    capacity: int = 16
+    grows: bool = False
+    write: Literal["mca", "cross_attention", "focal_modulation"] = "mca"
+    num_heads: int = 4
+    focal_levels: int = 2
+    mlp_ratio: int = 4
+    released_value_layout: bool = True
+    drop_path: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_types("memory", self)
+        require_positive("memory", gap=self.gap, num_heads=self.num_heads, mlp_ratio=self.mlp_ratio)
+        require_rates("memory", drop_path=self.drop_path)
+        require(self.capacity >= 2, "memory.capacity", "at least 2 frames", self.capacity)
+        require(
+            self.focal_levels in (1, 2, 3), "memory.focal_levels", "1, 2 or 3", self.focal_levels
+        )
+
+    @property
+    def is_modulated(self) -> bool:
+        """Whether writes update a dynamic frame; the memory has parameters then."""
+        return self.policy == "mca"
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the parameters are those of attention heads, too."""
+        return self.is_modulated and self.write != "focal_modulation"

@@ -1,0 +1,73 @@
+"""What is wrong with the frames of a sequence: every one of them is decoded."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from mavos_jax.data.frames import DECODING_ERRORS, describe_size
+
+Size = tuple[int, int]
+
+_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+class _Decoded(NamedTuple):
+    size: Size | None
+    faults: list[str]
+
+
+def find_frame_faults(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size], list[str]]:
+    """Decodes frames, as many at a time as there are CPUs.
+
+    Args:
+      name: of their sequence.
+      paths: of the frames.
+
+    Returns:
+      Height and width, in pixels, of those whose headers tell; and a line for each that is damaged,
+      too deep, or of another size than most.
+    """
+    paths = list(paths)
+    # Pillow lets other threads run while it decodes.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        decoded = dict(zip(paths, pool.map(_decode, paths), strict=True))
+    sizes = {path: found.size for path, found in decoded.items() if found.size is not None}
+    lines = [line for found in decoded.values() for line in found.faults]
+    usual = _usual_size(sizes)
+    lines += [
+        f"{path}: expected {describe_size(usual)} as most frames of {name}, found "
+        f"{describe_size(found)}; all frames must have one size"
+        for path, found in sizes.items()
+        if usual is not None and found != usual
+    ]
+    return sizes, lines
+
+
+def _decode(path: Path) -> _Decoded:
+    size = None
+    try:
+        with Image.open(path) as image:
+            size, mode = (image.height, image.width), image.mode
+            image.load()
+    except DECODING_ERRORS as error:
+        is_unknown = isinstance(error, Image.UnidentifiedImageError)
+        found = "no known image format" if is_unknown else str(error) or type(error).__name__
+        return _Decoded(size, [f"{path}: expected an image, found: {found}; restore the file"])
+    if mode in _DEEP_MODES:
+        fault = (
+            f"{path}: expected 8 bits a channel, found mode {mode}; convert the frames to 8 bits"
+        )
+        return _Decoded(size, [fault])
+    return _Decoded(size, [])
+
+
+def _usual_size(sizes: Mapping[Path, Size]) -> Size | None:
+    """The most frequent size, the first of several; None without any."""
+    return max(Counter(sizes.values()).items(), key=lambda item: item[1])[0] if sizes else None

@@ -1,0 +1,192 @@
+"""The long short-term transformer of AOT-L: one branch, in which values carry the identities.
+
+PyTorch ``LongShortTermTransformer`` and its blocks (Yang et al. 2021).
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Propagated, Tokens
+from mavos_jax.config import LSTTConfig
+from mavos_jax.models.drop import DropPath
+from mavos_jax.models.forms import Forms
+from mavos_jax.models.layers import CONSTANTS, DepthwiseConv, group_norm, layer_norm
+from mavos_jax.models.mca import gelu
+from mavos_jax.models.memory import Current, KeyValue
+from mavos_jax.models.multi_head import LongTermAttention, SelfAttention, ShortTermAttention
+from mavos_jax.models.propagation import linear
+
+NORM_GROUPS = 32
+
+PERIOD = 10_000.0
+"""The slowest sine of the position embedding turns this much slower than the fastest."""
+
+
+class Perceptron(nn.Module):
+    """The multi-layer perceptron that closes a block; its hidden map is convolved, too.
+
+    linear2(DWConv5x5(GELU(GroupNorm(linear1(x))))). PyTorch ``linear1``, ``activation``,
+    ``linear2``.
+    """
+
+    config: LSTTConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, x: Tokens, size: tuple[int, int]) -> Tokens:
+        hidden = linear(self.config.hidden_dim, "in", self.forms)(x).reshape(*size, -1)
+        hidden = gelu(group_norm(NORM_GROUPS, "norm")(hidden))
+        hidden = DepthwiseConv(kernel=5, forms=self.forms, name="depthwise")(hidden)
+        return linear(self.config.dim, "out", self.forms)(hidden.reshape(x.shape[0], -1))
+
+
+class Block(nn.Module):
+    """One LSTT block."""
+
+    config: LSTTConfig
+    forms: Forms
+
+    def setup(self) -> None:
+        dim = self.config.dim
+        self.self_norm = layer_norm("self_norm")
+        self.self_attention = SelfAttention(self.config, self.forms, name="self_attention")
+        self.norm = layer_norm("norm")
+        self.query_key = linear(dim, "query_key", self.forms)
+        self.value = linear(dim, "value", self.forms)
+        self.long_term = LongTermAttention(self.config, self.forms, name="long_term")
+        self.short_term = ShortTermAttention(self.config, self.forms, name="short_term")
+        self.mlp_norm = layer_norm("mlp_norm")
+        self.mlp = Perceptron(self.config, self.forms, name="mlp")
+        self.drop_self = DropPath(self.config.drop_path)
+        self.drop_mlp = DropPath(self.config.drop_path)
+
+    def project(self, x: Tokens, position: Tokens) -> tuple[Tokens, Current]:
+        """Attends to the frame itself; returns the state and what it would write into memory."""
+        x = x + self.drop_self(self.self_attention(self.self_norm(x), position))
+        u = self.norm(x)
+        return x, Current(self.query_key(u), u, None)
+
+    def remember(self, current: Current, identification: Tokens) -> KeyValue:
+        """Returns the frame's keys and values, now that its mask's embedding is known."""
+        return KeyValue(current.key, self.value(current.visual_value + identification))
+
+    def propagate(
+        self,
+        x: Tokens,
+        query: Tokens,
+        memories: tuple[KeyValue, KeyValue, Float[Array, "m"] | None],
+        size: tuple[int, int],
+    ) -> Tokens:
+        """Updates the state from the memories.
+
+        Args:
+          x: the state, from :meth:`project`.
+          query: the frame's key.
+          memories: long-term, short-term, and the bias of the long-term logits.
+          size: rows and columns of the map.
+        """
+        long_term, short_term, bias = memories
+        x = x + self.long_term(query, long_term, bias) + self.short_term(query, short_term, size)
+        return x + self.drop_mlp(self.mlp(self.mlp_norm(x), size))
+
+
+class LSTT(nn.Module):
+    """The stack of blocks, and the normalisation of each block's result.
+
+    The decoder sees the encoder's map beside all of them. The PyTorch code also holds a
+    ``mask_token`` that nothing reads; it is kept among the constants, so that weights can go back.
+    """
+
+    config: LSTTConfig
+    forms: Forms
+
+    def setup(self) -> None:
+        numbers = range(self.config.num_blocks)
+        self.blocks = [Block(self.config, self.forms, name=f"block_{i}") for i in numbers]
+        self.norms = [layer_norm(f"norm_{i}") for i in numbers]
+        self.variable(CONSTANTS, "mask_token", jnp.zeros, (1, 1, self.config.dim))
+
+    def propagate(
+        self,
+        x: Tokens,
+        long_term: tuple[KeyValue, ...],
+        short_term: tuple[KeyValue, ...],
+        bias: Float[Array, "m"] | None,
+        size: tuple[int, int],
+    ) -> tuple[Propagated, tuple[Current, ...]]:
+        """Propagates the memories' masks to a frame.
+
+        Args:
+          x: [n, d], the projected encoder map of the frame.
+          long_term: long-term memory of each block.
+          short_term: previous frame of each block.
+          bias: added to the logits of the long-term keys.
+          size: rows and columns of the map.
+
+        Returns:
+          The decoder's input [h, w, (1 + blocks) d], and what the frame writes once its mask is
+          known.
+        """
+        position, states, currents = sine_position(size, self.config.dim), [x], []
+        for block, long, short in zip(self.blocks, long_term, short_term, strict=True):
+            x, current = block.project(x, position)
+            x = block.propagate(x, current.key, (long, short, bias), size)
+            states.append(x)
+            currents.append(current)
+        return self._normalise(states, size), tuple(currents)
+
+    def reference(
+        self, x: Tokens, identification: Tokens, size: tuple[int, int]
+    ) -> tuple[Propagated, tuple[KeyValue, ...]]:
+        """Runs a frame whose mask is known; its own keys and values are both memories.
+
+        Returns:
+          The decoder's input [h, w, (1 + blocks) d], and what the frame writes into memory.
+        """
+        position, states, written = sine_position(size, self.config.dim), [x], []
+        for block in self.blocks:
+            x, current = block.project(x, position)
+            own = block.remember(current, identification)
+            x = block.propagate(x, own.key, (own, own, None), size)
+            states.append(x)
+            written.append(own)
+        return self._normalise(states, size), tuple(written)
+
+    def remember(
+        self, currents: tuple[Current, ...], identification: Tokens
+    ) -> tuple[KeyValue, ...]:
+        """Returns the keys and values of a propagated frame, given its mask's embedding."""
+        return tuple(
+            block.remember(current, identification)
+            for block, current in zip(self.blocks, currents, strict=True)
+        )
+
+    def _normalise(self, states: list[Tokens], size: tuple[int, int]) -> Propagated:
+        """Puts the encoder's tokens and every block's normalised result side by side."""
+        first, *others = states
+        normed = [norm(x) for norm, x in zip(self.norms, others, strict=True)]
+        return jnp.concatenate([first, *normed], axis=-1).reshape(*size, -1)
+
+
+def sine_position(size: tuple[int, int], dim: int) -> Float[Array, "n d"]:
+    """Returns the position embedding of a map: half of the channels of y, then half of x.
+
+    With p = 2 pi i / (n - 1 + 1e-6) at place i of n, channels 2 m and 2 m + 1 of an axis are the
+    sine and the cosine of p / 10000^(2 m / (dim / 2)).
+    """
+    half = dim // 2
+    channel = np.arange(half)
+    periods = PERIOD ** (channel // 2 * 2 / half)
+
+    def of_axis(places: int) -> np.ndarray:
+        angle = 2 * np.pi * np.arange(places)[:, None] / (places - 1 + 1e-6) / periods
+        return np.where(channel % 2 == 0, np.sin(angle), np.cos(angle))
+
+    rows, columns = size
+    y = np.broadcast_to(of_axis(rows)[:, None], (rows, columns, half))
+    x = np.broadcast_to(of_axis(columns)[None], (rows, columns, half))
+    return jnp.asarray(np.concatenate([y, x], axis=-1).reshape(-1, dim), jnp.float32)

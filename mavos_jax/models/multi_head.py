@@ -1,0 +1,157 @@
+"""The three attentions of an LSTT block: self, long-term and short-term, of several heads each.
+
+PyTorch ``MultiheadAttention`` and ``MultiheadLocalAttention``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mavos_jax.axes import Tokens
+from mavos_jax.config import LSTTConfig
+from mavos_jax.models.attention import attend, attend_window
+from mavos_jax.models.forms import Forms
+from mavos_jax.models.memory import KeyValue
+from mavos_jax.models.propagation import linear
+
+
+class SelfAttention(nn.Module):
+    """Attention of the frame to itself, in which a position embedding enters queries and keys."""
+
+    config: LSTTConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, x: Tokens, position: Tokens) -> Tokens:
+        dim = self.config.dim
+        query = linear(dim, "query", self.forms)(x + position)
+        key = linear(dim, "key", self.forms)(x + position)
+        value = linear(dim, "value", self.forms)(x)
+        operands = (_scale(query, self.config), key, value)
+        attended = _over_heads(attend, operands, self.config.num_heads, self.forms)
+        return linear(dim, "projection", self.forms)(attended)
+
+
+class LongTermAttention(nn.Module):
+    """Attention to every token of the long-term memory."""
+
+    config: LSTTConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, query: Tokens, memory: KeyValue, bias: Float[Array, "m"] | None) -> Tokens:
+        row = None if bias is None else bias[None]
+        attended = _over_heads(
+            lambda q, k, v: attend(q, k, v, row),
+            (_scale(query, self.config), memory.key, memory.value),
+            self.config.num_heads,
+            self.forms,
+        )
+        return linear(self.config.dim, "projection", self.forms)(attended)
+
+
+class ShortTermAttention(nn.Module):
+    """Attention to the previous frame in a window around each token.
+
+    In every head logit(offset) = q . k(neighbour) / sqrt(k) + r(offset), where r is a linear map of
+    the UNSCALED query, and what is summed is v(neighbour) + s(offset), where s is a parameter.
+    """
+
+    config: LSTTConfig
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, query: Tokens, memory: KeyValue, size: tuple[int, int]) -> Tokens:
+        config = self.config
+        depth = config.dim // config.num_heads
+        offsets = (2 * config.window_radius + 1) ** 2
+        shape = (config.num_heads, depth, offsets)
+        relative_value = self.param("relative_value", nn.initializers.zeros, shape)
+
+        def attend_head(
+            query: Float[Array, "n k"],
+            key: Float[Array, "n k"],
+            value: Float[Array, "n k"],
+            relative: Float[Array, "n r"],
+            relative_value: Float[Array, "k r"],
+        ) -> Float[Array, "n k"]:
+            return attend_window(
+                query * depth**-0.5,
+                key,
+                value,
+                relative,
+                relative_value.T.astype(value.dtype),
+                size=size,
+                radius=config.window_radius,
+                tile=self.forms.short_term_tile,
+            )
+
+        relative = HeadLinear(config.num_heads, offsets, self.forms, name="relative_key")(query)
+        operands = (query, memory.key, memory.value, relative, relative_value)
+        attended = _over_heads(attend_head, operands, config.num_heads, self.forms)
+        return linear(config.dim, "projection", self.forms)(attended)
+
+
+class HeadLinear(nn.Module):
+    """A linear layer of each head's own channels, the heads' outputs one after the other.
+
+    Attributes:
+      num_heads: groups of neighbouring channels.
+      features: output channels of a head.
+      forms: how the product is computed.
+    """
+
+    num_heads: int
+    features: int
+    forms: Forms
+
+    @nn.compact
+    def __call__(self, x: Tokens) -> Float[Array, "n r"]:
+        depth = x.shape[-1] // self.num_heads
+        outputs = self.num_heads * self.features
+
+        def init(key: Array, shape: tuple[int, int]) -> Array:
+            draw = nn.initializers.xavier_uniform(in_axis=0, out_axis=2, batch_axis=(1,))
+            return draw(key, (depth, self.num_heads, self.features)).reshape(shape)
+
+        kernel = self.param("kernel", init, (depth, outputs))
+        bias = self.param("bias", nn.initializers.zeros, (outputs,))
+        dtype = self.forms.dtype or kernel.dtype
+        product = jnp.einsum(
+            "nhk,khr->nhr",
+            x.reshape(-1, self.num_heads, depth).astype(dtype),
+            kernel.reshape(depth, self.num_heads, self.features).astype(dtype),
+        )
+        return product.reshape(-1, outputs) + bias.astype(dtype)
+
+
+def _scale(query: Tokens, config: LSTTConfig) -> Tokens:
+    return query * (config.dim // config.num_heads) ** -0.5
+
+
+def _over_heads(
+    attend_head: Callable[..., Array], operands: tuple[Array, ...], num_heads: int, forms: Forms
+) -> Tokens:
+    """Runs attention on each head's channels and puts the results side by side.
+
+    Args:
+      attend_head: from the operands of one head to [n, k].
+      operands: channels of all heads [n, heads k]; what has three axes has the heads in front.
+      num_heads: how many heads the channels are of.
+      forms: whether heads run one after the other.
+    """
+
+    def split(x: Array) -> Array:
+        return x if x.ndim == 3 else x.reshape(x.shape[0], num_heads, -1).transpose(1, 0, 2)
+
+    heads = tuple(map(split, operands))
+    if forms.heads == "sequential":
+        out = jax.lax.map(lambda x: attend_head(*x), heads)
+    else:
+        out = jax.vmap(attend_head)(*heads)
+    return out.transpose(1, 0, 2).reshape(out.shape[1], -1)

@@ -1,0 +1,256 @@
+"""What each memory policy segments, against a driver that keeps frames in Python lists."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_configs import BANK, LSTT, MOBILENET
+
+import mavos_jax
+from mavos_jax.config import MemoryConfig
+from mavos_jax.inference.chunk import segment_chunk, start_video
+from mavos_jax.inference.frame import normalise
+from mavos_jax.inference.geometry import Sizes, geometries, padded_size
+from mavos_jax.models.mavos import init_variables, variable_shapes
+from mavos_jax.models.resize import network_size, resize_bilinear, resize_cubic, resize_nearest
+from mavos_jax.training.clip import Clip, clip_loss
+
+GAP = 2
+CAPACITY = 4
+MEMORIES = {
+    "mca": MOBILENET.memory,
+    "cross_attention": dataclasses.replace(MOBILENET.memory, write="cross_attention"),
+    "focal_modulation": dataclasses.replace(MOBILENET.memory, write="focal_modulation"),
+    "reference": MemoryConfig(policy="reference"),
+    "previous": MemoryConfig(policy="previous"),
+    "reference_previous": MemoryConfig(policy="reference_previous"),
+    "bank": MemoryConfig(policy="bank", capacity=CAPACITY),
+}
+GROWING = MemoryConfig(policy="bank", capacity=16, grows=True)
+
+ROUNDING = 1e-5
+"""Largest difference between logits of two banks: sums over more places round otherwise."""
+
+
+def build(memory, chunk_frames=4):
+    config = dataclasses.replace(
+        MOBILENET,
+        memory=memory,
+        inference=dataclasses.replace(MOBILENET.inference, chunk_frames=chunk_frames),
+    )
+    return mavos_jax.build_model(config)
+
+
+@functools.cache
+def shared_variables():
+    """Fresh variables of the network without a modulated memory; frozen ones and all."""
+    return init_variables(build(BANK.memory))
+
+
+def variables_of(model):
+    """The shared variables, with random weights of the memory where it has some."""
+    shared, random = shared_variables(), np.random.RandomState(0)
+    shapes = variable_shapes(model.config)["params"]
+    added = jax.tree.map(
+        lambda x: jnp.asarray(0.2 * random.randn(*x.shape), jnp.float32),
+        {name: part for name, part in shapes.items() if name not in shared["params"]},
+    )
+    return {**shared, "params": shared["params"] | added}
+
+
+def segment(memory, clip, chunk_frames=4, **options):
+    """The masks and logits of the package."""
+    model = build(memory, chunk_frames)
+    variables = variables_of(model)
+    return mavos_jax.segment_video(model, variables, *clip, return_logits=True, **options)
+
+
+def kept(memory, reference, writes):
+    """The frames that a policy keeps, of all that there were."""
+    frames = {
+        "reference": [reference],
+        "previous": [reference, *writes][-1:],
+        "reference_previous": [reference, *writes[-1:]],
+        "bank": [reference, *writes[-(CAPACITY - 1) :]],
+        "mca": [*writes[-1:], reference],
+    }[memory.policy]
+    return jax.tree.map(lambda *x: jnp.concatenate(x), *frames)
+
+
+def propagate(module, features, long_term, short_term):
+    """Segments a frame; the long-term memory is plain tokens, all of which count."""
+    size = features.size
+    x, currents = module.elstt.propagate(features.tokens, long_term, short_term, None, size)
+    return module.decode(x, features), currents
+
+
+@functools.cache
+def shared_parts():
+    """The parts of the network that no memory changes, compiled."""
+    methods = {
+        "encode": "encode",
+        "propagate": propagate,
+        "refer": lambda module, x, mask: module.reference(x, module.identify(mask))[1],
+        "remember": lambda module, x, mask: module.remember(x, module.identify(mask)),
+    }
+    model, variables = build(BANK.memory), shared_variables()
+    parts = {
+        name: jax.jit(functools.partial(model.apply, method=method))
+        for name, method in methods.items()
+    }
+    return {name: functools.partial(part, variables) for name, part in parts.items()}
+
+
+def segment_with_lists(memory, frames, mask):
+    """The masks and logits of two objects with ids 3 and 8."""
+    model, parts = build(memory), shared_parts()
+    update = functools.partial(
+        jax.jit(model.apply, static_argnames=("method", "size")),
+        variables_of(model),
+        method=lambda module, *args, size: module.memory_modulation(*args, size),
+    )
+    size = network_size(*mask.shape, align_corners=True, max_long_edge=1040)
+
+    def encode(frame):
+        image = normalise(resize_cubic(jnp.asarray(frame, jnp.float32), size))
+        return parts["encode"](image)
+
+    def shrink(ids):
+        return resize_nearest(jnp.asarray(np.searchsorted([0, 3, 8], ids)), size)
+
+    reference = parts["refer"](encode(frames[0]), shrink(mask))
+    short_term, writes, masks, all_logits = reference, [], [mask], []
+    for t, frame in enumerate(frames[1:], start=1):
+        features = encode(frame)
+        long_term = kept(memory, reference, writes)
+        logits, currents = parts["propagate"](features, long_term, short_term)
+        full = resize_bilinear(logits[..., :3], mask.shape, align_corners=True)
+        masks.append(np.array([0, 3, 8], np.uint8)[np.asarray(full).argmax(-1)])
+        all_logits.append(logits[..., :3])
+        short_term = parts["remember"](currents, shrink(masks[-1]))
+        if t % GAP == 0:
+            new = short_term
+            if memory.is_modulated and writes:
+                new = update(new, writes[-1], size=features.size)
+            writes.append(new)
+    return np.stack(masks), np.stack(all_logits)
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_masks_are_those_of_a_driver_with_lists(clip, name):
+    masks, logits = segment(MEMORIES[name], clip, gap=GAP)
+    expected, expected_logits = segment_with_lists(MEMORIES[name], *clip)
+    np.testing.assert_allclose(logits[..., :3], expected_logits, atol=2e-5)
+    np.testing.assert_array_equal(masks, expected)
+
+
+def test_policies_differ_from_the_first_write_on(clip):
+    all_logits = {name: segment(MEMORIES[name], clip, gap=GAP)[1][..., :3] for name in MEMORIES}
+    plain = ("reference", "previous", "reference_previous", "bank")
+    for name in plain[1:]:
+        distance = abs(all_logits[name] - all_logits["reference"]).max(axis=(1, 2, 3))
+        assert (distance[:GAP] < 1e-5).all()
+        assert (distance[GAP:] > 1e-4).all()
+    distance = abs(all_logits["bank"] - all_logits["reference_previous"]).max(axis=(1, 2, 3))
+    assert (distance[: 2 * GAP] < 1e-5).all()
+    assert (distance[2 * GAP :] > 1e-4).all()
+
+
+def test_previous_before_the_first_write_is_reference(clip):
+    masks, logits = segment(MEMORIES["previous"], clip, gap=50)
+    expected, expected_logits = segment(MEMORIES["reference"], clip, gap=50)
+    np.testing.assert_array_equal(masks, expected)
+    np.testing.assert_allclose(logits, expected_logits, atol=1e-6)
+
+
+def test_reference_and_previous_are_a_bank_of_two_bit_for_bit(clip, late_label):
+    options = {"gap": GAP, "labels": {5: late_label}}
+    both = segment(MEMORIES["reference_previous"], clip, **options)
+    bank = segment(MemoryConfig(policy="bank", capacity=2), clip, **options)
+    jax.tree.map(np.testing.assert_array_equal, both, bank)
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [*((MOBILENET, name) for name in MEMORIES), (LSTT, "previous"), (LSTT, "reference_previous")],
+    ids=lambda x: x if isinstance(x, str) else x.name,
+)
+def test_carry_is_fixed_from_frame_0_on(config, name):
+    memory = MEMORIES[name]
+    model = mavos_jax.build_model(dataclasses.replace(config, memory=memory))
+    variables = variable_shapes(model.config)
+    size = (50, 66)
+    views = geometries(model.config, Sizes(size, size))
+    frames = jax.ShapeDtypeStruct((3, *padded_size(size), 3), jnp.uint8)
+    slots = jax.ShapeDtypeStruct(padded_size(size), jnp.uint8)
+    start = functools.partial(start_video, model, groups=2, identities=11)
+    before = jax.eval_shape(start, variables, views, jax.eval_shape(lambda x: x[0], frames), slots)
+    chunk = functools.partial(segment_chunk, model, identities=11, logits_form="none")
+    scalars = (jnp.int32(0),) * 3
+    after, _ = jax.eval_shape(chunk, variables, views, before, frames, None, scalars)
+    assert before == after
+    held = before[0].memory.long_term[0].key.shape[1] // before[0].memory.short_term[0].key.shape[1]
+    assert held == {"reference": 1, "previous": 1, "bank": CAPACITY}.get(name, 2)
+
+
+@pytest.mark.parametrize("name", ["cross_attention", "focal_modulation", "previous", "growing"])
+def test_gradient_of_a_clip_has_the_form_of_the_weights(name):
+    memory = {**MEMORIES, "growing": GROWING}[name]
+    model = build(memory)
+    variables = variable_shapes(model.config)
+    frames, masks = jnp.zeros((5, 33, 33, 3), jnp.uint8), jnp.zeros((5, 33, 33), jnp.uint8)
+    clip = Clip(frames, masks, jnp.int32(2))
+
+    def loss(variables, clip):
+        return clip_loss(model, variables, clip, jnp.int32(0), None)[0]
+
+    assert jax.eval_shape(jax.grad(loss), variables, clip) == variables
+
+
+# A bank that grows
+
+
+@pytest.fixture(scope="module")
+def long_clip(clip):
+    frames, mask = clip
+    return np.concatenate([frames, frames[::-1], frames]), mask
+
+
+def test_growing_bank_equals_the_fixed_bank_and_compiles_a_program_per_size(
+    long_clip, count_compilations
+):
+    fixed = dataclasses.replace(GROWING, grows=False)
+    expected = segment(fixed, long_clip, chunk_frames=2, gap=GAP)
+    with count_compilations() as count:
+        masks, logits = segment(GROWING, long_clip, chunk_frames=2, gap=GAP)
+    np.testing.assert_array_equal(masks, expected[0])
+    np.testing.assert_allclose(logits, expected[1], atol=ROUNDING)
+    # Room for 4, 8 and 16 frames: the first frame, three chunks, twice more room.
+    assert count.compilations == 1 + 3 + 2
+    with count_compilations() as count:
+        segment(GROWING, long_clip, chunk_frames=2, gap=GAP)
+    assert count.compilations == 0
+
+
+def test_growing_bank_drops_the_oldest_once_it_is_full(long_clip):
+    growing = dataclasses.replace(GROWING, capacity=6)
+    fixed = dataclasses.replace(growing, grows=False)
+    masks, logits = segment(growing, long_clip, gap=GAP)
+    expected = segment(fixed, long_clip, gap=GAP)
+    np.testing.assert_array_equal(masks, expected[0])
+    np.testing.assert_allclose(logits, expected[1], atol=ROUNDING)
+    unbounded = segment(dataclasses.replace(fixed, capacity=16), long_clip, gap=GAP)
+    assert abs(logits - unbounded[1])[2 * 6 * GAP :].max() > 1e-4
+
+
+def test_growing_bank_takes_up_new_groups_and_references(clip, late_label):
+    growing = dataclasses.replace(GROWING, capacity=8)
+    fixed = dataclasses.replace(growing, grows=False)
+    options = {"labels": {4: late_label}, "gap": 1}
+    masks, logits = segment(growing, clip, chunk_frames=2, **options)
+    expected = segment(fixed, clip, chunk_frames=2, **options)
+    np.testing.assert_array_equal(masks, expected[0])
+    np.testing.assert_allclose(logits, expected[1], atol=10 * ROUNDING)  # merged groups
