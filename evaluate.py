@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import jax
+
 from mavos_jax.checkpoints import load
 from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.compilation_cache import keep_compilations
@@ -27,6 +29,7 @@ from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.video import VideoTask, segment_to_folder
 from mavos_jax.matmul_precision import use_precision
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
+from mavos_jax.output_paths import require_writable_parent
 
 _NO_CHECKPOINT = (
     "expected --checkpoint DIR for --config, got none; make one of released weights by `python "
@@ -55,6 +58,8 @@ class Arguments(BenchmarkArguments):
         for the generated clip "demo".
       overlay: draw the masks over the frames, as .jpg pictures or one .mp4; "auto" means pictures
         for the generated clip and none for a video.
+      profile: a folder for a trace of the run, which TensorBoard and ui.perfetto.dev open. Traces
+        grow fast: profile a few frames.
     """
 
     checkpoint: Path | None = None
@@ -64,12 +69,23 @@ class Arguments(BenchmarkArguments):
     mask: Path | None = None
     output: Path | None = None
     overlay: Literal["auto", "none", "pictures", "video"] = "auto"
+    profile: Path | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_command(Arguments, argv)
     _require_sources(arguments)
     keep_compilations()
+    if arguments.profile is None:
+        _run(arguments, experiment)
+        return
+    require_writable_parent(arguments.profile / "trace")
+    with jax.profiler.trace(arguments.profile, create_perfetto_trace=True):
+        _run(arguments, experiment)
+    print(f"the trace is in {arguments.profile}")
+
+
+def _run(arguments: Arguments, experiment: Experiment | None) -> None:
     if arguments.check_data:
         print_faults(arguments.benchmark())
     elif arguments.dataset is not None:

@@ -1,3 +1,5 @@
+import gzip
+import json
 import os
 import re
 import subprocess
@@ -72,6 +74,15 @@ def fail(capsys, *words):
     output = capsys.readouterr()
     assert re.fullmatch(r"error: .+\n", output.err)
     return output.err
+
+
+def test_a_trace_of_the_run(clip, packaged, tmp_path):
+    words = ("--video", clip / "frames", "--mask", clip / "first.png", "--output", tmp_path / "out")
+    run(*words, "--profile", tmp_path / "trace")
+    (trace,) = (tmp_path / "trace").rglob("perfetto_trace.json.gz")
+    with gzip.open(trace, "rt") as file:
+        events = {event.get("name", "") for event in json.load(file)["traceEvents"]}
+    assert any("segment_chunk" in name for name in events)
 
 
 def names(folder):

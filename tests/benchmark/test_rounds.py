@@ -38,4 +38,4 @@ def test_a_precision_is_that_of_the_configuration():
         with_precision(MOBILENET, name).inference.precision
         for name in ("float32", "bfloat16", "tf32")
     ]
-    assert computes == ["float32", "bfloat16", "float32"]
+    assert computes == ["float32", "bfloat16", "tf32"]

@@ -31,7 +31,7 @@ def network(monkeypatch):
     """
     calls = []
 
-    def stream(model, variables, frames, mask, *, labels, num_objects):
+    def stream(model, variables, frames, mask, *, labels, num_objects, augmentation):
         calls.append({"labels": dict(labels), "num_objects": num_objects})
         waiting, index, error, source = [], 0, None, iter(frames)
         current = mask.copy()

@@ -10,8 +10,6 @@ from seeded_weights import seeded_state_dict
 
 import mavos_jax
 from mavos_jax.command_line import load_config
-from mavos_jax.inference.geometry import Augmentation
-from mavos_jax.inference.video import stream_masks
 
 LOGITS = 2e-5
 """Largest difference allowed in a logit; masks must be identical."""
@@ -86,17 +84,3 @@ def test_more_objects_than_one_group_holds(goldens):
     np.testing.assert_array_equal(masks[1:], golden["masks"])
     expected = golden["merged_logits"].transpose(0, 2, 3, 1)
     np.testing.assert_allclose(logits, expected, atol=LOGITS)
-
-
-def test_scales_and_mirrored_views(goldens):
-    model, variables = seeded_network("mavos", "mavos")
-    golden = goldens("tta_mavos")
-    masks = stream_masks(
-        model,
-        variables,
-        golden["frames"],
-        golden["mask0"],
-        gap=int(golden["gap"]),
-        augmentation=Augmentation(tuple(golden["scales"].tolist()), flip=True),
-    )
-    np.testing.assert_array_equal(np.stack(list(masks))[1:], golden["masks"])
