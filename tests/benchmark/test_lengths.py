@@ -64,6 +64,7 @@ def test_networks_and_lengths_take_turns(tmp_path, monkeypatch, capsys):
     assert "out of memory" in capsys.readouterr().out
 
 
+@pytest.mark.campaign
 def test_a_video_runs_in_its_own_process():
     outcome = run_in_own_process(Job(Network(MOBILENET), SETTING, 3))
     assert isinstance(outcome, Outcome)

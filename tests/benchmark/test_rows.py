@@ -8,6 +8,8 @@ from mavos_jax.benchmark import ceilings, main
 
 CONFIG = "from small_configs import MOBILENET as config\n"
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):

@@ -119,6 +119,7 @@ def test_what_is_no_run_is_not_overwritten(tmp_path):
     assert (tmp_path / "masks" / "drawn.png").exists()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("harm", ["mask", "record", "file"])
 def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finished, tmp_path, harm):
     root = tmp_path / "out"
@@ -140,7 +141,13 @@ def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finish
     assert not (root / "scores.json").exists()
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        pytest.param(KeyboardInterrupt(), marks=pytest.mark.campaign),
+    ],
+)
 def test_an_error_stops_all_devices_and_keeps_what_is_finished(
     benchmark, finished, tmp_path, error
 ):

@@ -36,6 +36,7 @@ def test_a_mirrored_view_is_the_view_of_mirrored_frames(tiny, clip):
     )
 
 
+@pytest.mark.campaign
 def test_mirroring_a_video_mirrors_its_masks_when_both_views_decide(tiny, clip):
     frames, mask = clip
     both = Augmentation(flip=True)
@@ -45,6 +46,7 @@ def test_mirroring_a_video_mirrors_its_masks_when_both_views_decide(tiny, clip):
     assert (masks != run(tiny, frames, mask)).any()
 
 
+@pytest.mark.campaign
 def test_the_same_view_twice_changes_nothing(tiny, clip):
     frames, mask = clip
     masks = run(tiny, frames, mask)
@@ -52,6 +54,7 @@ def test_the_same_view_twice_changes_nothing(tiny, clip):
     np.testing.assert_array_equal(masks, twice)
 
 
+@pytest.mark.campaign
 def test_labels_reach_every_view(tiny, clip, late_label):
     frames, mask = clip
     masks = run(

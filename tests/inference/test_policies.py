@@ -140,6 +140,7 @@ def segment_with_lists(memory, frames, mask):
 
 
 @pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.campaign
 def test_masks_are_those_of_a_driver_with_lists(clip, name):
     masks, logits = segment(MEMORIES[name], clip, gap=GAP)
     expected, expected_logits = segment_with_lists(MEMORIES[name], *clip)
@@ -147,6 +148,7 @@ def test_masks_are_those_of_a_driver_with_lists(clip, name):
     np.testing.assert_array_equal(masks, expected)
 
 
+@pytest.mark.campaign
 def test_policies_differ_from_the_first_write_on(clip):
     all_logits = {name: segment(MEMORIES[name], clip, gap=GAP)[1][..., :3] for name in MEMORIES}
     plain = ("reference", "previous", "reference_previous", "bank")
@@ -197,6 +199,7 @@ def test_carry_is_fixed_from_frame_0_on(config, name):
 
 
 @pytest.mark.parametrize("name", ["cross_attention", "focal_modulation", "previous", "growing"])
+@pytest.mark.campaign
 def test_gradient_of_a_clip_has_the_form_of_the_weights(name):
     memory = {**MEMORIES, "growing": GROWING}[name]
     model = build(memory)
@@ -235,6 +238,7 @@ def test_growing_bank_equals_the_fixed_bank_and_compiles_a_program_per_size(
     assert count.compilations == 0
 
 
+@pytest.mark.campaign
 def test_growing_bank_drops_the_oldest_once_it_is_full(long_clip):
     growing = dataclasses.replace(GROWING, capacity=6)
     fixed = dataclasses.replace(growing, grows=False)
@@ -246,6 +250,7 @@ def test_growing_bank_drops_the_oldest_once_it_is_full(long_clip):
     assert abs(logits - unbounded[1])[2 * 6 * GAP :].max() > 1e-4
 
 
+@pytest.mark.campaign
 def test_growing_bank_takes_up_new_groups_and_references(clip, late_label):
     growing = dataclasses.replace(GROWING, capacity=8)
     fixed = dataclasses.replace(growing, grows=False)
