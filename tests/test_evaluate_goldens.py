@@ -31,7 +31,8 @@ def checkpoint(tmp_path_factory):
     ("name", "words"),
     [
         ("tta_mavos", ("--scales", "0.8", "1.2", "--flip")),
-        ("manyobj_mavos", ("--num-objects", "13")),
+        # In tests/inference/test_parity.py, too, without the script.
+        pytest.param("manyobj_mavos", ("--num-objects", "13"), marks=pytest.mark.campaign),
     ],
 )
 def test_masks_of_the_script(goldens, checkpoint, tmp_path, name, words):
