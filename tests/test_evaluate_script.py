@@ -204,7 +204,7 @@ def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
     output = ("--output", tmp_path / "out")
     cases = {
         ("--checkpoint", checkpoint, "--untrained"): "--checkpoint or --untrained, got both",
-        ("--checkpoint", checkpoint): "expected --video PATH, got none",
+        ("--checkpoint", checkpoint): "expected --video PATH or --dataset NAME, got neither",
         ("--untrained",): "expected --config FILE for --untrained",
         ("--mask", clip / "first.png"): "expected --video PATH for --mask",
         (*UNTRAINED, "--mask", clip / "first.png"): "expected --video PATH for --mask",

@@ -21,8 +21,9 @@ class SourceConfig:
       kind: its layout. ``synthetic`` is generated and needs no files.
       root: the folder of the set as its authors lay it out, or of its prepared records; unused by
         ``synthetic``.
-      split: which part of the set. Of ``synthetic``: ``train``, an endless number of videos, or
-        ``held_out``, the committed list that training never sees.
+      split: which part of the set. Of ``synthetic``: ``train``, an endless number of varied
+        videos; ``eventful``, as many in which objects move fast, hide one another, leave and
+        return; or ``held_out``, the committed list of eventful ones that training never sees.
       format: ``files`` as its authors lay it out, or ``records`` written by
         ``python -m mavos_jax.data.prepare``.
       max_gap: largest distance between two neighbouring frames of a clip, in frames of the set.

@@ -23,23 +23,11 @@ import numpy as np
 
 from mavos_jax.data.synthetic import GENERATOR_VERSION, SyntheticVideo
 from mavos_jax.data.synthetic_drawing import draw_mask
-from mavos_jax.data.synthetic_recipe import Recipe
+from mavos_jax.data.synthetic_recipe import EVENTFUL
 
 TRAINING_SEEDS = range(1, 2**29)
 HELD_OUT_SEEDS = range(10**9, 10**9 + 100_000)
-HELD_OUT_RECIPE = Recipe(
-    radius=(0.13, 0.24),
-    gap=1.0,
-    lookalike=0.6,
-    likeness=(0.08, 0.2),
-    lookalike_present=0.9,
-    passer=0.45,
-    knot_spacing=(5.0, 9.0),
-    reach=(0.6, 1.0),
-    exit=0.2,
-    dart=0.15,
-)
-_HEAD = {"generator": GENERATOR_VERSION, "recipe": dataclasses.asdict(HELD_OUT_RECIPE)}
+_HEAD = {"generator": GENERATOR_VERSION, "recipe": dataclasses.asdict(EVENTFUL)}
 NUM_CLIPS, NUM_FRAMES, SIDE = 48, 24, 192
 # What a clip must contain.
 MIN_ABSENCE = 4
@@ -207,7 +195,7 @@ def problems(listed: dict) -> list[str]:
 
 
 def _video(seed: int, num_objects: int) -> SyntheticVideo:
-    return SyntheticVideo(seed, NUM_FRAMES, SIDE, SIDE, num_objects, HELD_OUT_RECIPE)
+    return SyntheticVideo(seed, NUM_FRAMES, SIDE, SIDE, num_objects, EVENTFUL)
 
 
 def _fits(video: SyntheticVideo) -> bool:

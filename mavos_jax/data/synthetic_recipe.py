@@ -73,5 +73,18 @@ class Recipe:
     noise: Range = (0.5, 6.0)
 
 
-# What training sees.
+# Everything that can happen, each now and then.
 VARIED = Recipe()
+# Fast bodies of middling size that hide one another, leave, return and have look-alikes.
+EVENTFUL = Recipe(
+    radius=(0.13, 0.24),
+    gap=1.0,
+    lookalike=0.6,
+    likeness=(0.08, 0.2),
+    lookalike_present=0.9,
+    passer=0.45,
+    knot_spacing=(5.0, 9.0),
+    reach=(0.6, 1.0),
+    exit=0.2,
+    dart=0.15,
+)

@@ -14,6 +14,7 @@ from mavos_jax.data.sets.files import FileSet
 from mavos_jax.data.sets.generated import GeneratedSet
 from mavos_jax.data.sets.source import open_files
 from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.data.synthetic_recipe import EVENTFUL, VARIED
 from mavos_jax.data.videos import AnnotatedVideo, VideoSet
 
 EXPECTED = {
@@ -210,7 +211,11 @@ def test_generated_videos_have_seeds_from_1_and_the_size_that_is_asked_for():
     with pytest.raises(IndexError):
         videos[9]
     others = open_source(source, size=(64, 80)), open_source(SourceConfig(num_videos=8))
-    assert len({v.fingerprint() for v in (videos, *others)}) == 3
+    eventful = open_source(SourceConfig(num_videos=9, max_gap=5, split="eventful"), size=(64, 96))
+    assert isinstance(eventful, GeneratedSet)
+    assert eventful[3].video.recipe == EVENTFUL
+    assert videos[3].video.recipe == VARIED
+    assert len({v.fingerprint() for v in (videos, eventful, *others)}) == 4
     assert open_source(source, size=(64, 96)).fingerprint() == videos.fingerprint()
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.held_out import TRAINING_SEEDS, held_out_videos
 from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.data.synthetic_recipe import EVENTFUL, VARIED, Recipe
 from mavos_jax.data.videos import Sample
 
 _NUM_FRAMES = 30
 _MAX_OBJECTS = 4
+_TRAINING_RECIPES = {"train": VARIED, "eventful": EVENTFUL}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,7 @@ class GeneratedSet:
       num_videos: how many.
       size: height and width of the frames, in pixels.
       max_gap: largest distance between two neighbouring frames of a clip.
+      recipe: how often what happens in them.
       name: words for messages.
       is_static: False.
     """
@@ -54,6 +57,7 @@ class GeneratedSet:
     num_videos: int
     size: tuple[int, int]
     max_gap: int
+    recipe: Recipe = VARIED
     name: str = "synthetic train"
     is_static: bool = False
 
@@ -69,7 +73,8 @@ class GeneratedSet:
 
     def __getitem__(self, index: int) -> GeneratedVideo:
         seed = TRAINING_SEEDS[: self.num_videos][index]
-        video = SyntheticVideo(seed, _NUM_FRAMES, *self.size, 1 + seed % _MAX_OBJECTS)
+        objects = 1 + seed % _MAX_OBJECTS
+        video = SyntheticVideo(seed, _NUM_FRAMES, *self.size, objects, self.recipe)
         return GeneratedVideo(f"{self.name}: seed {seed}", video)
 
     def fingerprint(self) -> str:
@@ -108,8 +113,8 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
     """Opens the generated set.
 
     Args:
-      config: its split, ``train`` or ``held_out``, and number of videos.
-      size: height and width of the frames of ``train``, in pixels.
+      config: its split, ``train``, ``eventful`` or ``held_out``, and number of videos.
+      size: height and width of the frames that training sees, in pixels.
 
     Raises:
       ValueError: there is no such split, or it has no prepared form.
@@ -119,8 +124,9 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
             f"data.sources.format: expected files for the generated set, got {config.format!r}: it "
             "is drawn, not read"
         )
-    if config.split == "train":
-        return GeneratedSet(config.num_videos, size, config.max_gap)
+    if recipe := _TRAINING_RECIPES.get(config.split):
+        name = f"synthetic {config.split}"
+        return GeneratedSet(config.num_videos, size, config.max_gap, recipe, name)
     if config.split == "held_out":
         named = (
             GeneratedVideo(f"synthetic held_out: seed {video.seed}", video)
@@ -128,8 +134,8 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
         )
         return HeldOutSet(tuple(named), config.max_gap)
     raise ValueError(
-        f"data.sources.split: expected train or held_out for the generated set, got "
-        f"{config.split!r}"
+        f"data.sources.split: expected train, eventful or held_out for the generated set, "
+        f"got {config.split!r}"
     )
 
 
