@@ -5,6 +5,7 @@ from mavos_jax.command_line import load_config
 from mavos_jax.config import Experiment
 from mavos_jax.conversion import convert_state_dict, to_state_dict
 from mavos_jax.default_weights import load_default
+from mavos_jax.inference.batch import segment_batch
 from mavos_jax.inference.video import segment_video, stream_video
 from mavos_jax.models.mavos import build_model
 
@@ -16,6 +17,7 @@ __all__ = [
     "load_config",
     "load_default",
     "save",
+    "segment_batch",
     "segment_video",
     "stream_video",
     "to_state_dict",

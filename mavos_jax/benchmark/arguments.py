@@ -32,6 +32,7 @@ class Arguments:
       precisions: of products and convolutions: float32, bfloat16, or float32 values multiplied as
         tf32 where a device does so; by default the configuration's.
       chunk_frames: frames of one scan in the rows; by default --frames.
+      videos: segmented at once; of more than one the frame in the scan is measured alone.
       measure: what a row holds: the frame in the scan, its parts, FPS by the protocols.
       lengths: frames of the videos of which speed and memory are measured.
       bank: whether a bank has room for all frames that a video of a length writes, as in the
@@ -53,6 +54,7 @@ class Arguments:
     objects: tuple[int, ...] = (2,)
     precisions: tuple[Precision, ...] = ()
     chunk_frames: tuple[int, ...] = ()
+    videos: tuple[int, ...] = (1,)
     measure: tuple[Measurement, ...] = ()
     lengths: tuple[int, ...] = ()
     bank: Literal["unbounded", "configured"] = "unbounded"
@@ -73,10 +75,11 @@ class Arguments:
             raise ValueError(f"--video_frames: expected at least 2, got {self.video_frames}")
         if not self.objects or not all(1 <= number <= 254 for number in self.objects):
             raise ValueError(f"--objects: expected 1 to 254, got {_listed(self.objects)}")
-        if not all(number >= 1 for number in self.chunk_frames):
-            raise ValueError(
-                f"--chunk_frames: expected at least 1, got {_listed(self.chunk_frames)}"
-            )
+        for name in ("chunk_frames", "videos"):
+            if not all(number >= 1 for number in getattr(self, name)):
+                raise ValueError(
+                    f"--{name}: expected at least 1, got {_listed(getattr(self, name))}"
+                )
         if not all(length >= 2 for length in self.lengths):
             raise ValueError(f"--lengths: expected at least 2, got {_listed(self.lengths)}")
         for size in self.frame_sizes:
@@ -90,6 +93,8 @@ class Arguments:
             if self.plot is not None:
                 raise ValueError("--plot: expected --lengths, whose picture it is, got none")
             return
+        if self.videos != (1,):
+            raise ValueError(f"--videos: expected 1 with --lengths, got {_listed(self.videos)}")
         for name in ("sizes", "objects", "precisions"):
             if len(getattr(self, name)) > 1:
                 raise ValueError(f"--{name}: expected one with --lengths, got several")
@@ -108,7 +113,7 @@ class Arguments:
     def has_rows(self) -> bool:
         """Whether more is asked for than the frame in the scan of one network."""
         several = (self.sizes, self.precisions, self.chunk_frames, self.measure, self.against)
-        return any(several) or len(self.objects) > 1
+        return any(several) or len(self.objects) > 1 or self.videos != (1,)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -58,11 +58,12 @@ def lengths_values(points: Sequence[LengthPoint]) -> dict[str, Any]:
 
 
 def _row_values(row: Row) -> dict[str, Any]:
-    network, setting, chunk_frames = row.case
+    network, setting, chunk_frames, videos = row.case
     values = row._asdict() | {"cost": row.cost and row.cost._asdict()}
     del values["case"]
     name = network.experiment.name
-    return {"network": name, **_setting(setting), "chunk_frames": chunk_frames, **values}
+    about = {"network": name, **_setting(setting), "chunk_frames": chunk_frames, "videos": videos}
+    return {**about, **values}
 
 
 def _part_values(part: PartRow) -> dict[str, Any]:

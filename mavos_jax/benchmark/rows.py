@@ -1,4 +1,4 @@
-"""Rows: every combination of network, size, objects, precision and chunk, measured in turns."""
+"""Rows: every combination of the options that say what to measure on, measured in turns."""
 
 from __future__ import annotations
 
@@ -29,21 +29,25 @@ class Case(NamedTuple):
       network: the network.
       setting: what it is measured with.
       chunk_frames: frames of one scan.
+      videos: segmented at once.
     """
 
     network: Network
     setting: Setting
     chunk_frames: int
+    videos: int
 
 
 class Row(NamedTuple):
     """What was measured of a case; None and empty where it was not asked for.
 
+    Of several videos at once there is the scan alone.
+
     Attributes:
       case: what the row is about.
-      frame_s: a frame in the scan without a long-term write.
-      written_s: a frame in the scan with one.
-      scan_fps: frames a second in the scan with a write every ``memory.gap`` frames.
+      frame_s: a frame of one video in the scan without a long-term write.
+      written_s: a frame of one video in the scan with one.
+      scan_fps: frames of all videos a second in the scan with a write every ``memory.gap`` frames.
       fps: frames a second by protocol.
       carry_bytes: of the state that goes from frame to frame.
       cost: of the compiled scan, of all its frames.
@@ -122,7 +126,8 @@ def measure_rows(networks: Sequence[Network], arguments: Arguments) -> Rows:
     precisions, note = available(precisions)
     settings = itertools.product(arguments.frame_sizes, arguments.objects, precisions)
     chunks = arguments.chunk_frames or (arguments.frames,)
-    combinations = itertools.product(networks, itertools.starmap(Setting, settings), chunks)
+    several = itertools.starmap(Setting, settings)
+    combinations = itertools.product(networks, several, chunks, arguments.videos)
     cases = [Case(*combination) for combination in dict.fromkeys(combinations)]
     built = _build(cases, arguments)
     turns: dict[Hashable, dict[str, Timing]] = measure_in_turns(built.samplers, arguments.repeats)
@@ -147,14 +152,16 @@ def _build(cases: Sequence[Case], arguments: Arguments) -> _Built:
     built = _Built({}, {}, {"copy": copy_sampler()})
     variables = {case.network: case.network.variables() for case in cases}
     for case in cases:
-        network, setting, chunk_frames = case
+        network, setting, chunk_frames, videos = case
         key, precision = (network, setting), setting.precision
         load = Workload.build(network.experiment, variables[network], setting)
         if ("product", precision) not in built.samplers:
             built.samplers["product", precision] = product_sampler(precision)
         if "frame" in wanted:
-            built.scans[case] = Scan(load, chunk_frames)
+            built.scans[case] = Scan(load, chunk_frames, videos)
             built.samplers["scan", case] = _scan_sampler(built.scans[case], arguments.frames)
+        if videos > 1:
+            continue
         if "parts" in wanted and key not in built.parts:
             built.parts[key] = build_parts(load)
             for index, part in enumerate(built.parts[key]):
@@ -182,11 +189,13 @@ def _part_row(network: Network, setting: Setting, part: Part, time: Timing, foun
 
 
 def _row(case: Case, built: _Built, turns: _Turns, found: Rows) -> Row:
-    network, setting, _ = case
+    network = case.network
     scan, scanned = built.scans.get(case), turns.get(("scan", case), {})
     frame, written = scanned.get("frame"), scanned.get("written")
-    parts = [part for part in found.parts if (part.network, part.setting) == (network, setting)]
-    protocols = {**turns.get(("online", case[:2]), {}), **turns.get(("files", case), {})}
+    parts, protocols = [], {}
+    if case.videos == 1:
+        parts = [part for part in found.parts if (part.network, part.setting) == case[:2]]
+        protocols = {**turns.get(("online", case[:2]), {}), **turns.get(("files", case), {})}
     scan_fps = least = None
     if frame is not None and written is not None:
         gap = network.experiment.memory.gap
@@ -201,7 +210,7 @@ def _row(case: Case, built: _Built, turns: _Turns, found: Rows) -> Row:
         fps=protocols,
         carry_bytes=None if scan is None else scan.carry_bytes,
         cost=None if scan is None else scan.cost,
-        peak_bytes=_peak_bytes(case),
+        peak_bytes=_peak_bytes(case) if case.videos == 1 else None,
         frame_flops=sum(part.runs * part.cost.flops for part in parts) if parts else None,
         roofline=None if least is None or frame is None else least / frame.median,
     )

@@ -15,6 +15,7 @@ _ROW_COLUMNS: dict[str, Callable[[Row], Any]] = {
     "objects": lambda row: row.case.setting.objects,
     "precision": lambda row: row.case.setting.precision,
     "chunk": lambda row: row.case.chunk_frames,
+    "videos": lambda row: row.case.videos,
     "frame, ms": lambda row: _scaled(row.frame_s, 1e3),
     "with a write, ms": lambda row: _scaled(row.written_s, 1e3),
     "FPS in the scan": lambda row: row.scan_fps,

@@ -23,11 +23,10 @@ from mavos_jax.inference.geometry import (
     Geometry,
     Sizes,
     geometries,
-    padded_size,
 )
 from mavos_jax.inference.growth import Writes, grow_states, with_memory
-from mavos_jax.inference.objects import IGNORED, ObjectIds, num_groups, num_identities
-from mavos_jax.inference.source import FrameSource, check_mask
+from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
+from mavos_jax.inference.source import FrameSource, check_mask, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import with_room_for
 from mavos_jax.models.resize import nearest_indices
@@ -142,13 +141,10 @@ class _Video:
         frames, _ = self._source.pull(1)
         size = self._source.size
         self._sizes = Sizes(size, self._options.output_size or size)
-        mask = check_mask(mask, size, "mask")
-        slots = self.ids.add(mask, "mask")
-        if not ((slots != 0) & (slots != IGNORED)).any():
-            raise ValueError("mask: expected at least one object, got background alone")
+        slots = first_slots(self.ids, mask, size, "mask")
         views = geometries(self._model.config, self._sizes, self._options.augmentation)
         self._geometries = jax.device_put(views)
-        with self._timed(0, (frames[0], _padded([slots])[0])) as inputs:
+        with self._timed(0, (frames[0], pad_masks([slots])[0])) as inputs:
             self._states = start_video(
                 *(self._model, self._variables, self._geometries, *inputs),
                 groups=num_groups(self.ids.num_objects),
@@ -157,7 +153,7 @@ class _Video:
         rows, columns = (
             nearest_indices(*pair) for pair in zip(size, self._sizes.output, strict=True)
         )
-        return mask.astype(np.uint8)[rows][:, columns]
+        return np.asarray(mask).astype(np.uint8)[rows][:, columns]
 
     def fetch(self, pending: _Pending) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Waits for dispatched frames; yields the ids and logits of each without padding."""
@@ -252,7 +248,7 @@ class _Video:
         """Returns the slots of a frame's label, padded, and takes up its new ids."""
         name = f"labels[{position}]"
         label = check_mask(self._options.labels[position], self._sizes.output, name)
-        return _padded([self.ids.add(label, name)])[0]
+        return pad_masks([self.ids.add(label, name)])[0]
 
     def _to_memorise(self, position: int, count: int, length: int) -> np.ndarray | None:
         """Returns the given slots [length, H, W] of ``count`` frames, padded, zero beyond them."""
@@ -265,12 +261,17 @@ class _Video:
             if t >= len(given):
                 raise ValueError(f"{name}: expected a mask for every frame, got none")
             slots.append(self.ids.to_slots(check_mask(given[t], self._sizes.output, name), name))
-        return _padded(slots, length)
+        return pad_masks(slots, length)
 
 
-def _padded(masks: Sequence[np.ndarray], length: int = 1) -> np.ndarray:
-    """Stacks masks of one size, uint8 [length, H, W], padded with zeros."""
-    height, width = masks[0].shape
-    padded = np.zeros((length, *padded_size((height, width))), np.uint8)
-    padded[: len(masks), :height, :width] = masks
-    return padded
+def checked_gap(model: MAVOS, gap: int | None) -> int:
+    """Returns the frames between two long-term writes: as given, or the configuration's.
+
+    Raises:
+      ValueError: it is not a whole number of frames.
+    """
+    if gap is None:
+        return model.config.memory.gap
+    if not isinstance(gap, int | np.integer) or gap < 1:
+        raise ValueError(f"gap: expected a whole number of frames, at least 1, got {gap!r}")
+    return int(gap)

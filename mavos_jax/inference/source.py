@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from mavos_jax.inference.geometry import padded_size
+from mavos_jax.inference.objects import IGNORED, ObjectIds
 
 
 class FrameSource:
@@ -96,3 +97,23 @@ def check_mask(mask: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray
             f"{'x'.join(map(str, mask.shape))}"
         )
     return mask
+
+
+def first_slots(ids: ObjectIds, mask: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
+    """Takes up the objects of a video's first mask; returns its slots, uint8 [H, W].
+
+    Raises:
+      ValueError: it has another size than the frames, shows no object, or holds ids that it cannot.
+    """
+    slots = ids.add(check_mask(mask, size, name), name)
+    if not ((slots != 0) & (slots != IGNORED)).any():
+        raise ValueError(f"{name}: expected at least one object, got background alone")
+    return slots
+
+
+def pad_masks(masks: Sequence[np.ndarray], length: int = 1) -> np.ndarray:
+    """Stacks masks of one size, uint8 [length, H, W], padded with zeros."""
+    height, width = masks[0].shape
+    padded = np.zeros((length, *padded_size((height, width))), np.uint8)
+    padded[: len(masks), :height, :width] = masks
+    return padded

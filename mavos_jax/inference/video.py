@@ -12,7 +12,7 @@ from typing import Literal, overload
 import numpy as np
 
 from mavos_jax.inference.chunk import logits_shape
-from mavos_jax.inference.dispatch import Labels, Masks, Options, run
+from mavos_jax.inference.dispatch import Labels, Masks, Options, checked_gap, run
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
 from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
 from mavos_jax.models.mavos import MAVOS, Variables
@@ -111,7 +111,7 @@ def segment_video(
     options = Options(
         labels=labels,
         num_objects=num_objects,
-        gap=_gap(model, gap),
+        gap=checked_gap(model, gap),
         memorise_with=memorise_with,
         chunk_frames=model.config.inference.chunk_frames,
         looks_ahead=True,
@@ -156,7 +156,7 @@ def stream_video(
     options = Options(
         labels=labels or {},
         num_objects=num_objects,
-        gap=_gap(model, gap),
+        gap=checked_gap(model, gap),
         memorise_with=memorise_with,
         chunk_frames=1,
         looks_ahead=False,
@@ -208,7 +208,7 @@ def stream_masks(
     options = Options(
         labels=labels or {},
         num_objects=num_objects,
-        gap=_gap(model, gap),
+        gap=checked_gap(model, gap),
         memorise_with=None,
         chunk_frames=1 if on_frame else chunk_frames or model.config.inference.chunk_frames,
         looks_ahead=on_frame is None,
@@ -218,14 +218,6 @@ def stream_masks(
     )
     for ids, _ in run(model, variables, frames, mask, options):
         yield ids
-
-
-def _gap(model: MAVOS, gap: int | None) -> int:
-    if gap is None:
-        return model.config.memory.gap
-    if not isinstance(gap, int | np.integer) or gap < 1:
-        raise ValueError(f"gap: expected a whole number of frames, at least 1, got {gap!r}")
-    return int(gap)
 
 
 def _final_groups(mask: np.ndarray, labels: Labels, num_objects: int | None) -> int:

@@ -17,7 +17,7 @@ def report(tmp_path_factory):
     (folder / "small.py").write_text(CONFIG)
     options = (
         f"--config {folder / 'small.py'} --sizes 33x49 --repeats 2 --frames 2 --video_frames 3 "
-        f"--chunk_frames 1 2 --precisions float32 tf32 --json {folder / 'rows.json'}"
+        f"--chunk_frames 1 2 --videos 1 3 --precisions float32 tf32 --json {folder / 'rows.json'}"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ceilings, "_ROWS", {"cpu": 64})
@@ -27,13 +27,31 @@ def report(tmp_path_factory):
 
 
 def test_every_combination_is_a_row(report):
-    settings = [(row["size"], row["precision"], row["chunk_frames"]) for row in report["rows"]]
-    assert settings == [([33, 49], "float32", 1), ([33, 49], "float32", 2)]
+    assert all((row["size"], row["precision"]) == ([33, 49], "float32") for row in report["rows"])
+    settings = [(row["chunk_frames"], row["videos"]) for row in report["rows"]]
+    assert settings == [(1, 1), (1, 3), (2, 1), (2, 3)]
     assert report["notes"] == ["tf32 left out: on a CPU it equals float32"]
 
 
-def test_every_protocol_is_named(report):
+@pytest.fixture(scope="module")
+def single(report):
+    """The rows of one video."""
+    return [row for row in report["rows"] if row["videos"] == 1]
+
+
+def test_several_videos_are_a_scan_alone(report, single):
     for row in report["rows"]:
+        assert row["scan_fps"] > 0
+        if row not in single:
+            assert row["fps"] == {}
+            assert row["roofline"] is None
+            alone = next(one for one in single if one["chunk_frames"] == row["chunk_frames"])
+            assert row["carry_bytes"] > 2.9 * alone["carry_bytes"]
+            assert row["cost"]["flops"] == pytest.approx(3 * alone["cost"]["flops"], rel=0.01)
+
+
+def test_every_protocol_is_named(single):
+    for row in single:
         assert list(row["fps"]) == ["aot", "xmem", "end-to-end"]
         for median, lowest, highest in row["fps"].values():
             assert 0 < lowest <= median <= highest
@@ -56,9 +74,9 @@ def test_a_frame_has_its_parts(report):
     assert inner == blocks
 
 
-def test_the_parts_do_the_work_of_the_frame(report):
+def test_the_parts_do_the_work_of_the_frame(report, single):
     flops = {part["name"]: part["cost"]["flops"] for part in report["parts"]}
-    for row in report["rows"]:
+    for row in single:
         frame = row["frame_flops"] + flops["memory write (mca)"]
         assert row["cost"]["flops"] == pytest.approx(row["chunk_frames"] * frame)
         assert sum(row["frame_s"]) > 0
@@ -81,7 +99,8 @@ def test_what_was_not_asked_for_is_left_out(tmp_path, capsys, monkeypatch):
     options = f"--config {tmp_path / 'small.py'} --size 33 49 --objects 1 2 --repeats 1"
     main([*options.split(), "--video_frames", "3", "--measure", "aot"])
     lines = capsys.readouterr().out.splitlines()
-    titles = ["network", "size", "objects", "precision", "chunk", "FPS", "aot", "FPS", "xmem"]
+    about = ["network", "size", "objects", "precision", "chunk", "videos"]
+    titles = [*about, "FPS", "aot", "FPS", "xmem"]
     assert lines[0].split() == titles
     assert [line.split()[:3] for line in lines[1:3]] == [
         ["small_mobilenet", "33x49", "1"],

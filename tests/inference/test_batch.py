@@ -1,0 +1,109 @@
+import dataclasses
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from mavos_jax.data.synthetic import generate_clip
+from mavos_jax.inference.batch import segment_batch, segment_chunks, start_videos, stream_batch
+from mavos_jax.inference.chunk import segment_chunk, start_video
+from mavos_jax.inference.geometry import Sizes, geometries
+from mavos_jax.inference.video import segment_video
+from mavos_jax.models.mavos import build_model
+
+# Lengths that end inside a chunk, at its end and in another chunk than the longest.
+LENGTHS, OBJECTS = (13, 9, 4), (2, 3, 2)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [
+        generate_clip(seed, num_frames=length, height=48, width=72, num_objects=objects)
+        for seed, (length, objects) in enumerate(zip(LENGTHS, OBJECTS, strict=True), start=3)
+    ]
+
+
+@pytest.fixture(scope="module")
+def inputs(clips):
+    return [clip.frames for clip in clips], [clip.masks[0] for clip in clips]
+
+
+def test_videos_in_a_batch_get_the_masks_that_they_get_alone(tiny, clips, inputs):
+    model, variables = tiny
+    frames, masks = inputs
+
+    def breaks():
+        yield from frames[2]
+        raise OSError("the disk is gone")
+
+    steps = stream_batch(model, variables, [*frames[:2], breaks()], masks)
+    out = [next(steps) for _ in range(LENGTHS[0])]
+    # The error of one has waited for the others.
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(steps)
+    for number, clip in enumerate(clips):
+        found = [step[number] for step in out if step[number] is not None]
+        alone = segment_video(model, variables, clip.frames, clip.masks[0])
+        assert len(found) == len(alone)
+        assert all(step[number] is None for step in out[len(alone) :])
+        # Sums in another order may turn a pixel whose two best identities are equally likely.
+        assert np.mean(found != alone) < 1e-3
+
+
+@pytest.mark.campaign
+def test_a_bank_that_grows_grows_for_all(tiny, inputs):
+    model, variables = tiny
+    bank = dataclasses.replace(model.config.memory, policy="bank", capacity=16, grows=True, gap=1)
+    growing = build_model(dataclasses.replace(model.config, memory=bank))
+    fixed = build_model(
+        dataclasses.replace(model.config, memory=dataclasses.replace(bank, grows=False))
+    )
+    for masks, expected in zip(
+        segment_batch(growing, variables, *inputs),
+        segment_batch(fixed, variables, *inputs),
+        strict=True,
+    ):
+        assert (masks != expected).mean() < 1e-3
+
+
+def test_the_schedule_stays_a_branch(tiny):
+    """A mapped schedule would compute the write of every frame and throw most of them away."""
+    model, variables = tiny
+    size = (48, 64)
+    views = geometries(model.config, Sizes(size, size))
+    frames, slots = np.zeros((2, 4, *size, 3), np.uint8), np.zeros((2, *size), np.uint8)
+    kind = {"identities": 3}
+    one = jax.eval_shape(
+        functools.partial(start_video, model, groups=1, **kind),
+        *(variables, views, frames[0, 0], slots[0]),
+    )
+    both = jax.eval_shape(
+        functools.partial(start_videos, model, groups=1, **kind),
+        *(variables, views, frames[:, 0], slots),
+    )
+    scalars = np.int32(4), np.int32(1), np.int32(5)
+    alone = segment_chunk.trace(
+        *(model, variables, views, one, frames[0], None, scalars), logits_form="none", **kind
+    )
+    scalars = np.int32(4), np.ones(2, np.int32), np.int32(5)
+    batched = segment_chunks.trace(model, variables, views, both, frames, scalars, **kind)
+    assert str(batched.jaxpr).count("cond[") == str(alone.jaxpr).count("cond[") > 0
+
+
+def test_wrong_arguments_are_named(tiny, inputs):
+    model, variables = tiny
+    frames, masks = inputs
+    cases = [
+        (([], []), {}, "videos: expected at least one video"),
+        ((frames, masks[:2]), {}, "masks: expected 3, one for each video, got 2"),
+        ((frames, masks), {"num_objects": [2]}, "num_objects: expected 3"),
+        ((frames, masks), {"gap": 0}, "gap: expected a whole number"),
+        (([frames[0], frames[1][:, :32]], masks[:2]), {}, r"videos\[1\]: expected frames of 48x72"),
+        (([frames[0], []], masks[:2]), {}, r"videos\[1\]: frames: expected at least one"),
+        ((frames[:2], [masks[0], 0 * masks[1]]), {}, r"masks\[1\]: expected at least one object"),
+        ((frames[:2], [masks[0], masks[1][:8]]), {}, r"masks\[1\]: expected 48x72 pixels"),
+    ]
+    for arguments, options, message in cases:
+        with pytest.raises(ValueError, match=message):
+            next(stream_batch(model, variables, *arguments, **options))
