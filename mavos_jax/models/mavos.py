@@ -7,6 +7,7 @@ transition that inference and training share.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -153,10 +154,24 @@ def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
 
 def init_variables(model: MAVOS, seed: int = 0) -> Variables:
     """Returns freshly initialised variables; no parameter depends on the frames' size."""
+    config = model.config
+    # Without what the network does not depend on, so that runs of one network share a program.
+    network = Experiment(
+        name="network",
+        encoder=config.encoder,
+        elstt=config.elstt,
+        memory=config.memory,
+        decoder=config.decoder,
+        align_corners=config.align_corners,
+    )
+    return _initialise(model.clone(config=network), jax.random.PRNGKey(seed))
+
+
+@functools.partial(jax.jit, static_argnames=("model",))
+def _initialise(model: MAVOS, key: Array) -> Variables:
     side = 2 * STRIDE + (1 if model.config.align_corners else 0)
     image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
-    init = jax.jit(lambda key: model.init(key, image, mask, method=MAVOS.touch_all))
-    variables = init(jax.random.PRNGKey(seed))
+    variables = model.init(key, image, mask, method=MAVOS.touch_all)
     return {"params": variables["params"], "constants": variables.get("constants", {})}
 
 

@@ -134,8 +134,9 @@ def train_step(
     def add(total: Any, part: DeviceBatch) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, measure(part)), None
 
-    shapes = jax.eval_shape(measure, jax.tree.map(lambda x: x[0], batch))
-    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    per_frame = jnp.zeros(batch.frames.shape[2])
+    result = FrameResult._make((per_frame, per_frame, ()))
+    nothing = (jnp.float32(0), result), jax.tree.map(jnp.zeros_like, state.trained)
     measured, _ = jax.lax.scan(add, nothing, batch)
     measured = jax.tree.map(lambda x: x / len(batch.index), measured)
     if axis_name is not None:
