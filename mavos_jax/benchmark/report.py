@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 
-from mavos_jax.benchmark.arguments import Arguments
 from mavos_jax.benchmark.lengths import LengthPoint
 from mavos_jax.benchmark.rows import PartRow, Row, Rows
 from mavos_jax.benchmark.workload import Setting, device_name
@@ -18,7 +17,7 @@ from mavos_jax.provenance import describe_software
 
 
 def write_report(
-    path: Path, arguments: Arguments, command: Sequence[str], values: dict[str, Any]
+    path: Path, arguments: Any, command: Sequence[str], values: dict[str, Any]
 ) -> None:
     """Writes values as JSON, with the options, the software and the device.
 
@@ -26,7 +25,7 @@ def write_report(
 
     Args:
       path: of the file.
-      arguments: the options.
+      arguments: the options, a dataclass.
       command: the words that started the program.
       values: what was measured.
     """
@@ -39,6 +38,7 @@ def write_report(
         "num_devices": jax.device_count(),
     }
     text = json.dumps(report, indent=2, default=str)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{text}\n", encoding="utf-8")
 
 

@@ -54,7 +54,7 @@ _LENGTH_COLUMNS: dict[str, Callable[[LengthPoint], Any]] = {
 
 def rows_text(found: Rows) -> str:
     """Returns the rows, the parts of every setting, and the ceilings."""
-    blocks = [_table(_ROW_COLUMNS, found.rows)]
+    blocks = [table(_ROW_COLUMNS, found.rows)]
     for key in dict.fromkeys((part.network, part.setting) for part in found.parts):
         network, setting = key
         height, width = setting.size
@@ -63,7 +63,7 @@ def rows_text(found: Rows) -> str:
             f"{setting.precision} (each alone: the sum need not be the frame)"
         )
         parts = [part for part in found.parts if (part.network, part.setting) == key]
-        blocks.append(f"{title}\n{_table(_PART_COLUMNS, parts)}")
+        blocks.append(f"{title}\n{table(_PART_COLUMNS, parts)}")
     ceilings = [
         f"matrix product, {precision}: {_cell(_scaled(rate, 1e-9))} GFLOP/s"
         for precision, rate in found.products.items()
@@ -76,10 +76,10 @@ def rows_text(found: Rows) -> str:
 def lengths_text(points: Sequence[LengthPoint]) -> str:
     """Returns speed and memory by length."""
     names = dict.fromkeys(point.memory_name for point in points if point.memory_name)
-    return "\n".join((_table(_LENGTH_COLUMNS, points), *(f"peak: {name}" for name in names)))
+    return "\n".join((table(_LENGTH_COLUMNS, points), *(f"peak: {name}" for name in names)))
 
 
-def _table(columns: dict[str, Callable[[Any], Any]], rows: Sequence[Any]) -> str:
+def table(columns: dict[str, Callable[[Any], Any]], rows: Sequence[Any]) -> str:
     """Lays out rows under their columns, without the columns that are empty."""
     found = {title: [_cell(value(row)) for row in rows] for title, value in columns.items()}
     texts = [[title, *cells] for title, cells in found.items() if any(cells)]

@@ -67,8 +67,8 @@ def train(
     step_of_all_devices = build_step(config)  # its demands on the configuration come first
     evaluates = config.training.loop.evaluate_every > 0
     with opened_workdir(workdir) as folder, StopRequest() as stop:
-        sets = [open_source(source, _size(config)) for source in config.data.sources]
-        held_out = open_source(config.data.held_out, _size(config)) if evaluates else None
+        sets = [open_source(source, frame_size(config)) for source in config.data.sources]
+        held_out = open_source(config.data.held_out, frame_size(config)) if evaluates else None
         data = "-".join(videos.fingerprint() for videos in sets)
         state = begin(config, folder, data, convert, lambda: _first_frames(config, sets))
         first = int(state.step)
@@ -254,7 +254,7 @@ class _Run:
         return build_prediction(self.config)
 
 
-def _size(config: Experiment) -> tuple[int, int]:
+def frame_size(config: Experiment) -> tuple[int, int]:
     """Returns height and width of generated frames.
 
     Those of DAVIS at the recipe's short edge, or the crop itself where sizes are kept.

@@ -121,7 +121,11 @@ class Driver:
 
 
 @pytest.mark.parametrize(
-    ("config", "is_forced"), [(MOBILENET, False), (BANK, True)], ids=["mca", "bank"]
+    ("config", "is_forced"),
+    [
+        pytest.param(MOBILENET, False, id="mca"),
+        pytest.param(BANK, True, id="bank", marks=pytest.mark.campaign),
+    ],
 )
 def test_labels_groups_gaps_and_ignored_pixels(clip, late_label, config, is_forced):
     frames, mask = clip

@@ -189,7 +189,14 @@ def test_bfloat16_keeps_losses_and_gradients_in_float32():
     assert cosine > 0.98
 
 
-@pytest.mark.parametrize("base", [MOBILENET, RESNET, SWIN], ids=lambda config: config.name)
+@pytest.mark.parametrize(
+    "base",
+    [
+        pytest.param(MOBILENET, id="mobilenet"),
+        pytest.param(RESNET, id="resnet", marks=pytest.mark.campaign),
+        pytest.param(SWIN, id="swin", marks=pytest.mark.campaign),
+    ],
+)
 def test_every_network_trains_in_bfloat16_with_everything_on(base):
     config = changed(base, dropout=True, rematerialise=True)
     side = 33 if config.align_corners else 32
