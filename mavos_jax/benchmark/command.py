@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         text, values = str(result), dataclasses.asdict(result)
     print(text)
     if arguments.json is not None:
-        command = sys.argv if argv is None else ["python", "-m", "mavos_jax.benchmark", *argv]
+        words = sys.argv[1:] if argv is None else argv
+        command = ["python", "-m", "mavos_jax.benchmark", *words]
         write_report(arguments.json, arguments, command, values)
     if arguments.plot is not None:
         draw_lengths(points, arguments.plot)

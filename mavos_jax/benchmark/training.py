@@ -227,7 +227,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if loaded is not None:
         print(f"the loader alone ({config.data.workers} workers): {loaded:.1f} frames/s")
     if arguments.json is not None:
-        command = sys.argv if argv is None else ["-m", "mavos_jax.benchmark.training", *argv]
+        words = sys.argv[1:] if argv is None else argv
+        command = ["python", "-m", "mavos_jax.benchmark.training", *words]
         values = {
             "name": config.name,
             "clip_frames": config.data.clip_frames,
