@@ -134,7 +134,7 @@ def test_youtube_vos_of_two_years(tmp_path):
 
 
 def test_generated_sets():
-    fails(SourceConfig(split="val"), "expected train or held_out", "'val'")
+    fails(SourceConfig(split="val"), "expected train, eventful or held_out", "'val'")
     fails(SourceConfig(format="records"), "expected files for the generated set")
     fails(SourceConfig(num_videos=2**29), f"at most {2**29 - 1}")
 
