@@ -69,7 +69,9 @@ def test_a_video_of_one_frame(segment, clip):
     assert logits.shape == (0, 13, 17, 11)
 
 
-@pytest.mark.parametrize("size", [(1, 40), (40, 2), (70, 33)])
+@pytest.mark.parametrize(
+    "size", [(1, 40), (40, 2), pytest.param((70, 33), marks=pytest.mark.campaign)]
+)
 def test_videos_of_odd_sizes(segment, size):
     frames = np.random.RandomState(0).randint(0, 255, (3, *size, 3)).astype(np.uint8)
     mask = np.zeros(size, np.uint8)

@@ -56,7 +56,10 @@ def test_scan_loop_and_stream_agree_bit_for_bit(segment, stream, tiny, clip):
     assert len(np.unique(masks)) == 3
 
 
-@pytest.mark.parametrize("chunk_frames", [1, 5, 20])
+@pytest.mark.parametrize(
+    "chunk_frames",
+    [pytest.param(1, marks=pytest.mark.campaign), 5, pytest.param(20, marks=pytest.mark.campaign)],
+)
 def test_chunks_change_nothing(segment, stream_in_chunks, clip, late_label, chunk_frames):
     labels = {6: late_label}
     whole = segment(*clip, labels=labels)

@@ -125,6 +125,7 @@ def test_a_label_is_pasted_over_the_prediction_and_remembered(segment, clip, lat
     assert set(np.unique(masks[:5])) <= {0, 3, 8}
 
 
+@pytest.mark.campaign
 def test_logits_keep_their_shape_when_labels_add_groups(segment, clip, late_label):
     frames, mask = clip
     masks, logits = segment(frames, mask, labels={5: late_label}, return_logits=True)

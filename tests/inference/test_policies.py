@@ -168,6 +168,7 @@ def test_previous_before_the_first_write_is_reference(clip):
     np.testing.assert_allclose(logits, expected_logits, atol=1e-6)
 
 
+@pytest.mark.campaign
 def test_reference_and_previous_are_a_bank_of_two_bit_for_bit(clip, late_label):
     options = {"gap": GAP, "labels": {5: late_label}}
     both = segment(MEMORIES["reference_previous"], clip, **options)
