@@ -5,9 +5,10 @@ Hardware: two CPU cores, 5 GB; any number of devices that divides the batch of 8
 Time:     70 minutes on two cores of their own (1.3 seconds a step).
 Expected: not measured to the end. After 400 steps (10 minutes) J&F 11 on the held-out set, where
           copying the first mask gives 7, untrained weights 4. The weights in mavos_jax/weights come
-          from 950 steps of this file and, with its averaged weights as a start, 464 and 5039 more
-          (the commands are in tiny.json): J&F 46 on the held-out set, 84 on the clip that
-          evaluate.py draws by default. Without writes to the dynamic memory they reach 45.
+          from 950 steps of this file, 464 and 5039 more with its averaged weights as a start, 1000
+          on eventful videos and 850 of tiny_main.py (the commands are in tiny.json): J&F 49 on the
+          held-out set, 83 on the clip that evaluate.py draws by default. Without writes to the
+          dynamic memory they reach 46.
 """
 
 from mavos_jax.config import (

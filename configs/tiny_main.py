@@ -4,8 +4,8 @@ Command:  python train.py --config configs/tiny_main.py --workdir runs/tiny_main
 Start:    the first stage's run, runs/tiny.
 Hardware: two CPU cores, 5 GB.
 Time:     15 minutes on two cores of their own (1 second a step).
-Expected: what mavos_jax/weights/tiny.json says of the weights that come with the package, whose
-          last stage this is.
+Expected: J&F 49 on the held-out set and 83 on the clip that evaluate.py draws by default, from the
+          start that mavos_jax/weights/tiny.json describes. Other starts were not measured.
 """
 
 import dataclasses
