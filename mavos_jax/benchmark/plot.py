@@ -54,6 +54,7 @@ def draw_lengths(points: Sequence[LengthPoint], path: Path) -> None:
         axes.grid(visible=True, alpha=0.3)
     if found:
         speed.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
 

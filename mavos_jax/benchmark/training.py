@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import itertools
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,7 +23,7 @@ from mavos_jax.benchmark.rounds import Sampler, Timing, measure_in_turns, second
 from mavos_jax.benchmark.tables import table
 from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.config import Experiment
-from mavos_jax.data.loader import make_loader
+from mavos_jax.data.loader_benchmark import measure_loader
 from mavos_jax.data.sets import open_source
 from mavos_jax.models.mavos import Variables, init_variables
 from mavos_jax.output_paths import require_writable_parent
@@ -176,19 +175,6 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[Row]:
     return rows
 
 
-def loader_rate(config: Experiment, for_seconds: float, batch_size: int) -> float:
-    """Returns the frames a second that the loader gives when nothing else runs."""
-    sets = [open_source(source, frame_size(config)) for source in config.data.sources]
-    with make_loader(config.data, sets, seed=0, batch_size=batch_size) as loader:
-        for _ in range(2 * config.data.prefetch + 1):  # what was loaded ahead
-            next(loader)
-        count, start = 0, time.perf_counter()
-        while time.perf_counter() < start + for_seconds:
-            next(loader)
-            count += batch_size * config.data.clip_frames
-        return count / (time.perf_counter() - start)
-
-
 def _random_batch(config: Experiment, clips: int) -> DeviceBatch:
     random = np.random.default_rng(0)
     frames, side = config.data.clip_frames, config.data.crop
@@ -218,7 +204,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = measure_steps(config, arguments)
     loaded = None
     if arguments.loader_seconds:
-        loaded = loader_rate(config, arguments.loader_seconds, max(arguments.batches))
+        sets = [open_source(source, frame_size(config)) for source in config.data.sources]
+        clips = max(arguments.batches)
+        loaded = measure_loader(config.data, sets, clips, arguments.loader_seconds)
     print(
         f"{config.name}, clips of {config.data.clip_frames} frames of "
         f"{config.data.crop}x{config.data.crop} pixels, jax {jax.__version__}"

@@ -14,6 +14,7 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def main() -> None:
                 rate = measure_core(case, arguments.seconds)
                 found.setdefault((case.name, "frames_per_core_second"), []).append(rate)
                 for workers in arguments.workers:
-                    rate = measure_loader(case, workers, arguments.seconds)
+                    data = dataclasses.replace(case.data, workers=workers)
+                    rate = measure_loader(data, [case.open()], _BATCH, arguments.seconds)
                     key = (case.name, f"frames_per_second_{workers}_workers")
                     found.setdefault(key, []).append(rate)
     print(json.dumps(_describe(found), indent=2))
@@ -86,16 +88,22 @@ def measure_core(case: Case, seconds: float) -> float:
     return frames / (time.process_time() - start)
 
 
-def measure_loader(case: Case, workers: int, seconds: float) -> float:
-    """Frames for each second by the clock, after the batches that were waiting have been taken."""
-    data = dataclasses.replace(case.data, workers=workers)
-    with make_loader(data, [case.open()], seed=0, batch_size=_BATCH) as loader:
+def measure_loader(data: DataConfig, sets: Sequence[VideoSet], batch: int, seconds: float) -> float:
+    """Frames for each second by the clock, after the batches that were waiting have been taken.
+
+    Args:
+      data: the configuration, with its workers.
+      sets: its sources, opened.
+      batch: clips of a batch.
+      seconds: for which to measure.
+    """
+    with make_loader(data, sets, seed=0, batch_size=batch) as loader:
         for _ in range(2 * data.prefetch + 3):
             next(loader)
         frames, start = 0, time.perf_counter()
         while time.perf_counter() < start + seconds:
             next(loader)
-            frames += _BATCH * _CLIP_FRAMES
+            frames += batch * data.clip_frames
         return frames / (time.perf_counter() - start)
 
 
