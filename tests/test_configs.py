@@ -102,6 +102,7 @@ def test_json_form_refuses(values, message):
         (lambda: MobileNetV2Config(stages=((1, 16, 1, 1),)), "encoder.stages.*four rows"),
         (lambda: MobileNetV2Config(stages=((1, 16, 1, 3),)), "encoder.stages.*stride 1 or 2"),
         (lambda: ResNetConfig(depths=(3, 0, 6)), "encoder.depths"),
+        (lambda: ResNetConfig(width=12, norm="group"), "encoder.width"),
         (lambda: SwinConfig(heads=(3, 8, 16)), "encoder.heads.*divisor of the stage's 128"),
         (lambda: SwinConfig(window=0), "encoder.window"),
         (lambda: ELSTTConfig(window_radius=0), "elstt.window_radius"),

@@ -5,6 +5,7 @@ from mavos_jax.config.experiment import Experiment, InferenceConfig, from_dict, 
 from mavos_jax.config.memory import MemoryConfig
 from mavos_jax.config.network import (
     MAX_OBJECTS,
+    NORM_GROUPS,
     NUM_IDENTITIES,
     DecoderConfig,
     ELSTTConfig,
@@ -19,6 +20,7 @@ from mavos_jax.config.training import ClipConfig, LoopConfig, OptimizerConfig, T
 
 __all__ = [
     "MAX_OBJECTS",
+    "NORM_GROUPS",
     "NUM_IDENTITIES",
     "ClipConfig",
     "DataConfig",

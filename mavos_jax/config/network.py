@@ -13,6 +13,9 @@ MAX_OBJECTS = 10
 NUM_IDENTITIES = MAX_OBJECTS + 1
 """Objects and background: the channels of the identification bank and of the decoder's logits."""
 
+NORM_GROUPS = 8
+"""Groups of every group normalisation beside AOT-L's: of the decoder, and of a ResNet that asks."""
+
 
 @dataclasses.dataclass(frozen=True)
 class MobileNetV2Config:
@@ -64,16 +67,25 @@ class ResNetConfig:
     Attributes:
       width: channels of the stem; stage i has ``4 * width * 2**i`` output channels.
       depths: bottleneck blocks of the three stages; (3, 4, 6) is ResNet-50.
+      norm: ``frozen_batch`` as for ImageNet weights, or ``group``, which is trained and lets an
+        encoder learn from fresh weights.
     """
 
     kind: Literal["resnet"] = "resnet"
     width: int = 64
     depths: tuple[int, int, int] = (3, 4, 6)
+    norm: Literal["frozen_batch", "group"] = "frozen_batch"
 
     def __post_init__(self) -> None:
         check_types("encoder", self)
         require_positive("encoder", width=self.width)
         require(min(self.depths) >= 1, "encoder.depths", "at least one block a stage", self.depths)
+        require(
+            self.norm != "group" or self.width % NORM_GROUPS == 0,
+            "encoder.width",
+            f"a multiple of {NORM_GROUPS}, the groups of encoder.norm group",
+            self.width,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

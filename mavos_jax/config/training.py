@@ -52,9 +52,12 @@ class ClipConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW and its schedule.
+    """The optimiser and its schedule.
 
     Attributes:
+      kind: ``adamw``, the paper's; or ``muon`` (Jordan et al. 2024), which makes the momentum of
+        matrices and dense convolutions orthogonal and leaves everything else to AdamW. From fresh
+        weights it needs a fraction of the steps; rates are of the same size.
       peak_rate: learning rate after the warm-up.
       min_rate: learning rate at the first and at the last step.
       warmup: share of the steps that rise linearly from ``min_rate`` to ``peak_rate``.
@@ -68,6 +71,7 @@ class OptimizerConfig:
       max_skipped: steps with a non-finite loss or gradient in a row, after which training stops.
     """
 
+    kind: Literal["adamw", "muon"] = "adamw"
     peak_rate: float = 1e-4
     min_rate: float = 1e-5
     warmup: float = 0.05

@@ -85,12 +85,15 @@ def _mobilenet_v2_rows(config: MobileNetV2Config) -> Iterator[Row]:
 
 
 def _resnet_rows(config: ResNetConfig) -> Iterator[Row]:
-    yield "conv1", "stem", CONV_NO_BIAS
-    yield "bn1", "stem_norm", BATCH_NORM
+    rows = [("conv1", "stem", CONV_NO_BIAS), ("bn1", "stem_norm", BATCH_NORM)]
     for stage, depth in enumerate(config.depths, start=1):
         for block in range(depth):
-            rows = _BOTTLENECK if block else (*_BOTTLENECK, *_BOTTLENECK_DOWNSAMPLE)
-            yield from under(f"layer{stage}.{block}", f"stage_{stage}_block_{block}", rows)
+            inner = _BOTTLENECK if block else (*_BOTTLENECK, *_BOTTLENECK_DOWNSAMPLE)
+            rows += under(f"layer{stage}.{block}", f"stage_{stage}_block_{block}", inner)
+    for torch, flax, layout in rows:
+        # Groups keep no statistics: their scale and offset alone go by the same names.
+        is_group = layout is BATCH_NORM and config.norm == "group"
+        yield torch, flax, NORM if is_group else layout
 
 
 def _swin_rows(config: SwinConfig) -> Iterator[Row]:

@@ -9,12 +9,10 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Logits, Map, Propagated
-from mavos_jax.config import NUM_IDENTITIES, DecoderConfig
+from mavos_jax.config import NORM_GROUPS, NUM_IDENTITIES, DecoderConfig
 from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import conv, group_norm
 from mavos_jax.models.resize import resize_bilinear
-
-NORM_GROUPS = 8
 
 
 class FPNDecoder(nn.Module):

@@ -2,11 +2,12 @@
 
 The reference frame starts the memory. Every later frame is segmented from memory and then
 memorised: with its true mask at first (teacher forcing), with its own prediction later in training.
+What does not depend on the frame before, features and losses, is computed for all frames at once.
 """
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -18,11 +19,12 @@ from mavos_jax.axes import Flag, Logits, Mask, Scalar
 from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import normalise
-from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory
-from mavos_jax.models.resize import resize_bilinear
+from mavos_jax.models.resize import resize_planes
 from mavos_jax.training.losses import (
     IGNORED,
+    FullLogits,
     frame_loss,
     kept_share,
     mean_iou,
@@ -82,55 +84,57 @@ def clip_loss(
     recipe, share = config.clip, kept_share(config.clip, at, config.steps)
     is_forced = at < recipe.teacher_forcing * config.steps
     # With its own predictions as input, training the bank would let the network rename objects.
-    variables = _freeze_identification(variables, ~is_forced)
+    # That it is always frozen must be known to the compiler, which then leaves its gradient out.
+    is_frozen = ~is_forced if recipe.teacher_forcing else True
+    variables = _freeze_identification(variables, is_frozen)
     places = _shuffled_places(key if recipe.shuffle_identities else None)
     labels = clip.masks.astype(jnp.int32)
 
-    score = functools.partial(_score, model.config.align_corners, clip.num_objects, places, share)
+    over_frames = _one_by_one if recipe.rematerialise else jax.vmap
+    keys = None
+    if key is not None and recipe.dropout:
+        keys = jax.random.split(jax.random.fold_in(key, 1), len(labels))
 
-    def start(frame: Array, labels: Mask, key: Array | None) -> tuple[Memory, FrameResult]:
-        features = step.encode(model, variables, normalise(frame), key=key)
+    def encode(frame: Array, key: Array | None) -> Features:
+        return step.encode(model, variables, normalise(frame), key=key)
+
+    def start(features: Features, labels: Mask, key: Array | None) -> tuple[Memory, Logits]:
         slots = _put_in_places(labels, places)
         logits, memory = step.start_segmented(model, variables, features, slots, key=key)
-        return memory, score(logits, labels)
+        return memory, logits
 
-    def advance(memory: Memory, inputs: tuple) -> tuple[Memory, FrameResult]:
-        frame, labels, is_due, key = inputs
-        features = step.encode(model, variables, normalise(frame), key=key)
+    def advance(memory: Memory, inputs: tuple) -> tuple[Memory, Logits]:
+        features, labels, key, is_due = inputs
         logits, currents = step.segment(model, variables, memory, features, key=key)
-        result = score(logits, labels)
-        chosen = _put_in_places(jnp.where(is_forced, labels, result.slots), places)
+        slots = jnp.where(is_forced, labels, predict(enlarge(logits, labels), clip.num_objects))
+        slots = _put_in_places(slots, places)
         # The last frame's memory is never read; leaving it out would need a second body.
-        memory = step.memorise(model, variables, memory, currents, chosen, is_due=is_due, key=key)
-        return memory, result
+        memory = step.memorise(model, variables, memory, currents, slots, is_due=is_due, key=key)
+        return memory, logits
+
+    def enlarge(logits: Logits, labels: Mask) -> FullLogits:
+        # Slots are put back in order at stride 4, where that is cheap.
+        planes = logits.transpose(2, 0, 1)[places]
+        size = (labels.shape[0], labels.shape[1])
+        return resize_planes(planes, size, align_corners=model.config.align_corners)
+
+    def score(logits: Logits, labels: Mask) -> FrameResult:
+        full = enlarge(logits, labels)
+        slots = predict(full, clip.num_objects)
+        loss = frame_loss(full, labels, clip.num_objects, share)
+        return FrameResult(loss, mean_iou(slots, labels, clip.num_objects), slots)
 
     if recipe.rematerialise:
         start, advance = jax.checkpoint(start), jax.checkpoint(advance, prevent_cse=False)
-    frames = clip.frames.astype(jnp.float32)
-    first_key, later_keys = _frame_keys(key if recipe.dropout else None, len(labels))
-    memory, first = start(frames[0], labels[0], first_key)
-    later = (frames[1:], labels[1:], write_times(len(labels), recipe.gap), later_keys)
-    _, rest = jax.lax.scan(advance, memory, later)
-    result = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), first, rest)
+    features = over_frames(encode)(clip.frames.astype(jnp.float32), keys)
+    inputs = features, labels, keys
+    memory, first_logits = start(*jax.tree.map(lambda x: x[0], inputs))
+    later = *jax.tree.map(lambda x: x[1:], inputs), write_times(len(labels), recipe.gap)
+    _, later_logits = jax.lax.scan(advance, memory, later)
+    logits = jnp.concatenate([first_logits[None], later_logits])
+    result = over_frames(score)(logits, labels)
     weight = reference_weight(recipe, at, config.steps)
     return result.loss[1:].mean() + weight * result.loss[0], result
-
-
-def _score(
-    align_corners: bool,
-    num_objects: Scalar,
-    places: Int[Array, "o"],
-    share: Float[Array, ""],
-    logits: Logits,
-    labels: Mask,
-) -> FrameResult:
-    """Enlarges a frame's logits to its labels, and measures them."""
-    # Channels are put back in order at stride 4, where that is cheap.
-    size = (labels.shape[0], labels.shape[1])
-    logits = resize_bilinear(logits[..., places], size, align_corners=align_corners)
-    slots = predict(logits, num_objects)
-    loss = frame_loss(logits, labels, num_objects, share)
-    return FrameResult(loss, mean_iou(slots, labels, num_objects), slots)
 
 
 def write_times(num_frames: int, gap: int) -> np.ndarray:
@@ -139,13 +143,14 @@ def write_times(num_frames: int, gap: int) -> np.ndarray:
     return (index % gap == 0) & (index < num_frames - 1)
 
 
-def _freeze_identification(variables: Variables, is_frozen: Flag) -> Variables:
+def _freeze_identification(variables: Variables, is_frozen: Flag | bool) -> Variables:
     """Stops the gradient into the identification bank and its norm where ``is_frozen``."""
-    params = dict(variables["params"])
-    params["identification"] = jax.tree.map(
-        lambda x: jnp.where(is_frozen, jax.lax.stop_gradient(x), x), params["identification"]
-    )
-    return {**variables, "params": params}
+    params = variables["params"]
+    bank = params["identification"]
+    frozen = jax.lax.stop_gradient(bank)
+    if is_frozen is not True:
+        frozen = jax.tree.map(lambda x, y: jnp.where(is_frozen, x, y), frozen, bank)
+    return {**variables, "params": {**params, "identification": frozen}}
 
 
 def _shuffled_places(key: Array | None) -> Int[Array, "o"]:
@@ -160,8 +165,7 @@ def _put_in_places(slots: Mask, places: Int[Array, "o"]) -> Mask:
     return jnp.where(slots == IGNORED, IGNORED, places[jnp.minimum(slots, MAX_OBJECTS)])
 
 
-def _frame_keys(key: Array | None, num_frames: int) -> tuple[Array | None, Array | None]:
-    if key is None:
-        return None, None
-    keys = jax.random.split(jax.random.fold_in(key, 1), num_frames)
-    return keys[0], keys[1:]
+def _one_by_one(function: Callable) -> Callable:
+    """Maps a function over frames as ``vmap`` does; each frame's activations are computed again."""
+    body = jax.checkpoint(lambda inputs: function(*inputs), prevent_cse=False)
+    return lambda *inputs: jax.lax.map(body, inputs)

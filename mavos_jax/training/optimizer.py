@@ -1,4 +1,4 @@
-"""AdamW with the schedule of the released training code, over parameters by their path.
+"""AdamW or Muon with the schedule of the released training code, over parameters by their path.
 
 Paths are those of :func:`mavos_jax.training.state.flatten`, such as ``decoder/conv_in/kernel``.
 """
@@ -23,6 +23,9 @@ from mavos_jax.config import (
     TrainingConfig,
 )
 from mavos_jax.training.state import Leaves
+
+MUON_SIZE = 0.4
+"""Root mean square of Muon's updates before the learning rate: about that of Adam's."""
 
 _ENCODER = "encoder/"
 _IDENTIFICATION = "identification/"
@@ -89,16 +92,49 @@ def decays(path: str, dimensions: int) -> bool:
     return name == "scale" and path.startswith(_ENCODER)
 
 
+def is_orthogonalised(path: str, dimensions: int) -> bool:
+    """Whether Muon makes the update of a parameter orthogonal.
+
+    Matrices and dense convolutions, but not the last of the decoder, as is usual for the outputs.
+    """
+    is_dense = path.endswith("/kernel") and dimensions in (2, 4)
+    return is_dense and not path.startswith("decoder/conv_out/")
+
+
 def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
-    """Returns clipping, Adam and weight decay; :func:`update` applies the learning rates."""
+    """Returns clipping, Adam or Muon, and weight decay; :func:`update` applies the rates."""
 
     def mask(parameters: Leaves) -> dict[str, bool]:
         return {path: decays(path, leaf.ndim) for path, leaf in parameters.items()}
 
+    direction = (
+        _muon() if config.kind == "muon" else optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8)
+    )
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm),
-        optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
+        direction,
         optax.add_decayed_weights(config.weight_decay, mask=mask),
+    )
+
+
+def _muon() -> optax.GradientTransformation:
+    """Muon for what :func:`is_orthogonalised` names, Adam for the rest, both with Nesterov."""
+
+    def numbers(parameters: Any) -> Any:
+        return {
+            # Rows are all that adds up to an output: channels in, and the taps of convolutions.
+            path: optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
+            if is_orthogonalised(path, np.ndim(leaf))
+            else None
+            for path, leaf in parameters.items()
+        }
+
+    # optax subtracts rates; -1 leaves the directions as they are.
+    return optax.contrib.muon(
+        -1.0,
+        consistent_rms=MUON_SIZE,
+        adam_learning_rate=-1.0,
+        muon_weight_dimension_numbers=numbers,
     )
 
 

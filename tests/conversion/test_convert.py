@@ -1,5 +1,6 @@
 """State dictionaries and variables: total in both directions, every problem reported at once."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import small_configs
 from seeded_weights import seeded_state_dict
 
 from mavos_jax.command_line import load_config
+from mavos_jax.config import ResNetConfig
 from mavos_jax.conversion import convert_state_dict, to_state_dict
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.rules import computed_buffers
@@ -56,7 +58,14 @@ def test_variables_have_the_network_s_tree_shapes_and_types(config):
         assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype)
 
 
-@pytest.mark.parametrize("config", small_configs.ALL, ids=lambda config: config.name)
+GROUP = dataclasses.replace(
+    small_configs.RESNET,
+    name="small_group",
+    encoder=ResNetConfig(width=8, depths=(1, 2, 1), norm="group"),
+)
+
+
+@pytest.mark.parametrize("config", [*small_configs.ALL, GROUP], ids=lambda config: config.name)
 def test_round_trip_of_any_network(config):
     state = seeded(config)
     back = to_state_dict(config, convert_state_dict(config, state))

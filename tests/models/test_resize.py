@@ -11,6 +11,7 @@ from mavos_jax.models.resize import (
     resize_bilinear,
     resize_cubic,
     resize_nearest,
+    resize_planes,
 )
 
 
@@ -44,6 +45,8 @@ def test_bilinear_matches_pytorch(goldens, size, align_corners, name):
     lowres = jnp.asarray(goldens("resize")["lowres"].transpose(1, 2, 0))
     found = np.asarray(resize_bilinear(lowres, size, align_corners=align_corners))
     np.testing.assert_allclose(found.transpose(2, 0, 1), expected, atol=5e-6)
+    planes = resize_planes(lowres.transpose(2, 0, 1), size, align_corners=align_corners)
+    np.testing.assert_allclose(planes, expected, atol=5e-6)
 
 
 @pytest.mark.parametrize("align_corners", [True, False])

@@ -80,7 +80,7 @@ def parts():
     model = build_model(CONFIG)
 
     def score(logits, labels, num_objects, share):
-        full = resize_bilinear(logits, labels.shape, align_corners=True)
+        full = resize_bilinear(logits, labels.shape, align_corners=True).transpose(2, 0, 1)
         slots = predict(full, num_objects)
         loss = frame_loss(full, labels, num_objects, share)
         return loss, mean_iou(slots, labels, num_objects), slots

@@ -11,6 +11,7 @@ from mavos_jax.config import ClipConfig
 from mavos_jax.training.losses import (
     bootstrapped_cross_entropy,
     kept_share,
+    kth_largest,
     mean_iou,
     predict,
     reference_weight,
@@ -24,7 +25,7 @@ CONFIG = ClipConfig()
 @pytest.fixture(scope="module")
 def golden():
     stored = dict(np.load(Path(__file__).parents[1] / "goldens" / "losses.npz"))
-    logits = jnp.asarray(stored["logits"].transpose(0, 2, 3, 1))
+    logits = jnp.asarray(stored["logits"])
     labels = jnp.asarray(stored["labels"], jnp.int32)
     return stored, logits, labels, jnp.asarray(stored["num_objects"], jnp.int32)
 
@@ -62,15 +63,24 @@ def test_number_of_kept_pixels_is_that_of_double_precision(size):
     assert np.floor(np.float32(0.49) * 6400 * np.float32(1 + 1e-7) + 5e-4) == 3136
 
 
+def test_the_kth_largest_is_that_of_sorting():
+    values = np.random.default_rng(0).exponential(size=1001).astype(np.float32)
+    values[::7], values[3], values[4] = 0.0, np.float32(1e-40), values[5]
+    ordered = np.sort(values)[::-1]
+    find = jax.jit(kth_largest)
+    for k in (1, 2, 500, 858, 859, 1001):
+        assert find(values, k) == ordered[k - 1]
+
+
 def test_ties_at_the_threshold_share_what_is_left():
-    logits = jnp.zeros((4, 4, 11))
+    logits = jnp.zeros((11, 4, 4))
     labels = jnp.zeros((4, 4), jnp.int32)
     loss = bootstrapped_cross_entropy(logits, labels, jnp.int32(1), jnp.float32(0.3))
     np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
     gradient = jax.grad(
         lambda x: bootstrapped_cross_entropy(x, labels, jnp.int32(1), jnp.float32(0.3))
     )(logits)
-    np.testing.assert_allclose(gradient.sum(axis=(0, 1))[:2], [-0.5, 0.5], rtol=1e-5)
+    np.testing.assert_allclose(gradient.sum(axis=(1, 2))[:2], [-0.5, 0.5], rtol=1e-5)
 
 
 def test_ignored_pixels_and_unused_slots_have_no_gradient(golden):
@@ -84,13 +94,13 @@ def test_ignored_pixels_and_unused_slots_have_no_gradient(golden):
         )
 
     gradient = jax.grad(total)(logits[0])
-    assert not gradient[:5].any()
-    assert not gradient[..., 4:].any()
-    assert gradient[5:, :, :4].any()
+    assert not gradient[:, :5].any()
+    assert not gradient[4:].any()
+    assert gradient[:4, 5:].any()
 
 
 def test_a_frame_without_known_pixels_has_no_loss_and_a_finite_gradient():
-    logits = jax.random.normal(jax.random.PRNGKey(0), (6, 7, 11))
+    logits = jax.random.normal(jax.random.PRNGKey(0), (11, 6, 7))
     labels = jnp.full((6, 7), 255, jnp.int32)
 
     def total(logits):
@@ -115,7 +125,7 @@ def test_weights_that_fall_with_the_steps():
 
 
 def test_prediction_and_iou():
-    logits = jnp.zeros((2, 2, 11)).at[..., 9].set(5.0).at[0, 0, 1].set(1.0).at[1, 1, 2].set(1.0)
+    logits = jnp.zeros((11, 2, 2)).at[9].set(5.0).at[1, 0, 0].set(1.0).at[2, 1, 1].set(1.0)
     slots = predict(logits, jnp.int32(2))
     np.testing.assert_array_equal(slots, [[1, 0], [0, 2]])
     labels = jnp.array([[1, 1], [0, 255]])

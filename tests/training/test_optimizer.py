@@ -1,22 +1,26 @@
 """AdamW: what it moves, how far, and the schedules."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from small_configs import MOBILENET, RESNET, SWIN
 
 from mavos_jax.config import ClipConfig, OptimizerConfig, TrainingConfig
 from mavos_jax.models.mavos import variable_shapes
 from mavos_jax.training.optimizer import (
+    MUON_SIZE,
     average_decay,
     build_optimizer,
     decays,
     encoder_rate,
     global_norm,
     is_frozen,
+    is_orthogonalised,
     learning_rate,
     update,
 )
@@ -193,3 +197,39 @@ def test_steps_are_those_of_adamw_by_hand():
         np.testing.assert_allclose(found, change, rtol=1e-4, atol=1e-6, err_msg=path)
     assert (reached[2] != reached[1]).all()
     np.testing.assert_array_equal(reached[4], reached[2])
+
+
+def test_muon_makes_updates_orthogonal_and_leaves_the_rest_to_adam():
+    shapes = {
+        "decoder/conv_in/kernel": (6, 9),
+        "decoder/conv_16/kernel": (3, 3, 5, 4),
+        "decoder/conv_out/kernel": (6, 11),
+        "decoder/norm_in/scale": (6,),
+        "elstt/block_0/depthwise/kernel": (5, 5, 6),
+    }
+    random = np.random.RandomState(0)
+    leaves = {path: jnp.zeros(shape) for path, shape in shapes.items()}
+    # Gradients whose sizes differ a lot from direction to direction.
+    gradient = {
+        path: jnp.asarray(random.randn(*shape) * np.geomspace(1, 0.2, shape[-1]), jnp.float32)
+        for path, shape in shapes.items()
+    }
+    found: Any
+    expected: Any
+    optimizer = build_optimizer(OptimizerConfig(kind="muon", clip_norm=100.0))
+    found, _ = jax.jit(optimizer.update)(gradient, optimizer.init(leaves), leaves)
+    adam = optax.scale_by_adam(nesterov=True)
+    expected, _ = adam.update(gradient, adam.init(leaves))
+    for path, shape in shapes.items():
+        if not is_orthogonalised(path, len(shape)):
+            np.testing.assert_allclose(found[path], expected[path], rtol=1e-5, err_msg=path)
+            continue
+        matrix = np.asarray(found[path]).reshape(-1, shape[-1])
+        stretches = np.linalg.svd(matrix, compute_uv=False) / (MUON_SIZE * max(matrix.shape) ** 0.5)
+        assert 0.6 < stretches.min() <= stretches.max() < 1.3
+        assert np.sum(matrix * np.asarray(gradient[path]).reshape(matrix.shape)) > 0
+    names = ("decoder/conv_in/kernel", "decoder/conv_16/kernel")
+    assert {path for path in shapes if is_orthogonalised(path, len(shapes[path]))} == set(names)
+    none = {path: jnp.zeros(shape) for path, shape in shapes.items()}
+    found, _ = optimizer.update(none, optimizer.init(leaves), leaves)
+    assert not any(leaf.any() for leaf in found.values())

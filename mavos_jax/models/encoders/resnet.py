@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Map
-from mavos_jax.config import ResNetConfig
+from mavos_jax.config import NORM_GROUPS, ResNetConfig
 from mavos_jax.models.forms import Forms
-from mavos_jax.models.layers import FrozenBatchNorm, conv
+from mavos_jax.models.layers import FrozenBatchNorm, conv, group_norm
 
 EXPANSION = 4
 
+_NORMS: dict[str, Callable[[str], nn.Module]] = {
+    "frozen_batch": lambda name: FrozenBatchNorm(name=name),
+    "group": lambda name: group_norm(NORM_GROUPS, name),
+}
+
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (strided), 1x1 with four times the channels, and the residual."""
+    """1x1, 3x3 (strided), 1x1 with four times the channels, and the residual.
+
+    ``norm`` makes a normalisation of a name.
+    """
 
     width: int
     stride: int
     has_downsample: bool
     forms: Forms
+    norm: Callable[[str], nn.Module]
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
         y = nn.Dense(self.width, use_bias=False, dtype=self.forms.dtype, name="conv1")(x)
-        y = nn.relu(FrozenBatchNorm(name="norm1")(y))
+        y = nn.relu(self.norm("norm1")(y))
         y = conv(self.width, 3, "conv2", self.forms, stride=self.stride, padding=1, bias=False)(y)
-        y = nn.relu(FrozenBatchNorm(name="norm2")(y))
+        y = nn.relu(self.norm("norm2")(y))
         y = nn.Dense(EXPANSION * self.width, use_bias=False, dtype=self.forms.dtype, name="conv3")(
             y
         )
-        y = FrozenBatchNorm(name="norm3")(y)
+        y = self.norm("norm3")(y)
         if self.has_downsample:
             x = x[:: self.stride, :: self.stride]
             x = nn.Dense(
                 EXPANSION * self.width, use_bias=False, dtype=self.forms.dtype, name="downsample"
             )(x)
-            x = FrozenBatchNorm(name="downsample_norm")(x)
+            x = self.norm("downsample_norm")(x)
         return nn.relu(x + y)
 
 
@@ -50,8 +61,9 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and, the same map again, 16."""
+        norm = _NORMS[self.config.norm]
         x = conv(self.config.width, 7, "stem", self.forms, stride=2, padding=3, bias=False)(image)
-        x = max_pool(nn.relu(FrozenBatchNorm(name="stem_norm")(x)))
+        x = max_pool(nn.relu(norm("stem_norm")(x)))
         outputs = []
         for stage, depth in enumerate(self.config.depths):
             for block in range(depth):
@@ -60,6 +72,7 @@ class ResNet(nn.Module):
                     stride=2 if stage > 0 and block == 0 else 1,
                     has_downsample=block == 0,
                     forms=self.forms,
+                    norm=norm,
                     name=f"stage_{stage + 1}_block_{block}",
                 )(x)
             outputs.append(x)
