@@ -37,7 +37,7 @@ def checkpoint(tmp_path_factory):
         ),
         (
             ["--elstt.dim", "128", "--memory.policy", "bank", "--name", "x"],
-            "elstt.dim: 64 in the checkpoint, 128 asked for, memory.policy: 'mca' in the "
+            "elstt.dim: 96 in the checkpoint, 128 asked for, memory.policy: 'mca' in the "
             "checkpoint, 'bank' asked for; drop --elstt.dim, --memory.policy",
         ),
     ],
