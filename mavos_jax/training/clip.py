@@ -98,19 +98,19 @@ def clip_loss(
     def encode(frame: Array, key: Array | None) -> Features:
         return step.encode(model, variables, normalise(frame), key=key)
 
-    def start(features: Features, labels: Mask, key: Array | None) -> tuple[Memory, Logits]:
+    def start(features: Features, labels: Mask, key: Array | None) -> tuple[Memory, tuple]:
         slots = _put_in_places(labels, places)
         logits, memory = step.start_segmented(model, variables, features, slots, key=key)
-        return memory, logits
+        return memory, (logits, predict(enlarge(logits, labels), clip.num_objects))
 
-    def advance(memory: Memory, inputs: tuple) -> tuple[Memory, Logits]:
+    def advance(memory: Memory, inputs: tuple) -> tuple[Memory, tuple]:
         features, labels, key, is_due = inputs
         logits, currents = step.segment(model, variables, memory, features, key=key)
-        slots = jnp.where(is_forced, labels, predict(enlarge(logits, labels), clip.num_objects))
-        slots = _put_in_places(slots, places)
+        slots = predict(enlarge(logits, labels), clip.num_objects)
+        chosen = _put_in_places(jnp.where(is_forced, labels, slots), places)
         # The last frame's memory is never read; leaving it out would need a second body.
-        memory = step.memorise(model, variables, memory, currents, slots, is_due=is_due, key=key)
-        return memory, logits
+        memory = step.memorise(model, variables, memory, currents, chosen, is_due=is_due, key=key)
+        return memory, (logits, slots)
 
     def enlarge(logits: Logits, labels: Mask) -> FullLogits:
         # Slots are put back in order at stride 4, where that is cheap.
@@ -118,21 +118,19 @@ def clip_loss(
         size = (labels.shape[0], labels.shape[1])
         return resize_planes(planes, size, align_corners=model.config.align_corners)
 
-    def score(logits: Logits, labels: Mask) -> FrameResult:
-        full = enlarge(logits, labels)
-        slots = predict(full, clip.num_objects)
-        loss = frame_loss(full, labels, clip.num_objects, share)
+    def score(logits: Logits, slots: Mask, labels: Mask) -> FrameResult:
+        loss = frame_loss(enlarge(logits, labels), labels, clip.num_objects, share)
         return FrameResult(loss, mean_iou(slots, labels, clip.num_objects), slots)
 
     if recipe.rematerialise:
         start, advance = jax.checkpoint(start), jax.checkpoint(advance, prevent_cse=False)
     features = over_frames(encode)(clip.frames.astype(jnp.float32), keys)
     inputs = features, labels, keys
-    memory, first_logits = start(*jax.tree.map(lambda x: x[0], inputs))
+    memory, first = start(*jax.tree.map(lambda x: x[0], inputs))
     later = *jax.tree.map(lambda x: x[1:], inputs), write_times(len(labels), recipe.gap)
-    _, later_logits = jax.lax.scan(advance, memory, later)
-    logits = jnp.concatenate([first_logits[None], later_logits])
-    result = over_frames(score)(logits, labels)
+    _, rest = jax.lax.scan(advance, memory, later)
+    logits, slots = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), first, rest)
+    result = over_frames(score)(logits, slots, labels)
     weight = reference_weight(recipe, at, config.steps)
     return result.loss[1:].mean() + weight * result.loss[0], result
 

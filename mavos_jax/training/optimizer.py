@@ -124,7 +124,7 @@ def _muon() -> optax.GradientTransformation:
         return {
             # Rows are all that adds up to an output: channels in, and the taps of convolutions.
             path: optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
-            if is_orthogonalised(path, np.ndim(leaf))
+            if is_orthogonalised(path, np.ndim(leaf))  # optax asks about placeholders, too
             else None
             for path, leaf in parameters.items()
         }

@@ -1,4 +1,4 @@
-"""AdamW: what it moves, how far, and the schedules."""
+"""AdamW and Muon: what they move, how far, and the schedules."""
 
 import dataclasses
 from typing import Any
