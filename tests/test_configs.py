@@ -115,6 +115,11 @@ def test_json_form_refuses(values, message):
         (lambda: DecoderConfig(dim=24), "decoder.dim.*multiple of 16"),
         (lambda: InferenceConfig(max_long_edge=8), "inference.max_long_edge"),
         (lambda: InferenceConfig(chunk_frames=0), "inference.chunk_frames"),
+        (lambda: InferenceConfig(min_short_edge=-1), "inference.min_short_edge.*0 or more"),
+        (
+            lambda: InferenceConfig(max_long_edge=480, min_short_edge=481),
+            "inference.min_short_edge.*no more than inference.max_long_edge",
+        ),
         (
             lambda: Experiment(name="a", elstt=ELSTTConfig(value_dim=510)),
             "elstt.value_dim.*multiple of memory.num_heads",

@@ -30,6 +30,8 @@ class InferenceConfig:
 
     Attributes:
       max_long_edge: frames with a longer edge are shrunk to it before the network, in pixels.
+      min_short_edge: frames with a shorter edge are enlarged to it before the network, in pixels,
+        so far as ``max_long_edge`` allows; 0 enlarges nothing, as with the paper's networks.
       chunk_frames: frames that one compiled scan takes; bounds what lies on the device.
       precision: of products and convolutions. ``tf32`` holds float32 values and leaves their
         products to the device's faster, rougher way, where it has one. Softmax, norms, residual
@@ -37,6 +39,7 @@ class InferenceConfig:
     """
 
     max_long_edge: int = 1040
+    min_short_edge: int = 0
     chunk_frames: int = 8
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
 
@@ -47,6 +50,12 @@ class InferenceConfig:
             "inference.max_long_edge",
             "at least 32 pixels",
             self.max_long_edge,
+        )
+        require(
+            0 <= self.min_short_edge <= self.max_long_edge,
+            "inference.min_short_edge",
+            "0 or more, and no more than inference.max_long_edge",
+            self.min_short_edge,
         )
         require_positive("inference", chunk_frames=self.chunk_frames)
 

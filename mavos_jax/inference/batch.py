@@ -18,11 +18,11 @@ from mavos_jax.inference.chunk import Geometries, States, segment_chunk, start_v
 from mavos_jax.inference.dispatch import checked_gap
 from mavos_jax.inference.frame import VideoState
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
-from mavos_jax.inference.growth import Writes, grow_states, with_memory
+from mavos_jax.inference.growth import Writes, grow_states, with_room
 from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.models.memory import Memory, with_room_for
+from mavos_jax.models.memory import Memory
 
 _Result = TypeVar("_Result")
 
@@ -183,12 +183,12 @@ class _Batch:
         if not videos:
             raise ValueError("videos: expected at least one video, got none")
         self._memory, self._gap = model.config.memory, gap
-        self._model = with_memory(model, with_room_for(self._memory, 1))
+        self._writes = Writes()
+        self._model = with_room(model, self._memory, self._writes)
         self._variables = jax.device_put(variables)
         self._sources = [FrameSource(iter(video), ()) for video in videos]
         self._ids: list[ObjectIds] = []
         self._identities = 0
-        self._writes = Writes()
         self._states: States = ()
         self._geometry: Geometries = ()
         self.size = (0, 0)
@@ -274,11 +274,11 @@ class _Batch:
     def _make_room(self, count: int) -> None:
         """Lets the memories grow, if they do, before the program that fills them."""
         self._writes = self._writes.after_frames(count, self._gap)
-        memory = with_room_for(self._memory, 1 + self._writes.num)
-        if memory != self._model.config.memory:
-            self._model = with_memory(self._model, memory)
+        model = with_room(self._model, self._memory, self._writes)
+        if model is not self._model:
+            self._model = model
             grow = jax.vmap(
-                functools.partial(grow_states, config=memory),
+                functools.partial(grow_states, config=model.config.memory),
                 in_axes=(_STATES,),
                 out_axes=_STATES,
             )

@@ -24,11 +24,10 @@ from mavos_jax.inference.geometry import (
     Sizes,
     geometries,
 )
-from mavos_jax.inference.growth import Writes, grow_states, with_memory
+from mavos_jax.inference.growth import Writes, grow_states, with_room
 from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, check_mask, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.models.memory import with_room_for
 from mavos_jax.models.resize import nearest_indices
 
 Labels = Mapping[int, np.ndarray]
@@ -126,8 +125,8 @@ class _Video:
     ) -> None:
         self.ids = ObjectIds(options.num_objects)
         self._memory = model.config.memory
-        self._model = with_memory(model, with_room_for(self._memory, 1))
         self._writes = Writes()
+        self._model = with_room(model, self._memory, self._writes)
         self._variables = jax.device_put(variables)
         self._options = options
         self._source = FrameSource(iter(frames), options.labels)
@@ -228,10 +227,10 @@ class _Video:
     def _make_room(self, writes: Writes) -> None:
         """Lets the memory grow, if it does, before the program that fills it."""
         self._writes = writes
-        memory = with_room_for(self._memory, 1 + writes.num)
-        if memory != self._model.config.memory:
-            self._model = with_memory(self._model, memory)
-            self._states = grow_states(self._states, config=memory)
+        model = with_room(self._model, self._memory, writes)
+        if model is not self._model:
+            self._model = model
+            self._states = grow_states(self._states, config=model.config.memory)
             self._programs.clear()
 
     def _wait_for_new(self, *program: object) -> None:

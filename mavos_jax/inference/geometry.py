@@ -109,6 +109,7 @@ def geometries(
             *sizes.frame,
             align_corners=config.align_corners,
             max_long_edge=config.inference.max_long_edge,
+            min_short_edge=config.inference.min_short_edge,
             scale=scale,
             max_short_edge=MAX_SHORT_EDGE if has_scales else None,
         )

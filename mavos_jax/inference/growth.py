@@ -15,7 +15,7 @@ import jax
 from mavos_jax.config import MemoryConfig
 from mavos_jax.inference.chunk import States
 from mavos_jax.models.mavos import MAVOS
-from mavos_jax.models.memory import grow_memory
+from mavos_jax.models.memory import grow_memory, with_room_for
 
 
 class Writes(NamedTuple):
@@ -39,8 +39,15 @@ class Writes(NamedTuple):
         return Writes(self.num + 1, 0)
 
 
-def with_memory(model: MAVOS, memory: MemoryConfig) -> MAVOS:
-    """Returns the same network, which has the same variables, with another memory."""
+def with_room(model: MAVOS, memory: MemoryConfig, writes: Writes) -> MAVOS:
+    """Returns the network, which keeps its variables, with room for a reference and writes.
+
+    Args:
+      model: the network; itself returned where it has the room.
+      memory: as it was configured, before it grew.
+      writes: that there will have been.
+    """
+    memory = with_room_for(memory, 1 + writes.num)
     if memory == model.config.memory:
         return model
     return model.clone(config=dataclasses.replace(model.config, memory=memory))

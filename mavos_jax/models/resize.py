@@ -40,25 +40,31 @@ def network_size(
     *,
     align_corners: bool,
     max_long_edge: int,
+    min_short_edge: int = 0,
     scale: float = 1.0,
     max_short_edge: float | None = None,
 ) -> tuple[int, int]:
     """Returns the size at which a frame enters the network, in pixels.
 
-    Computed in double precision in this order: cap the short edge, cap the long edge, apply the
-    test-time scale, truncate, snap to 16 n + 1 (``align_corners``) or 16 n.
+    Computed in double precision in this order: enlarge or cap the short edge, cap the long edge,
+    apply the test-time scale, truncate, snap to 16 n + 1 (``align_corners``) or 16 n.
 
-    Difference to the PyTorch code: n is at least 1, where that gives an edge of 0 or 1 pixels.
+    Differences to the PyTorch code: n is at least 1, where that gives an edge of 0 or 1 pixels, and
+    ``min_short_edge`` is ours.
 
     Args:
       height: rows of the source frame.
       width: columns of the source frame.
       align_corners: which of the two forms sizes take.
       max_long_edge: cap on the long edge, before the scale.
+      min_short_edge: what a shorter short edge is enlarged to, before the scale; 0 for nothing.
       scale: test-time scale.
       max_short_edge: cap on the short edge, before the scale; ``None`` for no cap.
     """
     rows, columns = float(height), float(width)
+    if min(rows, columns) < min_short_edge:
+        factor = min_short_edge / min(rows, columns)
+        rows, columns = rows * factor, columns * factor
     if max_short_edge is not None and min(rows, columns) > max_short_edge:
         factor = max_short_edge / min(rows, columns)
         rows, columns = rows * factor, columns * factor

@@ -1,5 +1,7 @@
 """Views of several scales, mirrored or not, and programs that several sizes share."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,6 +36,17 @@ def test_a_mirrored_view_is_the_view_of_mirrored_frames(tiny, clip):
         mirrored.predicted_mask(given[:40, :50]),
         plain.predicted_mask(given[:40, :50][:, ::-1]),
     )
+
+
+def test_frames_below_the_least_short_edge_are_seen_as_at_the_scale_that_reaches_it(tiny):
+    config, sizes = tiny[0].config, Sizes((48, 64), (48, 64))
+    inference = dataclasses.replace(config.inference, min_short_edge=96)
+    enlarging = dataclasses.replace(config, inference=inference)
+    (doubled,) = geometries(config, sizes, Augmentation(scales=(2.0,)))
+    (found,) = geometries(enlarging, sizes)
+    jax.tree.map(np.testing.assert_array_equal, found, doubled)
+    assert found.network_size == (97, 129)
+    assert found.output_size == (48, 64)
 
 
 @pytest.mark.campaign

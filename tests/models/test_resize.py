@@ -88,3 +88,17 @@ def test_linear_weights_are_a_partition_of_one_inside_the_source(source, target,
 def test_no_edge_vanishes(edge, align_corners, smallest):
     found = network_size(edge, 3000, align_corners=align_corners, max_long_edge=1040)
     assert found == (smallest, 1041 if align_corners else 1040)
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ((192, 192), (289, 289)),
+        ((96, 192), (289, 577)),  # the shape stays
+        ((288, 300), (289, 305)),  # large enough already
+        ((48, 192), (257, 1041)),  # the long edge's cap comes last
+    ],
+)
+def test_small_frames_are_enlarged_to_the_least_short_edge(frame, expected):
+    found = network_size(*frame, align_corners=True, max_long_edge=1040, min_short_edge=288)
+    assert found == expected
