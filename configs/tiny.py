@@ -37,6 +37,7 @@ config = Experiment(
         short_edge=0,
         scale=(1.0, 1.4),
         merge=0.0,
+        max_objects=4,
         colour=0.3,
         grey=0.05,
         blur=0.1,

@@ -9,6 +9,7 @@ import pytest
 
 from mavos_jax.command_line import load_config
 from mavos_jax.config import (
+    DataConfig,
     DecoderConfig,
     ELSTTConfig,
     Experiment,
@@ -114,6 +115,8 @@ def test_json_form_refuses(values, message):
         (lambda: MemoryConfig(focal_levels=4), "memory.focal_levels.*1, 2 or 3"),
         (lambda: DecoderConfig(dim=24), "decoder.dim.*multiple of 16"),
         (lambda: InferenceConfig(max_long_edge=8), "inference.max_long_edge"),
+        (lambda: DataConfig(max_objects=0), "data.max_objects.*1 to 10"),
+        (lambda: DataConfig(max_objects=11), "data.max_objects.*1 to 10"),
         (lambda: InferenceConfig(chunk_frames=0), "inference.chunk_frames"),
         (lambda: InferenceConfig(min_short_edge=-1), "inference.min_short_edge.*0 or more"),
         (

@@ -184,7 +184,7 @@ def _random_batch(config: Experiment, clips: int) -> DeviceBatch:
     arrays = (
         random.integers(0, 256, (*shape, 3), dtype=np.uint8),
         np.broadcast_to(stripes, shape),
-        np.full((1, clips), 2, np.int32),
+        np.full((1, clips), min(2, config.data.max_objects), np.int32),
         np.arange(clips, dtype=np.int32)[None],
     )
     return DeviceBatch(*map(jnp.asarray, arrays))

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal
 
 from mavos_jax.config.checks import check_types, require, require_positive
+from mavos_jax.config.network import MAX_OBJECTS
 
 Kind = Literal[
     "synthetic", "static", "davis2016", "davis2017", "youtube_vos", "lvos", "mose", "folder"
@@ -64,6 +65,8 @@ class DataConfig:
       short_edge: of a frame before the random scale, in pixels; 0 keeps the stored size.
       scale: range of the random scale.
       merge: probability that a second clip is pasted over the first.
+      max_objects: the most objects of a clip, 1 to 10; of more a random choice is kept. The losses
+        take time and memory for as many.
       colour: probability of colour jitter, drawn for each frame: brightness 0.4, contrast 0.4,
         saturation 0.2, hue 0.1.
       grey: probability that a frame loses its colours.
@@ -83,6 +86,7 @@ class DataConfig:
     short_edge: int = 480
     scale: tuple[float, float] = (0.7, 1.3)
     merge: float = 0.3
+    max_objects: int = MAX_OBJECTS
     colour: float = 0.8
     grey: float = 0.2
     blur: float = 0.3
@@ -101,6 +105,12 @@ class DataConfig:
             "data.crop",
             "16 n or 16 n + 1 pixels, at least 32",
             self.crop,
+        )
+        require(
+            1 <= self.max_objects <= MAX_OBJECTS,
+            "data.max_objects",
+            f"1 to {MAX_OBJECTS}",
+            self.max_objects,
         )
         require(self.short_edge >= 0, "data.short_edge", "0 or more pixels", self.short_edge)
         low, high = self.scale

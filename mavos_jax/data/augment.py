@@ -58,11 +58,11 @@ def augment(clip: Clip, data: DataConfig, rng: np.random.Generator) -> Crops:
 
     Kept are the objects with more than 100 pixels in the crop of the reference (fewer in crops
     smaller than 465 x 465, as :func:`~mavos_jax.data.identities.pixel_threshold` says), a random
-    ten where there are more. There may be none.
+    ``max_objects`` where there are more. There may be none.
 
     Args:
       clip: frames and masks; static ones are deformed frame by frame.
-      data: crop, scale and probabilities.
+      data: crop, scale, probabilities and the number of objects.
       rng: draws.
     """
     least = pixel_threshold(LEAST_OBJECT, data.crop)
@@ -73,7 +73,7 @@ def augment(clip: Clip, data: DataConfig, rng: np.random.Generator) -> Crops:
         samples = [_look(sample, view, data, rng) for sample in clip.samples]
     frames, masks = (np.stack(parts) for parts in zip(*samples, strict=True))
     counts = count_pixels(masks[0])
-    ids = choose_ids(counts, counts > least, rng)
+    ids = choose_ids(counts, counts > least, data.max_objects, rng)
     return Crops(frames, repack(masks, ids), len(ids))
 
 

@@ -88,7 +88,7 @@ class ClipRecipe:
         if rng.random() < merge or not crops.num_objects:
             number = int(rng.choice(len(self.sets), p=self.shares))
             other = VideoKey(number, int(rng.integers(len(self.sets[number]))))
-            crops = paste_over(crops, self._augmented(other, rng), rng)
+            crops = paste_over(crops, self._augmented(other, rng), self.data.max_objects, rng)
         return crops
 
     def _augmented(self, key: VideoKey, rng: np.random.Generator) -> Crops:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from mavos_jax.config import MAX_OBJECTS
-
 IGNORED = 255
 """The id of pixels of which nothing is known; no object."""
 
@@ -55,15 +53,18 @@ def repack(masks: np.ndarray, ids: Sequence[int]) -> np.ndarray:
     return table[masks]
 
 
-def choose_ids(counts: np.ndarray, is_kept: np.ndarray, rng: np.random.Generator) -> list[int]:
-    """The ids to keep in ascending order: a random ten where there are more.
+def choose_ids(
+    counts: np.ndarray, is_kept: np.ndarray, most: int, rng: np.random.Generator
+) -> list[int]:
+    """The ids to keep in ascending order: a random choice where there are too many.
 
     Args:
       counts: pixels of each id in the reference, [n].
       is_kept: which of them are large enough, bool [n].
+      most: ids that may be kept.
       rng: chooses.
     """
     ids = np.flatnonzero(is_kept & (counts > 0))
-    if len(ids) > MAX_OBJECTS:
-        ids = np.sort(rng.choice(ids, MAX_OBJECTS, replace=False))
+    if len(ids) > most:
+        ids = np.sort(rng.choice(ids, most, replace=False))
     return [int(i) for i in ids]

@@ -39,7 +39,8 @@ class Clip(NamedTuple):
     Attributes:
       frames: RGB at crop size, which is a network size.
       masks: slots 0..10, 255 where unknown.
-      num_objects: objects of the clip: slots 1..num_objects are in use.
+      num_objects: objects of the clip, at most ``data.max_objects``: slots 1..num_objects are in
+        use.
     """
 
     frames: UInt8[Array, "t h1 w1 3"]
@@ -89,6 +90,7 @@ def clip_loss(
     variables = _freeze_identification(variables, is_frozen)
     places = _shuffled_places(key if recipe.shuffle_identities else None)
     labels = clip.masks.astype(jnp.int32)
+    most = model.config.data.max_objects
 
     over_frames = _one_by_one if recipe.rematerialise else jax.vmap
     keys = None
@@ -114,13 +116,13 @@ def clip_loss(
 
     def enlarge(logits: Logits, labels: Mask) -> FullLogits:
         # Slots are put back in order at stride 4, where that is cheap.
-        planes = logits.transpose(2, 0, 1)[places]
+        planes = logits.transpose(2, 0, 1)[places[: 1 + most]]
         size = (labels.shape[0], labels.shape[1])
         return resize_planes(planes, size, align_corners=model.config.align_corners)
 
     def score(logits: Logits, slots: Mask, labels: Mask) -> FrameResult:
         loss = frame_loss(enlarge(logits, labels), labels, clip.num_objects, share)
-        return FrameResult(loss, mean_iou(slots, labels, clip.num_objects), slots)
+        return FrameResult(loss, mean_iou(slots, labels, clip.num_objects, most), slots)
 
     if recipe.rematerialise:
         start, advance = jax.checkpoint(start), jax.checkpoint(advance, prevent_cse=False)

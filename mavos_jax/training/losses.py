@@ -1,7 +1,7 @@
 """The losses of one frame of one clip, and the IoU that is logged beside them.
 
-Everything takes logits at the size of the labels, one plane for each identity slot, of which the
-first ``num_objects + 1`` are in use. Labels of 255 are ignored.
+Everything takes logits at the size of the labels, one plane for each slot that a clip can use, of
+which the first ``num_objects + 1`` are in use. Labels of 255 are ignored.
 
 Slots come first here, unlike in the networks: with eleven of them last, a CPU would find nothing to
 work on in vectors.
@@ -15,15 +15,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from mavos_jax.axes import Integer, Mask, Scalar
-from mavos_jax.config import NUM_IDENTITIES, ClipConfig
+from mavos_jax.config import MAX_OBJECTS, ClipConfig
 from mavos_jax.models.attention import MASKED
 
 IGNORED = 255
 
-_SLOTS = np.arange(NUM_IDENTITIES)[:, None, None]
-
-FullLogits = Float[Array, "o h1 w1"]
-"""Identity logits at the size of the labels."""
+FullLogits = Float[Array, "s h1 w1"]
+"""Logits at the size of the labels: the background's and those of the objects."""
 
 
 def frame_loss(
@@ -32,7 +30,7 @@ def frame_loss(
     """Returns the loss of a frame: half bootstrapped cross-entropy, half soft Jaccard.
 
     Args:
-      logits: over all slots.
+      logits: of the background and as many objects as a clip can have.
       labels: the true slots.
       num_objects: of the clip.
       share: of the pixels that cross-entropy keeps, see :func:`kept_share`.
@@ -67,7 +65,7 @@ def bootstrapped_cross_entropy(
     An ignored pixel counts as one of cross-entropy 0.
     """
     log_probabilities = _log_probabilities(logits, num_objects)
-    truth = _one_hot(labels, num_objects)
+    truth = _one_hot(labels, num_objects, len(logits))
     losses = -jnp.sum(jnp.where(truth, log_probabilities, 0.0), axis=0).reshape(-1)
     # Shares are products of a few decimals: half a thousandth of a pixel is above their rounding
     # in float32 and far below a pixel, so that an exact k is never rounded down to the one below.
@@ -108,7 +106,7 @@ def soft_jaccard(logits: FullLogits, labels: Mask, num_objects: Scalar) -> Float
     """
     # Of the logarithms that cross-entropy takes, too: one softmax is enough.
     probabilities = jnp.exp(_log_probabilities(logits, num_objects))
-    truth = _one_hot(labels, num_objects).astype(probabilities.dtype)
+    truth = _one_hot(labels, num_objects, len(logits)).astype(probabilities.dtype)
     probabilities = jnp.where(labels != IGNORED, probabilities, 0.0)
     intersection = jnp.sum(probabilities * truth, axis=(1, 2))
     union = probabilities.sum(axis=(1, 2)) + truth.sum(axis=(1, 2)) - intersection
@@ -117,13 +115,15 @@ def soft_jaccard(logits: FullLogits, labels: Mask, num_objects: Scalar) -> Float
     return losses.sum() / jnp.maximum(is_present.sum(), 1)
 
 
-def mean_iou(predicted: Mask, labels: Mask, num_objects: Scalar) -> Float[Array, ""]:
+def mean_iou(
+    predicted: Mask, labels: Mask, num_objects: Scalar, most: int = MAX_OBJECTS
+) -> Float[Array, ""]:
     """Returns the IoU of the predicted masks, averaged over the objects that either mask holds.
 
-    1 if neither holds any.
+    1 if neither holds any. ``most`` is what ``num_objects`` is at most.
     """
-    truth = _one_hot(labels, num_objects)[1:]
-    found = _one_hot(predicted, num_objects)[1:] & (labels != IGNORED)
+    truth = _one_hot(labels, num_objects, 1 + most)[1:]
+    found = _one_hot(predicted, num_objects, 1 + most)[1:] & (labels != IGNORED)
     union = (truth | found).sum(axis=(1, 2))
     ious = (truth & found).sum(axis=(1, 2)) / jnp.maximum(union, 1)
     count = (union > 0).sum()
@@ -140,9 +140,14 @@ def _log_probabilities(logits: FullLogits, num_objects: Scalar) -> FullLogits:
 
 
 def _mask_unused(logits: FullLogits, num_objects: Scalar) -> FullLogits:
-    return jnp.where(num_objects >= _SLOTS, logits, MASKED)
+    return jnp.where(num_objects >= _slots(len(logits)), logits, MASKED)
 
 
-def _one_hot(labels: Mask, num_objects: Scalar) -> Bool[Array, "o h1 w1"]:
+def _one_hot(labels: Mask, num_objects: Scalar, count: int) -> Bool[Array, "s h1 w1"]:
     """Which slot each pixel shows; none where it is ignored or shows a slot not in use."""
-    return (labels == _SLOTS) & (num_objects >= _SLOTS)
+    slots = _slots(count)
+    return (labels == slots) & (num_objects >= slots)
+
+
+def _slots(count: int) -> np.ndarray:
+    return np.arange(count)[:, None, None]

@@ -146,11 +146,12 @@ def test_an_object_that_only_later_frames_have_is_dropped():
     assert (crops.masks[1, :30, -30:] == 0).all()
 
 
-def test_ten_objects_at_most():
+@pytest.mark.parametrize("most", [10, 3])
+def test_so_many_objects_at_most(most):
     mask = np.repeat(np.repeat(np.arange(16, dtype=np.uint8).reshape(4, 4), 24, 0), 24, 1)
-    crops = augment(_clip(mask), PLAIN, np.random.default_rng(0))
-    assert crops.num_objects == 10
-    assert np.unique(crops.masks).tolist() == list(range(11))
+    crops = augment(_clip(mask), _with(max_objects=most), np.random.default_rng(0))
+    assert crops.num_objects == most
+    assert np.unique(crops.masks).tolist() == list(range(1 + most))
 
 
 def test_copies_of_a_still_image_differ():

@@ -18,8 +18,8 @@ def _clip(areas, value, top=0, size=SIZE):
     return Crops(np.full((*masks.shape, 3), value, np.uint8), masks, len(areas))
 
 
-def _merge(below, above, seed=0):
-    return paste_over(below, above, np.random.default_rng(seed))
+def _merge(below, above, seed=0, most=10):
+    return paste_over(below, above, most, np.random.default_rng(seed))
 
 
 def test_foreground_is_pasted_over():
@@ -49,13 +49,14 @@ def test_what_is_hidden_in_the_reference_is_dropped_from_later_frames():
     assert not merged.masks[1].any()
 
 
-def test_ten_objects_at_most_chosen_at_random():
+@pytest.mark.parametrize("most", [10, 4])
+def test_so_many_objects_at_most_chosen_at_random(most):
     below, above = _clip([150] * 8, 10), _clip([150] * 9, 200, top=200)
     chosen = set()
     for seed in range(6):
-        merged = _merge(below, above, seed)
-        assert merged.num_objects == 10
-        assert np.unique(merged.masks).tolist() == list(range(11))
+        merged = _merge(below, above, seed, most)
+        assert merged.num_objects == most
+        assert np.unique(merged.masks).tolist() == list(range(1 + most))
         chosen.add(merged.masks.tobytes())
     assert len(chosen) > 1
 

@@ -25,7 +25,7 @@ STEPS, SWITCH, NUM_FRAMES, GAP = 10, 4, 6, 2
 RECIPE = ClipConfig(gap=GAP, teacher_forcing=SWITCH / STEPS, dropout=False)
 CONFIG = dataclasses.replace(
     SMALL,
-    data=DataConfig(clip_frames=NUM_FRAMES, crop=33),
+    data=DataConfig(clip_frames=NUM_FRAMES, crop=33, max_objects=3),
     training=TrainingConfig(steps=STEPS, clip=RECIPE),
 )
 FORCED, FREE = jnp.int32(SWITCH - 1), jnp.int32(SWITCH)
@@ -90,7 +90,10 @@ def parts():
 
 
 def drive(clip, at, is_forced, places=tuple(range(11))):
-    """The loss by a Python loop; what goes into the memory has its slots renamed to ``places``."""
+    """The loss by a Python loop over all slots, used or not.
+
+    What goes into the memory has its slots renamed to ``places``.
+    """
     encode, start, segment, memorise, score = parts()
     network, names = variables(), np.array([*places, *[255] * 245])
     labels = np.asarray(clip.masks, np.int32)
