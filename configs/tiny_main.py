@@ -45,6 +45,7 @@ config = dataclasses.replace(
             reference_loss=0.1,
             hard_pixels=0.08,
             ramp=0.01,
+            absence=0.01,
         ),
         optimizer=dataclasses.replace(tiny.training.optimizer, peak_rate=6e-4),
     ),

@@ -9,6 +9,7 @@ import pytest
 
 from mavos_jax.command_line import load_config
 from mavos_jax.config import (
+    ClipConfig,
     DataConfig,
     DecoderConfig,
     ELSTTConfig,
@@ -117,6 +118,7 @@ def test_json_form_refuses(values, message):
         (lambda: InferenceConfig(max_long_edge=8), "inference.max_long_edge"),
         (lambda: DataConfig(max_objects=0), "data.max_objects.*1 to 10"),
         (lambda: DataConfig(max_objects=11), "data.max_objects.*1 to 10"),
+        (lambda: ClipConfig(absence=1.0), "training.clip.absence"),
         (lambda: InferenceConfig(chunk_frames=0), "inference.chunk_frames"),
         (lambda: InferenceConfig(min_short_edge=-1), "inference.min_short_edge.*0 or more"),
         (

@@ -22,6 +22,10 @@ class ClipConfig:
         falls from 1 to 0.
       hard_pixels: share of the pixels that cross-entropy keeps, the hardest, from ``ramp`` on.
       ramp: share of the steps over which the kept pixels fall from all of them to ``hard_pixels``.
+      absence: what a prediction of an object costs in frames that lack it, in the soft Jaccard
+        loss: spread over this share of the pixels it costs one half, over all of them nearly 1. 0
+        leaves such objects out, as the released code does; a network then labels rather something
+        than nothing while an object is away.
       shuffle_identities: permute the slots of the objects, anew for every clip.
       dropout: use the drop rates of the network.
       rematerialise: compute each frame's activations again in the backward pass.
@@ -34,6 +38,7 @@ class ClipConfig:
     reference_loss: float = 1.0
     hard_pixels: float = 0.15
     ramp: float = 0.5
+    absence: float = 0.0
     shuffle_identities: bool = True
     dropout: bool = True
     rematerialise: bool = False
@@ -48,6 +53,9 @@ class ClipConfig:
         for name in ("hard_pixels", "ramp"):
             value = getattr(self, name)
             require(0 < value <= 1, f"training.clip.{name}", "a share above 0", value)
+        require(
+            0 <= self.absence < 1, "training.clip.absence", "a share of the pixels", self.absence
+        )
 
 
 @dataclasses.dataclass(frozen=True)

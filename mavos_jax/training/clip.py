@@ -121,7 +121,8 @@ def clip_loss(
         return resize_planes(planes, size, align_corners=model.config.align_corners)
 
     def score(logits: Logits, slots: Mask, labels: Mask) -> FrameResult:
-        loss = frame_loss(enlarge(logits, labels), labels, clip.num_objects, share)
+        full = enlarge(logits, labels)
+        loss = frame_loss(full, labels, clip.num_objects, share, recipe.absence)
         return FrameResult(loss, mean_iou(slots, labels, clip.num_objects, most), slots)
 
     if recipe.rematerialise:

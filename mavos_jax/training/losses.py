@@ -25,7 +25,11 @@ FullLogits = Float[Array, "s h1 w1"]
 
 
 def frame_loss(
-    logits: FullLogits, labels: Mask, num_objects: Scalar, share: Float[Array, ""]
+    logits: FullLogits,
+    labels: Mask,
+    num_objects: Scalar,
+    share: Float[Array, ""],
+    absence: float = 0.0,
 ) -> Float[Array, ""]:
     """Returns the loss of a frame: half bootstrapped cross-entropy, half soft Jaccard.
 
@@ -34,9 +38,10 @@ def frame_loss(
       labels: the true slots.
       num_objects: of the clip.
       share: of the pixels that cross-entropy keeps, see :func:`kept_share`.
+      absence: see :func:`soft_jaccard`.
     """
     cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
-    return 0.5 * cross_entropy + 0.5 * soft_jaccard(logits, labels, num_objects)
+    return 0.5 * cross_entropy + 0.5 * soft_jaccard(logits, labels, num_objects, absence)
 
 
 def kept_share(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Float[Array, ""]:
@@ -99,10 +104,19 @@ def kth_largest(values: Float[Array, "n"], k: Integer[Array, ""]) -> Float[Array
     return jax.lax.bitcast_convert_type(found, jnp.float32)
 
 
-def soft_jaccard(logits: FullLogits, labels: Mask, num_objects: Scalar) -> Float[Array, ""]:
+def soft_jaccard(
+    logits: FullLogits, labels: Mask, num_objects: Scalar, absence: float = 0.0
+) -> Float[Array, ""]:
     """1 - soft intersection over union, averaged over the classes that the labels hold.
 
     The background is a class, too; ignored pixels are left out.
+
+    Args:
+      logits: of the background and as many objects as a clip can have.
+      labels: the true slots.
+      num_objects: of the clip.
+      absence: where above 0, an addition to the released loss, objects in use that the labels lack
+        count, too: one that is predicted on a share ``p`` of the pixels with ``p / (p + absence)``.
     """
     # Of the logarithms that cross-entropy takes, too: one softmax is enough.
     probabilities = jnp.exp(_log_probabilities(logits, num_objects))
@@ -112,7 +126,14 @@ def soft_jaccard(logits: FullLogits, labels: Mask, num_objects: Scalar) -> Float
     union = probabilities.sum(axis=(1, 2)) + truth.sum(axis=(1, 2)) - intersection
     is_present = truth.any(axis=(1, 2))
     losses = jnp.where(is_present, 1.0 - intersection / (union + 1e-6), 0.0)
-    return losses.sum() / jnp.maximum(is_present.sum(), 1)
+    is_counted = is_present
+    if absence:
+        # Without intersection, the union of an absent object is what is predicted of it.
+        slots = np.arange(len(logits))
+        is_absent = ~is_present & (slots > 0) & (num_objects >= slots)
+        losses = jnp.where(is_absent, union / (union + absence * labels.size), losses)
+        is_counted = is_present | is_absent
+    return losses.sum() / jnp.maximum(is_counted.sum(), 1)
 
 
 def mean_iou(

@@ -50,6 +50,21 @@ def test_jaccard(golden):
     np.testing.assert_allclose(found, stored["jaccard"], rtol=1e-6)
 
 
+def test_absent_objects_cost_what_is_predicted_of_them():
+    labels = jnp.zeros((10, 10), jnp.int32).at[:4].set(1)
+    sure = jnp.full((11, 10, 10), -30.0).at[0].set(30.0).at[1, :4].set(90.0)
+    # 20 of the 100 pixels go to object 2, which is away; the background loses them.
+    wrong = sure.at[2, 6:8].set(90.0)
+    for absence, objects, expected in (
+        (0.0, 2, (0 + 1 / 3) / 2),
+        (0.2, 2, (0 + 1 / 3 + 1 / 2) / 3),
+        (0.05, 3, (0 + 1 / 3 + 4 / 5 + 0) / 4),
+    ):
+        found = soft_jaccard(wrong, labels, jnp.int32(objects), absence)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        assert soft_jaccard(sure, labels, jnp.int32(objects), absence) < 1e-5
+
+
 @pytest.mark.parametrize("size", [(80, 80), (81, 81), (464, 464), (465, 465)])
 def test_number_of_kept_pixels_is_that_of_double_precision(size):
     pixels = size[0] * size[1]
