@@ -133,7 +133,6 @@ def _muon() -> optax.GradientTransformation:
     return optax.contrib.muon(
         -1.0,
         consistent_rms=MUON_SIZE,
-        adam_learning_rate=-1.0,
         muon_weight_dimension_numbers=numbers,
     )
 
@@ -145,7 +144,7 @@ def update(
     optimizer_state: Any,
     step: Scalar,
 ) -> tuple[Leaves, Any]:
-    """Returns the parameters after one AdamW step, and the optimiser's state.
+    """Returns the parameters after one step, and the optimiser's state.
 
     After teacher forcing has ended the identification bank keeps its values, and so does its norm:
     no gradient reaches either, and PyTorch leaves parameters without a gradient alone.
