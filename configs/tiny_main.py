@@ -25,18 +25,18 @@ config = dataclasses.replace(
         tiny.data,
         sources=(
             SourceConfig(
-                kind="synthetic", split="eventful", max_gap=2, num_videos=_NUM_VIDEOS, repeats=2.0
+                kind="synthetic", split="eventful", max_gap=2, num_videos=_NUM_VIDEOS, repeats=4.0
             ),
             SourceConfig(kind="synthetic", split="train", max_gap=2, num_videos=_NUM_VIDEOS),
         ),
         clip_frames=8,
         # Objects spread over more tokens, as in videos that inference.min_short_edge enlarges.
-        crop=161,
-        scale=(1.1, 2.0),
+        crop=193,
+        scale=(1.1, 1.8),
     ),
     training=dataclasses.replace(
         tiny.training,
-        steps=3000,
+        steps=2500,
         start="runs/tiny",
         # That an object is away, few pixels tell: the hardest, and what is predicted of it.
         clip=dataclasses.replace(
@@ -46,8 +46,8 @@ config = dataclasses.replace(
             reference_loss=0.1,
             hard_pixels=0.08,
             ramp=0.01,
-            absence=0.01,
+            absence=0.03,
         ),
-        optimizer=dataclasses.replace(tiny.training.optimizer, peak_rate=6e-4),
+        optimizer=dataclasses.replace(tiny.training.optimizer, peak_rate=8e-4),
     ),
 )
