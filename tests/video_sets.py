@@ -5,11 +5,26 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+from typing import NamedTuple
 
 import numpy as np
 
 from mavos_jax.data.sets import DamagedSample
+from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.data.videos import Sample
+
+
+class DrawnClip(NamedTuple):
+    """Frames and masks of a generated video, [T, H, W, 3] and [T, H, W]."""
+
+    frames: np.ndarray
+    masks: np.ndarray
+
+
+def draw_whole(video: SyntheticVideo) -> DrawnClip:
+    """Draws all frames of a generated video."""
+    frames, masks = zip(*(video[index] for index in range(len(video))), strict=True)
+    return DrawnClip(np.stack(frames), np.stack(masks))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +63,7 @@ class BoxSet:
     name: str = "boxes"
     max_gap: int = 2
     is_static: bool = False
+    num_left_out: int = 0
     damaged: tuple[int, ...] = ()
     deadly: tuple[int, ...] = ()
     faulty: tuple[int, ...] = ()

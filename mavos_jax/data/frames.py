@@ -27,7 +27,7 @@ DECODING_ERRORS = (
 )
 """What Pillow raises for files that are damaged or no images."""
 
-_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_DEEP_MODES = ("I", "F")
 
 
 @runtime_checkable
@@ -190,11 +190,30 @@ def read_image(file: Path) -> np.ndarray:
     """
     try:
         with Image.open(file) as image:
-            # Pillow drops a palette's byte-wise transparency with a warning unless it is asked for.
-            is_keyed = image.mode == "P" and "transparency" in image.info
-            return np.asarray((image.convert("RGBA") if is_keyed else image).convert("RGB"))
+            return to_rgb(image)
     except DECODING_ERRORS as error:
         raise ValueError(_undecodable(file, error)) from error
+
+
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """Decodes an open image to uint8 RGB [H, W, 3]; raises one of :data:`DECODING_ERRORS`."""
+    # Pillow drops a palette's byte-wise transparency with a warning unless it is asked for.
+    is_keyed = image.mode == "P" and "transparency" in image.info
+    return np.asarray((image.convert("RGBA") if is_keyed else image).convert("RGB"))
+
+
+def require_eight_bits(origin: str, mode: str) -> None:
+    """Raises ValueError, about ``origin``, if pixels of Pillow's mode are deeper."""
+    if mode.startswith(_DEEP_MODES):
+        raise ValueError(
+            f"{origin}: expected 8 bits a channel, found mode {mode}; convert the frames to 8 bits"
+        )
+
+
+def describe_damage(error: Exception) -> str:
+    """Words for one of :data:`DECODING_ERRORS`."""
+    is_unknown = isinstance(error, Image.UnidentifiedImageError)
+    return "no known image format" if is_unknown else str(error) or type(error).__name__
 
 
 def describe_size(size: tuple[int, int]) -> str:
@@ -213,17 +232,12 @@ def header_size(file: Path) -> tuple[int, int]:
             size, mode = (image.height, image.width), image.mode
     except DECODING_ERRORS as error:
         raise ValueError(_undecodable(file, error)) from error
-    if mode in _DEEP_MODES:
-        raise ValueError(
-            f"{file}: expected 8 bits a channel, found mode {mode}; convert the frames to 8 bits"
-        )
+    require_eight_bits(str(file), mode)
     return size
 
 
 def _undecodable(file: Path, error: Exception) -> str:
-    is_unknown = isinstance(error, Image.UnidentifiedImageError)
-    found = "no known image format" if is_unknown else str(error) or type(error).__name__
     return (
-        f"{file}: expected an image that can be decoded, found: {found}; "
+        f"{file}: expected an image that can be decoded, found: {describe_damage(error)}; "
         "restore the file, or remove it and the frames after it"
     )

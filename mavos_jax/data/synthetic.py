@@ -10,7 +10,6 @@ import dataclasses
 import functools
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,34 +18,11 @@ from mavos_jax.data.synthetic_drawing import draw, draw_mask
 from mavos_jax.data.synthetic_packing import grid_shape
 from mavos_jax.data.synthetic_recipe import VARIED, Recipe
 from mavos_jax.data.synthetic_staging import random_scene
+from mavos_jax.data.videos import Sample
 
 # Raise it with every change of what a seed draws, and write the held-out manifest again.
 GENERATOR_VERSION = 1
 _MIN_CELL = 6
-
-
-class Sample(NamedTuple):
-    """One frame and its mask.
-
-    Attributes:
-      frame: uint8 RGB [H, W, 3].
-      mask: uint8 object ids [H, W], 0 = background.
-    """
-
-    frame: np.ndarray
-    mask: np.ndarray
-
-
-class Clip(NamedTuple):
-    """Frames and their masks.
-
-    Attributes:
-      frames: uint8 RGB [T, H, W, 3].
-      masks: uint8 object ids [T, H, W], 0 = background.
-    """
-
-    frames: np.ndarray
-    masks: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,19 +135,6 @@ class GeneratedFrames:
     def __iter__(self) -> Iterator[np.ndarray]:
         for index in range(self.video.num_frames):
             yield self.video.frame(index)
-
-
-def generate_clip(
-    seed: int, *, num_frames: int, height: int, width: int, num_objects: int = 3
-) -> Clip:
-    """Draws a whole clip; see :class:`SyntheticVideo` for the arguments.
-
-    Raises:
-      ValueError: a number is out of range, or the frames are too small for so many objects.
-    """
-    video = SyntheticVideo(seed, num_frames, height, width, num_objects)
-    frames, masks = zip(*(video[index] for index in range(num_frames)), strict=True)
-    return Clip(np.stack(frames), np.stack(masks))
 
 
 def _require(condition: bool, field: str, expected: str, found: object) -> None:

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image
+from video_sets import draw_whole
 
-from mavos_jax.data.synthetic import SyntheticVideo, generate_clip
+from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.data.synthetic_drawing import draw
 from mavos_jax.data.synthetic_recipe import VARIED, Recipe
 
@@ -31,21 +32,21 @@ def areas(mask, num_objects):
 
 
 def test_a_clip_follows_from_its_seed():
-    first, again, other = (generate_clip(seed, num_frames=3, **SMALL) for seed in (1, 1, 2))
+    first, again, other = (draw_whole(small_video(seed, 3)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.frames, again.frames)
     np.testing.assert_array_equal(first.masks, again.masks)
     assert (first.frames != other.frames).mean() > 0.5
 
 
 def test_shapes_and_types():
-    clip = generate_clip(0, num_frames=2, **SMALL)
+    clip = draw_whole(small_video(0, 2))
     assert (clip.frames.shape, clip.frames.dtype) == ((2, 48, 64, 3), np.uint8)
     assert (clip.masks.shape, clip.masks.dtype) == ((2, 48, 64), np.uint8)
 
 
 @pytest.mark.parametrize("seed", [5, 6])
 def test_frames_are_drawn_one_by_one_and_do_not_depend_on_the_length(seed):
-    clip = generate_clip(seed, num_frames=4, **SMALL)
+    clip = draw_whole(small_video(seed, 4))
     longer = small_video(seed, 100_000)
     for index in (3, 0):
         np.testing.assert_array_equal(longer.frame(index), clip.frames[index])
@@ -83,7 +84,7 @@ def test_many_objects_are_all_visible_at_first(num_objects, size):
 def test_objects_touch_vanish_return_and_change_their_outline():
     touch, returns, deforms = 0, 0, 0
     for seed in range(1, 7):
-        masks = generate_clip(seed, num_frames=40, height=48, width=64, num_objects=3).masks
+        masks = draw_whole(small_video(seed, 40)).masks
         right, left = masks[:, :, 1:], masks[:, :, :-1]
         touch += bool(((right != left) & (right > 0) & (left > 0)).any())
         for identity in (1, 2, 3):

@@ -4,8 +4,9 @@ import functools
 import jax
 import numpy as np
 import pytest
+from video_sets import draw_whole
 
-from mavos_jax.data.synthetic import generate_clip
+from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.inference.batch import segment_batch, segment_chunks, start_videos, stream_batch
 from mavos_jax.inference.chunk import segment_chunk, start_video
 from mavos_jax.inference.geometry import Sizes, geometries
@@ -19,7 +20,7 @@ LENGTHS, OBJECTS = (13, 9, 4), (2, 3, 2)
 @pytest.fixture(scope="module")
 def clips():
     return [
-        generate_clip(seed, num_frames=length, height=48, width=72, num_objects=objects)
+        draw_whole(SyntheticVideo(seed, length, height=48, width=72, num_objects=objects))
         for seed, (length, objects) in enumerate(zip(LENGTHS, OBJECTS, strict=True), start=3)
     ]
 

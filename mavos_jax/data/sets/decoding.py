@@ -9,7 +9,13 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from PIL import Image
 
-from mavos_jax.data.frames import DECODING_ERRORS, describe_size
+from mavos_jax.data.frames import (
+    DECODING_ERRORS,
+    describe_damage,
+    describe_size,
+    require_eight_bits,
+    to_rgb,
+)
 from mavos_jax.data.identities import IGNORED, count_pixels
 from mavos_jax.data.videos import Sample
 
@@ -146,16 +152,11 @@ def decode_frame(file: File) -> np.ndarray:
     """
     try:
         with Image.open(io.BytesIO(file.data)) as image:
-            mode = image.mode
-            if not mode.startswith(("I", "F")):
-                # Pillow drops a palette's byte-wise transparency with a warning unless asked for.
-                is_keyed = mode == "P" and "transparency" in image.info
-                return np.asarray((image.convert("RGBA") if is_keyed else image).convert("RGB"))
+            mode, frame = image.mode, to_rgb(image)
     except DECODING_ERRORS as error:
         raise _damaged(file, "an image", error) from error
-    raise ValueError(
-        f"{file.origin}: expected 8 bits a channel, found mode {mode}; convert the frames to 8 bits"
-    )
+    require_eight_bits(file.origin, mode)
+    return frame
 
 
 def decode_mask(file: File) -> np.ndarray:
@@ -201,8 +202,7 @@ def _is_saliency(values: np.ndarray) -> bool:
 
 
 def _damaged(file: File, expected: str, error: Exception) -> DamagedSample:
-    is_unknown = isinstance(error, Image.UnidentifiedImageError)
-    found = "no known image format" if is_unknown else str(error) or type(error).__name__
     return DamagedSample(
-        f"{file.origin}: expected {expected} that can be decoded, found: {found}; restore the file"
+        f"{file.origin}: expected {expected} that can be decoded, found: {describe_damage(error)}; "
+        "restore the file"
     )
