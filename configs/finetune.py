@@ -2,6 +2,7 @@
 
 Command:  python train.py --config configs/finetune.py --workdir runs/finetune
               --data.sources.0.root MY_VIDEOS --data.held_out.root MY_HELD_OUT_VIDEOS
+          with train/ and val/ in one folder, that folder twice and --data.held_out.split val;
           without held-out videos: --training.loop.evaluate_every 0
 Start:    converted weights in weights/r50; any other with --training.start.
 Hardware: one GPU; on several raise --training.batch_size to a multiple of their number. Short of

@@ -15,6 +15,7 @@ from r50_mavos import config as network
 from mavos_jax.config import (
     ClipConfig,
     DataConfig,
+    LoopConfig,
     OptimizerConfig,
     SourceConfig,
     TrainingConfig,
@@ -30,5 +31,7 @@ config = dataclasses.replace(
         start="weights/resnet50-0676ba61.pth",
         clip=ClipConfig(teacher_forcing=1.0, reference_loss=0.1),
         optimizer=OptimizerConfig(peak_rate=4e-4, min_rate=2e-5, weight_decay=0.03),
+        # The second stage starts from the last step, which a score would make it choose among.
+        loop=LoopConfig(evaluate_every=0),
     ),
 )

@@ -31,6 +31,10 @@ STEPS = "checkpoints"
 _FORMAT = 2
 
 
+class OtherVersion(ValueError):  # noqa: N818 - the name says what is wrong
+    """A checkpoint is whole, but of a version of this package that describes it differently."""
+
+
 class Stored(NamedTuple):
     """Where the parts of a checkpoint lie, and what they should hold.
 
@@ -80,6 +84,7 @@ def read_description(path: Path) -> Stored:
         checkpoints or, if none was scored, for the newest.
 
     Raises:
+      OtherVersion: another version wrote it.
       ValueError: there is no checkpoint at ``path``, or its description is damaged.
     """
     if not path.exists():
@@ -97,7 +102,8 @@ def read_description(path: Path) -> Stored:
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
         _check(description)
-        config = from_dict(description["config"])
+    except OtherVersion as error:
+        raise _other_version(file, error) from None
     except PermissionError:
         raise ValueError(
             f"{file}: expected a readable file, found that this user may not read it; change the "
@@ -105,9 +111,13 @@ def read_description(path: Path) -> Stored:
         ) from None
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{file}: expected a configuration that this version reads, found a damaged one or one "
-            f"of another version ({error}); write the checkpoint again"
+            f"{file}: expected the description of a checkpoint, found a damaged one ({error}); "
+            "bring back a copy, or write the checkpoint again"
         ) from None
+    try:
+        config = from_dict(description["config"])
+    except (ValueError, TypeError) as error:
+        raise _other_version(file, error) from None
     others = description.get("others", {})
     return Stored(config, path / WEIGHTS, description["checksums"], others)
 
@@ -139,12 +149,19 @@ def _check(description: Any) -> None:
     if not isinstance(description, dict):
         raise ValueError("expected an object")
     if description.get("format") != _FORMAT:
-        raise ValueError(f"expected format {_FORMAT}, found {description.get('format')!r}")
+        raise OtherVersion(f"expected format {_FORMAT}, found {description.get('format')!r}")
     for entry in ("config", "checksums"):
         if not isinstance(description.get(entry), dict) or not description[entry]:
             raise ValueError(f"expected the entry {entry!r}")
     if description.get("config_checksum") != _checksum(description["config"]):
         raise ValueError("its entry 'config' is not what was written")
+
+
+def _other_version(file: Path, reason: Exception) -> OtherVersion:
+    return OtherVersion(
+        f"{file}: expected a configuration that this version reads, found one of another version "
+        f"({reason}); use the version that wrote it, or write the checkpoint again"
+    )
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

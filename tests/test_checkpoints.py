@@ -131,7 +131,6 @@ def test_paths_that_are_no_checkpoints(tmp_path):
         lambda text: "",
         lambda text: text[:200],
         lambda text: "[1]",
-        lambda text: text.replace('"format": 2', '"format": 1'),
         lambda text: text.replace('"config"', '"confog"'),
         lambda text: text.replace('"checksums": {', '"checksums": 0, "others": {'),
         lambda text: json.dumps(json.loads(text) | {"checksums": {}}),
@@ -141,17 +140,23 @@ def test_paths_that_are_no_checkpoints(tmp_path):
         lambda text: text.replace('"window_radius": 2', '"window_radius": "two"'),
     ],
     ids=[
-        *("empty", "truncated", "list", "older", "missing", "no_checksums", "empty_checksums"),
+        *("empty", "truncated", "list", "missing", "no_checksums", "empty_checksums"),
         *("no_checksum", "changed", "unknown", "type"),
     ],
 )
 def test_damaged_configurations(checkpoint, damage):
     file = checkpoint / "config.json"
     file.write_text(damage(file.read_text()))
-    message = refuse(checkpoint, "found a damaged one or one of another version")
-    with pytest.raises(ValueError, match="a damaged one or one of") as caught:
+    message = refuse(checkpoint, "expected the description of a checkpoint, found a damaged one")
+    with pytest.raises(ValueError, match="found a damaged one") as caught:
         load_config_of(checkpoint)
     assert str(caught.value) == message
+
+
+def test_checkpoints_of_another_version(checkpoint):
+    file = checkpoint / "config.json"
+    file.write_text(file.read_text().replace('"format": 2', '"format": 1'))
+    refuse(checkpoint, "found one of another version .* use the version that wrote it")
 
 
 def refuse_to_open(folder):

@@ -150,8 +150,6 @@ class TrainingConfig:
       seed: of fresh weights, data order, augmentation, dropout and identity shuffle.
       start: weights to start from: a checkpoint of this package, or PyTorch weights of a whole
         network or of an encoder; empty for fresh ones. What it lacks starts fresh.
-      calibrate: set the constants of batch normalisation from the first clips, for encoders that
-        start from fresh weights.
       clip: what one step does with a clip.
       optimizer: AdamW and its schedule.
       loop: what happens every so many steps.
@@ -162,7 +160,6 @@ class TrainingConfig:
     accumulate: int = 1
     seed: int = 0
     start: str = ""
-    calibrate: bool = False
     clip: ClipConfig = ClipConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig()

@@ -75,7 +75,8 @@ class ClipRecipe:
                 crops = self._merged(key, rng)
             except DamagedSample as error:
                 if not self.data.skip_damaged:
-                    raise
+                    words = f"{error}, or leave such samples out with --data.skip_damaged True"
+                    raise DamagedSample(words) from error
                 damaged.append(str(error))
             else:
                 if crops.num_objects:

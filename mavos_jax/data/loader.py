@@ -61,7 +61,7 @@ def make_loader(
         .repeat(None)
         for number, videos in enumerate(sets)
     ]
-    weights = [len(part) * source.repeats for part, source in zip(sets, data.sources, strict=True)]
+    weights = set_weights(data, sets)
     stream = grain.MapDataset.mix(videos, weights) if len(videos) > 1 else videos[0]
     recipe = ClipRecipe(data, tuple(sets), tuple(weight / sum(weights) for weight in weights))
     # The numbers that a clip is drawn from follow its place in this stream: slicing comes after.
@@ -69,6 +69,11 @@ def make_loader(
     local_size = batch_size // process_count
     records = clips[process_index::process_count][start_step * local_size :]
     return Loader(_iterate(records, data, local_size))
+
+
+def set_weights(data: DataConfig, sets: Sequence[VideoSet]) -> list[float]:
+    """Returns what the shares of the sets in the clips are proportional to."""
+    return [len(part) * source.repeats for part, source in zip(sets, data.sources, strict=True)]
 
 
 class Loader(Iterator[Batch]):

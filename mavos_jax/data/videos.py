@@ -51,6 +51,11 @@ class VideoSet(Protocol):
     max_gap: int
     is_static: bool
 
+    @property
+    def num_left_out(self) -> int:
+        """Videos, or images, that the set's rules leave out."""
+        ...
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> AnnotatedVideo: ...

@@ -68,8 +68,7 @@ def conv(
 class FrozenBatchNorm(nn.Module):
     """Batch normalisation with constant statistics: y = x s + (b - m s), s = w / sqrt(v + 1e-5).
 
-    Its four vectors are in the collection ``constants`` and are never trained. A pass in which that
-    collection is mutable sets the mean m and the variance v to those of its input.
+    Its four vectors are in the collection ``constants`` and are never trained.
     """
 
     @nn.compact
@@ -77,12 +76,10 @@ class FrozenBatchNorm(nn.Module):
         shape = (x.shape[-1],)
         scale = self.variable(CONSTANTS, "scale", jnp.ones, shape).value
         offset = self.variable(CONSTANTS, "offset", jnp.zeros, shape).value
-        mean = self.variable(CONSTANTS, "mean", jnp.zeros, shape)
-        variance = self.variable(CONSTANTS, "variance", jnp.ones, shape)
-        if self.is_mutable_collection(CONSTANTS) and not self.is_initializing():
-            mean.value, variance.value = x.mean(axis=(0, 1)), x.var(axis=(0, 1))
-        factor = scale * jax.lax.rsqrt(variance.value + EPSILON)
-        return x * factor + (offset - mean.value * factor)
+        mean = self.variable(CONSTANTS, "mean", jnp.zeros, shape).value
+        variance = self.variable(CONSTANTS, "variance", jnp.ones, shape).value
+        factor = scale * jax.lax.rsqrt(variance + EPSILON)
+        return x * factor + (offset - mean * factor)
 
 
 class DepthwiseConv(nn.Module):

@@ -33,6 +33,7 @@ from mavos_jax.descriptions import (
     steps_in,
     write_description,
 )
+from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.state import TrainState, variables_of
 
 TRAINING = "training"
@@ -40,6 +41,9 @@ TRAINING = "training"
 _SCORE_NAME = "J&F"
 _MARGIN = 1.1
 _TEMPORARY = "{}.orbax-checkpoint-tmp"
+_MOST_FAILURES = 3
+"""So many checkpoints in a row that cannot be written end a run."""
+
 _DISK_FULL = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota exceeded")
 
 
@@ -59,6 +63,7 @@ class Checkpoints:
         self._config = config
         self._facts = dict(facts)
         self._others: dict[str, Any] = {}
+        self._num_failures = 0
         keep = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(config.training.loop.keep),
@@ -78,30 +83,39 @@ class Checkpoints:
             self._folder, options=options, item_names=(WEIGHTS, TRAINING)
         )
 
-    @property
-    def latest(self) -> int | None:
-        """The newest step that has a checkpoint, or whose checkpoint is being written."""
+    def newest(self) -> int | None:
+        """Returns the newest step that has a checkpoint, once none is being written."""
+        self._finish()
         return self._manager.latest_step()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the newest checkpoint could not be written; False while it still may be."""
+        if not self._others or self._manager.is_saving_in_progress():
+            return False
+        return not (self._folder / str(self._others["step"])).is_dir()
 
     def save(self, state: TrainState, score: float | None = None) -> None:
         """Starts to write a checkpoint, once the one before is complete.
+
+        If that one could not be written, this is said, and the new one is tried all the same: what
+        failed may have been a network or a quota that is well again.
 
         Args:
           state: NumPy arrays, which must not change any more.
           score: J&F of its moving average, if that was measured.
 
         Raises:
-          OSError: the checkpoint before could not be written.
+          OSError: there is no room, or the last three could not be written.
           ValueError: a checkpoint of this step or a later one is there.
         """
-        step = int(state.step)
-        if self.latest is not None and self.latest >= step:
+        step, newest = int(state.step), self.newest()
+        if newest is not None and newest >= step:
             raise ValueError(
                 f"{self._folder / str(step)}: expected no checkpoint of this step or a later one, "
-                f"found step {self.latest}; move it away, or train in another --workdir"
+                f"found step {newest}; move it away, or train in another --workdir"
             )
         with self._explained():
-            self._manager.wait_until_finished()
             # The data are a function of the seed and the step, which is thus their position.
             self._others = {"step": step, "data_position": step, "score": score, **self._facts}
             _require_room(self._folder, sum(x.nbytes for x in jax.tree.leaves(state)))
@@ -115,15 +129,6 @@ class Checkpoints:
                 ),
                 force=True,
             )
-
-    def require_written(self) -> None:
-        """Raises if a checkpoint could not be written, without waiting for one that still may.
-
-        Raises:
-          OSError: it could not; the message says why and what to do.
-        """
-        with self._explained():
-            self._manager.check_for_errors()
 
     def close(self) -> None:
         """Waits until the last checkpoint is complete.
@@ -146,6 +151,23 @@ class Checkpoints:
         # What went wrong first is what the user should read.
         with contextlib.suppress(*((Exception,) if error is not None else ())):
             self.close()
+
+    def _finish(self) -> None:
+        """Waits until nothing is being written; says what could not be, or raises it."""
+        try:
+            with self._explained():
+                self._manager.wait_until_finished()
+        except Exception as error:  # storage has many of its own
+            self._num_failures += 1
+            if self._num_failures == _MOST_FAILURES:
+                raise
+            step = self._others["step"]
+            if is_first():  # what is there of it would take room until the run begins anew
+                shutil.rmtree(self._folder / _TEMPORARY.format(step), ignore_errors=True)
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            say(f"step {step} could not be saved, a later one is tried: {reason}")
+        else:
+            self._num_failures = 0
 
     def _describe(self) -> None:
         """Adds the description; Orbax calls it before it gives a step its own name."""

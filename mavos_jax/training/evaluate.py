@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from mavos_jax.data.videos import AnnotatedVideo, VideoSet
 from mavos_jax.evaluation.masks import object_ids
 from mavos_jax.evaluation.metrics import score_frame
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.training.processes import add_up
+
+MIN_FRAMES = 3
 
 
 class Score(NamedTuple):
@@ -49,30 +51,54 @@ def evaluate(
       variables: its variables, the same on every process.
       videos: the held-out set.
       num_videos: at most so many of the first; 0 for all.
-      is_stopping: asked before every video of a process on its own whether to give up.
+      is_stopping: asked before every video whether to give up.
 
     Returns:
-      The score, or None after giving up.
+      The score, or None after giving up; the same on every process.
 
     Raises:
       ValueError: no video has an object to score.
+      Exception: a video could not be scored. Every process raises, that on which nothing failed a
+        ValueError.
     """
     count = min(num_videos or len(videos), len(videos))
     variables = jax.device_put(variables, jax.local_devices()[0])
     table: list[tuple[float, float]] = []
-    for index in range(jax.process_index(), count, jax.process_count()):
-        if is_stopping():
-            return None
-        table += score_video(model, variables, videos[index])
-    total = np.array([*np.sum(table, axis=0), len(table)] if table else [0, 0, 0], np.float64)
-    if jax.process_count() > 1:
-        # As whole numbers, because JAX would gather doubles as floats.
-        whole = multihost_utils.process_allgather(np.frombuffer(total.tobytes(), np.uint8))
-        total = np.frombuffer(np.asarray(whole).tobytes(), np.float64).reshape(-1, 3).sum(axis=0)
-    if not total[2]:
+    has_given_up, error = False, None
+    try:
+        for index in range(jax.process_index(), count, jax.process_count()):
+            has_given_up = is_stopping()
+            if has_given_up:
+                break
+            table += score_video(model, variables, videos[index])
+    except Exception as failure:
+        error = failure  # raised once the others know
+    own = [*np.sum(table or [(0.0, 0.0)], axis=0), len(table), has_given_up, error is not None]
+    region, boundary, num_objects, num_given_up, num_failed = add_up(np.array(own))
+    if error is not None:
+        raise error
+    if num_failed:
+        raise ValueError(
+            f"{videos.name}: expected every process to score its videos, found that another could "
+            "not; its message says why"
+        )
+    if num_given_up:
+        return None
+    if not num_objects:
         raise ValueError(f"{videos.name}: expected held-out videos with objects, found none")
-    region, boundary = total[:2] / total[2]
-    return Score(float(region), float(boundary), int(total[2]))
+    return Score(float(region / num_objects), float(boundary / num_objects), int(num_objects))
+
+
+def require_scorable(videos: VideoSet) -> None:
+    """Raises ValueError if a video has too few frames for a score."""
+    found = (videos[index] for index in range(len(videos)))
+    short = [video.name for video in found if len(video) < MIN_FRAMES]
+    if short:
+        raise ValueError(
+            f"data.held_out: expected videos of at least {MIN_FRAMES} frames with masks, because "
+            f"the first and the last do not count, found {len(short)} shorter: "
+            f"{', '.join(short[:3])}"
+        )
 
 
 def score_video(
@@ -93,7 +119,7 @@ def score_video(
         if new and t > first:
             labels[t - first] = np.where(np.isin(masks[t], new), masks[t], 0).astype(np.uint8)
     values: dict[int, list[tuple[float, float]]] = {number: [] for number in known}
-    if len(masks) - first < 3:
+    if len(masks) - first < MIN_FRAMES:
         return []
     predictions = stream_masks(
         model, variables, _frames(video, range(first, len(masks))), masks[first], labels=labels

@@ -18,6 +18,7 @@ import tqdm
 
 from mavos_jax.evaluation.files import written_whole
 from mavos_jax.evaluation.overlay import write_picture
+from mavos_jax.training.processes import add_up
 
 METRICS = "metrics.jsonl"
 
@@ -40,7 +41,7 @@ class Meter:
 
     Attributes:
       skipped_in_row: the same, until the last step that has finished.
-      num_damaged: damaged samples that were left out since the last summary.
+      num_damaged: damaged samples that this process left out since the last summary.
     """
 
     def __init__(self, skipped_in_row: int = 0) -> None:
@@ -93,7 +94,7 @@ class Meter:
             "data_seconds": self._data_seconds,
             "data_share": self._data_seconds / seconds,
             "skipped": float(self._num_skipped),
-            "damaged": float(self.num_damaged),
+            "damaged": float(add_up(np.array([self.num_damaged]))[0]),
             **memory_use(),
         }
         self._restart()
@@ -150,6 +151,13 @@ class Log:
             print(line, flush=True)
         elif self._is_writer:
             self._bar.write(line, file=sys.stdout)
+
+    def warn(self, line: str) -> None:
+        """Prints a line that this process alone knows of."""
+        if self._is_writer:
+            self.say(line)
+        else:
+            print(f"process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
 
     def write(self, kind: str, step: int, values: Values) -> None:
         """Writes the metrics of one kind, such as ``train``, measured at a step.

@@ -14,17 +14,18 @@ import jax
 import numpy as np
 
 from mavos_jax.config import Experiment
-from mavos_jax.data.loader import Loader, make_loader
+from mavos_jax.data.loader import Loader, make_loader, set_weights
 from mavos_jax.data.sets import open_source
 from mavos_jax.data.videos import Batch, VideoSet
 from mavos_jax.models.mavos import MAVOS, build_model
 from mavos_jax.training.checkpoints import Checkpoints
-from mavos_jax.training.evaluate import evaluate
+from mavos_jax.training.evaluate import evaluate, require_scorable
 from mavos_jax.training.log import Log, Meter
-from mavos_jax.training.pictures import draw_clip
+from mavos_jax.training.pictures import paint_clip
 from mavos_jax.training.preemption import StopRequest
 from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.provenance import describe_origin
+from mavos_jax.training.resume import join_fingerprints
 from mavos_jax.training.start import Convert, begin, opened_workdir
 from mavos_jax.training.state import TrainState, variables_of
 from mavos_jax.training.step import (
@@ -34,8 +35,6 @@ from mavos_jax.training.step import (
     replicate,
     unreplicate,
 )
-
-_CALIBRATION_CLIPS = 4
 
 
 class Diverged(ValueError):  # noqa: N818 - the name says what is wrong
@@ -68,13 +67,14 @@ def train(
     evaluates = config.training.loop.evaluate_every > 0
     with opened_workdir(workdir) as folder, StopRequest() as stop:
         sets = [open_source(source, frame_size(config)) for source in config.data.sources]
-        held_out = open_source(config.data.held_out, frame_size(config)) if evaluates else None
-        data = "-".join(videos.fingerprint() for videos in sets)
-        state = begin(config, folder, data, convert, lambda: _first_frames(config, sets))
+        data = join_fingerprints(sets)
+        held_out = _open_held_out(config, data) if evaluates else None
+        state = begin(config, folder, data, convert)
         first = int(state.step)
         if first >= config.training.steps:
             say(f"complete: {first} of {config.training.steps} steps are done in {folder}")
             return
+        _describe_sources(config, sets)
         facts = describe_origin(config, data, command)
         with (
             # First, because it shields Python's tracker of shared memory from signals.
@@ -92,17 +92,21 @@ def train(
         say(f"complete: {last} steps in {folder}")
 
 
-def _first_frames(config: Experiment, sets: Sequence[VideoSet]) -> np.ndarray:
-    """Draws frames of the first clips, the same on every process, uint8 [t, S, S, 3]."""
-    loader = make_loader(
-        dataclasses.replace(config.data, workers=0),
-        sets,
-        seed=config.training.seed,
-        batch_size=_CALIBRATION_CLIPS,
-    )
-    with loader:
-        frames = next(loader).frames
-    return frames.reshape(-1, *frames.shape[2:])
+def _open_held_out(config: Experiment, data: str) -> VideoSet:
+    """Opens what periodic evaluation segments; ``data`` are the fingerprints of the sources."""
+    videos = open_source(config.data.held_out, frame_size(config))
+    require_scorable(videos)
+    if videos.fingerprint() in data.split("-"):
+        say(f"data.held_out: {videos.name} is trained on, too: its scores say nothing of others")
+    return videos
+
+
+def _describe_sources(config: Experiment, sets: Sequence[VideoSet]) -> None:
+    weights = set_weights(config.data, sets)
+    for videos, weight in zip(sets, weights, strict=True):
+        left_out = f", {videos.num_left_out} left out" if videos.num_left_out else ""
+        share = weight / sum(weights)
+        say(f"data: {videos.name}: {len(videos)} videos{left_out}, {share:.1%} of the clips")
 
 
 def _open_loader(config: Experiment, sets: Sequence[VideoSet], step: int) -> Loader:
@@ -156,12 +160,13 @@ class _Run:
                 if _is_due(step, loop.log_every, last):
                     self._write_metrics(meter, step)
                 start = time.perf_counter()
-                score = None
                 if _is_due(step, loop.picture_every):
                     self._draw(state, current, step)
-                if _is_due(step, loop.evaluate_every, last):
-                    score = self._evaluate(state, step)
-            if score is not None or _is_due(step, loop.save_every, last):
+            score = None
+            if _is_due(step, loop.evaluate_every, last):
+                score = self._evaluate(meter, state, step)
+            is_lost = _is_due(step, loop.log_every) and self._has_lost_a_checkpoint()
+            if score is not None or is_lost or _is_due(step, loop.save_every, last):
                 meter.finish()
                 if self._is_good(meter):
                     self.tools.checkpoints.save(unreplicate(state), score)
@@ -172,10 +177,16 @@ class _Run:
         return step
 
     @contextlib.contextmanager
-    def _saving_on_error(self, meter: Meter, state: TrainState) -> Iterator[None]:
+    def _saving_on_error(
+        self, meter: Meter, state: TrainState, is_shared: bool = False
+    ) -> Iterator[None]:
         """Saves a state that has no checkpoint yet when something else than a step fails.
 
-        One of several processes cannot: the others, which know of nothing, would not join it.
+        Args:
+          meter: of the run.
+          state: of the newest step.
+          is_shared: whether what fails on one process fails on all. If not, one of several cannot
+            save: the others, which know of nothing, would not join it.
         """
         try:
             yield
@@ -185,7 +196,7 @@ class _Run:
             # What went wrong first is what the user should read.
             with contextlib.suppress(Exception):
                 meter.finish()
-                if jax.process_count() == 1 and self._is_good(meter):
+                if (is_shared or jax.process_count() == 1) and self._is_good(meter):
                     self.tools.checkpoints.save(unreplicate(state))
             raise
 
@@ -197,7 +208,7 @@ class _Run:
         batch = next(self.tools.loader)
         meter.waited_for_data(self.tools.loader.waited)
         for line in self.tools.loader.damaged:
-            self.tools.log.say(f"damaged sample left out: {line}")
+            self.tools.log.warn(f"damaged sample left out: {line}")
         meter.num_damaged += len(self.tools.loader.damaged)
         return batch
 
@@ -205,7 +216,7 @@ class _Run:
         limit = self.config.training.optimizer.max_skipped
         if meter.skipped_in_row < limit:
             return
-        saved = self.tools.checkpoints.latest
+        saved = self.tools.checkpoints.newest()
         kept = "no checkpoint" if saved is None else f"its checkpoint of step {saved}"
         raise Diverged(
             f"{self.folder}: expected finite losses and gradients, found none in the {limit} steps "
@@ -218,31 +229,38 @@ class _Run:
         values = meter.summary(config.training.batch_size, config.data.clip_frames)
         self._require_finite(meter, step)
         self.tools.log.write("train", step, values)
-        self.tools.checkpoints.require_written()
+
+    def _has_lost_a_checkpoint(self) -> bool:
+        """Whether to save now, because the last time failed behind the run.
+
+        Several processes would have to agree on it and wait for the next time.
+        """
+        return jax.process_count() == 1 and self.tools.checkpoints.has_failed
 
     def _draw(self, state: TrainState, batch: Batch, step: int) -> None:
         if is_first():
             predicted = self._predict(state, batch)
-            picture = draw_clip(batch.frames[0], batch.masks[0], predicted)
+            picture = paint_clip(batch.frames[0], batch.masks[0], predicted)
             self.tools.log.picture("clip", step, picture)
 
-    def _evaluate(self, state: TrainState, step: int) -> float | None:
+    def _evaluate(self, meter: Meter, state: TrainState, step: int) -> float | None:
         """Returns J&F of the moving average, or None if the run should rather stop."""
         assert self.tools.held_out is not None
         start = time.perf_counter()
-        variables = variables_of(unreplicate(state), average=True)
-        score = evaluate(
-            self._model,
-            variables,
-            self.tools.held_out,
-            self.config.training.loop.evaluate_videos,
-            lambda: self.tools.stop.is_noted,
-        )
+        with self._saving_on_error(meter, state, is_shared=True):
+            score = evaluate(
+                self._model,
+                variables_of(unreplicate(state), average=True),
+                self.tools.held_out,
+                self.config.training.loop.evaluate_videos,
+                lambda: self.tools.stop.is_noted,
+            )
         if score is None:
             return None
         values = {"J&F": score.mean, "J": score.region, "F": score.boundary}
         values |= {"objects": float(score.num_objects), "seconds": time.perf_counter() - start}
-        self.tools.log.write("evaluation", step, values)
+        with self._saving_on_error(meter, state):
+            self.tools.log.write("evaluation", step, values)
         return score.mean
 
     @functools.cached_property

@@ -10,7 +10,7 @@ _MAX_FRAMES = 8
 _MAX_SIDE = 256
 
 
-def draw_clip(frames: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def paint_clip(frames: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Draws a clip as a row of frames with true masks over a row with predicted ones.
 
     Args:

@@ -25,6 +25,7 @@ class StopRequest:
     def __init__(self) -> None:
         self._is_shared = jax.distributed.is_initialized()
         self._signal: int | None = None
+        self._has_passed_on = False
         self._before: dict[signal.Signals, Any] = {}
 
     @property
@@ -39,8 +40,11 @@ class StopRequest:
 
     @property
     def is_noted(self) -> bool:
-        """Whether this process, on its own, was asked to stop."""
-        return self._signal is not None
+        """Whether this process knows that it was asked to stop.
+
+        Of several, none knows of SIGTERM before :meth:`reached` tells.
+        """
+        return self._signal is not None or self._has_passed_on
 
     def reached(self, step: int) -> bool:
         """Says whether to stop now; every process must ask, with the same step."""
@@ -50,7 +54,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            handler = _pass_on if self._is_shared else self._note
+            handler = self._pass_on if self._is_shared else self._note
             for number in _SIGNALS:
                 if not (self._is_shared and number == signal.SIGTERM):  # that one is JAX's
                     self._before[number] = signal.signal(number, handler)
@@ -70,6 +74,6 @@ class StopRequest:
             raise KeyboardInterrupt
         self._signal = number
 
-
-def _pass_on(number: int, frame: FrameType | None) -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self._has_passed_on = True
+        os.kill(os.getpid(), signal.SIGTERM)

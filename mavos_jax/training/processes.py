@@ -116,6 +116,16 @@ def agree(tree: _Tree) -> _Tree:
     return jax.tree.map(np.asarray, multihost_utils.broadcast_one_to_all(tree))
 
 
+def add_up(values: np.ndarray) -> np.ndarray:
+    """Returns the sums of every process's numbers over all processes, float64."""
+    values = values.astype(np.float64)
+    if jax.process_count() == 1:
+        return values
+    # As whole numbers, because JAX would gather doubles as floats.
+    parts = np.asarray(multihost_utils.process_allgather(values.view(np.uint8)))
+    return parts.view(np.float64).reshape(-1, values.size).sum(axis=0)
+
+
 def say(words: str) -> None:
     """Prints a line, once for all processes."""
     if is_first():

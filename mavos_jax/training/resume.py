@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ import orbax.checkpoint as ocp
 from mavos_jax.checkpoints import quiet_orbax
 from mavos_jax.checksums import file_checksums
 from mavos_jax.config import Experiment, to_dict
-from mavos_jax.descriptions import CONFIG, STEPS, WEIGHTS, read_description, steps_in
+from mavos_jax.data.sets.files import SIZES
+from mavos_jax.data.videos import VideoSet
+from mavos_jax.descriptions import CONFIG, STEPS, WEIGHTS, OtherVersion, read_description, steps_in
 from mavos_jax.mismatch import Problems
 from mavos_jax.training.checkpoints import TRAINING, by_name, split
+from mavos_jax.training.processes import say
 from mavos_jax.training.state import TrainState, flatten
 
 HARMLESS = (
@@ -26,10 +29,13 @@ HARMLESS = (
     "data.threads",
     "data.workers",
     "inference",
+    "training.accumulate",
+    "training.clip.rematerialise",
     "training.loop",
     "training.optimizer.max_skipped",
 )
-"""What may change between two parts of a run: it does not change what a step computes."""
+"""What may change between two parts of a run: it changes what a step computes by rounding at most,
+as another number of devices does."""
 
 _DAMAGED = "damaged"
 
@@ -41,7 +47,8 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
       folder: of the checkpoint.
       config: the experiment that should go on; fields of :data:`HARMLESS` may differ, and the
         folders of data sets may have moved or been packed.
-      data: fingerprint of the data sets.
+      data: fingerprints of the data sets, see :func:`join_fingerprints`. Where files alone have
+        other sizes, because a damaged one was restored, say, the user is told.
 
     Raises:
       ValueError: something else differs; the message names it.
@@ -58,12 +65,25 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
             f"{folder}: expected the configuration of the run there, found {'; '.join(changes)}; "
             "drop the changes, or train in another --workdir"
         )
-    if stored.others.get("data") != data:
+    began_with = str(stored.others.get("data"))
+    if _without_sizes(began_with) != _without_sizes(data):
         raise ValueError(
             f"{folder}: expected the data sets that the run began with (fingerprint "
-            f"{stored.others.get('data')}), found others ({data}); bring them back, or train in "
+            f"{began_with}), found others ({data}); bring them back, or train in "
             f"another --workdir from --training.start {folder.parent.parent}"
         )
+
+    if began_with != data:
+        say(f"{folder}: files of the data sets have other sizes than when the run began")
+
+
+def join_fingerprints(sets: Sequence[VideoSet]) -> str:
+    """Returns the fingerprints of the sets of a run, as its checkpoints keep them."""
+    return "-".join(videos.fingerprint() for videos in sets)
+
+
+def _without_sizes(data: str) -> list[str]:
+    return [fingerprint.partition(SIZES)[0] for fingerprint in data.split("-")]
 
 
 def _values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -90,6 +110,7 @@ def newest_whole(workdir: Path) -> int | None:
     Damaged ones that are newer are moved to ``WORKDIR/damaged``, each with a line to the user.
 
     Raises:
+      OtherVersion: another version of this package wrote one that is newer than all whole ones.
       ValueError: there are checkpoints, but none is whole; nothing was moved.
       OSError: a file cannot be read now, which says nothing about what is in it.
     """
@@ -187,6 +208,8 @@ def _damage(folder: Path) -> str | None:
                 return f"{file} is not what was written"
     except FileNotFoundError as error:
         return f"{error.filename} is missing"
+    except OtherVersion:
+        raise
     except (ValueError, KeyError, TypeError) as error:  # any other OSError says nothing about them
         return f"{folder}: {error}" if str(folder) not in str(error) else str(error)
     return None

@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mavos_jax.checkpoints import load
 from mavos_jax.config import Experiment
-from mavos_jax.descriptions import STEPS
+from mavos_jax.descriptions import STEPS, Stored, read_description
 from mavos_jax.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
 from mavos_jax.output_paths import require_writable_parent
-from mavos_jax.training.calibrate import calibrate
 from mavos_jax.training.processes import agree, is_first, say
 from mavos_jax.training.resume import newest_whole, read_state, require_same_run
 from mavos_jax.training.state import TrainState, flatten, merge
@@ -86,13 +84,7 @@ def _remove_unused(workdir: Path, is_new: bool) -> None:
                 workdir.rmdir()
 
 
-def begin(
-    config: Experiment,
-    workdir: Path,
-    data: str,
-    convert: Convert | None,
-    first_frames: Callable[[], np.ndarray],
-) -> TrainState:
+def begin(config: Experiment, workdir: Path, data: str, convert: Convert | None) -> TrainState:
     """Returns the state to go on from; the same on every process, and says what it is.
 
     Args:
@@ -100,7 +92,6 @@ def begin(
       workdir: of the run, an absolute path.
       data: fingerprint of the data sets.
       convert: reads PyTorch weights.
-      first_frames: draws frames of the first clips, uint8 [t, S, S, 3], for the calibration.
 
     Raises:
       ValueError: the run there is another one or all its checkpoints are damaged, or the starting
@@ -115,8 +106,6 @@ def begin(
         return read_state(folder, shapes)
     variables, words = starting_variables(config, convert)
     say(words)
-    if config.training.calibrate and not config.training.start:
-        variables = calibrate(build_model(config), variables, jnp.asarray(first_frames()))
     return jax.device_get(new_state(config, agree(jax.device_get(variables))))
 
 
@@ -132,14 +121,24 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     if not start.exists():
         raise ValueError(f"training.start: {start}: expected a checkpoint folder, found nothing")
     if start.is_dir():
-        model, stored = load(start)
-        return _complete(config, stored, f"{start} ({model.config.name})")
+        stored = read_description(start)
+        _, variables = load(stored.weights.parent)
+        return _complete(config, variables, f"{start} ({_describe(stored)})")
     if convert is None:
         raise ValueError(
             f"training.start: expected a checkpoint folder, found the file {start}; convert it "
             "with convert_torch_weights.py first"
         )
     return convert(config, start)
+
+
+def _describe(stored: Stored) -> str:
+    """Says whose weights a checkpoint holds, and which of a run's."""
+    step, score = stored.others.get("step"), stored.others.get("score")
+    words = [stored.config.name]
+    words += [] if step is None else [f"step {step}"]
+    words += [] if score is None else [f"J&F {100 * score:.1f}"]
+    return ", ".join(words)
 
 
 def _fresh(config: Experiment) -> Variables:

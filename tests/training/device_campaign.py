@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from small_configs import ELSTT, MOBILENET
 
@@ -35,7 +34,6 @@ from mavos_jax.config import (
 )
 from mavos_jax.data.videos import Batch
 from mavos_jax.models.mavos import init_variables
-from mavos_jax.training.calibrate import calibrate
 from mavos_jax.training.processes import connect
 from mavos_jax.training.state import TrainState
 from mavos_jax.training.step import build_step, build_training_model, new_state, replicate
@@ -92,9 +90,6 @@ def start_state(config: Experiment) -> TrainState:
     """Returns the state before the first step, the same wherever it is computed."""
     model = build_training_model(config)
     variables = init_variables(model, config.training.seed)
-    if config.training.calibrate:
-        frames = jnp.asarray(make_batch(config, 0).frames[:, 0])
-        variables = calibrate(model, variables, frames)
     return jax.device_get(new_state(config, variables))
 
 

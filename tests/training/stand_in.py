@@ -2,7 +2,8 @@
 
 It depends on the state, the batch and the step as the true one does, so that whatever is lost or
 repeated between two parts of a run shows in the parameters. ``python -m training.stand_in`` is
-``train.py`` with that step; STAND_IN_SECONDS is what a step takes.
+``train.py`` with that step; STAND_IN_SECONDS is what a step takes, and STAND_IN_FAILS the process
+on which no video can be scored.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from small_configs import MOBILENET
 
 from mavos_jax.config import DataConfig, LoopConfig, OptimizerConfig, SourceConfig, TrainingConfig
-from mavos_jax.training import loop
+from mavos_jax.training import evaluate, loop
 from mavos_jax.training.step import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -100,13 +101,15 @@ def stand_in_step(seconds=0.0, bad_steps=(), fails_at=None):
     return build
 
 
-def start(folder, *words, seconds=0.0, config=None, **options):
+def start(folder, *words, seconds=0.0, fails="", config=None, **options):
     """Starts ``train.py`` with the stand-in in a process of its own; its run is in folder/run."""
     file = folder / "config.py"
     file.write_text(f"from mavos_jax.config import *\nconfig = {config or CONFIG!r}\n")
-    environment = os.environ | {
+    environment = {
+        **os.environ,
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         "STAND_IN_SECONDS": str(seconds),
+        "STAND_IN_FAILS": str(fails),
         "XLA_FLAGS": "",
     }
     command = [sys.executable, "-m", "training.stand_in", "--config", str(file)]
@@ -119,6 +122,13 @@ def start(folder, *words, seconds=0.0, config=None, **options):
         text=True,
         **options,
     )
+
+
+def fail_on(process):
+    """Stands in for scoring a video."""
+    if jax.process_index() == process:
+        raise ValueError("a held-out video is damaged")
+    return [(1.0, 1.0)]
 
 
 def parameters(workdir):
@@ -141,6 +151,8 @@ def main():
     import train
 
     loop.build_step = stand_in_step(float(os.environ.get("STAND_IN_SECONDS", "0")))
+    if failing := os.environ.get("STAND_IN_FAILS"):
+        evaluate.score_video = lambda *_: fail_on(int(failing))
     train.run()
 
 

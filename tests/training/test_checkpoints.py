@@ -1,5 +1,7 @@
 import errno
+import json
 import shutil
+import time
 from types import SimpleNamespace
 
 import jax
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 from training.stand_in import CONFIG, changed, same
 
+from mavos_jax import descriptions
 from mavos_jax.checkpoints import load, load_config_of
 from mavos_jax.descriptions import read_description
 from mavos_jax.models.mavos import build_model, init_variables
@@ -187,12 +190,70 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     monkeypatch.setattr(*FULL[when])
     words = "/2: expected room for a checkpoint, found the disk full;.* goes on after step 1"
     with pytest.raises(OSError, match=words):
-        save(tmp_path, state, {2: None, 3: None})
+        save(tmp_path, state, {2: None})
     assert capfd.readouterr().err == ""
     monkeypatch.undo()
     assert newest_whole(tmp_path) == 1
     save(tmp_path, state, {2: None})
     assert newest_whole(tmp_path) == 2
+
+
+def fail_times(monkeypatch, times):
+    """Lets so many checkpoints fail while they are written."""
+    write, calls = written.write_description, []
+
+    def failing(*arguments):
+        calls.append(1)
+        if len(calls) <= times:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        write(*arguments)
+
+    monkeypatch.setattr(written, "write_description", failing)
+
+
+def test_a_checkpoint_that_could_not_be_written_does_not_cost_the_next(
+    tmp_path, state, monkeypatch, capfd
+):
+    fail_times(monkeypatch, 2)
+    with Checkpoints(tmp_path, CONFIG, {}) as checkpoints:
+        assert not checkpoints.has_failed
+        for step in (1, 2, 3):
+            checkpoints.save(at(state, step))
+            while checkpoints._manager.is_saving_in_progress():
+                time.sleep(0.01)
+            assert checkpoints.has_failed == (step < 3)
+        assert checkpoints.newest() == 3
+    assert steps(tmp_path) == [3]
+    output = capfd.readouterr()
+    assert output.err == ""
+    assert [line[:40] for line in output.out.splitlines()] == [
+        "step 1 could not be saved, a later one i",
+        "step 2 could not be saved, a later one i",
+    ]
+    assert "Stale file handle" in output.out
+
+
+def test_three_in_a_row_that_cannot_be_written_end_the_run(tmp_path, state, monkeypatch):
+    fail_times(monkeypatch, 3)
+    with pytest.raises(OSError, match="Stale file handle"):
+        save(tmp_path, state, {1: None, 2: None, 3: None, 4: None})
+    assert newest_whole(tmp_path) is None
+
+
+@pytest.mark.parametrize("change", ["format", "field"])
+def test_a_checkpoint_of_another_version_is_not_damaged(tmp_path, state, change):
+    save(tmp_path, state, {1: None, 2: None})
+    file = tmp_path / "checkpoints" / "2" / "config.json"
+    description = json.loads(file.read_text())
+    if change == "format":
+        description["format"] += 1
+    else:
+        description["config"]["later"] = 1
+        description["config_checksum"] = descriptions._checksum(description["config"])
+    file.write_text(json.dumps(description))
+    with pytest.raises(ValueError, match="use the version that wrote it"):
+        newest_whole(tmp_path)
+    assert steps(tmp_path) == [1, 2]
 
 
 def test_the_sums_are_there_before_a_step_gets_its_name(tmp_path, state, monkeypatch):

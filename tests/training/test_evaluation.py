@@ -33,7 +33,7 @@ class Video:
 
 
 class Videos(list[Video]):
-    name, max_gap, is_static = "videos", 1, False
+    name, max_gap, is_static, num_left_out = "videos", 1, False, 0
 
     def fingerprint(self):
         return "none"

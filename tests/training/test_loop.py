@@ -6,7 +6,7 @@ import pytest
 from training.stand_in import CONFIG, changed, parameters, same
 
 from mavos_jax.checkpoints import load
-from mavos_jax.training import loop
+from mavos_jax.training import checkpoints, loop
 from mavos_jax.training.step import build_step
 
 
@@ -112,21 +112,29 @@ def test_another_configuration_is_refused_and_harmless_changes_are_not(tmp_path,
     )
     with pytest.raises(ValueError, match=r"data\.sources\.0\.num_videos: 20 there, 21 asked"):
         run(dataclasses.replace(CONFIG, data=data), tmp_path)
-    run(changed(log_every=3, save_every=1, keep=5), tmp_path)
+    run(changed(log_every=3, save_every=1, keep=5, accumulate=2), tmp_path)
     assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4]
 
 
-def test_other_data_are_refused(tmp_path, run, monkeypatch):
-    run(CONFIG, tmp_path)
+def test_other_data_are_refused_and_other_sizes_are_told(tmp_path, run, monkeypatch, capsys):
     opened = loop.open_source
 
-    def other(config, size):
-        videos = opened(config, size)
-        videos.fingerprint = lambda: "another"
-        return videos
+    def with_fingerprint(value):
+        def other(config, size):
+            videos = opened(config, size)
+            videos.fingerprint = lambda: value
+            return videos
 
-    monkeypatch.setattr(loop, "open_source", other)
-    with pytest.raises(ValueError, match=r"fingerprint .* found others \(another\)"):
+        monkeypatch.setattr(loop, "open_source", other)
+
+    with_fingerprint("names.sizes")
+    run(CONFIG, tmp_path)
+    assert "data: synthetic train: 20 videos, 100.0% of the clips\n" in capsys.readouterr().out
+    with_fingerprint("names.restored")
+    run(CONFIG, tmp_path)
+    assert "files of the data sets have other sizes than when" in capsys.readouterr().out
+    with_fingerprint("others.sizes")
+    with pytest.raises(ValueError, match=r"fingerprint .* found others \(others.sizes\)"):
         run(CONFIG, tmp_path)
 
 
@@ -153,8 +161,12 @@ def test_damaged_samples_are_counted(tmp_path, run, monkeypatch, capsys):
 
 
 def fail_at(monkeypatch, name, step, error):
-    """Lets a method of the run fail from a step on; the loader is then asked for the next batch."""
-    method = getattr(loop._Run, name)
+    """Lets a method of the run, or what it calls, fail from a step on.
+
+    The loader is then asked for the next batch.
+    """
+    place = loop if name == "evaluate" else loop._Run
+    method = getattr(place, name)
     calls = []
 
     def failing(*arguments):
@@ -163,7 +175,7 @@ def fail_at(monkeypatch, name, step, error):
             raise error
         return method(*arguments)
 
-    monkeypatch.setattr(loop._Run, name, failing)
+    monkeypatch.setattr(place, name, failing)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +183,7 @@ def fail_at(monkeypatch, name, step, error):
     [
         ("_next_batch", 3, OSError("the disk of the data is gone"), 3),
         ("_next_batch", 3, ValueError("a.png: damaged"), 3),
-        ("_evaluate", 1, ValueError("a held-out video is damaged"), 2),
+        ("evaluate", 1, ValueError("a held-out video is damaged"), 2),
         ("_write_metrics", 2, OSError("no room for metrics"), 3),
     ],
 )
@@ -179,7 +191,7 @@ def test_what_fails_beside_the_steps_costs_no_step(
     tmp_path, run, monkeypatch, name, after, error, saved
 ):
     fail_at(monkeypatch, name, after, error)
-    config = changed(save_every=1000, evaluate_every=1 if name == "_evaluate" else 0)
+    config = changed(save_every=1000, evaluate_every=1 if name == "evaluate" else 0)
     with pytest.raises(type(error), match=str(error)):
         run(config, tmp_path)
     assert max(int(x.name) for x in (tmp_path / "checkpoints").iterdir()) == saved
@@ -187,6 +199,37 @@ def test_what_fails_beside_the_steps_costs_no_step(
     run(CONFIG, tmp_path)
     run(CONFIG, tmp_path.parent / f"{tmp_path.name}-whole")
     assert same(parameters(tmp_path), parameters(tmp_path.parent / f"{tmp_path.name}-whole"))
+
+
+def test_a_lost_checkpoint_is_made_up_for_soon(tmp_path, run, monkeypatch, capsys):
+    write, calls = checkpoints.write_description, []
+
+    def failing(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("a network that is away")
+        write(*arguments)
+
+    monkeypatch.setattr(checkpoints, "write_description", failing)
+    run(changed(steps=30, save_every=10, log_every=1, keep=9), tmp_path, seconds=0.05)
+    saved = sorted(int(x.name) for x in (tmp_path / "checkpoints").iterdir())
+    assert 10 not in saved
+    assert 11 <= saved[0] < 20
+    assert saved[1:] == [20, 30]
+    assert "step 10 could not be saved, a later one is tried: a network" in capsys.readouterr().out
+
+
+def test_held_out_videos_are_looked_at_first(tmp_path, run, monkeypatch, capsys):
+    same_videos = dataclasses.replace(CONFIG.data, held_out=CONFIG.data.sources[0])
+    config = dataclasses.replace(changed(evaluate_every=4), data=same_videos)
+    monkeypatch.setattr(loop, "evaluate", lambda *_: None)
+    run(config, tmp_path / "same")
+    assert "data.held_out: synthetic train is trained on, too" in capsys.readouterr().out
+    monkeypatch.setattr("mavos_jax.data.sets.generated._NUM_FRAMES", 2)
+    words = "data.held_out: expected videos of at least 3 frames .* found 2 shorter: synthetic"
+    with pytest.raises(ValueError, match=words):
+        run(changed(evaluate_every=4), tmp_path / "short")
+    assert not (tmp_path / "short").exists()
 
 
 def test_a_skipped_step_does_not_cost_a_checkpoint(tmp_path, run):

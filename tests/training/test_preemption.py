@@ -15,6 +15,15 @@ from mavos_jax.training.preemption import StopRequest
 CONFIG = changed(steps=12, save_every=1000)
 
 
+def start_together(folder, count, **options):
+    """Starts processes of one run."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    words = "--coordinator", address, "--num_processes", str(count), "--process_id"
+    return [start(folder, *words, str(index), **options) for index in range(count)]
+
+
 def wait_for_lines(process, folder, number):
     file = folder / "run" / "metrics.jsonl"
     while not file.exists() or file.read_bytes().count(b"\n") < number:
@@ -59,19 +68,9 @@ def test_a_second_interruption_ends_at_once():
 
 @pytest.mark.parametrize(("count", "number"), [(1, signal.SIGUSR1), (2, signal.SIGTERM)])
 def test_processes_stop_together(tmp_path, count, number):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [
-        start(
-            tmp_path,
-            *("--coordinator", f"127.0.0.1:{port}"),
-            *("--num_processes", str(count), "--process_id", str(index)),
-            seconds=0.05,
-            config=changed(steps=400, save_every=1000),
-        )
-        for index in range(count)
-    ]
+    processes = start_together(
+        tmp_path, count, seconds=0.05, config=changed(steps=400, save_every=1000)
+    )
     wait_for_lines(processes[0], tmp_path, 2)
     processes[-1].send_signal(number)
     outputs = [process.communicate(timeout=90) for process in processes]
@@ -113,20 +112,20 @@ def wait_for_workers(process, number):
 
 
 def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").touch()  # process 0 alone looks
-    processes = [
-        start(
-            tmp_path,
-            *("--coordinator", f"127.0.0.1:{port}", "--num_processes", "2"),
-            *("--process_id", str(index)),
-        )
-        for index in range(2)
-    ]
+    processes = start_together(tmp_path, 2)
     (_, errors), _ = (process.communicate(timeout=90) for process in processes)
     assert processes[0].returncode == 2
     assert "expected an empty folder or that of a run, found thesis.tex" in errors
     assert processes[1].returncode != 0
+
+
+def test_an_evaluation_that_fails_on_one_process_costs_none_a_step(tmp_path):
+    config = changed(steps=4, save_every=1000, evaluate_every=3, evaluate_videos=2)
+    processes = start_together(tmp_path, 2, config=config, fails=1)
+    errors = [process.communicate(timeout=90)[1] for process in processes]
+    assert [process.returncode for process in processes] == [2, 2], errors
+    assert "found that another could not; its message says why" in errors[0]
+    assert "a held-out video is damaged" in errors[1]
+    assert steps_in(tmp_path / "run" / "checkpoints") == [3]

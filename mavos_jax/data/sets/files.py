@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from mavos_jax.data.sets.decoding import DamagedSample, EncodedVideo, File, Form, Labels
 
+SIZES = "."
+"""What the sizes of files begin with in a fingerprint."""
+
 
 class SequenceFiles(NamedTuple):
     """Where the files of one video lie.
@@ -133,11 +136,16 @@ class FileSet:
 
 
 def fingerprint_of(form: Form, videos: Iterable[VideoSummary]) -> str:
-    """Hashes names and sizes, and what the masks' values mean: 16 hexadecimal digits."""
-    digest = hashlib.sha256(form.encode())
+    """Hashes names and what the masks' values mean, and sizes by themselves.
+
+    Returns:
+      16 hexadecimal digits, :data:`SIZES`, and 16 more, in which a file that was repaired shows.
+    """
+    names, sizes = hashlib.sha256(form.encode()), hashlib.sha256()
     for video in videos:
-        digest.update(f"{tuple(video)!r}\n".encode())
-    return digest.hexdigest()[:16]
+        names.update(f"{(video.name, video.frames, video.ids)!r}\n".encode())
+        sizes.update(f"{(video.frame_sizes, video.mask_sizes)!r}\n".encode())
+    return f"{names.hexdigest()[:16]}{SIZES}{sizes.hexdigest()[:16]}"
 
 
 def _read(path: Path, purpose: str) -> File:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.held_out import TRAINING_SEEDS, held_out_videos
-from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.data.synthetic import GENERATOR_VERSION, SyntheticVideo
 from mavos_jax.data.synthetic_recipe import EVENTFUL, VARIED, Recipe
 from mavos_jax.data.videos import Sample
 
@@ -34,7 +34,7 @@ class GeneratedVideo:
         return len(self.video)
 
     def __getitem__(self, index: int) -> Sample:
-        return Sample(*self.video[index])
+        return self.video[index]
 
     def mask(self, index: int) -> np.ndarray:
         """Draws the mask alone."""
@@ -52,6 +52,7 @@ class GeneratedSet:
       recipe: how often what happens in them.
       name: words for messages.
       is_static: False.
+      num_left_out: 0.
     """
 
     num_videos: int
@@ -60,6 +61,7 @@ class GeneratedSet:
     recipe: Recipe = VARIED
     name: str = "synthetic train"
     is_static: bool = False
+    num_left_out: int = 0
 
     def __post_init__(self) -> None:
         if self.num_videos > len(TRAINING_SEEDS):
@@ -78,7 +80,7 @@ class GeneratedSet:
         return GeneratedVideo(f"{self.name}: seed {seed}", video)
 
     def fingerprint(self) -> str:
-        """A short hash of the recipe and the number of videos."""
+        """A short hash of the generator's version, the recipe and the number of videos."""
         return _hash(f"{self.num_videos} of {self[0].video!r}")
 
 
@@ -91,12 +93,14 @@ class HeldOutSet:
       max_gap: largest distance between two neighbouring frames of a clip.
       name: words for messages.
       is_static: False.
+      num_left_out: 0.
     """
 
     videos: tuple[GeneratedVideo, ...]
     max_gap: int
     name: str = "synthetic held_out"
     is_static: bool = False
+    num_left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -105,7 +109,7 @@ class HeldOutSet:
         return self.videos[index]
 
     def fingerprint(self) -> str:
-        """A short hash of the videos' recipes."""
+        """A short hash of the generator's version and the videos' recipes."""
         return _hash(repr(self.videos))
 
 
@@ -140,4 +144,4 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(f"version {GENERATOR_VERSION}: {text}".encode()).hexdigest()[:16]
