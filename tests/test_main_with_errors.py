@@ -54,7 +54,8 @@ def main():
     time.sleep(0.5)
     print("half a line", end="")
     print("compiling", file=sys.stderr, flush=True)
-    time.sleep(600)
+    while True:
+        time.sleep(0.1)  # a signal just before a sleep is seen after it
 
 main_with_errors(main)
 """
