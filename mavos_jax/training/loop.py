@@ -25,7 +25,7 @@ from mavos_jax.training.pictures import paint_clip
 from mavos_jax.training.preemption import StopRequest
 from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.provenance import describe_origin
-from mavos_jax.training.resume import join_fingerprints
+from mavos_jax.training.resume import join_fingerprints, split_fingerprints
 from mavos_jax.training.start import Convert, begin, opened_workdir
 from mavos_jax.training.state import TrainState, variables_of
 from mavos_jax.training.step import (
@@ -96,7 +96,7 @@ def _open_held_out(config: Experiment, data: str) -> VideoSet:
     """Opens what periodic evaluation segments; ``data`` are the fingerprints of the sources."""
     videos = open_source(config.data.held_out, frame_size(config))
     require_scorable(videos)
-    if videos.fingerprint() in data.split("-"):
+    if videos.fingerprint() in split_fingerprints(data):
         say(f"data.held_out: {videos.name} is trained on, too: its scores say nothing of others")
     return videos
 

@@ -82,8 +82,13 @@ def join_fingerprints(sets: Sequence[VideoSet]) -> str:
     return "-".join(videos.fingerprint() for videos in sets)
 
 
+def split_fingerprints(data: str) -> list[str]:
+    """Returns what :func:`join_fingerprints` joined."""
+    return data.split("-")
+
+
 def _without_sizes(data: str) -> list[str]:
-    return [fingerprint.partition(SIZES)[0] for fingerprint in data.split("-")]
+    return [fingerprint.partition(SIZES)[0] for fingerprint in split_fingerprints(data)]
 
 
 def _values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -21,7 +21,7 @@ import numpy as np
 from small_configs import MOBILENET
 
 from mavos_jax.config import DataConfig, LoopConfig, OptimizerConfig, SourceConfig, TrainingConfig
-from mavos_jax.training import evaluate, loop
+from mavos_jax.training import checkpoints, evaluate, loop
 from mavos_jax.training.step import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +122,19 @@ def start(folder, *words, seconds=0.0, fails="", config=None, **options):
         text=True,
         **options,
     )
+
+
+def fail_writes(monkeypatch, times, error):
+    """Lets the first so many checkpoints fail while they are written behind the run."""
+    write, calls = checkpoints.write_description, []
+
+    def failing(*arguments):
+        calls.append(1)
+        if len(calls) <= times:
+            raise error
+        write(*arguments)
+
+    monkeypatch.setattr(checkpoints, "write_description", failing)
 
 
 def fail_on(process):

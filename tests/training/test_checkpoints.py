@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from training.stand_in import CONFIG, changed, same
+from training.stand_in import CONFIG, changed, fail_writes, same
 
 from mavos_jax import descriptions
 from mavos_jax.checkpoints import load, load_config_of
@@ -198,23 +198,13 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     assert newest_whole(tmp_path) == 2
 
 
-def fail_times(monkeypatch, times):
-    """Lets so many checkpoints fail while they are written."""
-    write, calls = written.write_description, []
-
-    def failing(*arguments):
-        calls.append(1)
-        if len(calls) <= times:
-            raise OSError(errno.ESTALE, "Stale file handle")
-        write(*arguments)
-
-    monkeypatch.setattr(written, "write_description", failing)
+STALE = OSError(errno.ESTALE, "Stale file handle")
 
 
 def test_a_checkpoint_that_could_not_be_written_does_not_cost_the_next(
     tmp_path, state, monkeypatch, capfd
 ):
-    fail_times(monkeypatch, 2)
+    fail_writes(monkeypatch, 2, STALE)
     with Checkpoints(tmp_path, CONFIG, {}) as checkpoints:
         assert not checkpoints.has_failed
         for step in (1, 2, 3):
@@ -234,7 +224,7 @@ def test_a_checkpoint_that_could_not_be_written_does_not_cost_the_next(
 
 
 def test_three_in_a_row_that_cannot_be_written_end_the_run(tmp_path, state, monkeypatch):
-    fail_times(monkeypatch, 3)
+    fail_writes(monkeypatch, 3, STALE)
     with pytest.raises(OSError, match="Stale file handle"):
         save(tmp_path, state, {1: None, 2: None, 3: None, 4: None})
     assert newest_whole(tmp_path) is None

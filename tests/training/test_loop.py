@@ -3,10 +3,10 @@ import json
 
 import numpy as np
 import pytest
-from training.stand_in import CONFIG, changed, parameters, same
+from training.stand_in import CONFIG, changed, fail_writes, parameters, same
 
 from mavos_jax.checkpoints import load
-from mavos_jax.training import checkpoints, loop
+from mavos_jax.training import loop
 from mavos_jax.training.step import build_step
 
 
@@ -202,15 +202,7 @@ def test_what_fails_beside_the_steps_costs_no_step(
 
 
 def test_a_lost_checkpoint_is_made_up_for_soon(tmp_path, run, monkeypatch, capsys):
-    write, calls = checkpoints.write_description, []
-
-    def failing(*arguments):
-        calls.append(1)
-        if len(calls) == 1:
-            raise OSError("a network that is away")
-        write(*arguments)
-
-    monkeypatch.setattr(checkpoints, "write_description", failing)
+    fail_writes(monkeypatch, 1, OSError("a network that is away"))
     run(changed(steps=30, save_every=10, log_every=1, keep=9), tmp_path, seconds=0.05)
     saved = sorted(int(x.name) for x in (tmp_path / "checkpoints").iterdir())
     assert 10 not in saved
