@@ -38,7 +38,8 @@ config = dataclasses.replace(
         tiny.training,
         steps=2700,
         start="runs/tiny",
-        # That an object is away, few pixels tell: the hardest, and what is predicted of it.
+        # That an object is away, few pixels tell: the hardest, and what is predicted of it. Scores
+        # of a frame without an object are all or nothing, hence the weight.
         clip=dataclasses.replace(
             tiny.training.clip,
             gap=3,
@@ -47,7 +48,8 @@ config = dataclasses.replace(
             hard_pixels=0.08,
             ramp=0.01,
             absence=0.03,
+            absence_weight=3.0,
         ),
-        optimizer=dataclasses.replace(tiny.training.optimizer, peak_rate=8e-4),
+        optimizer=dataclasses.replace(tiny.training.optimizer, peak_rate=6e-4),
     ),
 )

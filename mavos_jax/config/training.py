@@ -26,6 +26,9 @@ class ClipConfig:
         loss: spread over this share of the pixels it costs one half, over all of them nearly 1. 0
         leaves such objects out, as the released code does; a network then labels rather something
         than nothing while an object is away.
+      absence_weight: what such a cost weighs in the mean over the classes of a frame, where that of
+        a class in view weighs 1. Scores want it above 1: a single wrong pixel costs them all that a
+        frame without the object can give.
       shuffle_identities: permute the slots of the objects, anew for every clip.
       dropout: use the drop rates of the network.
       rematerialise: compute each frame's activations again in the backward pass.
@@ -39,6 +42,7 @@ class ClipConfig:
     hard_pixels: float = 0.15
     ramp: float = 0.5
     absence: float = 0.0
+    absence_weight: float = 1.0
     shuffle_identities: bool = True
     dropout: bool = True
     rematerialise: bool = False
@@ -56,6 +60,8 @@ class ClipConfig:
         require(
             0 <= self.absence < 1, "training.clip.absence", "a share of the pixels", self.absence
         )
+        weight = self.absence_weight
+        require(weight > 0, "training.clip.absence_weight", "a number above 0", weight)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -122,7 +122,8 @@ def clip_loss(
 
     def score(logits: Logits, slots: Mask, labels: Mask) -> FrameResult:
         full = enlarge(logits, labels)
-        loss = frame_loss(full, labels, clip.num_objects, share, recipe.absence)
+        costs = recipe.absence, recipe.absence_weight
+        loss = frame_loss(full, labels, clip.num_objects, share, *costs)
         return FrameResult(loss, mean_iou(slots, labels, clip.num_objects, most), slots)
 
     if recipe.rematerialise:

@@ -30,6 +30,7 @@ def frame_loss(
     num_objects: Scalar,
     share: Float[Array, ""],
     absence: float = 0.0,
+    absence_weight: float = 1.0,
 ) -> Float[Array, ""]:
     """Returns the loss of a frame: half bootstrapped cross-entropy, half soft Jaccard.
 
@@ -39,9 +40,11 @@ def frame_loss(
       num_objects: of the clip.
       share: of the pixels that cross-entropy keeps, see :func:`kept_share`.
       absence: see :func:`soft_jaccard`.
+      absence_weight: see :func:`soft_jaccard`.
     """
     cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
-    return 0.5 * cross_entropy + 0.5 * soft_jaccard(logits, labels, num_objects, absence)
+    overlap = soft_jaccard(logits, labels, num_objects, absence, absence_weight)
+    return 0.5 * cross_entropy + 0.5 * overlap
 
 
 def kept_share(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Float[Array, ""]:
@@ -105,7 +108,11 @@ def kth_largest(values: Float[Array, "n"], k: Integer[Array, ""]) -> Float[Array
 
 
 def soft_jaccard(
-    logits: FullLogits, labels: Mask, num_objects: Scalar, absence: float = 0.0
+    logits: FullLogits,
+    labels: Mask,
+    num_objects: Scalar,
+    absence: float = 0.0,
+    absence_weight: float = 1.0,
 ) -> Float[Array, ""]:
     """1 - soft intersection over union, averaged over the classes that the labels hold.
 
@@ -117,6 +124,7 @@ def soft_jaccard(
       num_objects: of the clip.
       absence: where above 0, an addition to the released loss, objects in use that the labels lack
         count, too: one that is predicted on a share ``p`` of the pixels with ``p / (p + absence)``.
+      absence_weight: of these in the mean, where classes that the labels hold weigh 1.
     """
     # Of the logarithms that cross-entropy takes, too: one softmax is enough.
     probabilities = jnp.exp(_log_probabilities(logits, num_objects))
@@ -126,14 +134,14 @@ def soft_jaccard(
     union = probabilities.sum(axis=(1, 2)) + truth.sum(axis=(1, 2)) - intersection
     is_present = truth.any(axis=(1, 2))
     losses = jnp.where(is_present, 1.0 - intersection / (union + 1e-6), 0.0)
-    is_counted = is_present
+    weights = is_present.astype(losses.dtype)
     if absence:
         # Without intersection, the union of an absent object is what is predicted of it.
         slots = np.arange(len(logits))
         is_absent = ~is_present & (slots > 0) & (num_objects >= slots)
         losses = jnp.where(is_absent, union / (union + absence * labels.size), losses)
-        is_counted = is_present | is_absent
-    return losses.sum() / jnp.maximum(is_counted.sum(), 1)
+        weights = jnp.where(is_absent, absence_weight, weights)
+    return (losses * weights).sum() / jnp.maximum(weights.sum(), 1.0)
 
 
 def mean_iou(

@@ -55,14 +55,16 @@ def test_absent_objects_cost_what_is_predicted_of_them():
     sure = jnp.full((11, 10, 10), -30.0).at[0].set(30.0).at[1, :4].set(90.0)
     # 20 of the 100 pixels go to object 2, which is away; the background loses them.
     wrong = sure.at[2, 6:8].set(90.0)
-    for absence, objects, expected in (
-        (0.0, 2, (0 + 1 / 3) / 2),
-        (0.2, 2, (0 + 1 / 3 + 1 / 2) / 3),
-        (0.05, 3, (0 + 1 / 3 + 4 / 5 + 0) / 4),
+    for absence, weight, objects, expected in (
+        (0.0, 1.0, 2, (0 + 1 / 3) / 2),
+        (0.2, 1.0, 2, (0 + 1 / 3 + 1 / 2) / 3),
+        (0.2, 3.0, 2, (0 + 1 / 3 + 3 / 2) / 5),
+        (0.05, 1.0, 3, (0 + 1 / 3 + 4 / 5 + 0) / 4),
+        (0.05, 0.5, 3, (0 + 1 / 3 + 2 / 5 + 0) / 3),
     ):
-        found = soft_jaccard(wrong, labels, jnp.int32(objects), absence)
+        found = soft_jaccard(wrong, labels, jnp.int32(objects), absence, weight)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-        assert soft_jaccard(sure, labels, jnp.int32(objects), absence) < 1e-5
+        assert soft_jaccard(sure, labels, jnp.int32(objects), absence, weight) < 1e-5
 
 
 @pytest.mark.parametrize("size", [(80, 80), (81, 81), (464, 464), (465, 465)])
