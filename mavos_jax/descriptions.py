@@ -28,6 +28,9 @@ WEIGHTS = "weights"
 STEPS = "checkpoints"
 """Below the folder of a training run, a checkpoint of each of its last steps by its number."""
 
+SCORE_CONDITIONS = "score_conditions"
+"""Under this name lies in ``others`` what a score depends on beside the weights, as a checksum."""
+
 _FORMAT = 2
 
 
@@ -81,7 +84,8 @@ def read_description(path: Path) -> Stored:
 
     Args:
       path: the folder of a checkpoint, or of a training run, which stands for the best of its
-        checkpoints or, if none was scored, for the newest.
+        checkpoints, among those that were scored under the same conditions as the newest that was
+        scored at all; or, if none was, for the newest.
 
     Raises:
       OtherVersion: another version wrote it.
@@ -133,16 +137,22 @@ def _best_step(folder: Path) -> Path:
         raise ValueError(
             f"{folder}: expected a checkpoint of a training run, found none yet; wait for its first"
         )
-    return folder / str(max(steps, key=lambda step: (_score(folder / str(step)), step)))
+    scores = {step: _score(folder / str(step)) for step in steps}
+    scored = {step: found for step, found in scores.items() if found is not None}
+    if not scored:
+        return folder / str(steps[-1])
+    conditions = scored[max(scored)][1]
+    comparable = [(score, step) for step, (score, found) in scored.items() if found == conditions]
+    return folder / str(max(comparable)[1])
 
 
-def _score(path: Path) -> float:
-    """Returns how good the weights of a checkpoint are, or -1 where that is not known."""
+def _score(path: Path) -> tuple[float, Any] | None:
+    """Returns how good the weights of a checkpoint are, if that is known, and the conditions."""
     try:
-        description = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        return float(description["others"]["score"])
+        others = json.loads((path / CONFIG).read_text(encoding="utf-8"))["others"]
+        return float(others["score"]), others.get(SCORE_CONDITIONS)
     except (OSError, ValueError, TypeError, KeyError):
-        return -1.0
+        return None
 
 
 def _check(description: Any) -> None:

@@ -1,8 +1,10 @@
-"""How exactly a device multiplies float32 matrices, for all programs of a process."""
+"""How exactly a device multiplies float32 matrices."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import jax
 
@@ -10,12 +12,33 @@ from mavos_jax.config import Experiment
 
 
 def use_precision(config: Experiment) -> None:
-    """Makes the device keep to ``inference.precision``, unless the user says otherwise.
+    """Makes all programs of this process keep to ``inference.precision``.
 
     GPUs round the factors of float32 products unless told not to. On a CPU there is nothing to
     choose. ``JAX_DEFAULT_MATMUL_PRECISION`` has the last word.
     """
-    if jax.default_backend() == "cpu" or "JAX_DEFAULT_MATMUL_PRECISION" in os.environ:
+    if _is_free():
+        jax.config.update("jax_default_matmul_precision", _name(config.inference.precision))
+
+
+@contextlib.contextmanager
+def products_in(precision: str) -> Iterator[None]:
+    """Makes programs that are traced or called inside keep to a precision, as above.
+
+    Args:
+      precision: ``float32``, ``tf32`` or ``bfloat16``.
+    """
+    if not _is_free():
+        yield
         return
-    is_exact = config.inference.precision == "float32"
-    jax.config.update("jax_default_matmul_precision", "highest" if is_exact else "default")
+    with jax.default_matmul_precision(_name(precision)):
+        yield
+
+
+def _is_free() -> bool:
+    """Whether there is something to choose, and the user has not."""
+    return jax.default_backend() != "cpu" and "JAX_DEFAULT_MATMUL_PRECISION" not in os.environ
+
+
+def _name(precision: str) -> str:
+    return "highest" if precision == "float32" else "default"

@@ -1,5 +1,6 @@
-"""The README says what is so: its commands, paths, options and example."""
+"""The README and the documents say what is so: commands, paths, options and example."""
 
+import functools
 import re
 import shlex
 import subprocess
@@ -17,8 +18,12 @@ from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-FENCED = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-SCRIPTS = ("evaluate.py", "convert_torch_weights.py", "train.py")
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+NEEDED = {
+    "evaluate.py": set(),
+    "convert_torch_weights.py": set(),
+    "train.py": {"--config", "--workdir"},
+}
 
 
 def block(name):
@@ -34,19 +39,19 @@ def options_in(text):
     return {f"--{option[2:].replace('-', '_')}" for option in found}
 
 
+@functools.cache
 def options_of(script):
-    """Returns the options that a script's help lists."""
-    result = subprocess.run(
-        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    """Returns the options that a script's help lists, those of a configuration included."""
+    command = [sys.executable, script, "--config", "configs/finetune.py", "--help"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return options_in(result.stdout)
 
 
-def options_given(script):
-    """Returns the options that the README's commands give to a script."""
-    shell = "\n".join(text for language, text in FENCED if language == "bash")
-    lines = re.findall(rf"{re.escape(script)}\b(.*)$", shell, re.MULTILINE)
-    return options_in("\n".join(lines))
+def commands_in(text, script):
+    """Returns what follows a script's name in the commands of a document."""
+    blocks = re.findall(r"^```bash\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    shell = "\n".join(blocks).replace("\\\n", " ")
+    return re.findall(rf"python {re.escape(script)}\b(.*)$", shell, re.MULTILINE)
 
 
 def test_checks_run_the_test_command_of_the_readme():
@@ -89,16 +94,22 @@ def test_every_configuration_is_listed():
     assert set(re.findall(r"^\| `(configs/\w+\.py)`", README, re.MULTILINE)) == files
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_options_of_commands_exist(script):
-    named = options_given(script)
-    assert named
-    assert named <= options_of(script)
+@pytest.mark.parametrize("script", NEEDED)
+def test_commands_have_options_that_exist_and_those_that_are_needed(script):
+    commands = [
+        (path.name, command)
+        for path in DOCUMENTS
+        for command in commands_in(path.read_text(), script)
+    ]
+    assert commands
+    for name, command in commands:
+        named = options_in(command)
+        assert NEEDED[script] <= named <= options_of(script), (name, command)
 
 
 def test_options_in_the_text_exist():
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    assert options_in(text) <= set.union(*map(options_of, SCRIPTS))
+    assert options_in(text) <= set.union(*map(options_of, NEEDED))
 
 
 def test_extras_named_are_declared():

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from mavos_jax.benchmark.precision import products_in
 from mavos_jax.benchmark.programs import Cost, Program, compile_function
 from mavos_jax.benchmark.propagations import find_propagations
 from mavos_jax.benchmark.rounds import seconds
@@ -20,6 +19,7 @@ from mavos_jax.benchmark.workload import Workload
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import prepare
 from mavos_jax.inference.objects import mask_unused, predict_slots, split_groups
+from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory
 

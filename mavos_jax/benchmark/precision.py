@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import jax
@@ -19,19 +18,6 @@ def with_precision(experiment: Experiment, precision: Precision) -> Experiment:
     """Returns the experiment whose network computes in a precision."""
     inference = dataclasses.replace(experiment.inference, precision=precision)
     return dataclasses.replace(experiment, inference=inference)
-
-
-@contextlib.contextmanager
-def products_in(precision: Precision) -> Iterator[None]:
-    """Makes programs that are traced inside multiply in a precision.
-
-    On a CPU there is nothing to choose, and programs stay those of the other commands.
-    """
-    if jax.default_backend() == "cpu":
-        yield
-        return
-    with jax.default_matmul_precision("highest" if precision == "float32" else "default"):
-        yield
 
 
 def available(precisions: Sequence[Precision]) -> tuple[tuple[Precision, ...], str | None]:

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mavos_jax.benchmark.precision import products_in
 from mavos_jax.benchmark.rounds import Sampler
 from mavos_jax.benchmark.workload import Workload
 from mavos_jax.evaluation.masks import write_mask
@@ -23,6 +22,7 @@ from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.timing import CompilationClock
 from mavos_jax.evaluation.video import VideoTask, segment_to_folder
 from mavos_jax.inference.video import stream_masks
+from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import build_model
 
 

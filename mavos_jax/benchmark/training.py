@@ -25,10 +25,17 @@ from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader_benchmark import measure_loader
 from mavos_jax.data.sets import open_source
+from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import Variables, init_variables
 from mavos_jax.output_paths import require_writable_parent
 from mavos_jax.training.loop import frame_size
-from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, train_step
+from mavos_jax.training.step import (
+    DeviceBatch,
+    build_training_model,
+    new_state,
+    train_step,
+    training_precision,
+)
 
 _Precision = Literal["float32", "bfloat16"]
 
@@ -130,9 +137,10 @@ class _Step:
         # Copies, because the step consumes its state and fresh states share their leaves.
         self._state = jax.tree.map(lambda x: jnp.array(x, copy=True), new_state(config, variables))
         self._batch = _random_batch(config, case.batch)
-        self._program: Program = compile_program(
-            jax.jit(body, donate_argnums=(0,)), self._state, self._batch
-        )
+        with products_in(training_precision(config)):
+            self._program: Program = compile_program(
+                jax.jit(body, donate_argnums=(0,)), self._state, self._batch
+            )
         self.cost = self._program.cost
 
     def sample(self) -> dict[str, float]:

@@ -12,12 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mavos_jax.benchmark.precision import Precision, products_in, with_precision
+from mavos_jax.benchmark.precision import Precision, with_precision
 from mavos_jax.checkpoints import load
 from mavos_jax.config import Experiment
 from mavos_jax.inference.chunk import Geometries, States, start_video
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
+from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 
 _NUM_FRAMES = 4

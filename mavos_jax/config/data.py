@@ -41,13 +41,14 @@ class SourceConfig:
     repeats: float = 1.0
     num_videos: int = 10_000
 
-    def __post_init__(self) -> None:
-        check_types("data.sources", self)
-        require_positive("data.sources", max_gap=self.max_gap, num_videos=self.num_videos)
-        require(self.repeats > 0, "data.sources.repeats", "more than 0", self.repeats)
+    def check(self, path: str) -> None:
+        """Raises ValueError for a wrong field; ``path`` is that of the source, for the message."""
+        check_types(path, self)
+        require_positive(path, max_gap=self.max_gap, num_videos=self.num_videos)
+        require(self.repeats > 0, f"{path}.repeats", "more than 0", self.repeats)
         require(
             self.kind == "synthetic" or bool(self.root),
-            "data.sources.root",
+            f"{path}.root",
             f"the folder of the {self.kind} set",
             self.root,
         )
@@ -99,6 +100,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         check_types("data", self)
         require(bool(self.sources), "data.sources", "at least one set", self.sources)
+        for index, source in enumerate(self.sources):
+            source.check(f"data.sources.{index}")
+        self.held_out.check("data.held_out")
         require(self.clip_frames >= 3, "data.clip_frames", "at least 3 frames", self.clip_frames)
         require(
             self.crop >= 32 and self.crop % 16 in (0, 1),

@@ -27,8 +27,8 @@ class ClipConfig:
         leaves such objects out, as the released code does; a network then labels rather something
         than nothing while an object is away.
       absence_weight: what such a cost weighs in the mean over the classes of a frame, where that of
-        a class in view weighs 1. Scores want it above 1: a single wrong pixel costs them all that a
-        frame without the object can give.
+        a class in view weighs 1; it needs ``absence``. Scores want it above 1: a single wrong pixel
+        costs them all that a frame without the object can give.
       shuffle_identities: permute the slots of the objects, anew for every clip.
       dropout: use the drop rates of the network.
       rematerialise: compute each frame's activations again in the backward pass.
@@ -62,6 +62,12 @@ class ClipConfig:
         )
         weight = self.absence_weight
         require(weight > 0, "training.clip.absence_weight", "a number above 0", weight)
+        require(
+            weight == 1 or self.absence > 0,
+            "training.clip.absence_weight",
+            "1 where training.clip.absence is 0",
+            weight,
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
-from mavos_jax.axes import Mask
-
 CUBIC_A = -0.75
 """The free parameter of the cubic kernel, OpenCV's and PyTorch's value."""
 
@@ -96,12 +94,12 @@ def nearest_indices(source: int, target: int) -> np.ndarray:
     )
 
 
-def linear_taps(source: int, target: int, *, align_corners: bool, step: int = 1) -> Taps:
-    """Returns the two source indices and weights of the targets 0, step, 2 step, ...
+def linear_taps(source: int, target: int, *, align_corners: bool) -> Taps:
+    """Returns the two source indices and weights of each target.
 
     Positions are float32 because PyTorch's are, which moves weights by up to 1e-5.
     """
-    index = np.arange(0, target, step, dtype=np.float32)
+    index = np.arange(target, dtype=np.float32)
     if align_corners:
         ratio = np.float32(source - 1) / np.float32(max(target - 1, 1))
         position = index * ratio
@@ -162,7 +160,7 @@ def _apply_taps(x: Array, taps: Taps, axis: int) -> Array:
 
 
 def resize_bilinear(
-    x: Float[Array, "h w c"], size: tuple[int, int], *, align_corners: bool, step: int = 1
+    x: Float[Array, "h w c"], size: tuple[int, int], *, align_corners: bool
 ) -> Float[Array, "h2 w2 c"]:
     """Resizes a map bilinearly, as ``torch.nn.functional.interpolate`` does.
 
@@ -170,13 +168,11 @@ def resize_bilinear(
       x: the map.
       size: rows and columns of the result.
       align_corners: whether the centres of the corner pixels coincide.
-      step: compute rows and columns 0, step, 2 step, ... of the result alone.
     """
-    if x.shape[:2] == size and step == 1:
+    if x.shape[:2] == size:
         return x
     rows, columns = (
-        linear_taps(x.shape[axis], size[axis], align_corners=align_corners, step=step)
-        for axis in (0, 1)
+        linear_taps(x.shape[axis], size[axis], align_corners=align_corners) for axis in (0, 1)
     )
     return apply_taps(x, rows, columns)
 
@@ -205,17 +201,3 @@ def _as_matrix(taps: Taps, source: int) -> Float[np.ndarray, "t s"]:
     matrix = np.zeros((len(targets), source), np.float32)
     np.add.at(matrix, (targets, taps.indices), taps.weights)
     return matrix
-
-
-def resize_cubic(x: Float[Array, "h w c"], size: tuple[int, int]) -> Float[Array, "h2 w2 c"]:
-    """Resizes a frame with 4x4 cubic taps: a = -0.75, no antialiasing, not clipped."""
-    if x.shape[:2] == size:
-        return x
-    return apply_taps(x, *(cubic_taps(x.shape[axis], size[axis]) for axis in (0, 1)))
-
-
-def resize_nearest(mask: Mask, size: tuple[int, int]) -> Integer[Array, "h2 w2"]:
-    """Resizes a mask by :func:`nearest_indices`."""
-    if mask.shape == size:
-        return mask
-    return take_nearest(mask, *(nearest_indices(mask.shape[axis], size[axis]) for axis in (0, 1)))

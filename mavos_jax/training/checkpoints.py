@@ -28,6 +28,7 @@ from mavos_jax.checkpoints import quiet_orbax
 from mavos_jax.checksums import file_checksums
 from mavos_jax.config import Experiment
 from mavos_jax.descriptions import (
+    SCORE_CONDITIONS,
     STEPS,
     WEIGHTS,
     steps_in,
@@ -53,7 +54,8 @@ class Checkpoints:
     Args:
       workdir: of the run, an absolute path.
       config: the experiment; its loop says how many are kept.
-      facts: JSON values that are kept with every checkpoint.
+      facts: JSON values that are kept with every checkpoint; of two scores, only those under the
+        same ``score_conditions`` are compared.
     """
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
@@ -62,19 +64,22 @@ class Checkpoints:
         self._folder = workdir / STEPS
         self._config = config
         self._facts = dict(facts)
+        self._conditions = {name: facts[name] for name in (SCORE_CONDITIONS,) if name in facts}
         self._others: dict[str, Any] = {}
         self._num_failures = 0
         keep = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(config.training.loop.keep),
                 checkpoint_managers.BestN(
-                    get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False
+                    get_metric_fn=self._comparable,
+                    n=1,
+                    keep_checkpoints_without_metrics=False,
                 ),
             ]
         )
         options = ocp.CheckpointManagerOptions(
             preservation_policy=keep,
-            best_fn=_score,
+            best_fn=self._comparable,
             best_mode="max",
             cleanup_tmp_directories=True,
             async_options=ocp.options.AsyncOptions(post_finalization_callback=self._describe),
@@ -122,7 +127,7 @@ class Checkpoints:
             weights, training = split(state)
             self._manager.save(
                 step,
-                metrics=None if score is None else {_SCORE_NAME: score},
+                metrics=None if score is None else {_SCORE_NAME: score, **self._conditions},
                 args=ocp.args.Composite(
                     weights=ocp.args.StandardSave(weights),
                     training=ocp.args.StandardSave(training),
@@ -168,6 +173,11 @@ class Checkpoints:
             say(f"step {step} could not be saved, a later one is tried: {reason}")
         else:
             self._num_failures = 0
+
+    def _comparable(self, metrics: Mapping[str, Any]) -> float:
+        """Returns a score, or -1 for one that was measured otherwise than those of this part."""
+        is_comparable = metrics.get(SCORE_CONDITIONS) == self._conditions.get(SCORE_CONDITIONS)
+        return metrics[_SCORE_NAME] if is_comparable else -1.0
 
     def _describe(self) -> None:
         """Adds the description; Orbax calls it before it gives a step its own name."""
@@ -220,7 +230,3 @@ def _require_room(folder: Path, num_bytes: int) -> None:
     """
     if shutil.disk_usage(folder).free < num_bytes * _MARGIN:
         raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def _score(metrics: Mapping[str, float]) -> float:
-    return metrics[_SCORE_NAME]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from mavos_jax.checksums import text_checksum
+from mavos_jax.config import Experiment, to_dict
 from mavos_jax.data.videos import AnnotatedVideo, VideoSet
 from mavos_jax.evaluation.masks import object_ids
 from mavos_jax.evaluation.metrics import score_frame
@@ -99,6 +102,21 @@ def require_scorable(videos: VideoSet) -> None:
             f"the first and the last do not count, found {len(short)} shorter: "
             f"{', '.join(short[:3])}"
         )
+
+
+def conditions(config: Experiment, videos: VideoSet) -> str:
+    """Returns a checksum of what a score depends on beside the weights.
+
+    Scores can be compared where it is the same.
+
+    Args:
+      config: the experiment.
+      videos: the held-out set.
+    """
+    inference = to_dict(config.inference)
+    del inference["chunk_frames"]  # changes no mask
+    number = config.training.loop.evaluate_videos
+    return text_checksum(json.dumps([videos.fingerprint(), number, inference], sort_keys=True))
 
 
 def score_video(

@@ -17,15 +17,17 @@ from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Loader, make_loader, set_weights
 from mavos_jax.data.sets import open_source
 from mavos_jax.data.videos import Batch, VideoSet
+from mavos_jax.descriptions import SCORE_CONDITIONS, STEPS
+from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import MAVOS, build_model
 from mavos_jax.training.checkpoints import Checkpoints
-from mavos_jax.training.evaluate import evaluate, require_scorable
+from mavos_jax.training.evaluate import conditions, evaluate, require_scorable
 from mavos_jax.training.log import Log, Meter
 from mavos_jax.training.pictures import paint_clip
 from mavos_jax.training.preemption import StopRequest
 from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.provenance import describe_origin
-from mavos_jax.training.resume import join_fingerprints, split_fingerprints
+from mavos_jax.training.resume import compare_scores, join_fingerprints, split_fingerprints
 from mavos_jax.training.start import Convert, begin, opened_workdir
 from mavos_jax.training.state import TrainState, variables_of
 from mavos_jax.training.step import (
@@ -71,11 +73,16 @@ def train(
         held_out = _open_held_out(config, data) if evaluates else None
         state = begin(config, folder, data, convert)
         first = int(state.step)
+        facts = describe_origin(config, data, command)
+        if held_out is not None:
+            facts[SCORE_CONDITIONS] = conditions(config, held_out)
+            if first:
+                is_due = _is_due(first, config.training.loop.evaluate_every, config.training.steps)
+                compare_scores(folder / STEPS / str(first), facts[SCORE_CONDITIONS], is_due)
         if first >= config.training.steps:
             say(f"complete: {first} of {config.training.steps} steps are done in {folder}")
             return
         _describe_sources(config, sets)
-        facts = describe_origin(config, data, command)
         with (
             # First, because it shields Python's tracker of shared memory from signals.
             _open_loader(config, sets, first) as loader,
@@ -247,7 +254,8 @@ class _Run:
         """Returns J&F of the moving average, or None if the run should rather stop."""
         assert self.tools.held_out is not None
         start = time.perf_counter()
-        with self._saving_on_error(meter, state, is_shared=True):
+        precision = products_in(self.config.inference.precision)
+        with precision, self._saving_on_error(meter, state, is_shared=True):
             score = evaluate(
                 self._model,
                 variables_of(unreplicate(state), average=True),

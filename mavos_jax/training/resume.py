@@ -16,7 +16,15 @@ from mavos_jax.checksums import file_checksums
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.data.sets.files import SIZES
 from mavos_jax.data.videos import VideoSet
-from mavos_jax.descriptions import CONFIG, STEPS, WEIGHTS, OtherVersion, read_description, steps_in
+from mavos_jax.descriptions import (
+    CONFIG,
+    SCORE_CONDITIONS,
+    STEPS,
+    WEIGHTS,
+    OtherVersion,
+    read_description,
+    steps_in,
+)
 from mavos_jax.mismatch import Problems
 from mavos_jax.training.checkpoints import TRAINING, by_name, split
 from mavos_jax.training.processes import say
@@ -75,6 +83,27 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
 
     if began_with != data:
         say(f"{folder}: files of the data sets have other sizes than when the run began")
+
+
+def compare_scores(folder: Path, conditions: str, is_due: bool) -> None:
+    """Tells the user of scores of the run so far that do not count any more, or that are wanting.
+
+    Args:
+      folder: of the checkpoint from which it goes on.
+      conditions: of the scores to come, see :func:`mavos_jax.training.evaluate.conditions`.
+      is_due: whether that step should have been scored.
+    """
+    others = read_description(folder).others
+    if others.get(SCORE_CONDITIONS, conditions) != conditions:
+        say(
+            f"{folder}: the held-out videos or how they are segmented have changed; scores of this "
+            "and earlier steps are not compared with those to come"
+        )
+    if is_due and others.get("score") is None:
+        say(
+            f"{folder}: was not scored, because its evaluation was given up; the run stands for "
+            "the best of the other steps"
+        )
 
 
 def join_fingerprints(sets: Sequence[VideoSet]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import flax.jax_utils
 import jax
@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int32, UInt8
 
 from mavos_jax.config import Experiment
 from mavos_jax.data.videos import Batch
+from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.forms import forms_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.training.clip import Clip, FrameResult, clip_loss
@@ -69,11 +70,16 @@ class DeviceBatch(NamedTuple):
 
 def build_training_model(config: Experiment) -> MAVOS:
     """Returns the network in the precision of the recipe."""
-    backend = jax.default_backend()
+    forms = forms_for(jax.default_backend())
+    return build_model(config, dataclasses.replace(forms, compute=training_precision(config)))
+
+
+def training_precision(config: Experiment) -> Literal["float32", "bfloat16"]:
+    """Returns the precision of the recipe here, in which a step should also be traced."""
     precision = config.training.clip.precision
     if precision == "auto":
-        precision = "float32" if backend == "cpu" else "bfloat16"
-    return build_model(config, dataclasses.replace(forms_for(backend), compute=precision))
+        return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+    return precision
 
 
 def new_state(config: Experiment, variables: Variables) -> TrainState:
@@ -183,7 +189,8 @@ def build_step(
     those of all processes to use, by default all.
 
     Raises:
-      ValueError: the global batch cannot be split evenly over devices and parts.
+      ValueError: the global batch cannot be split evenly over devices and parts, the network does
+        not take such crops, or a clip is so short that MCA would learn nothing.
     """
     chosen = jax.devices() if devices is None else devices
     num_local, parts = len(_local(chosen)), config.training.accumulate
@@ -192,6 +199,14 @@ def build_step(
         raise ValueError(
             f"data.crop: expected 16 n + {rest} pixels (align_corners is {config.align_corners}), "
             f"got {config.data.crop}"
+        )
+    # The first write is a copy, and the last frame never writes.
+    enough = 2 * config.training.clip.gap + 2
+    if config.memory.is_modulated and config.data.clip_frames < enough:
+        raise ValueError(
+            f"data.clip_frames: expected at least {enough} frames, so that a clip holds two writes "
+            f"into the memory (training.clip.gap is {config.training.clip.gap}) and MCA learns, "
+            f"got {config.data.clip_frames}"
         )
     if config.training.batch_size % (len(chosen) * parts):
         raise ValueError(
@@ -203,7 +218,8 @@ def build_step(
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         shards: Any = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
-        return mapped(state, DeviceBatch(*shards))
+        with products_in(training_precision(config)):
+            return mapped(state, DeviceBatch(*shards))
 
     return step
 
@@ -222,7 +238,8 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
 
     def first(state: TrainState, batch: Batch) -> np.ndarray:
         clip = Clip(*(jnp.asarray(x[0]) for x in batch[:3]))
-        return np.asarray(predict(flax.jax_utils.unreplicate(state), clip))
+        with products_in(training_precision(config)):
+            return np.asarray(predict(flax.jax_utils.unreplicate(state), clip))
 
     return first
 

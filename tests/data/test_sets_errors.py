@@ -103,7 +103,7 @@ def test_two_frames_of_one_name(tmp_path):
 
 def test_static_images_without_masks_or_with_a_split(tmp_path):
     source = trees.write_tree(tmp_path, "static")
-    fails(dataclasses.replace(source, split="val"), "expected train, the only split")
+    fails(dataclasses.replace(source, split="val"), "split of a static set: expected train")
     shutil.rmtree(tmp_path / "Annotations")
     (tmp_path / "Annotations").mkdir()
     fails(source, "found 6 images and no mask of theirs in COCO, ECSSD")
@@ -135,7 +135,7 @@ def test_youtube_vos_of_two_years(tmp_path):
 
 def test_generated_sets():
     fails(SourceConfig(split="val"), "expected train, eventful or held_out", "'val'")
-    fails(SourceConfig(format="records"), "expected files for the generated set")
+    fails(SourceConfig(format="records"), "format of a generated set: expected files")
     fails(SourceConfig(num_videos=2**29), f"at most {2**29 - 1}")
 
 

@@ -8,17 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_configs import BANK, MOBILENET
+from whole_maps import resize_cubic, resize_nearest
 
 import mavos_jax
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import normalise
 from mavos_jax.models.mavos import init_variables
-from mavos_jax.models.resize import (
-    network_size,
-    resize_bilinear,
-    resize_cubic,
-    resize_nearest,
-)
+from mavos_jax.models.resize import network_size, resize_bilinear
 
 GAP = 3
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_configs import BANK, LSTT, MOBILENET
+from whole_maps import resize_cubic, resize_nearest
 
 import mavos_jax
 from mavos_jax.config import MemoryConfig
@@ -15,7 +16,7 @@ from mavos_jax.inference.chunk import segment_chunk, start_video
 from mavos_jax.inference.frame import normalise
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.models.mavos import init_variables, variable_shapes
-from mavos_jax.models.resize import network_size, resize_bilinear, resize_cubic, resize_nearest
+from mavos_jax.models.resize import network_size, resize_bilinear
 from mavos_jax.training.clip import Clip, clip_loss
 
 GAP = 2

@@ -35,8 +35,8 @@ def at(state, step):
     return moved._replace(average={path: x + step for path, x in state.average.items()})
 
 
-def save(workdir, state, scores, config=CONFIG):
-    with Checkpoints(workdir, config, {"data": "none"}) as checkpoints:
+def save(workdir, state, scores, config=CONFIG, **facts):
+    with Checkpoints(workdir, config, {"data": "none", **facts}) as checkpoints:
         for step, score in scores.items():
             checkpoints.save(at(state, step), score)
 
@@ -92,6 +92,15 @@ def test_a_run_stands_for_its_best_or_else_newest_average(tmp_path, state, score
         model, variables = load(path)
         assert model.config == CONFIG
         assert same(jax.tree.leaves(variables), expected)
+
+
+def test_scores_under_other_conditions_are_not_compared(tmp_path, state):
+    save(tmp_path, state, {1: 0.9}, score_conditions="easy")
+    save(tmp_path, state, {2: 0.5, 3: 0.4, 4: None}, score_conditions="hard")
+    assert steps(tmp_path) == [2, 3, 4]  # the best and the latest two
+    assert read_description(tmp_path).others["step"] == 2
+    save(tmp_path, state, {5: 0.3}, score_conditions="easy")
+    assert read_description(tmp_path).others["step"] == 5
 
 
 def test_a_run_without_a_checkpoint_has_no_weights(tmp_path):

@@ -224,6 +224,18 @@ def test_held_out_videos_are_looked_at_first(tmp_path, run, monkeypatch, capsys)
     assert not (tmp_path / "short").exists()
 
 
+def test_scores_that_are_wanting_or_do_not_count_are_told(tmp_path, run, monkeypatch, capsys):
+    config = changed(evaluate_every=4)
+    monkeypatch.setattr(loop, "evaluate", lambda *_: None)
+    run(config, tmp_path)
+    run(config, tmp_path)
+    output = capsys.readouterr().out
+    assert "checkpoints/4: was not scored" in output
+    assert "have changed" not in output
+    run(changed(evaluate_every=4, evaluate_videos=2), tmp_path)
+    assert "scores of this and earlier steps are not compared" in capsys.readouterr().out
+
+
 def test_a_skipped_step_does_not_cost_a_checkpoint(tmp_path, run):
     run(changed(keep=5), tmp_path, bad_steps=(1,))
     assert {x.name for x in (tmp_path / "checkpoints").iterdir()} == {"2", "4"}

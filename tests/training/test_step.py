@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from training.device_campaign import SMALL, make_batch, start_state
 
+from mavos_jax import matmul_precision
+from mavos_jax.config import MemoryConfig
+from mavos_jax.training import step as training_step
 from mavos_jax.training.optimizer import average_decay, learning_rate
-from mavos_jax.training.step import build_step, replicate
+from mavos_jax.training.step import Metrics, build_step, replicate
 
 
 def changed(**fields):
@@ -134,6 +137,36 @@ def test_batches_that_cannot_be_split_are_refused():
         build_step(changed(batch_size=6))
     with pytest.raises(ValueError, match=r"expected a multiple of 3 .*, got 4"):
         build_step(changed(accumulate=3), one_device())
+
+
+def test_clips_too_short_for_mca_to_learn_are_refused():
+    def with_frames(number, config=SMALL):
+        return dataclasses.replace(
+            config, data=dataclasses.replace(config.data, clip_frames=number)
+        )
+
+    with pytest.raises(ValueError, match=r"data\.clip_frames: expected at least 4 .* got 3"):
+        build_step(with_frames(3))
+    plain = dataclasses.replace(SMALL, memory=MemoryConfig(policy="reference_previous"))
+    build_step(with_frames(3, plain))
+
+
+def test_a_step_is_traced_in_its_precision(monkeypatch):
+    seen = []
+
+    def see(_, state, batch, *, axis_name):
+        seen.append(jax.config.values["jax_default_matmul_precision"])
+        zero, per_frame = jnp.zeros(()), jnp.zeros(batch.frames.shape[2])
+        metrics = Metrics(zero, per_frame, per_frame, zero, zero, zero > 0)
+        return state, jax.lax.pmean(metrics, axis_name)
+
+    monkeypatch.setattr(matmul_precision, "_is_free", lambda: True)
+    monkeypatch.setattr(training_step, "train_step", see)
+    for precision in ("float32", "bfloat16"):
+        clip = dataclasses.replace(SMALL.training.clip, precision=precision)
+        state = replicate(start(), one_device())
+        build_step(changed(clip=clip), one_device())(state, make_batch(SMALL, 0))
+    assert seen == ["highest", "default"]
 
 
 def test_crops_that_the_network_does_not_take_are_refused():

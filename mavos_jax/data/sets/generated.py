@@ -66,8 +66,8 @@ class GeneratedSet:
     def __post_init__(self) -> None:
         if self.num_videos > len(TRAINING_SEEDS):
             raise ValueError(
-                f"data.sources.num_videos: expected at most {len(TRAINING_SEEDS)}, the seeds of "
-                f"training, got {self.num_videos}"
+                f"num_videos of a generated set: expected at most {len(TRAINING_SEEDS)}, the seeds "
+                f"of training, got {self.num_videos}"
             )
 
     def __len__(self) -> int:
@@ -125,8 +125,8 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
     """
     if config.format != "files":
         raise ValueError(
-            f"data.sources.format: expected files for the generated set, got {config.format!r}: it "
-            "is drawn, not read"
+            f"format of a generated set: expected files, got {config.format!r}: it is drawn, not "
+            "read"
         )
     if recipe := _TRAINING_RECIPES.get(config.split):
         name = f"synthetic {config.split}"
@@ -138,8 +138,7 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
         )
         return HeldOutSet(tuple(named), config.max_gap)
     raise ValueError(
-        f"data.sources.split: expected train, eventful or held_out for the generated set, "
-        f"got {config.split!r}"
+        f"split of a generated set: expected train, eventful or held_out, got {config.split!r}"
     )
 
 

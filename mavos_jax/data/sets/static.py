@@ -28,8 +28,7 @@ def open_static(config: SourceConfig) -> FileSet:
     root = Path(config.root)
     if config.split != "train":
         raise ValueError(
-            f"data.sources.split: expected train, the only split of static images, got "
-            f"{config.split!r}"
+            f"split of a static set: expected train, there is no other, got {config.split!r}"
         )
     find_pair(root, (".",))
     sequences, num_images = [], 0
