@@ -49,6 +49,7 @@ config = dataclasses.replace(
             ramp=0.01,
             absence=0.03,
             absence_weight=3.0,
+            background_margin=0.7,
         ),
         optimizer=dataclasses.replace(tiny.training.optimizer, peak_rate=6e-4),
     ),

@@ -121,6 +121,7 @@ def test_json_form_refuses(values, message):
         (lambda: ClipConfig(absence=1.0), "training.clip.absence"),
         (lambda: ClipConfig(absence=0.1, absence_weight=0.0), "training.clip.absence_weight"),
         (lambda: ClipConfig(absence_weight=2.0), "training.clip.absence_weight"),
+        (lambda: ClipConfig(background_margin=-0.1), "training.clip.background_margin"),
         (lambda: InferenceConfig(chunk_frames=0), "inference.chunk_frames"),
         (lambda: InferenceConfig(min_short_edge=-1), "inference.min_short_edge.*0 or more"),
         (

@@ -29,6 +29,10 @@ class ClipConfig:
       absence_weight: what such a cost weighs in the mean over the classes of a frame, where that of
         a class in view weighs 1; it needs ``absence``. Scores want it above 1: a single wrong pixel
         costs them all that a frame without the object can give.
+      background_margin: what the background's logit loses inside the losses, so that the network
+        learns to prefer the background by as much where it is in doubt. Clips of a few frames
+        show objects away less often than videos do, and a pixel of an object that is away costs
+        scores more than one that is missed.
       shuffle_identities: permute the slots of the objects, anew for every clip.
       dropout: use the drop rates of the network.
       rematerialise: compute each frame's activations again in the backward pass.
@@ -43,6 +47,7 @@ class ClipConfig:
     ramp: float = 0.5
     absence: float = 0.0
     absence_weight: float = 1.0
+    background_margin: float = 0.0
     shuffle_identities: bool = True
     dropout: bool = True
     rematerialise: bool = False
@@ -60,6 +65,8 @@ class ClipConfig:
         require(
             0 <= self.absence < 1, "training.clip.absence", "a share of the pixels", self.absence
         )
+        margin = self.background_margin
+        require(margin >= 0, "training.clip.background_margin", "0 or more", margin)
         weight = self.absence_weight
         require(weight > 0, "training.clip.absence_weight", "a number above 0", weight)
         require(

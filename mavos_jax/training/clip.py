@@ -122,8 +122,7 @@ def clip_loss(
 
     def score(logits: Logits, slots: Mask, labels: Mask) -> FrameResult:
         full = enlarge(logits, labels)
-        costs = recipe.absence, recipe.absence_weight
-        loss = frame_loss(full, labels, clip.num_objects, share, *costs)
+        loss = frame_loss(full, labels, clip.num_objects, share, recipe)
         return FrameResult(loss, mean_iou(slots, labels, clip.num_objects, most), slots)
 
     if recipe.rematerialise:

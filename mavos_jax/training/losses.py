@@ -29,8 +29,7 @@ def frame_loss(
     labels: Mask,
     num_objects: Scalar,
     share: Float[Array, ""],
-    absence: float = 0.0,
-    absence_weight: float = 1.0,
+    recipe: ClipConfig,
 ) -> Float[Array, ""]:
     """Returns the loss of a frame: half bootstrapped cross-entropy, half soft Jaccard.
 
@@ -39,11 +38,13 @@ def frame_loss(
       labels: the true slots.
       num_objects: of the clip.
       share: of the pixels that cross-entropy keeps, see :func:`kept_share`.
-      absence: see :func:`soft_jaccard`.
-      absence_weight: see :func:`soft_jaccard`.
+      recipe: its ``absence``, ``absence_weight`` and ``background_margin``.
     """
+    if recipe.background_margin:
+        logits = logits.at[0].add(-recipe.background_margin)
     cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
-    overlap = soft_jaccard(logits, labels, num_objects, absence, absence_weight)
+    costs = recipe.absence, recipe.absence_weight
+    overlap = soft_jaccard(logits, labels, num_objects, *costs)
     return 0.5 * cross_entropy + 0.5 * overlap
 
 

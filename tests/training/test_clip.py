@@ -82,7 +82,7 @@ def parts():
     def score(logits, labels, num_objects, share):
         full = resize_bilinear(logits, labels.shape, align_corners=True).transpose(2, 0, 1)
         slots = predict(full, num_objects)
-        loss = frame_loss(full, labels, num_objects, share)
+        loss = frame_loss(full, labels, num_objects, share, RECIPE)
         return loss, mean_iou(slots, labels, num_objects), slots
 
     names = (step.encode, step.start_segmented, step.segment, step.memorise)

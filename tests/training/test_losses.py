@@ -10,6 +10,7 @@ import pytest
 from mavos_jax.config import ClipConfig
 from mavos_jax.training.losses import (
     bootstrapped_cross_entropy,
+    frame_loss,
     kept_share,
     kth_largest,
     mean_iou,
@@ -65,6 +66,15 @@ def test_absent_objects_cost_what_is_predicted_of_them():
         found = soft_jaccard(wrong, labels, jnp.int32(objects), absence, weight)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
         assert soft_jaccard(sure, labels, jnp.int32(objects), absence, weight) < 1e-5
+
+
+def test_a_margin_is_what_the_background_must_win_by():
+    labels = jnp.zeros((6, 6), jnp.int32).at[:3].set(1)
+    logits = jax.random.normal(jax.random.PRNGKey(0), (11, 6, 6))
+    arguments = labels, jnp.int32(2), jnp.float32(0.5)
+    found = frame_loss(logits.at[0].add(0.7), *arguments, ClipConfig(background_margin=0.7))
+    np.testing.assert_allclose(found, frame_loss(logits, *arguments, ClipConfig()), rtol=1e-6)
+    assert frame_loss(logits, *arguments, ClipConfig(background_margin=0.7)) != found
 
 
 @pytest.mark.parametrize("size", [(80, 80), (81, 81), (464, 464), (465, 465)])
