@@ -29,13 +29,7 @@ from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import Variables, init_variables
 from mavos_jax.output_paths import require_writable_parent
 from mavos_jax.training.loop import frame_size
-from mavos_jax.training.step import (
-    DeviceBatch,
-    build_training_model,
-    new_state,
-    train_step,
-    training_precision,
-)
+from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, train_step
 
 _Precision = Literal["float32", "bfloat16"]
 
@@ -137,7 +131,7 @@ class _Step:
         # Copies, because the step consumes its state and fresh states share their leaves.
         self._state = jax.tree.map(lambda x: jnp.array(x, copy=True), new_state(config, variables))
         self._batch = _random_batch(config, case.batch)
-        with products_in(training_precision(config)):
+        with products_in(case.precision):
             self._program: Program = compile_program(
                 jax.jit(body, donate_argnums=(0,)), self._state, self._batch
             )

@@ -64,7 +64,6 @@ class Checkpoints:
         self._folder = workdir / STEPS
         self._config = config
         self._facts = dict(facts)
-        self._conditions = {name: facts[name] for name in (SCORE_CONDITIONS,) if name in facts}
         self._others: dict[str, Any] = {}
         self._num_failures = 0
         keep = checkpoint_managers.AnyPreservationPolicy(
@@ -125,9 +124,10 @@ class Checkpoints:
             self._others = {"step": step, "data_position": step, "score": score, **self._facts}
             _require_room(self._folder, sum(x.nbytes for x in jax.tree.leaves(state)))
             weights, training = split(state)
+            measured = {_SCORE_NAME: score, SCORE_CONDITIONS: self._facts.get(SCORE_CONDITIONS)}
             self._manager.save(
                 step,
-                metrics=None if score is None else {_SCORE_NAME: score, **self._conditions},
+                metrics=None if score is None else measured,
                 args=ocp.args.Composite(
                     weights=ocp.args.StandardSave(weights),
                     training=ocp.args.StandardSave(training),
@@ -176,7 +176,7 @@ class Checkpoints:
 
     def _comparable(self, metrics: Mapping[str, Any]) -> float:
         """Returns a score, or -1 for one that was measured otherwise than those of this part."""
-        is_comparable = metrics.get(SCORE_CONDITIONS) == self._conditions.get(SCORE_CONDITIONS)
+        is_comparable = metrics.get(SCORE_CONDITIONS) == self._facts.get(SCORE_CONDITIONS)
         return metrics[_SCORE_NAME] if is_comparable else -1.0
 
     def _describe(self) -> None:

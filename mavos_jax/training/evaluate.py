@@ -104,19 +104,19 @@ def require_scorable(videos: VideoSet) -> None:
         )
 
 
-def conditions(config: Experiment, videos: VideoSet) -> str:
+def conditions(config: Experiment, fingerprint: str) -> str:
     """Returns a checksum of what a score depends on beside the weights.
 
     Scores can be compared where it is the same.
 
     Args:
       config: the experiment.
-      videos: the held-out set.
+      fingerprint: of the held-out set.
     """
     inference = to_dict(config.inference)
     del inference["chunk_frames"]  # changes no mask
     number = config.training.loop.evaluate_videos
-    return text_checksum(json.dumps([videos.fingerprint(), number, inference], sort_keys=True))
+    return text_checksum(json.dumps([fingerprint, number, inference], sort_keys=True))
 
 
 def score_video(

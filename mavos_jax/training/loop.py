@@ -70,15 +70,15 @@ def train(
     with opened_workdir(workdir) as folder, StopRequest() as stop:
         sets = [open_source(source, frame_size(config)) for source in config.data.sources]
         data = join_fingerprints(sets)
-        held_out = _open_held_out(config, data) if evaluates else None
+        held_out, measured = _open_held_out(config, data) if evaluates else (None, None)
         state = begin(config, folder, data, convert)
         first = int(state.step)
         facts = describe_origin(config, data, command)
-        if held_out is not None:
-            facts[SCORE_CONDITIONS] = conditions(config, held_out)
+        if measured is not None:
+            facts[SCORE_CONDITIONS] = measured
             if first:
                 is_due = _is_due(first, config.training.loop.evaluate_every, config.training.steps)
-                compare_scores(folder / STEPS / str(first), facts[SCORE_CONDITIONS], is_due)
+                compare_scores(folder / STEPS / str(first), measured, is_due)
         if first >= config.training.steps:
             say(f"complete: {first} of {config.training.steps} steps are done in {folder}")
             return
@@ -99,13 +99,17 @@ def train(
         say(f"complete: {last} steps in {folder}")
 
 
-def _open_held_out(config: Experiment, data: str) -> VideoSet:
-    """Opens what periodic evaluation segments; ``data`` are the fingerprints of the sources."""
+def _open_held_out(config: Experiment, data: str) -> tuple[VideoSet, str]:
+    """Opens what periodic evaluation segments, and says under which conditions its scores stand.
+
+    ``data`` are the fingerprints of the sources.
+    """
     videos = open_source(config.data.held_out, frame_size(config))
     require_scorable(videos)
-    if videos.fingerprint() in split_fingerprints(data):
+    fingerprint = videos.fingerprint()
+    if fingerprint in split_fingerprints(data):
         say(f"data.held_out: {videos.name} is trained on, too: its scores say nothing of others")
-    return videos
+    return videos, conditions(config, fingerprint)
 
 
 def _describe_sources(config: Experiment, sets: Sequence[VideoSet]) -> None:

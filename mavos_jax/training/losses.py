@@ -43,8 +43,7 @@ def frame_loss(
     if recipe.background_margin:
         logits = logits.at[0].add(-recipe.background_margin)
     cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
-    costs = recipe.absence, recipe.absence_weight
-    overlap = soft_jaccard(logits, labels, num_objects, *costs)
+    overlap = soft_jaccard(logits, labels, num_objects, recipe.absence, recipe.absence_weight)
     return 0.5 * cross_entropy + 0.5 * overlap
 
 
