@@ -31,6 +31,9 @@ class MemoryConfig:
       released_value_layout: read MCA's values channel-major, as the released PyTorch code does
         and its checkpoints were trained with; ``False`` is the token order of the paper's Eq. 6.
         The other two writes are in token order always.
+      zero_start: fresh weights add nothing: what MCA and its perceptron put out starts at zero, so
+        that a write stores the frame itself until training finds what to add. ``False`` starts
+        them at random, as the released code does.
       drop_path: rate, in training, at which MCA drops each of its two updates.
     """
 
@@ -43,6 +46,7 @@ class MemoryConfig:
     focal_levels: int = 2
     mlp_ratio: int = 4
     released_value_layout: bool = True
+    zero_start: bool = False
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:

@@ -169,6 +169,8 @@ class TrainingConfig:
       seed: of fresh weights, data order, augmentation, dropout and identity shuffle.
       start: weights to start from: a checkpoint of this package, or PyTorch weights of a whole
         network or of an encoder; empty for fresh ones. What it lacks starts fresh.
+      fresh: parts of the network that start fresh although ``start`` has them, by the beginning of
+        their path, such as ``memory_modulation`` or ``decoder/conv_out``.
       clip: what one step does with a clip.
       optimizer: AdamW and its schedule.
       loop: what happens every so many steps.
@@ -179,6 +181,7 @@ class TrainingConfig:
     accumulate: int = 1
     seed: int = 0
     start: str = ""
+    fresh: tuple[str, ...] = ()
     clip: ClipConfig = ClipConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     loop: LoopConfig = LoopConfig()
@@ -189,3 +192,9 @@ class TrainingConfig:
             "training", steps=self.steps, batch_size=self.batch_size, accumulate=self.accumulate
         )
         require(self.seed >= 0, "training.seed", "0 or more", self.seed)
+        require(
+            not self.fresh or bool(self.start),
+            "training.fresh",
+            "nothing where training.start is empty and all starts fresh",
+            self.fresh,
+        )

@@ -83,14 +83,18 @@ class ModulatedCrossAttention(nn.Module):
         else:
             key = self._linear("key", context)
             fused = self._attend_heads(query, key, self._value(context, size))
-        update = nn.Dense(channels, dtype=self.forms.dtype, name="projection")(fused)
+        update = self._output("projection", channels)(fused)
         # The residual sums are float32 even where the memory is kept in fewer bits.
         out = new.astype(jnp.float32) + DropPath(self.config.drop_path, name="drop")(update)
         hidden = nn.Dense(self.config.mlp_ratio * channels, dtype=self.forms.dtype, name="mlp_in")(
             layer_norm("mlp_norm")(out)
         )
-        update = nn.Dense(channels, dtype=self.forms.dtype, name="mlp_out")(gelu(hidden))
+        update = self._output("mlp_out", channels)(gelu(hidden))
         return (out + DropPath(self.config.drop_path, name="mlp_drop")(update)).astype(new.dtype)
+
+    def _output(self, name: str, channels: int) -> nn.Dense:
+        start = nn.initializers.zeros if self.config.zero_start else nn.initializers.lecun_normal()
+        return nn.Dense(channels, dtype=self.forms.dtype, kernel_init=start, name=name)
 
     def _linear(self, name: str, x: Tokens) -> Tokens:
         return nn.Dense(x.shape[-1], use_bias=False, dtype=self.forms.dtype, name=name)(x)

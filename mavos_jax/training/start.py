@@ -123,13 +123,18 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     if start.is_dir():
         stored = read_description(start)
         _, variables = load(stored.weights.parent)
+        variables = _leave_out(config, variables)
         return _complete(config, variables, f"{start} ({_describe(stored)})")
     if convert is None:
         raise ValueError(
             f"training.start: expected a checkpoint folder, found the file {start}; convert it "
             "with convert_torch_weights.py first"
         )
-    return convert(config, start)
+    variables, words = convert(config, start)
+    if config.training.fresh:
+        variables, rest = _complete(config, _leave_out(config, variables), str(start))
+        words = f"{words}\n{rest}"
+    return variables, words
 
 
 def _describe(stored: Stored) -> str:
@@ -143,6 +148,27 @@ def _describe(stored: Stored) -> str:
 
 def _fresh(config: Experiment) -> Variables:
     return init_variables(build_model(config), config.training.seed)
+
+
+def _leave_out(config: Experiment, stored: Variables) -> Variables:
+    """Returns the weights, by path, without the parts that ``training.fresh`` names."""
+    leaves = {name: flatten(stored[name]) for name in stored}
+    for part in config.training.fresh:
+        inside = [
+            (name, path)
+            for name, flat in leaves.items()
+            for path in flat
+            if f"{path}/".startswith(f"{part}/")
+        ]
+        if not inside:
+            raise ValueError(
+                f"training.fresh: expected parts of {config.training.start}, which has "
+                f"{', '.join(sorted({path.partition('/')[0] for path in leaves['params']}))}, "
+                f"found {part!r}"
+            )
+        for name, path in inside:
+            del leaves[name][path]
+    return leaves
 
 
 def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Variables, str]:
