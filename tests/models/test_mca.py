@@ -18,6 +18,7 @@ from mavos_jax.models.mca import FocalContext, ModulatedCrossAttention
 SIZE = (3, 5)
 CHANNELS = 8
 HEADS = 2
+OUTPUTS = ("projection", "mlp_out")
 
 
 def gelu(x):
@@ -163,6 +164,24 @@ def test_gradient_reaches_every_weight_and_both_frames(write):
     found = jax.grad(loss, (0, 1))(weights, maps)
     gradients = jax.tree.map(lambda x: float(abs(x).max()), found)
     assert min(jax.tree.leaves(gradients)) > 1e-4
+
+
+@pytest.mark.parametrize("write", ["mca", "cross_attention", "focal_modulation"])
+def test_from_zero_a_write_stores_the_frame_itself_and_can_learn_more(write):
+    config = MemoryConfig(write=write, num_heads=HEADS, zero_start=True)
+    module, maps, _ = build(config, "cpu")
+    new, dynamic = jnp.asarray(maps, jnp.float32)
+    weights = module.init(jax.random.PRNGKey(0), new, dynamic, SIZE)
+    np.testing.assert_array_equal(module.apply(weights, new, dynamic, SIZE), new)
+
+    def loss(weights):
+        return jnp.square(jnp.asarray(module.apply(weights, new, dynamic, SIZE))).sum()
+
+    gradients = jax.grad(loss)(weights)["params"]
+    assert all(float(abs(gradients[name]["kernel"]).max()) > 0.1 for name in OUTPUTS)
+    moved = jax.tree.map(lambda x, y: x - 0.01 * y, weights["params"], gradients)
+    gradients = jax.grad(loss)({"params": moved})["params"]
+    assert min(float(abs(x).max()) for x in jax.tree.leaves(gradients)) > 0
 
 
 def test_focal_modulation_of_one_channel_by_hand():

@@ -10,6 +10,7 @@ from mavos_jax.config import MemoryConfig
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import start
 from mavos_jax.training.start import opened_workdir, starting_variables
+from mavos_jax.training.state import flatten
 
 
 def leaves(variables):
@@ -44,6 +45,38 @@ def test_what_a_checkpoint_lacks_starts_fresh_and_is_listed(stored):
     assert f"starts from {path} (small_mobilenet); " in words
     assert "start fresh: " in words
     assert f"params/{name}/" in words
+
+
+@pytest.mark.parametrize("is_torch", [False, True])
+def test_named_parts_start_fresh(tmp_path, is_torch):
+    old, fresh = (init_variables(build_model(CONFIG), seed) for seed in (5, 3))
+    path = tmp_path / "own"
+    path.touch() if is_torch else save(path, CONFIG, old)
+    parts = "memory_modulation", "decoder/conv_out"
+    config = changed(seed=3, start=str(path), fresh=parts)
+    variables, words = starting_variables(config, lambda *_: (old, "read"))
+    found, old, fresh = (flatten(x["params"]) for x in (variables, old, fresh))
+    renewed = {name for name in found if name.startswith(parts)}
+    assert {name.rpartition("/")[0] for name in renewed} > {"decoder/conv_out"}
+    for name, leaf in found.items():
+        assert same([leaf], [(fresh if name in renewed else old)[name]])
+    assert f"{len(renewed)} start fresh: " in words
+    assert words.startswith("read\n" if is_torch else "starts from ")
+    with pytest.raises(ValueError, match=r"training\.fresh: expected parts .*decoder, .* 'deco'"):
+        starting_variables(changed(start=str(path), fresh=("deco",)), lambda *_: (variables, ""))
+
+
+def test_a_part_of_another_shape_can_start_fresh(stored):
+    wider = dataclasses.replace(CONFIG, decoder=dataclasses.replace(CONFIG.decoder, dim=32))
+    start = changed(start=str(stored[0]), fresh=("decoder",)).training
+    variables, _ = starting_variables(dataclasses.replace(wider, training=start))
+    expected = init_variables(build_model(wider))["params"]["decoder"]
+    assert same(leaves(variables["params"]["decoder"]), leaves(expected))
+
+
+def test_nothing_starts_fresh_twice():
+    with pytest.raises(ValueError, match=r"training\.fresh: expected nothing where "):
+        changed(fresh=("decoder",))
 
 
 def test_a_run_can_start_from_another(tmp_path, run, capsys):
