@@ -50,7 +50,8 @@ config = dataclasses.replace(
         # of a frame without an object are all or nothing, hence the weight.
         clip=dataclasses.replace(
             tiny.training.clip,
-            gap=2,
+            # MCA fuses from the second write on: it learns from the frames after that alone.
+            gap=1,
             teacher_forcing=0.0,
             reference_loss=0.1,
             hard_pixels=0.08,
