@@ -40,7 +40,7 @@ config = dataclasses.replace(
         # Objects spread over more tokens, as in videos that inference.min_short_edge enlarges.
         crop=193,
         scale=(1.1, 1.8),
-        # A tint is all that tells look-alikes apart; light and blur change in the videos themselves.
+        # Look-alikes differ in tint alone; light and sharpness change in the videos themselves.
         colour=0.0,
         grey=0.0,
         blur=0.0,
