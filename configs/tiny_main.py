@@ -3,11 +3,10 @@
 Command:  python train.py --config configs/tiny_main.py --workdir runs/tiny_main
 Start:    the first stage's run, runs/tiny.
 Hardware: two CPU cores, 8 GB.
-Time:     130 minutes on two cores of their own (2.8 seconds a step).
-Expected: J&F 70.5 on the held-out set and 96.0 on the clip that evaluate.py draws by default, of
-          the weights in mavos_jax/weights: 2,320 of these steps after other runs with smaller crops
-          and no margin, whose commands are in tiny.json. One run from that of configs/tiny.py was
-          not measured.
+Time:     80 minutes on two cores of their own (1.7 seconds a step).
+Expected: J&F 75.3 on the held-out set and 95.8 on the clip that evaluate.py draws by default, of
+          the weights in mavos_jax/weights: 1,900 of these steps after other runs, whose commands
+          are in tiny.json. One run from that of configs/tiny.py was not measured.
 """
 
 import dataclasses

@@ -156,7 +156,8 @@ class NewObjects(Mapping[int, np.ndarray]):
 def _open_ids(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Decodes a file whose format can hold ids: their values [H, W], and the palette or None."""
     if not path.is_file():
-        raise ValueError(f"{path}: expected a mask, found no such file")
+        found = "a folder" if path.is_dir() else "no such file"
+        raise ValueError(f"{path}: expected a mask, found {found}")
     try:
         with Image.open(path) as image:
             kind, mode = image.format, image.mode

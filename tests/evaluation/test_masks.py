@@ -137,6 +137,7 @@ def save_cut_off(path):
         (save_text, r"expected a mask, found no image or a damaged one"),
         (save_cut_off, r"expected a mask, found no image or a damaged one"),
         (lambda path: None, r"expected a mask, found no such file"),
+        (lambda path: path.mkdir(), r"expected a mask, found a folder"),
     ],
 )
 def test_unusable_masks_are_refused_in_one_line(tmp_path, save, message):
