@@ -15,7 +15,10 @@ from tiny import config as tiny
 
 from mavos_jax.config import InferenceConfig, SourceConfig
 
-_NUM_VIDEOS = 1_000_000
+
+def _synthetic(split: str, max_gap: int, repeats: float) -> SourceConfig:
+    return SourceConfig(split=split, max_gap=max_gap, repeats=repeats, num_videos=1_000_000)
+
 
 config = dataclasses.replace(
     tiny,
@@ -27,14 +30,10 @@ config = dataclasses.replace(
     data=dataclasses.replace(
         tiny.data,
         sources=(
-            SourceConfig(
-                kind="synthetic", split="eventful", max_gap=2, num_videos=_NUM_VIDEOS, repeats=2.0
-            ),
+            _synthetic("eventful", max_gap=2, repeats=2.0),
             # Clips that span most of a video: what is hidden has time to return.
-            SourceConfig(
-                kind="synthetic", split="eventful", max_gap=5, num_videos=_NUM_VIDEOS, repeats=2.0
-            ),
-            SourceConfig(kind="synthetic", split="train", max_gap=2, num_videos=_NUM_VIDEOS),
+            _synthetic("eventful", max_gap=5, repeats=2.0),
+            _synthetic("train", max_gap=2, repeats=1.0),
         ),
         clip_frames=8,
         # Objects spread over more tokens, as in videos that inference.min_short_edge enlarges.
