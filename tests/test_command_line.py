@@ -100,7 +100,7 @@ def test_every_field_can_be_overridden():
             value = getattr(part, field.name)
             if dataclasses.is_dataclass(value):
                 yield from words(value, f"{path}{field.name}.")
-            elif isinstance(value, tuple) and dataclasses.is_dataclass(value[0]):
+            elif isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
                 for i, member in enumerate(value):
                     yield from words(member, f"{path}{field.name}.{i}.")
             else:
