@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,14 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def convert(config: Experiment, source: Path) -> tuple[Variables, str]:
     """Returns PyTorch weights as variables, what they lack fresh, and a report for the user."""
-    from mavos_jax.checkpoints import load
-    from mavos_jax.conversion.transfer import convert_file
+    from mavos_jax.conversion.transfer import read_variables
 
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "weights"
-        report = convert_file(config, source, output, seed=config.training.seed)
-        _, variables = load(output)
-    return variables, str(report).rpartition("\n")[0]
+    variables, report = read_variables(config, source, seed=config.training.seed)
+    return variables, str(report)
 
 
 def run() -> None:

@@ -54,6 +54,13 @@ class Stored(NamedTuple):
     others: Mapping[str, Any]
 
 
+class Score(NamedTuple):
+    """J&F of the weights of a step, 0 to 1, and a checksum of what else it depends on."""
+
+    value: float
+    conditions: str | None
+
+
 def write_description(
     folder: Path, config: Experiment, others: Mapping[str, Any] | None = None
 ) -> None:
@@ -131,26 +138,36 @@ def steps_in(folder: Path) -> list[int]:
     return sorted(int(x.name) for x in folder.iterdir() if x.name.isdecimal() and x.is_dir())
 
 
+def scores_in(folder: Path) -> dict[int, Score]:
+    """Returns the steps of a training run whose checkpoints have a score, with these scores."""
+    found = {step: _score(folder / str(step)) for step in steps_in(folder)}
+    return {step: score for step, score in found.items() if score is not None}
+
+
+def best_step(scores: Mapping[int, Score]) -> int | None:
+    """Returns the step with the best score among those under the conditions of the newest."""
+    if not scores:
+        return None
+    conditions = scores[max(scores)].conditions
+    comparable = [(x.value, step) for step, x in scores.items() if x.conditions == conditions]
+    return max(comparable)[1]
+
+
 def _best_step(folder: Path) -> Path:
     steps = steps_in(folder)
     if not steps:
         raise ValueError(
             f"{folder}: expected a checkpoint of a training run, found none yet; wait for its first"
         )
-    scores = {step: _score(folder / str(step)) for step in steps}
-    scored = {step: found for step, found in scores.items() if found is not None}
-    if not scored:
-        return folder / str(steps[-1])
-    conditions = scored[max(scored)][1]
-    comparable = [(score, step) for step, (score, found) in scored.items() if found == conditions]
-    return folder / str(max(comparable)[1])
+    best = best_step(scores_in(folder))
+    return folder / str(steps[-1] if best is None else best)
 
 
-def _score(path: Path) -> tuple[float, Any] | None:
+def _score(path: Path) -> Score | None:
     """Returns how good the weights of a checkpoint are, if that is known, and the conditions."""
     try:
         others = json.loads((path / CONFIG).read_text(encoding="utf-8"))["others"]
-        return float(others["score"]), others.get(SCORE_CONDITIONS)
+        return Score(float(others["score"]), others.get(SCORE_CONDITIONS))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

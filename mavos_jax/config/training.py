@@ -93,8 +93,8 @@ class OptimizerConfig:
       weight_decay: of the tensors that decay.
       clip_norm: largest global norm of the gradient.
       ema: share of the steps that the moving average of the parameters looks back.
-      freeze_early: keep the encoder's first stages as they are, as for ImageNet weights; only
-        sensible with ``training.start``.
+      freeze_early: keep the encoder's first stages as they are, as for ImageNet weights; a run
+        whose encoder starts fresh is refused with it.
       max_skipped: steps with a non-finite loss or gradient in a row, after which training stops.
     """
 

@@ -33,7 +33,7 @@ class Report:
       fresh: names of the weights that the file lacks and that were initialised.
       expected: names of all weights of the network.
       num_parameters: of the network, without batch-norm vectors and integer buffers.
-      output: the checkpoint that was written.
+      output: the checkpoint that was written, if one was.
     """
 
     source: Path
@@ -44,7 +44,7 @@ class Report:
     fresh: tuple[str, ...]
     expected: tuple[str, ...]
     num_parameters: int
-    output: Path
+    output: Path | None = None
 
     def __str__(self) -> str:
         dropped = [f"{kind} ({count})" for kind, count in self.dropped.items()]
@@ -54,14 +54,14 @@ class Report:
         if self.fresh:
             names = abbreviate(self.fresh, self.expected)
             fresh = f"{len(self.fresh)} tensors: {names}"
-        lines = (
+        lines = [
             f"recognised: {self.source} as {self.kind}",
             f"used: {self.num_used} tensors",
             f"dropped: {', '.join(dropped) or 'nothing'}",
             f"starts fresh: {fresh}",
             f"parameters: {self.num_parameters:,}",
-            f"written: {self.output}",
-        )
+        ]
+        lines += [f"written: {self.output}"] if self.output else []
         return "\n".join(lines)
 
 
@@ -89,6 +89,22 @@ def convert_file(
       ValueError: the file is unreadable or does not fit, or ``output`` is taken; writes nothing.
     """
     require_free(output, overwrite=overwrite)
+    variables, report = read_variables(config, source, seed=seed, allow_missing=allow_missing)
+    save(output, config, variables, overwrite=overwrite)
+    return dataclasses.replace(report, output=output)
+
+
+def read_variables(
+    config: Experiment, source: Path, *, seed: int = 0, allow_missing: bool = False
+) -> tuple[Variables, Report]:
+    """Converts a file of PyTorch weights, as :func:`convert_file` does, without writing anything.
+
+    Returns:
+      Variables as NumPy arrays, and what was done.
+
+    Raises:
+      ValueError: the file is unreadable or does not fit.
+    """
     file = read_weight_file(source)
     weights = recognise(config, file.state)
     problems, fresh = weights.problems(config)
@@ -101,9 +117,8 @@ def convert_file(
         )
     fresh += problems.missing
     variables = convert_state_dict(config, used | _fresh_weights(config, fresh, seed))
-    save(output, config, variables, overwrite=overwrite)
     unexpected = {"unexpected names": len(problems.unexpected)} if problems.unexpected else {}
-    return Report(
+    report = Report(
         source=source,
         kind=weights.kind,
         num_used=len(used),
@@ -112,8 +127,8 @@ def convert_file(
         fresh=fresh,
         expected=tuple(torch_shapes(config)),
         num_parameters=_num_parameters(variables),
-        output=output,
     )
+    return variables, report
 
 
 def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> str:

@@ -13,9 +13,10 @@ its own name. Whenever the process dies, a step is there with its checksums or n
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,6 +32,9 @@ from mavos_jax.descriptions import (
     SCORE_CONDITIONS,
     STEPS,
     WEIGHTS,
+    Score,
+    best_step,
+    scores_in,
     steps_in,
     write_description,
 )
@@ -39,13 +43,33 @@ from mavos_jax.training.state import TrainState, variables_of
 
 TRAINING = "training"
 
-_SCORE_NAME = "J&F"
 _MARGIN = 1.1
 _TEMPORARY = "{}.orbax-checkpoint-tmp"
 _MOST_FAILURES = 3
-"""So many checkpoints in a row that cannot be written end a run."""
+"""So many checkpoints in a row that were due and cannot be written end a run."""
+_WAIT_SECONDS = 600
+"""So long processes wait for one another's part of a checkpoint."""
 
 _DISK_FULL = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota exceeded")
+
+
+@dataclasses.dataclass
+class _LatestAndBest(checkpoint_managers.PreservationPolicy):
+    """Keeps the newest steps and the one that the run stands for.
+
+    Attributes:
+      num_latest: so many of the newest.
+      scores: of the steps that have one.
+    """
+
+    num_latest: int
+    scores: Mapping[int, Score]
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any = None) -> Sequence[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        best = best_step({step: self.scores[step] for step in steps if step in self.scores})
+        latest = sorted(steps)[-self.num_latest :]
+        return [step in latest or step == best for step in steps]
 
 
 class Checkpoints:
@@ -65,23 +89,16 @@ class Checkpoints:
         self._config = config
         self._facts = dict(facts)
         self._others: dict[str, Any] = {}
+        self._scores = scores_in(self._folder) if self._folder.is_dir() else {}
         self._num_failures = 0
-        keep = checkpoint_managers.AnyPreservationPolicy(
-            [
-                checkpoint_managers.LatestN(config.training.loop.keep),
-                checkpoint_managers.BestN(
-                    get_metric_fn=self._comparable,
-                    n=1,
-                    keep_checkpoints_without_metrics=False,
-                ),
-            ]
-        )
+        self._is_pending = self._is_retry = False
+        self._cause: Exception | None = None
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=keep,
-            best_fn=self._comparable,
-            best_mode="max",
+            preservation_policy=_LatestAndBest(config.training.loop.keep, self._scores),
             cleanup_tmp_directories=True,
-            async_options=ocp.options.AsyncOptions(post_finalization_callback=self._describe),
+            async_options=ocp.options.AsyncOptions(
+                timeout_secs=_WAIT_SECONDS, post_finalization_callback=self._describe
+            ),
         )
         self._manager = ocp.CheckpointManager(
             self._folder, options=options, item_names=(WEIGHTS, TRAINING)
@@ -99,7 +116,9 @@ class Checkpoints:
             return False
         return not (self._folder / str(self._others["step"])).is_dir()
 
-    def save(self, state: TrainState, score: float | None = None) -> None:
+    def save(
+        self, state: TrainState, score: float | None = None, *, is_retry: bool = False
+    ) -> None:
         """Starts to write a checkpoint, once the one before is complete.
 
         If that one could not be written, this is said, and the new one is tried all the same: what
@@ -108,9 +127,11 @@ class Checkpoints:
         Args:
           state: NumPy arrays, which must not change any more.
           score: J&F of its moving average, if that was measured.
+          is_retry: whether it was not due but makes up for one that could not be written; such do
+            not count towards the failures that end a run.
 
         Raises:
-          OSError: there is no room, or the last three could not be written.
+          OSError: there is no room, or three in a row that were due could not be written.
           ValueError: a checkpoint of this step or a later one is there.
         """
         step, newest = int(state.step), self.newest()
@@ -124,10 +145,11 @@ class Checkpoints:
             self._others = {"step": step, "data_position": step, "score": score, **self._facts}
             _require_room(self._folder, sum(x.nbytes for x in jax.tree.leaves(state)))
             weights, training = split(state)
-            measured = {_SCORE_NAME: score, SCORE_CONDITIONS: self._facts.get(SCORE_CONDITIONS)}
+            if score is not None:
+                self._scores[step] = Score(score, self._facts.get(SCORE_CONDITIONS))
+            self._is_pending, self._is_retry, self._cause = True, is_retry, None
             self._manager.save(
                 step,
-                metrics=None if score is None else measured,
                 args=ocp.args.Composite(
                     weights=ocp.args.StandardSave(weights),
                     training=ocp.args.StandardSave(training),
@@ -159,32 +181,39 @@ class Checkpoints:
 
     def _finish(self) -> None:
         """Waits until nothing is being written; says what could not be, or raises it."""
+        if not self._is_pending:
+            return
+        self._is_pending = False
         try:
             with self._explained():
                 self._manager.wait_until_finished()
         except Exception as error:  # storage has many of its own
-            self._num_failures += 1
-            if self._num_failures == _MOST_FAILURES:
-                raise
             step = self._others["step"]
+            self._scores.pop(step, None)
+            self._num_failures += not self._is_retry
+            if self._num_failures == _MOST_FAILURES and not self._is_retry:
+                raise
             if is_first():  # what is there of it would take room until the run begins anew
                 shutil.rmtree(self._folder / _TEMPORARY.format(step), ignore_errors=True)
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            if jax.process_count() == 1:  # Orbax still counts the step as one that is there
+                self._manager.reload()
+            # Processes that waited for the one that failed know of the waiting alone.
+            cause = self._cause or error
+            reason = (str(cause).splitlines() or [type(cause).__name__])[0]
             say(f"step {step} could not be saved, a later one is tried: {reason}")
         else:
             self._num_failures = 0
-
-    def _comparable(self, metrics: Mapping[str, Any]) -> float:
-        """Returns a score, or -1 for one that was measured otherwise than those of this part."""
-        is_comparable = metrics.get(SCORE_CONDITIONS) == self._facts.get(SCORE_CONDITIONS)
-        return metrics[_SCORE_NAME] if is_comparable else -1.0
 
     def _describe(self) -> None:
         """Adds the description; Orbax calls it before it gives a step its own name."""
         step = self._others["step"]
         folder = self._folder / _TEMPORARY.format(step)
-        checksums = file_checksums(folder / TRAINING)
-        write_description(folder, self._config, {**self._others, "checksums": checksums})
+        try:
+            checksums = file_checksums(folder / TRAINING)
+            write_description(folder, self._config, {**self._others, "checksums": checksums})
+        except Exception as error:
+            self._cause = error
+            raise
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import sys
@@ -172,7 +173,10 @@ class Log:
             self._file.write(json.dumps({"step": step, "kind": kind, **values}) + "\n")
             self._file.flush()
         except OSError as error:
-            raise OSError(error.errno, error.strerror, str(file)) from error
+            raise OSError(
+                f"{file}: expected to write metrics, found: {error.strerror}; mend that, then run "
+                "the same command again: it goes on from the last checkpoint"
+            ) from error
         for name, value in _by_position(values):
             self._tell_board("add_scalar", f"{kind}/{name}", value, step)
         self._tell_board("flush")
@@ -220,7 +224,9 @@ class Log:
     ) -> None:
         if self._is_writer:
             self._bar.close()
-            self._file.close()
+            # It writes what is left, and what went wrong first is what the user should read.
+            with contextlib.suppress(*((OSError,) if error is not None else ())):
+                self._file.close()
             self._tell_board("close")
 
 

@@ -154,7 +154,7 @@ class _Run:
     def train(self, host_state: TrainState) -> int:
         """Trains until the last step or a request to stop, and saves; returns the step reached."""
         loop, last = self.config.training.loop, self.config.training.steps
-        step, saved = int(host_state.step), int(host_state.step)
+        step, saved, score = int(host_state.step), int(host_state.step), None
         meter = Meter(int(host_state.skipped_in_row))
         state = replicate(host_state)
         batch = self._next_batch(meter)
@@ -176,15 +176,20 @@ class _Run:
             score = None
             if _is_due(step, loop.evaluate_every, last):
                 score = self._evaluate(meter, state, step)
+            is_due = score is not None or _is_due(step, loop.save_every, last)
             is_lost = _is_due(step, loop.log_every) and self._has_lost_a_checkpoint()
-            if score is not None or is_lost or _is_due(step, loop.save_every, last):
+            if is_due or is_lost:
                 meter.finish()
                 if self._is_good(meter):
-                    self.tools.checkpoints.save(unreplicate(state), score)
+                    self.tools.checkpoints.save(unreplicate(state), score, is_retry=not is_due)
                     saved = step
             meter.leave_out(time.perf_counter() - start)
+        checkpoints = self.tools.checkpoints
         if saved < step:
-            self.tools.checkpoints.save(unreplicate(state))
+            checkpoints.save(unreplicate(state))
+        checkpoints.newest()  # waits for the last one
+        if self._has_lost_a_checkpoint():
+            checkpoints.save(unreplicate(state), score, is_retry=True)
         return step
 
     @contextlib.contextmanager

@@ -75,16 +75,21 @@ def bootstrapped_cross_entropy(
     log_probabilities = _log_probabilities(logits, num_objects)
     truth = _one_hot(labels, num_objects, len(logits))
     losses = -jnp.sum(jnp.where(truth, log_probabilities, 0.0), axis=0).reshape(-1)
-    # Shares are products of a few decimals: half a thousandth of a pixel is above their rounding
-    # in float32 and far below a pixel, so that an exact k is never rounded down to the one below.
-    k = jnp.clip(jnp.floor(share * losses.size * (1 + 1e-7) + 5e-4), 1, losses.size)
-    k = k.astype(jnp.int32)
+    k = num_kept(share, losses.size)
     threshold = kth_largest(jax.lax.stop_gradient(losses), k)
     above = losses > threshold
     # Of the pixels at the threshold, as many are kept as are wanting, no matter which.
     tied = losses == threshold
     share_of_tied = (k - above.sum()) / tied.sum()
     return jnp.sum(losses * (above + tied * share_of_tied)) / k
+
+
+def num_kept(share: Float[Array, ""], num_pixels: int) -> Integer[Array, ""]:
+    """Returns k = int(share * num_pixels), at least 1."""
+    # Shares are products of a few decimals: half a thousandth of a pixel is above their rounding
+    # in float32 and far below a pixel, so that an exact k is never rounded down to the one below.
+    kept = jnp.floor(share * num_pixels * (1 + 1e-7) + 5e-4)
+    return jnp.clip(kept, 1, num_pixels).astype(jnp.int32)
 
 
 def kth_largest(values: Float[Array, "n"], k: Integer[Array, ""]) -> Float[Array, ""]:

@@ -46,9 +46,9 @@ def opened_workdir(path: Path) -> Iterator[Path]:
     if not is_first():
         yield workdir
         return
-    require_writable_parent(workdir)
     if workdir.exists() and not workdir.is_dir():
         raise ValueError(f"--workdir {path}: expected a folder, found a file; choose another path")
+    require_writable_parent(workdir / _LOCK)  # the folder itself, if it is there already
     strange = sorted(x.name for x in workdir.iterdir()) if workdir.is_dir() else []
     if strange and _LOCK not in strange:
         raise ValueError(
@@ -115,6 +115,15 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     Raises:
       ValueError: the weights are missing, damaged or of another network.
     """
+    is_fresh = not config.training.start or any(
+        part.partition("/")[0] == "encoder" for part in config.training.fresh
+    )
+    if is_fresh and config.training.optimizer.freeze_early:
+        raise ValueError(
+            "training.start: expected trained weights of the encoder, whose first stages "
+            "training.optimizer.freeze_early keeps as they are, found fresh ones; name weights, or "
+            "pass --training.optimizer.freeze_early False"
+        )
     if not config.training.start:
         return _fresh(config), f"starts from fresh weights (seed {config.training.seed})"
     start = Path(config.training.start)

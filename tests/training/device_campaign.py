@@ -1,8 +1,8 @@
 """Trains the same steps on 1, 2 and 4 devices, and in 2 processes of 2 devices each.
 
 python -m training.device_campaign (in tests/, with the package on PYTHONPATH) prints the losses of
-ten steps of configs/tiny.py and the largest relative difference; ``--network small`` of the network
-that the tests use.
+ten steps of configs/tiny.py and the largest relative difference, and fails where that is above the
+mark; ``--network small`` of the network that the tests use.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from mavos_jax.training.step import build_step, build_training_model, new_state,
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10
+MARK = 1e-5
+"""Largest relative difference of losses."""
 
 SMALL = dataclasses.replace(
     MOBILENET,
@@ -169,6 +171,8 @@ def main() -> None:
     reference = runs.pop("1 devices")
     worst = max(largest_difference(reference, losses) for losses in runs.values())
     print(f"largest relative difference: {worst:.1e}")
+    if not worst < MARK:
+        raise SystemExit(f"expected less than {MARK:.0e}")
 
 
 if __name__ == "__main__":

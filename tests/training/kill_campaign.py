@@ -1,6 +1,8 @@
 """Kills a run at random moments and goes on with it, until its end; then compares what is left.
 
-python -m training.kill_campaign --kills 20 (in tests/, with the package on PYTHONPATH)
+python -m training.kill_campaign --kills 20 (in tests/, with the package on PYTHONPATH) fails where
+the end differs or a kill cost more than two intervals between saves: one, and the steps that are
+done while a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -124,6 +126,9 @@ def main() -> None:
     for number, kill in enumerate(kills, start=1):
         state = "  while saving" if kill.is_saving else ""
         print(f"kill {number}: at step {kill.reached}, {kill.lost} steps lost{state}")
+    worst = max((kill.lost for kill in kills), default=0)
+    if worst > 2 * arguments.save_every:
+        raise SystemExit(f"expected at most {2 * arguments.save_every} steps lost, found {worst}")
     print(f"{len(kills)} kills: the parameters at the end are those of a run without, bit for bit")
 
 

@@ -41,7 +41,7 @@ CONFIG = dataclasses.replace(
     training=TrainingConfig(
         steps=4,
         batch_size=4,
-        optimizer=OptimizerConfig(max_skipped=3),
+        optimizer=OptimizerConfig(freeze_early=False, max_skipped=3),
         loop=LoopConfig(
             log_every=1, picture_every=0, evaluate_every=0, save_every=2, keep=2, evaluate_videos=1
         ),

@@ -103,6 +103,24 @@ def test_scores_under_other_conditions_are_not_compared(tmp_path, state):
     assert read_description(tmp_path).others["step"] == 5
 
 
+def test_the_best_is_kept_by_a_part_that_scores_nothing(tmp_path, state):
+    save(tmp_path, state, {1: 0.9, 2: 0.5, 3: 0.4}, score_conditions="easy")
+    save(tmp_path, state, {4: None, 5: None})  # evaluate_every 0
+    save(tmp_path, state, {6: None, 7: None}, score_conditions="hard")
+    assert steps(tmp_path) == [1, 6, 7]
+    save(tmp_path, state, {8: 0.1, 9: None, 10: None}, score_conditions="hard")
+    assert steps(tmp_path) == [8, 9, 10]
+
+
+def test_a_score_of_a_checkpoint_that_could_not_be_written_does_not_count(
+    tmp_path, state, monkeypatch
+):
+    save(tmp_path, state, {1: 0.5})
+    fail_writes(monkeypatch, 1, STALE)
+    save(tmp_path, state, {2: 0.9, 3: None, 4: None, 5: None})
+    assert steps(tmp_path) == [1, 4, 5]
+
+
 def test_a_run_without_a_checkpoint_has_no_weights(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(ValueError, match="found none yet"):
@@ -237,6 +255,24 @@ def test_three_in_a_row_that_cannot_be_written_end_the_run(tmp_path, state, monk
     with pytest.raises(OSError, match="Stale file handle"):
         save(tmp_path, state, {1: None, 2: None, 3: None, 4: None})
     assert newest_whole(tmp_path) is None
+
+
+def test_attempts_between_do_not_count_towards_the_three(tmp_path, state, monkeypatch, capfd):
+    fail_writes(monkeypatch, 5, STALE)
+    with Checkpoints(tmp_path, CONFIG, {}) as checkpoints:
+        for step, is_retry in enumerate((False, True, True, True, False, False), start=1):
+            checkpoints.save(at(state, step), is_retry=is_retry)
+    assert steps(tmp_path) == [6]
+    assert capfd.readouterr().out.count("could not be saved") == 5
+
+
+def test_a_step_that_could_not_be_written_can_be_tried_again(tmp_path, state, monkeypatch):
+    fail_writes(monkeypatch, 1, STALE)
+    with Checkpoints(tmp_path, CONFIG, {}) as checkpoints:
+        checkpoints.save(at(state, 2))
+        assert checkpoints.newest() is None
+        checkpoints.save(at(state, 2), is_retry=True)
+    assert steps(tmp_path) == [2]
 
 
 @pytest.mark.parametrize("change", ["format", "field"])

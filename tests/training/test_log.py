@@ -118,6 +118,18 @@ def test_a_full_disk_of_tensorboard_is_one_line(tmp_path, capsys):
     assert capsys.readouterr().out.count("No space left on device") == 1
 
 
+def test_a_full_disk_of_metrics_names_the_file(tmp_path):
+    def write():
+        with Log(tmp_path, 0, 9) as log:
+            log._file.close()
+            log._file = open("/dev/full", "w")  # noqa: SIM115 - the log closes it
+            log.write("train", 1, {"loss": 0.5})
+
+    words = r"metrics\.jsonl: expected to write metrics, found: No space"
+    with pytest.raises(OSError, match=words):
+        write()
+
+
 @pytest.mark.parametrize(("is_ready", "counted"), [(False, 0.0), (True, 2.0)])
 def test_a_wait_for_data_counts_if_the_device_had_finished(is_ready, counted):
     class Loss:

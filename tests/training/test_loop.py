@@ -211,6 +211,13 @@ def test_a_lost_checkpoint_is_made_up_for_soon(tmp_path, run, monkeypatch, capsy
     assert "step 10 could not be saved, a later one is tried: a network" in capsys.readouterr().out
 
 
+def test_the_last_checkpoint_is_tried_twice(tmp_path, run, monkeypatch, capsys):
+    fail_writes(monkeypatch, 1, OSError("a network that is away"))
+    run(changed(save_every=1000), tmp_path)
+    assert [x.name for x in (tmp_path / "checkpoints").iterdir()] == ["4"]
+    assert "step 4 could not be saved, a later one is tried" in capsys.readouterr().out
+
+
 def test_held_out_videos_are_looked_at_first(tmp_path, run, monkeypatch, capsys):
     same_videos = dataclasses.replace(CONFIG.data, held_out=CONFIG.data.sources[0])
     config = dataclasses.replace(changed(evaluate_every=4), data=same_videos)

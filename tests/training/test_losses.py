@@ -14,6 +14,7 @@ from mavos_jax.training.losses import (
     kept_share,
     kth_largest,
     mean_iou,
+    num_kept,
     predict,
     reference_weight,
     soft_jaccard,
@@ -82,12 +83,13 @@ def test_number_of_kept_pixels_is_that_of_double_precision(size):
     pixels = size[0] * size[1]
     steps = np.arange(0, STEPS, 977)
     shares = jax.vmap(lambda step: kept_share(CONFIG, step, STEPS))(jnp.asarray(steps))
-    found = np.floor(np.asarray(shares) * np.float32(pixels) * np.float32(1 + 1e-7) + 5e-4)
+    found = np.asarray(jax.vmap(lambda share: num_kept(share, pixels))(shares))
     progress = np.minimum(1, steps / (0.5 * STEPS))
     expected = ((progress * 0.15 + (1 - progress)) * pixels).astype(int)
     assert np.abs(found - expected).max() <= 1
     assert (found != expected).mean() < 0.05
-    assert np.floor(np.float32(0.49) * 6400 * np.float32(1 + 1e-7) + 5e-4) == 3136
+    assert num_kept(jnp.float32(0.49), 6400) == 3136
+    assert num_kept(jnp.float32(0.0), 6400) == 1
 
 
 def test_the_kth_largest_is_that_of_sorting():

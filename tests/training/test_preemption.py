@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from training.stand_in import changed, parameters, same, start
 
+from mavos_jax.conversion.convert import to_state_dict
+from mavos_jax.conversion.weight_files import write_weight_file
 from mavos_jax.descriptions import steps_in
+from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training.preemption import StopRequest
 
 CONFIG = changed(steps=12, save_every=1000)
@@ -68,13 +71,16 @@ def test_a_second_interruption_ends_at_once():
 
 @pytest.mark.parametrize(("count", "number"), [(1, signal.SIGUSR1), (2, signal.SIGTERM)])
 def test_processes_stop_together(tmp_path, count, number):
-    processes = start_together(
-        tmp_path, count, seconds=0.05, config=changed(steps=400, save_every=1000)
-    )
+    weights = tmp_path / "weights.npz"  # PyTorch's, which every process reads
+    variables = init_variables(build_model(CONFIG), 9)
+    write_weight_file(weights, to_state_dict(CONFIG, variables))
+    config = changed(steps=400, save_every=1000, start=str(weights))
+    processes = start_together(tmp_path, count, seconds=0.05, config=config)
     wait_for_lines(processes[0], tmp_path, 2)
     processes[-1].send_signal(number)
     outputs = [process.communicate(timeout=90) for process in processes]
     assert [process.returncode for process in processes] == [0] * count, outputs
+    assert outputs[0][0].startswith("recognised: ")
     (step,) = steps_in(tmp_path / "run" / "checkpoints")
     assert f"stopped by SIGTERM after step {step}" in outputs[0][0]
     assert 2 <= step < 400

@@ -5,8 +5,9 @@ import jax
 import pytest
 from training.stand_in import CONFIG, changed, same
 
+from mavos_jax import output_paths
 from mavos_jax.checkpoints import save
-from mavos_jax.config import MemoryConfig
+from mavos_jax.config import MemoryConfig, OptimizerConfig
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import start
 from mavos_jax.training.start import opened_workdir, starting_variables
@@ -74,6 +75,14 @@ def test_a_part_of_another_shape_can_start_fresh(stored):
     assert same(leaves(variables["params"]["decoder"]), leaves(expected))
 
 
+def test_fresh_first_stages_are_not_frozen(stored):
+    frozen = dataclasses.replace(CONFIG.training, optimizer=OptimizerConfig())
+    for fields in ({}, {"start": str(stored[0]), "fresh": ("encoder/stem",)}):
+        config = dataclasses.replace(CONFIG, training=dataclasses.replace(frozen, **fields))
+        with pytest.raises(ValueError, match=r"--training\.optimizer\.freeze_early False"):
+            starting_variables(config)
+
+
 def test_nothing_starts_fresh_twice():
     with pytest.raises(ValueError, match=r"training\.fresh: expected nothing where "):
         changed(fresh=("decoder",))
@@ -114,6 +123,22 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(ValueError, match="found a file"):
         opened_workdir(tmp_path / "thesis.tex").__enter__()
     assert [x.name for x in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_that_is_there_need_not_be_in_a_writable_one(tmp_path, monkeypatch):
+    (tmp_path / "mount").mkdir()
+    make = output_paths.tempfile.TemporaryDirectory
+
+    def refuse(dir, **options):
+        if dir == tmp_path:
+            raise OSError(errno.EACCES, "Permission denied")
+        return make(dir=dir, **options)
+
+    monkeypatch.setattr(output_paths.tempfile, "TemporaryDirectory", refuse)
+    with opened_workdir(tmp_path / "mount"):
+        pass
+    with pytest.raises(ValueError, match=r"new/run\.lock: expected a path in a writable folder"):
+        opened_workdir(tmp_path / "new").__enter__()
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path):
