@@ -5,8 +5,8 @@ Hardware: two CPU cores, 5 GB; any number of devices that divides the batch of 4
 Time:     50 minutes on two cores of their own (1 second a step, 75 seconds of compilation).
 Expected: not measured to the end. After 608 steps (10 minutes beside the compilation) J&F 39 on the
           held-out set, where copying the first mask gives 7; 82 on the clip that evaluate.py draws
-          by default. The weights in mavos_jax/weights come from these 608 steps and ten runs of
-          tiny_main.py, 14,687 steps (the commands are in tiny.json): J&F 75.3 and 95.8.
+          by default. The weights in mavos_jax/weights come from these 608 steps and eleven runs of
+          tiny_main.py, 17,287 steps (the commands are in tiny.json): J&F 79.1 and 96.9.
 """
 
 from mavos_jax.config import (

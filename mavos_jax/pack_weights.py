@@ -9,7 +9,7 @@ The same checkpoint, curve and scores give the same bytes on the same machine.
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from mavos_jax.checkpoints import load
-from mavos_jax.command_line import main_with_errors
+from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.default_weights import to_arrays, to_variables, write_default
 from mavos_jax.descriptions import read_description
 from mavos_jax.evaluation.demonstration import in_percent, score_demonstration
+from mavos_jax.models.mavos import build_model
 
 _CURVE = "metrics.jsonl"
 _NUM_POINTS = 100
@@ -32,6 +33,28 @@ _LEFT_OUT = ("checksums", "data_position", "score")
 Number = int | float
 
 
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Make the weights that come with the package, of a checkpoint.
+
+    Attributes:
+      checkpoint: the folder of a checkpoint or of a training run, whose best step is taken, or the
+        newest if none was scored. Options change its configuration, for instance ``--memory.gap``.
+      output: the folder for the two files.
+      config: a configuration for the weights instead of the checkpoint's.
+      curve: metrics.jsonl of the training run; by default the one in ``--checkpoint``.
+      scores: a JSON file of more scores to keep, by name.
+      overwrite: replace the files.
+    """
+
+    checkpoint: Path
+    output: Path
+    config: Path | None = None
+    curve: Path | None = None
+    scores: Path | None = None
+    overwrite: bool = False
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Packs the weights that the command line names, and says what came of it.
 
@@ -39,10 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
       ValueError: the checkpoint, its curve or its scores cannot be read, the weights are too many,
         or there are packed ones already.
     """
-    arguments = _parser().parse_args(argv)
+    arguments, config = parse_command(Arguments, argv)
     stored = read_description(arguments.checkpoint)
+    config = config or stored.config
     for suffix in (".npz", ".json"):
-        file = arguments.output / f"{stored.config.name}{suffix}"
+        file = arguments.output / f"{config.name}{suffix}"
         if file.exists() and not arguments.overwrite:
             raise ValueError(f"{file}: expected no file yet; add --overwrite to replace it")
     curve = arguments.curve
@@ -52,12 +76,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     scores = {} if arguments.scores is None else _read_scores(arguments.scores)
     points = {} if curve is None else read_curve(curve, origin.get("step"))
 
-    model, variables = load(stored.weights.parent)
+    _, variables = load(stored.weights.parent)
     arrays = to_arrays(variables)
     # The score of what is stored, not of what it was rounded from.
-    scores["demonstration"] = in_percent(score_demonstration(model, to_variables(arrays)))
+    scores["demonstration"] = in_percent(
+        score_demonstration(build_model(config), to_variables(arrays))
+    )
     origin |= {"scores": scores, "curve": points}
-    for file in write_default(arguments.output, stored.config, arrays, origin):
+    for file in write_default(arguments.output, config, arrays, origin):
         print(f"wrote {file}, {file.stat().st_size / 1e6:.2f} MB")
     print(f"step {origin.get('step')}, scores {json.dumps(scores)}")
 
@@ -117,30 +143,6 @@ def _read_scores(file: Path) -> dict[str, Any]:
     if not isinstance(scores, dict):
         raise ValueError(f"{file}: expected scores by name, found {type(scores).__name__}")
     return scores
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m mavos_jax.pack_weights",
-        description="Make the weights that come with the package, of a checkpoint.",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--checkpoint",
-        required=True,
-        type=Path,
-        help="the folder of a checkpoint or of a training run, whose best step is taken, or the "
-        "newest if none was scored",
-    )
-    parser.add_argument("--output", required=True, type=Path, help="the folder for the two files")
-    parser.add_argument(
-        "--curve",
-        type=Path,
-        help=f"{_CURVE} of the training run; by default the one in --checkpoint",
-    )
-    parser.add_argument("--scores", type=Path, help="a JSON file of more scores to keep, by name")
-    parser.add_argument("--overwrite", action="store_true", help="replace the files")
-    return parser
 
 
 if __name__ == "__main__":

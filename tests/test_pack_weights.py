@@ -59,6 +59,16 @@ def test_a_run_is_packed_with_its_origin_scores_and_curve(run, tmp_path, capsys)
     assert "step 40, scores" in capsys.readouterr().out
 
 
+def test_options_change_the_configuration_of_the_weights(run, tmp_path):
+    pack(run, tmp_path, "--memory.gap", 1)
+    model, _ = load_default(tmp_path)
+    assert model.config == dataclasses.replace(
+        CONFIG, memory=dataclasses.replace(CONFIG.memory, gap=1)
+    )
+    with pytest.raises(ValueError, match="decoder"):
+        pack(run, tmp_path, "--overwrite", "--decoder.dim", 64)
+
+
 def test_the_same_run_gives_the_same_bytes_and_replaces_only_on_request(run, tmp_path):
     for name in ("one", "two"):
         pack(run, tmp_path / name)
