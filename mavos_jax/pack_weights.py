@@ -63,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         or there are packed ones already.
     """
     arguments, config = parse_command(Arguments, argv)
+    assert config is not None  # --checkpoint has one
     stored = read_description(arguments.checkpoint)
-    config = config or stored.config
     for suffix in (".npz", ".json"):
         file = arguments.output / f"{config.name}{suffix}"
         if file.exists() and not arguments.overwrite:

@@ -106,7 +106,7 @@ class Checkpoints:
 
     def newest(self) -> int | None:
         """Returns the newest step that has a checkpoint, once none is being written."""
-        self._finish()
+        self.wait()
         return self._manager.latest_step()
 
     @property
@@ -157,6 +157,35 @@ class Checkpoints:
                 force=True,
             )
 
+    def wait(self) -> None:
+        """Waits until nothing is being written, and says what could not be.
+
+        Raises:
+          OSError: it was the third in a row that was due and could not be.
+        """
+        if not self._is_pending:
+            return
+        self._is_pending = False
+        try:
+            with self._explained():
+                self._manager.wait_until_finished()
+        except Exception as error:  # storage has many of its own
+            step = self._others["step"]
+            self._scores.pop(step, None)
+            self._num_failures += not self._is_retry
+            if self._num_failures == _MOST_FAILURES:
+                raise
+            if is_first():  # what is there of it would take room until the run begins anew
+                shutil.rmtree(self._folder / _TEMPORARY.format(step), ignore_errors=True)
+            if jax.process_count() == 1:  # Orbax still counts the step as one that is there
+                self._manager.reload()
+            # Processes that waited for the one that failed know of the waiting alone.
+            cause = self._cause or error
+            reason = (str(cause).splitlines() or [type(cause).__name__])[0]
+            say(f"step {step} could not be saved, a later one is tried: {reason}")
+        else:
+            self._num_failures = 0
+
     def close(self) -> None:
         """Waits until the last checkpoint is complete.
 
@@ -178,31 +207,6 @@ class Checkpoints:
         # What went wrong first is what the user should read.
         with contextlib.suppress(*((Exception,) if error is not None else ())):
             self.close()
-
-    def _finish(self) -> None:
-        """Waits until nothing is being written; says what could not be, or raises it."""
-        if not self._is_pending:
-            return
-        self._is_pending = False
-        try:
-            with self._explained():
-                self._manager.wait_until_finished()
-        except Exception as error:  # storage has many of its own
-            step = self._others["step"]
-            self._scores.pop(step, None)
-            self._num_failures += not self._is_retry
-            if self._num_failures == _MOST_FAILURES and not self._is_retry:
-                raise
-            if is_first():  # what is there of it would take room until the run begins anew
-                shutil.rmtree(self._folder / _TEMPORARY.format(step), ignore_errors=True)
-            if jax.process_count() == 1:  # Orbax still counts the step as one that is there
-                self._manager.reload()
-            # Processes that waited for the one that failed know of the waiting alone.
-            cause = self._cause or error
-            reason = (str(cause).splitlines() or [type(cause).__name__])[0]
-            say(f"step {step} could not be saved, a later one is tried: {reason}")
-        else:
-            self._num_failures = 0
 
     def _describe(self) -> None:
         """Adds the description; Orbax calls it before it gives a step its own name."""

@@ -187,7 +187,7 @@ class _Run:
         checkpoints = self.tools.checkpoints
         if saved < step:
             checkpoints.save(unreplicate(state))
-        checkpoints.newest()  # waits for the last one
+        checkpoints.wait()
         if self._has_lost_a_checkpoint():
             checkpoints.save(unreplicate(state), score, is_retry=True)
         return step
