@@ -18,7 +18,6 @@ import jax
 
 from mavos_jax.checkpoints import load
 from mavos_jax.command_line import main_with_errors, parse_command
-from mavos_jax.compilation_cache import keep_compilations
 from mavos_jax.config import Experiment
 from mavos_jax.default_weights import describe_default, load_default
 from mavos_jax.evaluation.benchmark_evaluation import evaluate_benchmark
@@ -27,9 +26,9 @@ from mavos_jax.evaluation.evaluation_arguments import BenchmarkArguments, print_
 from mavos_jax.evaluation.metrics import ObjectScores
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.video import VideoTask, segment_to_folder
-from mavos_jax.matmul_precision import use_precision
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.devices import keep_compilations, use_precision
+from mavos_jax.runtime.files import require_writable_parent
 
 _NO_CHECKPOINT = (
     "expected --checkpoint DIR for --config, got none; make one of released weights by `python "

@@ -20,7 +20,6 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from mavos_jax.checksums import file_checksums
 from mavos_jax.config import Experiment
 from mavos_jax.descriptions import (
     CONFIG,
@@ -31,7 +30,7 @@ from mavos_jax.descriptions import (
 )
 from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import file_checksums, require_writable_parent
 
 PathLike = str | os.PathLike[str]
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from mavos_jax.checksums import file_checksums, text_checksum
 from mavos_jax.config import Experiment, from_dict, to_dict
+from mavos_jax.runtime.files import file_checksums, text_checksum
 
 CONFIG = "config.json"
 WEIGHTS = "weights"

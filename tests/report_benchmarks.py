@@ -9,11 +9,11 @@ from PIL import Image
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset, GivenMask
 from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.metrics import ObjectScores, score_frame, statistics
 from mavos_jax.evaluation.report import ReportContents, SequenceTiming
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
 from mavos_jax.evaluation.speeds import Speed
+from mavos_jax.media.masks import write_mask
 
 Pair = tuple[np.ndarray, np.ndarray]
 

@@ -12,7 +12,7 @@ import evaluate
 import mavos_jax
 from mavos_jax.checkpoints import save
 from mavos_jax.command_line import load_config
-from mavos_jax.evaluation.masks import write_mask
+from mavos_jax.media.masks import write_mask
 
 
 @pytest.fixture(scope="module")

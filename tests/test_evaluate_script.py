@@ -15,8 +15,8 @@ from mavos_jax.checkpoints import save
 from mavos_jax.command_line import load_config, main_with_errors
 from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.default_weights import to_arrays, write_default
-from mavos_jax.evaluation.masks import read_mask, write_mask
-from mavos_jax.evaluation.overlay import video_writer, write_picture
+from mavos_jax.media.masks import read_mask, write_mask
+from mavos_jax.media.overlay import video_writer, write_picture
 from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ import numpy as np
 
 from mavos_jax.data.sets import DamagedSample
 from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.samples import Sample
 
 
 class DrawnClip(NamedTuple):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from mavos_jax.benchmark.precision import Precision
 from mavos_jax.benchmark.programs import Cost, compile_function
 from mavos_jax.benchmark.rounds import Sampler, seconds
-from mavos_jax.matmul_precision import products_in
+from mavos_jax.runtime.devices import products_in
 
 _ROWS = {"cpu": 4096}
 _ROWS_OF_ACCELERATORS = 8192

@@ -17,7 +17,7 @@ from mavos_jax.benchmark.tables import lengths_text, rows_text
 from mavos_jax.benchmark.workload import Network
 from mavos_jax.command_line import parse_command
 from mavos_jax.config_files import read_config_file
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import require_writable_parent
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -12,9 +12,8 @@ import jax
 
 from mavos_jax.benchmark.protocols import frame_seconds, speeds
 from mavos_jax.benchmark.workload import Network, Setting, Workload
-from mavos_jax.compilation_cache import keep_compilations
-from mavos_jax.evaluation.timing import peak_memory
 from mavos_jax.models.memory import POLICIES
+from mavos_jax.runtime.devices import keep_compilations, peak_memory
 
 _PROGRAM = "from mavos_jax.benchmark.own_process import serve; serve()"
 

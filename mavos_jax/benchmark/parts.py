@@ -19,9 +19,9 @@ from mavos_jax.benchmark.workload import Workload
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import prepare
 from mavos_jax.inference.objects import mask_unused, predict_slots, split_groups
-from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory
+from mavos_jax.runtime.devices import products_in
 
 
 class Part(NamedTuple):

@@ -17,13 +17,12 @@ from PIL import Image
 
 from mavos_jax.benchmark.rounds import Sampler
 from mavos_jax.benchmark.workload import Workload
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.timing import CompilationClock
 from mavos_jax.evaluation.video import VideoTask, segment_to_folder
 from mavos_jax.inference.video import stream_masks
-from mavos_jax.matmul_precision import products_in
+from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model
+from mavos_jax.runtime.devices import CompilationClock, products_in
 
 
 def frame_seconds(workload: Workload, num_frames: int, gap: int | None = None) -> list[float]:

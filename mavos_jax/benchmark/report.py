@@ -13,7 +13,7 @@ import jax
 from mavos_jax.benchmark.lengths import LengthPoint
 from mavos_jax.benchmark.rows import PartRow, Row, Rows
 from mavos_jax.benchmark.workload import Setting, device_name
-from mavos_jax.provenance import describe_software
+from mavos_jax.runtime.provenance import describe_software
 
 
 def write_report(

@@ -13,7 +13,7 @@ from mavos_jax.benchmark.rounds import seconds
 from mavos_jax.benchmark.workload import Workload
 from mavos_jax.inference.batch import segment_chunks, start_videos
 from mavos_jax.inference.chunk import segment_chunk
-from mavos_jax.matmul_precision import products_in
+from mavos_jax.runtime.devices import products_in
 
 NEVER = 2**30
 """A gap that no benchmark reaches: no long-term writes."""

@@ -25,9 +25,9 @@ from mavos_jax.command_line import main_with_errors, parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader_benchmark import measure_loader
 from mavos_jax.data.sets import open_source
-from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import Variables, init_variables
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.devices import products_in
+from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.training.loop import frame_size
 from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, train_step
 

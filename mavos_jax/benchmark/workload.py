@@ -18,8 +18,8 @@ from mavos_jax.config import Experiment
 from mavos_jax.inference.chunk import Geometries, States, start_video
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
-from mavos_jax.matmul_precision import products_in
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
+from mavos_jax.runtime.devices import products_in
 
 _NUM_FRAMES = 4
 """Different frames; a longer video repeats them."""

@@ -4,6 +4,8 @@ from mavos_jax.config.data import DataConfig, SourceConfig
 from mavos_jax.config.experiment import Experiment, InferenceConfig, from_dict, to_dict
 from mavos_jax.config.memory import MemoryConfig
 from mavos_jax.config.network import (
+    IGNORED,
+    MAX_ID,
     MAX_OBJECTS,
     NORM_GROUPS,
     NUM_IDENTITIES,
@@ -19,6 +21,8 @@ from mavos_jax.config.network import (
 from mavos_jax.config.training import ClipConfig, LoopConfig, OptimizerConfig, TrainingConfig
 
 __all__ = [
+    "IGNORED",
+    "MAX_ID",
     "MAX_OBJECTS",
     "NORM_GROUPS",
     "NUM_IDENTITIES",

@@ -10,6 +10,12 @@ from mavos_jax.config.checks import check_types, require, require_positive, requ
 MAX_OBJECTS = 10
 """Objects that one identification bank tells apart; more are segmented in groups of this many."""
 
+MAX_ID = 254
+"""The highest id of an object in a mask; 0 is the background."""
+
+IGNORED = 255
+"""The id, in masks, and the slot of a pixel of which nothing is known; no object."""
+
 NUM_IDENTITIES = MAX_OBJECTS + 1
 """Objects and background: the channels of the identification bank and of the decoder's logits."""
 

@@ -17,7 +17,7 @@ from mavos_jax.conversion.recognise import describe_misfit, recognise
 from mavos_jax.conversion.weight_files import read_weight_file, write_weight_file
 from mavos_jax.mismatch import Problems, abbreviate
 from mavos_jax.models.mavos import Variables, build_model, init_variables
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import require_writable_parent
 
 
 @dataclasses.dataclass(frozen=True)

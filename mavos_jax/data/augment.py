@@ -11,8 +11,8 @@ from mavos_jax.config.data import DataConfig
 from mavos_jax.data.augment_static import deform
 from mavos_jax.data.clips import Clip
 from mavos_jax.data.colour import recolour
-from mavos_jax.data.identities import choose_ids, count_pixels, pixel_threshold, repack
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.ids import choose_ids, count_pixels, pixel_threshold, repack
+from mavos_jax.media.samples import Sample
 
 PADDING = (124, 116, 104)
 """The RGB mean of ImageNet, around frames that are smaller than the crop."""
@@ -57,7 +57,7 @@ def augment(clip: Clip, data: DataConfig, rng: np.random.Generator) -> Crops:
     """Turns the stored frames of a clip into crops and re-packs the ids.
 
     Kept are the objects with more than 100 pixels in the crop of the reference (fewer in crops
-    smaller than 465 x 465, as :func:`~mavos_jax.data.identities.pixel_threshold` says), a random
+    smaller than 465 x 465, as :func:`~mavos_jax.media.ids.pixel_threshold` says), a random
     ``max_objects`` where there are more. There may be none.
 
     Args:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mavos_jax.config.data import DataConfig
 from mavos_jax.data.colour import recolour
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.samples import Sample
 
 _FLIP = 0.3
 _ROTATION = 20.0

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.data.frames import describe_size
-from mavos_jax.data.identities import count_pixels
 from mavos_jax.data.sets import DamagedSample
-from mavos_jax.data.videos import AnnotatedVideo, Sample
+from mavos_jax.media.frames import describe_size
+from mavos_jax.media.ids import count_pixels
+from mavos_jax.media.samples import AnnotatedVideo, Sample
 
 _REFERENCE_TRIES = 20
 _CLIP_TRIES = 6
@@ -37,7 +37,7 @@ def draw_clip(
     """Chooses the frames of a clip and reads each of them once.
 
     Objects that the reference lacks may be left in later frames where six draws have not avoided
-    them; :func:`~mavos_jax.data.identities.repack` drops them.
+    them; :func:`~mavos_jax.media.ids.repack` drops them.
 
     Args:
       video: where they come from.

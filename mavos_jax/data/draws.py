@@ -10,10 +10,10 @@ import numpy as np
 from mavos_jax.config.data import DataConfig
 from mavos_jax.data.augment import Crops, augment
 from mavos_jax.data.clips import draw_clip, repeat_image
-from mavos_jax.data.identities import pixel_threshold
 from mavos_jax.data.merge import paste_over
 from mavos_jax.data.sets import DamagedSample
-from mavos_jax.data.videos import VideoSet
+from mavos_jax.media.ids import pixel_threshold
+from mavos_jax.media.samples import VideoSet
 
 LEAST_FOREGROUND = 200
 """Pixels of foreground that a reference should exceed, in crops of 465 x 465."""

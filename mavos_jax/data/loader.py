@@ -14,9 +14,25 @@ import numpy as np
 from mavos_jax.config.data import DataConfig
 from mavos_jax.data.draws import ClipRecipe, Drawn, VideoKey
 from mavos_jax.data.loader_process import begin_process, explain_death, held_signals
-from mavos_jax.data.videos import Batch, VideoSet
+from mavos_jax.media.samples import VideoSet
 
 _SEEDS = 2**32
+
+
+class Batch(NamedTuple):
+    """Clips of one step, of one process.
+
+    Attributes:
+      frames: uint8 RGB [b, T, S, S, 3].
+      masks: uint8 slots [b, T, S, S]: 0 = background, 1..n the objects, 255 = ignored.
+      num_objects: int32 [b], n of each clip, 1 to 10.
+      index: int32 [b], the clip's place in the global batch.
+    """
+
+    frames: np.ndarray
+    masks: np.ndarray
+    num_objects: np.ndarray
+    index: np.ndarray
 
 
 def make_loader(

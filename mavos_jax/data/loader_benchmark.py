@@ -26,7 +26,7 @@ from mavos_jax.data.draws import ClipRecipe, VideoKey
 from mavos_jax.data.loader import make_loader
 from mavos_jax.data.sets import open_source
 from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.data.videos import VideoSet
+from mavos_jax.media.samples import VideoSet
 
 _VIDEO = (480, 854)
 _NUM_VIDEOS = 4

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mavos_jax.config import MAX_OBJECTS
+from mavos_jax.config import IGNORED, MAX_OBJECTS
 from mavos_jax.data.augment import LEAST_OBJECT, Crops
-from mavos_jax.data.identities import (
-    IGNORED,
-    choose_ids,
-    count_pixels,
-    pixel_threshold,
-    repack,
-)
+from mavos_jax.media.ids import choose_ids, count_pixels, pixel_threshold, repack
 
 
 def paste_over(clip: Crops, pasted: Crops, most: int, rng: np.random.Generator) -> Crops:

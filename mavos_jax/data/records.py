@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.data.sets.decoding import DamagedSample, EncodedVideo, File, Form, Labels
 from mavos_jax.data.sets.files import VideoSummary, fingerprint_of
+from mavos_jax.media.decoding import DamagedSample, EncodedVideo, File, Form, Labels
 
 VERSION = "1.0.0"
 SPLIT = "train"

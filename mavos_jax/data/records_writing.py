@@ -24,8 +24,8 @@ from mavos_jax.data.records import (
     records_folder,
     write_index,
 )
-from mavos_jax.data.sets.decoding import image_size, require_one_size
 from mavos_jax.data.sets.files import FileSet
+from mavos_jax.media.decoding import image_size, require_one_size
 
 _FORMAT = "array_record"  # the default needs TensorFlow, and says so after all the work
 

@@ -18,7 +18,7 @@ from mavos_jax.data.synthetic_drawing import draw, draw_mask
 from mavos_jax.data.synthetic_packing import grid_shape
 from mavos_jax.data.synthetic_recipe import VARIED, Recipe
 from mavos_jax.data.synthetic_staging import random_scene
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.samples import Sample
 
 # Raise it with every change of what a seed draws, and write the held-out manifest again.
 GENERATOR_VERSION = 1
@@ -77,7 +77,7 @@ class SyntheticVideo:
 
     @property
     def frames(self) -> GeneratedFrames:
-        """The frames alone, as a :class:`~mavos_jax.data.frames.FrameSource`."""
+        """The frames alone, as a :class:`~mavos_jax.media.frames.FrameSource`."""
         return GeneratedFrames(self)
 
     @functools.cached_property

@@ -26,7 +26,7 @@ from mavos_jax.evaluation.speeds import set_speeds
 from mavos_jax.evaluation.submissions import write_submission
 from mavos_jax.evaluation.tables import format_table, global_table
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.provenance import code_fingerprint, describe_software, this_command
+from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
 
 _CONCLUSION = "conclusion"
 """What the process that scores claims; no sequence of a set is called so."""
@@ -183,7 +183,7 @@ def _identity(
         "device": jax.local_devices()[0].device_kind,
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "jax": jax.__version__,
-        "code": code_fingerprint("models", "inference"),
+        "code": code_fingerprint("inference", "media", "models"),
     }
 
 

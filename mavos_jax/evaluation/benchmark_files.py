@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mavos_jax.config import IGNORED
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
-from mavos_jax.data.frames import read_image
-from mavos_jax.evaluation.masks import IGNORED, read_mask, read_mask_size
+from mavos_jax.media.frames import read_image
+from mavos_jax.media.masks import read_mask, read_mask_size
 from mavos_jax.models.resize import cubic_taps, nearest_indices
 
 
@@ -69,7 +70,7 @@ def read_given(
       palette, uint8 [256, 3], or None.
 
     Raises:
-      ValueError: see :func:`mavos_jax.evaluation.masks.read_mask`.
+      ValueError: see :func:`mavos_jax.media.masks.read_mask`.
     """
     given = sequence.given[index]
     ids, palette = read_mask(given.path, stored, allow_empty=True)

@@ -11,17 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.data.frames import describe_size
+from mavos_jax.config import IGNORED
 from mavos_jax.evaluation.benchmark_files import read_frame, read_given
 from mavos_jax.evaluation.benchmark_task import GivenMasks, SequenceTask
-from mavos_jax.evaluation.decoding import decoded_ahead
-from mavos_jax.evaluation.files import WriteBehind
-from mavos_jax.evaluation.masks import write_mask
-from mavos_jax.evaluation.timing import CompilationClock, peak_memory
 from mavos_jax.inference.geometry import Augmentation
-from mavos_jax.inference.objects import IGNORED
 from mavos_jax.inference.video import stream_masks
+from mavos_jax.media.frames import describe_size
+from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.devices import CompilationClock, peak_memory
+from mavos_jax.runtime.files import WriteBehind, decoded_ahead
 
 
 class SegmentationOptions(NamedTuple):

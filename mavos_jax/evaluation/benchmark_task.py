@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from mavos_jax.data.benchmarks import Benchmark, BenchmarkSequence
-from mavos_jax.data.frames import header_size
 from mavos_jax.evaluation.benchmark_files import (
     input_size,
     output_size,
     read_given,
     shrink_mask,
 )
-from mavos_jax.evaluation.masks import object_ids
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
+from mavos_jax.media.frames import header_size
+from mavos_jax.media.masks import object_ids
 from mavos_jax.models.mavos import MAVOS
 
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mavos_jax.config import IGNORED
 from mavos_jax.evaluation.boundary import boundary_measure, require_masks, require_one_size
-from mavos_jax.inference.objects import IGNORED
 
 _RECALL_THRESHOLD = 0.5
 _DECAY_BINS = 4

@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from mavos_jax.data.frames import FrameSource
-from mavos_jax.data.video_file import import_av
-from mavos_jax.evaluation.files import WriteBehind
-from mavos_jax.evaluation.masks import write_mask
-from mavos_jax.evaluation.overlay import draw_overlay, video_writer, write_picture
+from mavos_jax.media.frames import FrameSource
+from mavos_jax.media.masks import write_mask
+from mavos_jax.media.overlay import draw_overlay, video_writer, write_picture
+from mavos_jax.media.video_file import import_av
+from mavos_jax.runtime.files import WriteBehind
 
 Overlay = Literal["none", "pictures", "video"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
-from mavos_jax.data.frames import describe_size
 from mavos_jax.data.sets.listing import describe_folder, name_some
-from mavos_jax.evaluation.masks import read_mask, read_mask_size
+from mavos_jax.media.frames import describe_size
+from mavos_jax.media.masks import read_mask, read_mask_size
 
 _FOLDERS = ("", "Annotations", "masks")
 

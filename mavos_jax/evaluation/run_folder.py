@@ -18,8 +18,7 @@ from typing import IO, Any
 
 from mavos_jax.evaluation.benchmark_sequence import SequenceRecord
 from mavos_jax.evaluation.benchmark_task import SequenceTask
-from mavos_jax.evaluation.files import written_whole
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import require_writable_parent, written_whole
 
 _WORK = ("masks", "sequences", ".claims")
 _CONCLUSIONS = (

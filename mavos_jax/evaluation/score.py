@@ -30,7 +30,7 @@ from mavos_jax.evaluation.scorers.rule import (
 )
 from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.evaluation.tables import format_table, global_table, sequence_table
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import require_writable_parent
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark
-from mavos_jax.evaluation.files import written_whole
 from mavos_jax.evaluation.metrics import ObjectScores, Statistics
 from mavos_jax.evaluation.result_files import fingerprint_results
 from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
 from mavos_jax.evaluation.tables import write_tables
+from mavos_jax.runtime.files import written_whole
+from mavos_jax.runtime.provenance import code_fingerprint
 
 FILE_NAME = "scores.json"
 
@@ -56,7 +56,7 @@ def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> d
         "results": str(results.resolve()),
         "results_fingerprint": fingerprint_results(results, benchmark),
         "scoring_rule": dataclasses.asdict(rule) | {"unseen": unseen},
-        "code": {"mavos_jax": _version(), "scorers": _fingerprint_code()},
+        "code": {"mavos_jax": _version(), "scorers": code_fingerprint("evaluation", "media")},
     }
 
 
@@ -185,11 +185,3 @@ def _version() -> str | None:
         return importlib.metadata.version("mavos_jax")
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _fingerprint_code() -> str:
-    """A short hash of the modules of this package, whose numbers the scores are."""
-    folder, digest = Path(__file__).parent, hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]

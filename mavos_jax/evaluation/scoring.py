@@ -17,7 +17,6 @@ import numpy as np
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
 from mavos_jax.data.sets.listing import name_some
 from mavos_jax.evaluation.benchmark_files import output_size, read_truth
-from mavos_jax.evaluation.masks import read_mask_size
 from mavos_jax.evaluation.result_files import find_masks, mask_path, read_prediction
 from mavos_jax.evaluation.scorers.davis import score_davis2016, score_davis2017, summarise_davis
 from mavos_jax.evaluation.scorers.long_time_video import (
@@ -31,6 +30,7 @@ from mavos_jax.evaluation.scorers.seen import describe_unseen
 from mavos_jax.evaluation.scorers.sequence import SequenceMasks
 from mavos_jax.evaluation.scorers.youtube_vos import score_youtube_vos, summarise_youtube_vos
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
+from mavos_jax.media.masks import read_mask_size
 
 __all__ = ["ScoringRule", "score_results"]
 

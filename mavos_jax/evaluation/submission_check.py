@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
-from mavos_jax.data.frames import DECODING_ERRORS, describe_size, header_size
 from mavos_jax.data.sets.listing import name_some
 from mavos_jax.evaluation.benchmark_files import output_size, read_given
-from mavos_jax.evaluation.masks import object_ids
+from mavos_jax.media.frames import DECODING_ERRORS, describe_size, header_size
+from mavos_jax.media.masks import object_ids
 
 _NESTED: tuple[Dataset, ...] = ("youtube_vos2018", "youtube_vos2019", "lvos1", "lvos2")
 _FOLDER = PurePosixPath("Annotations")

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark
-from mavos_jax.evaluation.files import written_whole
 from mavos_jax.evaluation.result_files import find_masks, mask_path
 from mavos_jax.evaluation.submission_check import (
     find_problems,
     submission_form,
     submission_nesting,
 )
+from mavos_jax.runtime.files import written_whole
 
 __all__ = ["SubmissionSummary", "check_submission", "submission_form", "write_submission"]
 

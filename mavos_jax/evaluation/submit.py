@@ -15,7 +15,7 @@ from mavos_jax.evaluation.benchmark_arguments import (
     benchmark_options,
 )
 from mavos_jax.evaluation.submissions import check_submission, submission_form, write_submission
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import require_writable_parent
 
 _SERVERS: Mapping[Dataset, str] = {
     "davis2017": "https://davischallenge.org",

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import tqdm
 
-from mavos_jax.data.frames import FrameSource
-from mavos_jax.data.sequence import open_sequence
+from mavos_jax.config import MAX_ID
 from mavos_jax.evaluation.demonstration import DEMONSTRATION, Truth, TruthScorer
-from mavos_jax.evaluation.masks import NewObjects, object_ids, read_mask
 from mavos_jax.evaluation.metrics import ObjectScores
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.timing import CompilationClock, peak_memory
 from mavos_jax.inference.geometry import Augmentation
-from mavos_jax.inference.objects import MAX_ID
 from mavos_jax.inference.video import stream_masks
+from mavos_jax.media.frames import FrameSource
+from mavos_jax.media.masks import NewObjects, object_ids, read_mask
+from mavos_jax.media.sequence import open_sequence
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.devices import CompilationClock, peak_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class VideoTask:
         """Opens a video and its masks.
 
         Args:
-          video: what :func:`~mavos_jax.data.sequence.open_sequence` opens.
+          video: what :func:`~mavos_jax.media.sequence.open_sequence` opens.
           mask: the mask to start from, of the video's first frame or, in ``Annotations``, of the
             frame of the same name; by default the first annotation.
           num_objects: see the attribute.

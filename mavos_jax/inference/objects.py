@@ -14,13 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 from mavos_jax.axes import Mask, Scalar
-from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
+from mavos_jax.config import IGNORED, MAX_ID, MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.models.resize import Taps, apply_taps
 
-IGNORED = 255
-"""The id and the slot of a pixel that belongs to no identity."""
-
-MAX_ID = 254
 UNUSED_LOGIT = -1e10
 CHANNEL_BUCKETS = (3, 6, NUM_IDENTITIES)
 CLAMP = 1e-5

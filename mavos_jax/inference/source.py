@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from mavos_jax.config import IGNORED
 from mavos_jax.inference.geometry import padded_size
-from mavos_jax.inference.objects import IGNORED, ObjectIds
+from mavos_jax.inference.objects import ObjectIds
 
 
 class FrameSource:

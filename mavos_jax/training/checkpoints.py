@@ -26,7 +26,6 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from mavos_jax.checkpoints import quiet_orbax
-from mavos_jax.checksums import file_checksums
 from mavos_jax.config import Experiment
 from mavos_jax.descriptions import (
     SCORE_CONDITIONS,
@@ -38,6 +37,7 @@ from mavos_jax.descriptions import (
     steps_in,
     write_description,
 )
+from mavos_jax.runtime.files import file_checksums
 from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.state import TrainState, variables_of
 

@@ -16,14 +16,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from mavos_jax.axes import Flag, Logits, Mask, Scalar
-from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
+from mavos_jax.config import IGNORED, MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import normalise
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.models.resize import resize_planes
 from mavos_jax.training.losses import (
-    IGNORED,
     FullLogits,
     frame_loss,
     kept_share,

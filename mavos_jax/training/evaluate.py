@@ -9,13 +9,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from mavos_jax.checksums import text_checksum
 from mavos_jax.config import Experiment, to_dict
-from mavos_jax.data.videos import AnnotatedVideo, VideoSet
-from mavos_jax.evaluation.masks import object_ids
 from mavos_jax.evaluation.metrics import score_frame
 from mavos_jax.inference.video import stream_masks
+from mavos_jax.media.masks import object_ids
+from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.files import text_checksum
 from mavos_jax.training.processes import add_up
 
 MIN_FRAMES = 3

@@ -17,8 +17,8 @@ import jax
 import numpy as np
 import tqdm
 
-from mavos_jax.evaluation.files import written_whole
-from mavos_jax.evaluation.overlay import write_picture
+from mavos_jax.media.overlay import write_picture
+from mavos_jax.runtime.files import written_whole
 from mavos_jax.training.processes import add_up
 
 METRICS = "metrics.jsonl"

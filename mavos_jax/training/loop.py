@@ -14,19 +14,19 @@ import jax
 import numpy as np
 
 from mavos_jax.config import Experiment
-from mavos_jax.data.loader import Loader, make_loader, set_weights
+from mavos_jax.data.loader import Batch, Loader, make_loader, set_weights
 from mavos_jax.data.sets import open_source
-from mavos_jax.data.videos import Batch, VideoSet
 from mavos_jax.descriptions import SCORE_CONDITIONS, STEPS
-from mavos_jax.matmul_precision import products_in
+from mavos_jax.media.samples import VideoSet
 from mavos_jax.models.mavos import MAVOS, build_model
+from mavos_jax.runtime.devices import products_in
+from mavos_jax.runtime.provenance import describe_origin
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.evaluate import conditions, evaluate, require_scorable
 from mavos_jax.training.log import Log, Meter
 from mavos_jax.training.pictures import paint_clip
 from mavos_jax.training.preemption import StopRequest
 from mavos_jax.training.processes import is_first, say
-from mavos_jax.training.provenance import describe_origin
 from mavos_jax.training.resume import compare_scores, join_fingerprints, split_fingerprints
 from mavos_jax.training.start import Convert, begin, opened_workdir
 from mavos_jax.training.state import TrainState, variables_of

@@ -15,10 +15,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from mavos_jax.axes import Integer, Mask, Scalar
-from mavos_jax.config import MAX_OBJECTS, ClipConfig
+from mavos_jax.config import IGNORED, MAX_OBJECTS, ClipConfig
 from mavos_jax.models.attention import MASKED
-
-IGNORED = 255
 
 FullLogits = Float[Array, "s h1 w1"]
 """Logits at the size of the labels: the background's and those of the objects."""

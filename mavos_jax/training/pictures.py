@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mavos_jax.evaluation.overlay import draw_overlay
+from mavos_jax.media.overlay import draw_overlay
 
 _MAX_FRAMES = 8
 _MAX_SIDE = 256

@@ -12,10 +12,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from mavos_jax.checkpoints import quiet_orbax
-from mavos_jax.checksums import file_checksums
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.data.sets.files import SIZES
-from mavos_jax.data.videos import VideoSet
 from mavos_jax.descriptions import (
     CONFIG,
     SCORE_CONDITIONS,
@@ -25,7 +23,9 @@ from mavos_jax.descriptions import (
     read_description,
     steps_in,
 )
+from mavos_jax.media.samples import VideoSet
 from mavos_jax.mismatch import Problems
+from mavos_jax.runtime.files import file_checksums
 from mavos_jax.training.checkpoints import TRAINING, by_name, split
 from mavos_jax.training.processes import say
 from mavos_jax.training.state import TrainState, flatten

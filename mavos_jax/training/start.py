@@ -16,7 +16,7 @@ from mavos_jax.config import Experiment
 from mavos_jax.descriptions import STEPS, Stored, read_description
 from mavos_jax.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.training.processes import agree, is_first, say
 from mavos_jax.training.resume import newest_whole, read_state, require_same_run
 from mavos_jax.training.state import TrainState, flatten, merge

@@ -20,10 +20,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int32, UInt8
 
 from mavos_jax.config import Experiment
-from mavos_jax.data.videos import Batch
-from mavos_jax.matmul_precision import products_in
+from mavos_jax.data.loader import Batch
 from mavos_jax.models.forms import forms_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
+from mavos_jax.runtime.devices import products_in
 from mavos_jax.training.clip import Clip, FrameResult, clip_loss
 from mavos_jax.training.optimizer import (
     average_decay,

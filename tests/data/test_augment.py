@@ -7,7 +7,7 @@ from video_sets import paint
 from mavos_jax.config.data import DataConfig
 from mavos_jax.data.augment import PADDING, augment, draw_view
 from mavos_jax.data.clips import Clip
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.samples import Sample
 
 PLAIN = DataConfig(
     clip_frames=3, crop=96, short_edge=0, scale=(1.0, 1.0), colour=0.0, grey=0.0, blur=0.0, flip=0.0

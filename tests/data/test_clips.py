@@ -4,7 +4,7 @@ from video_sets import MaskVideo
 
 from mavos_jax.data.clips import draw_clip, draw_indices, repeat_image, walk
 from mavos_jax.data.sets import DamagedSample
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.samples import Sample
 
 
 class CountingVideo(MaskVideo):

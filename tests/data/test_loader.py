@@ -13,9 +13,8 @@ import pytest
 from video_sets import BoxSet
 
 from mavos_jax.config.data import DataConfig, SourceConfig
-from mavos_jax.data.loader import make_loader
+from mavos_jax.data.loader import Batch, make_loader
 from mavos_jax.data.sets import DamagedSample
-from mavos_jax.data.videos import Batch
 
 CONFIG = DataConfig(clip_frames=3, crop=48, short_edge=0, workers=0, threads=2, prefetch=1)
 STEPS = 4

@@ -15,7 +15,7 @@ from mavos_jax.data.sets.generated import GeneratedSet
 from mavos_jax.data.sets.source import open_files
 from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.data.synthetic_recipe import EVENTFUL, VARIED
-from mavos_jax.data.videos import AnnotatedVideo, VideoSet
+from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 
 EXPECTED = {
     "static": (["COCO/cat", "COCO/dog 2", "ECSSD/cat", "ECSSD/dog 2"], [1] * 4, 2),

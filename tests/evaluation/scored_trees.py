@@ -14,8 +14,8 @@ from mavos_jax.data.benchmarks.benchmark import (
     Dataset,
     GivenMask,
 )
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.scorers.sequence import SequenceMasks
+from mavos_jax.media.masks import write_mask
 
 SIZE = (36, 48)
 

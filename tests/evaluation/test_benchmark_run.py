@@ -22,9 +22,9 @@ from mavos_jax.evaluation.benchmark_files import read_frame, read_given
 from mavos_jax.evaluation.benchmark_run import check_sequences, count_programs, segment_all
 from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions, segment_sequence
 from mavos_jax.evaluation.benchmark_task import SequenceTask
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.inference.geometry import Augmentation
+from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import init_variables
 
 OPTIONS = SegmentationOptions()

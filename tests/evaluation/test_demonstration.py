@@ -10,11 +10,11 @@ from mavos_jax.evaluation.demonstration import (
     in_percent,
     score_demonstration,
 )
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.metrics import ObjectScores, Statistics, mean_scores, score_davis
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.overlay import write_picture
 from mavos_jax.evaluation.video import VideoTask, segment_to_folder
+from mavos_jax.media.masks import write_mask
+from mavos_jax.media.overlay import write_picture
 from mavos_jax.models.mavos import build_model
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)

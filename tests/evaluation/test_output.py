@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.output import OutputFolder
+from mavos_jax.media.masks import write_mask
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 from report_benchmarks import contents_of, write_blocks
 
-from mavos_jax.evaluation.masks import voc_palette
 from mavos_jax.evaluation.report import write_report
+from mavos_jax.media.masks import voc_palette
 
 NOTHING = "\N{EN DASH}"  # in a cell without a value
 EXTRA, MISSED, SWAPPED = (255, 92, 70), (64, 160, 255), (255, 214, 10)

@@ -10,11 +10,11 @@ from benchmark_trees import write_benchmark_tree
 from PIL import Image
 
 from mavos_jax.data.benchmarks import Dataset, open_benchmark
-from mavos_jax.data.frames import header_size
 from mavos_jax.evaluation.benchmark_files import output_size, read_given, shrink_mask
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.result_files import mask_path
 from mavos_jax.evaluation.submissions import check_submission, write_submission
+from mavos_jax.media.frames import header_size
+from mavos_jax.media.masks import write_mask
 
 FIRST_ENTRIES = {
     ("youtube_vos2019", "valid"): "Annotations/bear/00002.png",

@@ -9,10 +9,10 @@ import pytest
 from benchmark_trees import write_benchmark_tree
 
 from mavos_jax.data.benchmarks import open_benchmark
-from mavos_jax.data.frames import header_size
 from mavos_jax.evaluation import submit
-from mavos_jax.evaluation.masks import write_mask
 from mavos_jax.evaluation.result_files import mask_path
+from mavos_jax.media.frames import header_size
+from mavos_jax.media.masks import write_mask
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from PIL import Image
 from mavos_jax.config import Experiment
 from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.evaluation import video as module
-from mavos_jax.evaluation.masks import read_mask, write_mask
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.overlay import write_picture
 from mavos_jax.evaluation.video import VideoReport, VideoTask, segment_to_folder
+from mavos_jax.media.masks import read_mask, write_mask
+from mavos_jax.media.overlay import write_picture
 from mavos_jax.models.mavos import build_model
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)

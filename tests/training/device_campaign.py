@@ -32,7 +32,7 @@ from mavos_jax.config import (
     ResNetConfig,
     TrainingConfig,
 )
-from mavos_jax.data.videos import Batch
+from mavos_jax.data.loader import Batch
 from mavos_jax.models.mavos import init_variables
 from mavos_jax.training.processes import connect
 from mavos_jax.training.state import TrainState

@@ -6,9 +6,9 @@ import pytest
 from training.stand_in import CONFIG
 
 from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.data.videos import Sample
 from mavos_jax.evaluation.metrics import mean_scores, score_davis
 from mavos_jax.inference.video import segment_video
+from mavos_jax.media.samples import Sample
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import evaluate as evaluation
 from mavos_jax.training.evaluate import evaluate, score_video

@@ -5,10 +5,10 @@ import jax
 import pytest
 from training.stand_in import CONFIG, changed, same
 
-from mavos_jax import output_paths
 from mavos_jax.checkpoints import save
 from mavos_jax.config import MemoryConfig, OptimizerConfig
 from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.runtime import files
 from mavos_jax.training import start
 from mavos_jax.training.start import opened_workdir, starting_variables
 from mavos_jax.training.state import flatten
@@ -127,14 +127,14 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 def test_a_folder_that_is_there_need_not_be_in_a_writable_one(tmp_path, monkeypatch):
     (tmp_path / "mount").mkdir()
-    make = output_paths.tempfile.TemporaryDirectory
+    make = files.tempfile.TemporaryDirectory
 
     def refuse(dir, **options):
         if dir == tmp_path:
             raise OSError(errno.EACCES, "Permission denied")
         return make(dir=dir, **options)
 
-    monkeypatch.setattr(output_paths.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr(files.tempfile, "TemporaryDirectory", refuse)
     with opened_workdir(tmp_path / "mount"):
         pass
     with pytest.raises(ValueError, match=r"new/run\.lock: expected a path in a writable folder"):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from training.device_campaign import SMALL, make_batch, start_state
 
-from mavos_jax import matmul_precision
 from mavos_jax.config import MemoryConfig
+from mavos_jax.runtime import devices
 from mavos_jax.training import step as training_step
 from mavos_jax.training.optimizer import average_decay, learning_rate
 from mavos_jax.training.step import Metrics, build_step, replicate
@@ -160,7 +160,7 @@ def test_a_step_is_traced_in_its_precision(monkeypatch):
         metrics = Metrics(zero, per_frame, per_frame, zero, zero, zero > 0)
         return state, jax.lax.pmean(metrics, axis_name)
 
-    monkeypatch.setattr(matmul_precision, "_is_free", lambda: True)
+    monkeypatch.setattr(devices, "_is_free", lambda: True)
     monkeypatch.setattr(training_step, "train_step", see)
     for precision in ("float32", "bfloat16"):
         clip = dataclasses.replace(SMALL.training.clip, precision=precision)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from mavos_jax.data.frames import DECODING_ERRORS, describe_size
+from mavos_jax.media.frames import DECODING_ERRORS, describe_size
 
 Size = tuple[int, int]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence, GivenMask
-from mavos_jax.data.frames import natural_order
 from mavos_jax.data.sets.listing import (
     describe_folder,
     images_by_stem,
     name_some,
     read_lines,
 )
+from mavos_jax.media.frames import natural_order
 
 
 class ListedObject(NamedTuple):

@@ -5,30 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from mavos_jax.data.benchmarks.benchmark import GivenMask
-from mavos_jax.data.identities import count_pixels
-from mavos_jax.data.sets.decoding import File, decode_mask
 from mavos_jax.data.sets.listing import describe_folder
-
-
-def read_ids(path: Path) -> np.ndarray:
-    """Reads the values of a mask, uint8 [H, W].
-
-    Raises:
-      ValueError: the file cannot be read, is damaged, in colour, or compressed with loss.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path}: expected a mask, found: {error.strerror}") from error
-    return decode_mask(File(str(path), data))
-
-
-def present_ids(values: np.ndarray) -> tuple[int, ...]:
-    """Lists the objects in a mask, uint8 [H, W], ascending: all values but 0 and 255."""
-    return tuple(int(i) for i in np.flatnonzero(count_pixels(values)))
+from mavos_jax.media.decoding import read_ids
+from mavos_jax.media.masks import present_ids
 
 
 def ids_by_frame(masks: Mapping[str, Path]) -> dict[str, tuple[int, ...]]:

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mavos_jax.config import MAX_ID
 from mavos_jax.data.benchmarks.layout import ListedObject
-from mavos_jax.data.frames import natural_order
 from mavos_jax.data.sets.listing import describe_folder
+from mavos_jax.media.frames import natural_order
 
 VideoObjects = dict[str, dict[int, ListedObject]]
 """Objects by id, by video."""
-
-_HIGHEST_ID = 254
 
 
 def read_metadata(
@@ -55,9 +54,9 @@ def read_metadata(
         if not objects:
             raise ValueError(f"{path}: expected objects of every video, found none of {name}")
         for number, listed in objects.items():
-            if not 1 <= number <= _HIGHEST_ID:
+            if not 1 <= number <= MAX_ID:
                 raise ValueError(
-                    f"{path}: expected ids from 1 to {_HIGHEST_ID}, found {number} in {name}"
+                    f"{path}: expected ids from 1 to {MAX_ID}, found {number} in {name}"
                 )
             if not listed.frames:
                 raise ValueError(

@@ -19,8 +19,8 @@ from mavos_jax.data.benchmarks.layout import (
     require_frames,
 )
 from mavos_jax.data.benchmarks.metadata import read_metadata
-from mavos_jax.data.frames import natural_order
 from mavos_jax.data.sets.listing import FRAMES, MASKS, describe_folder, find_pair, split_names
+from mavos_jax.media.frames import natural_order
 
 _META = "meta.json"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.data.frames import natural_order
 from mavos_jax.data.sets.files import FileSet
 from mavos_jax.data.sets.listing import (
     FRAMES,
@@ -20,6 +19,7 @@ from mavos_jax.data.sets.listing import (
     split_names,
     subfolders,
 )
+from mavos_jax.media.frames import natural_order
 
 _LIST_FOLDERS = ("ImageSets", ".")
 _SPLITS = ("train", "val", "valid", "trainval", "test", "test-dev")

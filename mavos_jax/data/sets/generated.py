@@ -11,7 +11,7 @@ from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.held_out import TRAINING_SEEDS, held_out_videos
 from mavos_jax.data.synthetic import GENERATOR_VERSION, SyntheticVideo
 from mavos_jax.data.synthetic_recipe import EVENTFUL, VARIED, Recipe
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.samples import Sample
 
 _NUM_FRAMES = 30
 _MAX_OBJECTS = 4

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mavos_jax.data.frames import IMAGE_SUFFIXES, natural_order
 from mavos_jax.data.sets.files import SequenceFiles
+from mavos_jax.media.frames import IMAGE_SUFFIXES, natural_order
 
 FRAMES = "JPEGImages"
 MASKS = "Annotations"

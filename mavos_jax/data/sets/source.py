@@ -13,7 +13,7 @@ from mavos_jax.data.sets.lvos import open_lvos
 from mavos_jax.data.sets.mose import open_mose
 from mavos_jax.data.sets.static import open_static
 from mavos_jax.data.sets.youtube_vos import open_youtube_vos
-from mavos_jax.data.videos import VideoSet
+from mavos_jax.media.samples import VideoSet
 
 _LAYOUTS: Mapping[str, Callable[[SourceConfig], FileSet]] = {
     "static": open_static,
@@ -36,7 +36,7 @@ def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> Vid
     Raises:
       ValueError: the folder is not laid out as the set's kind is, a list is missing, empty or names
         what is not there, sequences lack masks, or records have not been prepared. Reading a video
-        raises :class:`~mavos_jax.data.sets.decoding.DamagedSample` for files that are missing,
+        raises :class:`~mavos_jax.media.decoding.DamagedSample` for files that are missing,
         damaged or do not fit each other, and ValueError for masks that hold no ids.
     """
     if config.kind == "synthetic":

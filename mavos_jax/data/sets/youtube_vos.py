@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.data.frames import natural_order
 from mavos_jax.data.sets.files import FileSet, SequenceFiles
 from mavos_jax.data.sets.listing import (
     FRAMES,
@@ -20,6 +19,7 @@ from mavos_jax.data.sets.listing import (
     require_root,
     split_names,
 )
+from mavos_jax.media.frames import natural_order
 
 _META = "meta.json"
 _YEARS = ("2018", "2019")

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from mavos_jax.config import IGNORED
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
-from mavos_jax.data.frames import DECODING_ERRORS
 from mavos_jax.evaluation.benchmark_files import read_frame, read_truth
-from mavos_jax.evaluation.masks import IGNORED, object_ids, voc_palette
 from mavos_jax.evaluation.report.contents import ReportContents
+from mavos_jax.media.frames import DECODING_ERRORS
+from mavos_jax.media.masks import object_ids, voc_palette
 
 _JPEG_QUALITY = 80
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mavos_jax.config import IGNORED
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
 from mavos_jax.evaluation.metrics import ObjectScores, mean_scores
 from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scorers.sequence import SequenceMasks, score_objects
 from mavos_jax.evaluation.scores import ObjectResult
-from mavos_jax.inference.objects import IGNORED
 
 
 def score_davis2017(

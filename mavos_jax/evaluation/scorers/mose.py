@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
-from mavos_jax.evaluation.masks import object_ids
 from mavos_jax.evaluation.scorers.davis import summarise_davis
 from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scorers.sequence import SequenceMasks, score_objects
 from mavos_jax.evaluation.scores import ObjectResult
+from mavos_jax.media.masks import object_ids
 
 
 def score_mose(

@@ -10,8 +10,9 @@ from data.benchmarks.seen import read
 from data.benchmarks.tree_videos import DAVIS_VIDEOS, LATE_VIDEOS, LONG_VIDEOS
 from PIL import Image
 
-from mavos_jax.data.benchmarks import DATASETS, check_benchmark, mask_ids, open_benchmark
-from mavos_jax.data.sets.decoding import decode_mask
+from mavos_jax.data.benchmarks import DATASETS, check_benchmark, open_benchmark
+from mavos_jax.media import decoding
+from mavos_jax.media.decoding import decode_mask
 
 LATE = {video.name: video for video in LATE_VIDEOS}
 DAVIS = {video.name: video for video in DAVIS_VIDEOS}
@@ -55,7 +56,7 @@ def test_masks_are_read_once_and_only_where_nothing_else_tells(
         opened[file.origin] += 1
         return decode_mask(file)
 
-    monkeypatch.setattr(mask_ids, "decode_mask", count)
+    monkeypatch.setattr(decoding, "decode_mask", count)
     open_benchmark(options)
     masks = [str(path) for path in tmp_path.rglob("*.png")]
     assert opened == Counter(masks * times)

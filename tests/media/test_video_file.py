@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from mavos_jax.data.frames import open_frames
+from mavos_jax.media.sequence import open_frames
 
 SIZE = (48, 64)
 NUM_FRAMES = 24

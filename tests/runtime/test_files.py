@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mavos_jax.evaluation.files import WriteBehind, written_whole
+from mavos_jax.runtime.files import WriteBehind, written_whole
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):

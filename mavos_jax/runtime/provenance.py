@@ -15,6 +15,8 @@ from typing import Any
 
 import jax
 
+from mavos_jax.config import Experiment
+
 _PACKAGES = (
     "mavos_jax",
     "jax",
@@ -48,7 +50,7 @@ def describe_software(command: Sequence[str] = ()) -> dict[str, Any]:
 
 def code_fingerprint(*folders: str) -> str:
     """Returns a short hash of the Python files in folders of this package."""
-    root, digest = Path(__file__).parent, hashlib.sha256()
+    root, digest = Path(__file__).parents[1], hashlib.sha256()
     for folder in folders:
         for file in sorted((root / folder).rglob("*.py")):
             digest.update(f"{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes())
@@ -65,7 +67,7 @@ def _commit() -> str | None:
 
     None outside a checkout and where Git is missing or refuses.
     """
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     try:
@@ -89,3 +91,14 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def describe_origin(config: Experiment, data: str, command: Sequence[str] = ()) -> dict[str, Any]:
+    """Returns JSON values that say where the checkpoints of a run come from.
+
+    Args:
+      config: the experiment.
+      data: fingerprint of the data sets.
+      command: the words that started the run.
+    """
+    return {"data": data, "seed": config.training.seed, **describe_software(command)}

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from mavos_jax.data.frames import describe_size
+from mavos_jax.media.frames import describe_size
 
 _RIFF = b"RIFF"
 _MATROSKA = b"\x1a\x45\xdf\xa3"

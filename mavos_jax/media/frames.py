@@ -141,30 +141,6 @@ class ImageFolder:
             yield read_image(file)
 
 
-def open_frames(path: Path) -> FrameSource:
-    """Opens a folder of images or a video file.
-
-    Args:
-      path: the folder, or a file that PyAV decodes (extra ``video``).
-
-    Raises:
-      ValueError: nothing is there, it holds no frames, or what can be checked without decoding
-        everything is wrong; the message names the file.
-    """
-    if path.is_dir():
-        return ImageFolder.open(path)
-    if not path.exists():
-        raise ValueError(f"{path}: expected a video file or a folder of frames, found nothing")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        raise ValueError(
-            f"{path}: expected a video file or a folder of frames, found one image; "
-            f"give its folder, {path.parent}"
-        )
-    from mavos_jax.data.video_file import VideoFile
-
-    return VideoFile.open(path)
-
-
 def list_images(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
     """Lists the visible image files of a folder in natural order of their names."""
     files = [

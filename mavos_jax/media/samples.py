@@ -63,19 +63,3 @@ class VideoSet(Protocol):
     def fingerprint(self) -> str:
         """A short hash of what the set holds: names and sizes of its files, or its recipe."""
         ...
-
-
-class Batch(NamedTuple):
-    """Clips of one step, of one process.
-
-    Attributes:
-      frames: uint8 RGB [b, T, S, S, 3].
-      masks: uint8 slots [b, T, S, S]: 0 = background, 1..n the objects, 255 = ignored.
-      num_objects: int32 [b], n of each clip, 1 to 10.
-      index: int32 [b], the clip's place in the global batch.
-    """
-
-    frames: np.ndarray
-    masks: np.ndarray
-    num_objects: np.ndarray
-    index: np.ndarray

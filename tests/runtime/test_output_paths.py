@@ -5,7 +5,7 @@ from small_configs import BANK
 
 from mavos_jax.checkpoints import require_free
 from mavos_jax.conversion.transfer import convert_file, export_file
-from mavos_jax.output_paths import require_writable_parent
+from mavos_jax.runtime.files import require_writable_parent
 
 IMPOSSIBLE = ("file/x", "file/x/y.npz", "gone/x", "/proc/x")
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
 
-from mavos_jax.data.frames import (
+from mavos_jax.config import IGNORED
+from mavos_jax.media.frames import (
     DECODING_ERRORS,
     describe_damage,
     describe_size,
     require_eight_bits,
     to_rgb,
 )
-from mavos_jax.data.identities import IGNORED, count_pixels
-from mavos_jax.data.videos import Sample
+from mavos_jax.media.ids import count_pixels
+from mavos_jax.media.samples import Sample
 
 Form = Literal["ids", "binary", "saliency"]
 """What the values of masks mean, see :class:`Labels`."""
@@ -206,3 +208,16 @@ def _damaged(file: File, expected: str, error: Exception) -> DamagedSample:
         f"{file.origin}: expected {expected} that can be decoded, found: {describe_damage(error)}; "
         "restore the file"
     )
+
+
+def read_ids(path: Path) -> np.ndarray:
+    """Reads the values of a mask, uint8 [H, W].
+
+    Raises:
+      ValueError: the file cannot be read, is damaged, in colour, or compressed with loss.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: expected a mask, found: {error.strerror}") from error
+    return decode_mask(File(str(path), data))

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from mavos_jax.evaluation import timing
-from mavos_jax.evaluation.timing import CompilationClock, peak_memory
+from mavos_jax.runtime import devices as timing
+from mavos_jax.runtime.devices import CompilationClock, peak_memory
 
 
 def test_compilation_is_measured_once_and_running_is_not():

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from mavos_jax.data.frames import DECODING_ERRORS, describe_size
-from mavos_jax.data.smoothing import smoothed_ids
-from mavos_jax.evaluation.files import written_whole
-from mavos_jax.inference.objects import IGNORED
+from mavos_jax.config import IGNORED
+from mavos_jax.media.frames import DECODING_ERRORS, describe_size
+from mavos_jax.media.ids import count_pixels
+from mavos_jax.runtime.files import written_whole
 
 _HINT = "save object ids as an indexed PNG (0 = background, 1, 2, ... = objects)"
 _INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -222,3 +222,40 @@ def _require_no_smoothing(path: Path, ids: np.ndarray) -> None:
             "on outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "
             f"without smoothing and {_HINT}"
         )
+
+
+_MIN_OUTLINE_IDS = 3
+_MAX_TRUSTED_IDS = 20
+
+
+def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
+    """Lists ids between those of neighbouring pixels, if most are, as smoothing leaves them.
+
+    Smoothing and compression leave ids that no object has, and only on outlines. A few ids 1, 2,
+    ... without a gap are as people number objects, however thin; but a smoothed mask has many ids,
+    and on a large frame they leave no gap either.
+
+    Args:
+      ids: uint8 [H, W]; 255 marks pixels to ignore.
+
+    Returns:
+      The ids, ascending; none for a mask that is taken for what it is.
+    """
+    counts = count_pixels(ids)
+    num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))
+    if num_ids < _MIN_OUTLINE_IDS or highest == num_ids <= _MAX_TRUSTED_IDS:
+        return ()
+    image = Image.fromarray(ids)
+    low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
+    high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
+    num_inner = np.bincount(ids[low == high], minlength=256)
+    num_between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
+    is_between = (counts > 0) & (num_inner == 0) & (2 * num_between >= counts)
+    found = tuple(int(i) for i in np.flatnonzero(is_between))
+    is_smooth = len(found) >= _MIN_OUTLINE_IDS and 2 * len(found) > num_ids
+    return found if is_smooth else ()
+
+
+def present_ids(values: np.ndarray) -> tuple[int, ...]:
+    """Lists the objects in a mask, uint8 [H, W], ascending: all values but 0 and 255."""
+    return tuple(int(i) for i in np.flatnonzero(count_pixels(values)))

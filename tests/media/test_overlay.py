@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mavos_jax.evaluation.masks import voc_palette
-from mavos_jax.evaluation.overlay import contours, draw_overlay, video_writer, write_picture
+from mavos_jax.media.masks import voc_palette
+from mavos_jax.media.overlay import contours, draw_overlay, video_writer, write_picture
 
 
 def frame_and_ids():

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from mavos_jax.data.frames import (
+from mavos_jax.media.frames import (
+    IMAGE_SUFFIXES,
     FrameSource,
     ImageFolder,
     list_images,
     natural_order,
-    open_frames,
 )
 
 _NUM_NAMED = 8
@@ -45,8 +45,8 @@ def open_sequence(path: Path, mask: Path | None = None) -> VideoSequence:
         default the first annotation, with its frame.
 
     Raises:
-      ValueError: see :func:`~mavos_jax.data.frames.open_frames`; or there are several sequences, or
-        an annotation belongs to no frame.
+      ValueError: see :func:`open_frames`; or there are several sequences, or an annotation
+        belongs to no frame.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)
@@ -99,3 +99,27 @@ def _annotations_folder(path: Path) -> Path | None:
     position = len(parts) - 1 - parts[::-1].index("JPEGImages")
     folder = Path(*parts[:position], "Annotations", *parts[position + 1 :])
     return folder if folder.is_dir() else None
+
+
+def open_frames(path: Path) -> FrameSource:
+    """Opens a folder of images or a video file.
+
+    Args:
+      path: the folder, or a file that PyAV decodes (extra ``video``).
+
+    Raises:
+      ValueError: nothing is there, it holds no frames, or what can be checked without decoding
+        everything is wrong; the message names the file.
+    """
+    if path.is_dir():
+        return ImageFolder.open(path)
+    if not path.exists():
+        raise ValueError(f"{path}: expected a video file or a folder of frames, found nothing")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise ValueError(
+            f"{path}: expected a video file or a folder of frames, found one image; "
+            f"give its folder, {path.parent}"
+        )
+    from mavos_jax.media.video_file import VideoFile
+
+    return VideoFile.open(path)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-IGNORED = 255
-"""The id of pixels of which nothing is known; no object."""
+from mavos_jax.config import IGNORED
 
 _REFERENCE_CROP = 465
 _LEAST_REFERENCE_CROP = 464

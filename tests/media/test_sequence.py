@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mavos_jax.data.sequence import open_sequence
+from mavos_jax.media.sequence import open_sequence
 
 
 def write_sequence(root, name="bike", frames=(0, 1, 2, 3), masks=(0,)):

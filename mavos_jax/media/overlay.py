@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mavos_jax.data.video_file import import_av
-from mavos_jax.evaluation.files import written_whole
-from mavos_jax.evaluation.masks import IGNORED, voc_palette
+from mavos_jax.config import IGNORED
+from mavos_jax.media.masks import voc_palette
+from mavos_jax.media.video_file import import_av
+from mavos_jax.runtime.files import written_whole
 
 _JPEG_QUALITY = 90
 _MAX_DENOMINATOR = 1001  # MPEG-4 takes rates of at most 16 bits; broadcast rates are n / 1001

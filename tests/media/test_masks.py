@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mavos_jax.evaluation.masks import (
-    NewObjects,
-    object_ids,
-    read_mask,
-    voc_palette,
-    write_mask,
-)
+from mavos_jax.media.masks import NewObjects, object_ids, read_mask, voc_palette, write_mask
 
 SIZE = (48, 64)
 

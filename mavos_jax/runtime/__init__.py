@@ -1,0 +1,1 @@
+"""Files, devices and where results come from: what everything else may use."""

@@ -1,0 +1,157 @@
+"""Files written whole, read ahead, told apart by checksums; and whether a path can be written."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import tempfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Gives a temporary name beside ``path`` that takes its place once the block has succeeded.
+
+    Folders are made as needed. After an exception the temporary file is removed and what was at
+    ``path`` before stays.
+
+    Raises:
+      OSError: the file could not be written; the message names ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        # Errors of other files may pass through here, and keep their names.
+        if isinstance(error, OSError) and error.filename in (None, str(temporary), temporary):
+            if error.errno is None:
+                raise OSError(f"{path}: {error}") from error
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+class WriteBehind:
+    """Runs calls on other threads while the caller goes on; on one thread, in order.
+
+    At most ``max_pending`` calls wait at a time, which bounds the arrays they hold. The first
+    exception of a call is raised by a later :meth:`submit` or on leaving the ``with`` block, which
+    waits for all calls; calls after a failed one may still have run.
+
+    Args:
+      max_pending: calls that may wait before :meth:`submit` does.
+      num_threads: that run them.
+    """
+
+    def __init__(self, max_pending: int = 8, num_threads: int = 1):
+        self._max_pending = max_pending
+        self._pending: collections.deque[Future[object]] = collections.deque()
+        self._executor = ThreadPoolExecutor(num_threads, thread_name_prefix="write-behind")
+
+    def submit(self, call: Callable[..., object], *arguments: Any) -> None:
+        """Queues ``call(*arguments)``, after waiting for room."""
+        while len(self._pending) >= self._max_pending:
+            self._pending.popleft().result()
+        self._pending.append(self._executor.submit(call, *arguments))
+
+    def __enter__(self) -> WriteBehind:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._executor.shutdown(wait=True)
+        if error is None:
+            for future in self._pending:
+                future.result()
+
+
+def decoded_ahead(
+    read: Callable[[int], np.ndarray], count: int, *, num_threads: int = 4, ahead: int = 16
+) -> Generator[np.ndarray]:
+    """Yields what ``read`` returns for 0 to ``count`` - 1, in order.
+
+    At most ``ahead`` results wait, which bounds the memory they take. An exception of ``read``
+    comes in its place. Closing the iterator ends the threads.
+
+    Args:
+      read: reads one frame; it is called from several threads.
+      count: frames in all.
+      num_threads: that read.
+      ahead: frames that may be read before they are asked for.
+    """
+    with ThreadPoolExecutor(num_threads, thread_name_prefix="decode-ahead") as pool:
+        waiting: collections.deque[Future[np.ndarray]] = collections.deque()
+        try:
+            for index in range(count):
+                waiting.append(pool.submit(read, index))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def require_writable_parent(path: str | os.PathLike[str]) -> None:
+    """Raises unless the nearest existing parent of a path is a folder that takes new entries.
+
+    Permissions do not tell (an administrator's are ignored, ``/proc`` takes nothing), so a
+    temporary folder is made there and removed.
+
+    Raises:
+      ValueError: it is a file or not writable.
+    """
+    parent = Path(os.path.abspath(path)).parent
+    while not os.path.lexists(parent):
+        parent = parent.parent
+    if not parent.is_dir():
+        raise ValueError(
+            f"{path}: expected a path in a folder, found that {parent} is none; choose another path"
+        )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".writable-", dir=parent):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"{path}: expected a path in a writable folder, found that {parent} takes no new files "
+            f"({error.strerror}); choose another path"
+        ) from None
+
+
+_CHUNK = 1 << 20
+
+
+def file_checksums(folder: Path) -> dict[str, str]:
+    """Returns the CRC-32 of every file below a folder by its relative name."""
+    return {
+        file.relative_to(folder).as_posix(): f"{_crc32(file):08x}"
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def text_checksum(text: str) -> str:
+    """Returns the CRC-32 of a text."""
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _crc32(file: Path) -> int:
+    total = 0
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            total = zlib.crc32(chunk, total)
+    return total
