@@ -132,6 +132,31 @@ def require_writable_parent(path: str | os.PathLike[str]) -> None:
         ) from None
 
 
+def inside(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
+    """Returns ``path`` if it lies below ``root`` once links among its parents are followed.
+
+    To be called where a path is about to be written or removed. A link at ``path`` itself is not
+    followed: replacing or removing it leaves alone what it points to.
+
+    Args:
+      root: folder that may be written, itself a link or not; it need not exist.
+      path: relative to the working folder, as ``root`` is; it need not exist.
+
+    Raises:
+      ValueError: the path is ``root`` itself, leads out of it, or cannot name a file.
+    """
+    path = Path(path)
+    leads_to = "no file"
+    if path.name not in ("", "..") and "\0" not in str(path):
+        leads_to = os.path.join(os.path.realpath(path.parent), path.name)
+        if leads_to.startswith(os.path.join(os.path.realpath(root), "")):
+            return path
+    raise ValueError(
+        f"{str(path)!r}: expected a path below {root}, found that it leads to {leads_to}; nothing "
+        "outside is written or removed; choose another name or folder"
+    )
+
+
 _CHUNK = 1 << 20
 
 

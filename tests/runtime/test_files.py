@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mavos_jax.runtime.files import WriteBehind, written_whole
+from mavos_jax.runtime.files import WriteBehind, inside, written_whole
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -121,3 +121,38 @@ def test_an_exception_of_the_block_comes_before_that_of_a_call():
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+
+
+@pytest.mark.parametrize("name", ["a", "a/b/c.png", "a/../b", "..a", "a ..", "a\\b", "a\nb"])
+@pytest.mark.parametrize("root", ["out", "linked"])
+def test_a_path_below_the_root_is_inside(tmp_path, root, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "linked").symlink_to("out")
+    assert inside(tmp_path / root, tmp_path / root / name) == tmp_path / root / name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../other", "a/../..", "../out-of-it/a", "{tmp}/other", "/", "a\0b", "led/a"],
+)
+def test_a_path_that_leads_out_is_refused(tmp_path, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "out" / "led").symlink_to(tmp_path / "other")
+    with pytest.raises(ValueError, match="expected a path below"):
+        inside(tmp_path / "out", tmp_path / "out" / name.format(tmp=tmp_path))
+
+
+def test_a_link_itself_may_be_replaced(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "led").symlink_to(tmp_path)
+    inside(tmp_path / "out", tmp_path / "out" / "led")
+
+
+def test_a_relative_path_is_compared_with_a_relative_root(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert str(inside("../out", "../out/a")) == "../out/a"
+    inside(".", "a")
+    with pytest.raises(ValueError, match="found that it leads to"):
+        inside(".", "../a")
