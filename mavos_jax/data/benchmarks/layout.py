@@ -14,22 +14,10 @@ from mavos_jax.data.sets.listing import (
     images_by_stem,
     name_some,
     read_lines,
+    require_name,
 )
+from mavos_jax.data.sets.metadata import ListedObject
 from mavos_jax.media.frames import natural_order
-
-
-class ListedObject(NamedTuple):
-    """What metadata say of an object.
-
-    Attributes:
-      frames: names of the frames that it counts in, ascending; its mask is given at the first.
-      category: None where nothing tells.
-      declared: how many frames the metadata count of it, None where they do not.
-    """
-
-    frames: tuple[str, ...]
-    category: str | None = None
-    declared: int | None = None
 
 
 class SequenceFolders(NamedTuple):
@@ -85,12 +73,12 @@ class Layout:
 
 def find_repeated(path: Path) -> tuple[str, ...]:
     """Says which lines of a list are there more than once; what they name is one sequence."""
-    counts = Counter(line.strip() for line in read_lines(path))
+    counts = Counter(read_lines(path))
     return tuple(
         f"{path}: expected each name once, found {line} {count} times; it counts once, remove the "
         "others, or restore the names that they replace"
         for line, count in counts.items()
-        if line and count > 1
+        if count > 1
     )
 
 
@@ -98,9 +86,11 @@ def list_frames(sequence: SequenceFolders) -> dict[str, Path]:
     """Lists the images of a sequence by their names without suffix, in natural order.
 
     Raises:
-      ValueError: there is none, or two have one name.
+      ValueError: there is none, two have one name, or one has an odd name.
     """
     images = images_by_stem(sequence.frames)
+    for stem in images:
+        require_name(sequence.frames, stem, is_nested=False)
     if not images:
         raise ValueError(
             f"{sequence.frames}: expected the frames of {sequence.name} (.jpg or .png), found "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from mavos_jax.data.benchmarks.benchmark import BenchmarkOptions, BenchmarkSequence
 from mavos_jax.data.benchmarks.layout import (
     Layout,
-    ListedObject,
     SequenceFolders,
     build_sequence,
     list_frames,
@@ -21,7 +21,6 @@ from mavos_jax.data.benchmarks.layout import (
     require_frames,
 )
 from mavos_jax.data.benchmarks.mask_ids import starting_masks
-from mavos_jax.data.benchmarks.metadata import VideoObjects, read_metadata
 from mavos_jax.data.sets.listing import (
     FRAMES,
     MASKS,
@@ -30,11 +29,19 @@ from mavos_jax.data.sets.listing import (
     split_names,
     subfolders,
 )
+from mavos_jax.data.sets.metadata import (
+    ListedObject,
+    VideoObjects,
+    read_metadata,
+    whole_number,
+)
 
 _FIRST_MASKS = ("Annotations_convert", "Annotations_first_only")
 _STEP = 5
 _DIGITS = 8
 _UNLABELLED = "test"
+_MAX_MISSING = 1000
+"""Frames of a range beyond those that a folder holds, which are missed one by one."""
 
 
 def find_lvos(options: BenchmarkOptions) -> Layout:
@@ -56,7 +63,9 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
         meta = folder / FRAMES
         videos: VideoObjects = {name: {} for name in subfolders(meta)}
     else:
-        parse = functools.partial(_parse, is_endless=options.split == _UNLABELLED)
+        parse = functools.partial(
+            _parse, frames=folder / FRAMES, is_endless=options.split == _UNLABELLED
+        )
         videos = read_metadata(meta, parse, expected="frame_range.{start,end}")
     return Layout(
         origin=meta,
@@ -119,14 +128,24 @@ def _find_metadata(root: Path, folder: Path, names: tuple[str, ...]) -> Path:
     return next((path for path in candidates if path.is_file()), candidates[0])
 
 
-def _parse(value: Any, *, is_endless: bool) -> ListedObject:
+def _parse(video: str, value: Any, *, frames: Path, is_endless: bool) -> ListedObject:
     """Reads the range of an object; that of a split without labels may lack its end."""
     numbers = value["frame_range"]
-    start = int(numbers["start"])
-    end = int(numbers.get("end", start + 1) if is_endless else numbers["end"])
-    declared = None if is_endless or "frame_nums" not in numbers else int(numbers["frame_nums"])
-    frames = tuple(f"{number:0{_DIGITS}d}" for number in range(start, end, _STEP))
-    return ListedObject(frames, declared=declared)
+    start = whole_number(numbers["start"])
+    end = start + 1 if is_endless and "end" not in numbers else whole_number(numbers["end"])
+    listed = range(start, end, _STEP)
+    # Before names are made of it, for a damaged range may have millions.
+    num_frames = len(os.listdir(frames / video)) if (frames / video).is_dir() else 0
+    if len(listed) > num_frames + _MAX_MISSING:
+        raise ValueError(
+            f"a range from {start} to {end}, of {len(listed)} frames, in {video}, of which "
+            f"{frames / video} holds {num_frames}"
+        )
+    declared = None if is_endless or "frame_nums" not in numbers else numbers["frame_nums"]
+    return ListedObject(
+        frames=tuple(f"{number:0{_DIGITS}d}" for number in listed),
+        declared=None if declared is None else whole_number(declared),
+    )
 
 
 def _contradictions(meta: Path, videos: VideoObjects) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.data.benchmarks.layout import ListedObject
+from mavos_jax.data.sets.metadata import ListedObject
 from mavos_jax.media.decoding import read_ids
 from mavos_jax.media.frames import describe_size
 from mavos_jax.media.masks import present_ids, smoothed_ids

@@ -13,7 +13,7 @@ from mavos_jax.data.benchmarks.long_time_video import find_long_time_video
 from mavos_jax.data.benchmarks.lvos import find_lvos
 from mavos_jax.data.benchmarks.mose import find_mose
 from mavos_jax.data.benchmarks.youtube_vos import find_youtube_vos
-from mavos_jax.data.sets.listing import name_some
+from mavos_jax.data.sets.listing import name_some, require_name
 
 _FINDERS = {
     "davis2016": find_davis,
@@ -56,12 +56,12 @@ def find_layout(options: BenchmarkOptions) -> Layout:
     """Names the sequences of a data set without opening them, only those that are asked for.
 
     Raises:
-      ValueError: an option does not fit the set, its folders or its list are missing, or sequences
-        that are asked for are not in it.
+      ValueError: an option does not fit the set, its folders or its list are missing, a sequence
+        has an odd name, or sequences that are asked for are not there.
     """
     _require_fitting(options)
     layout = _FINDERS[options.dataset](options)
-    known = [sequence.name for sequence in layout.sequences]
+    known = [require_name(layout.origin, sequence.name) for sequence in layout.sequences]
     unknown = [name for name in options.sequences if name not in known]
     if unknown:
         raise ValueError(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
 
 from mavos_jax.data.benchmarks.benchmark import BenchmarkOptions, BenchmarkSequence
 from mavos_jax.data.benchmarks.layout import (
     Layout,
-    ListedObject,
     SequenceFolders,
     build_sequence,
     list_frames,
@@ -18,9 +16,8 @@ from mavos_jax.data.benchmarks.layout import (
     require_all_or_first,
     require_frames,
 )
-from mavos_jax.data.benchmarks.metadata import read_metadata
 from mavos_jax.data.sets.listing import FRAMES, MASKS, describe_folder, find_pair, split_names
-from mavos_jax.media.frames import natural_order
+from mavos_jax.data.sets.metadata import parse_frames, read_metadata
 
 _META = "meta.json"
 
@@ -42,7 +39,7 @@ def find_youtube_vos(options: BenchmarkOptions) -> Layout:
     own = ["."] if root.absolute().name in names else []
     folder = root / find_pair(root, (*(f"{year}/{name}" for name in names), *names, *own))
     meta = folder / _META
-    videos = read_metadata(meta, _parse, expected="frames")
+    videos = read_metadata(meta, lambda _, value: parse_frames(meta, value), expected="frames")
     frames = (_find_all_frames(root, folder, names) if options.all_frames else folder) / FRAMES
     masks = folder / MASKS
     return Layout(
@@ -76,14 +73,6 @@ def _open_sequence(
         {name: masks[name] for name in listed if name in masks},
         saved=listed,
     )
-
-
-def _parse(value: Any) -> ListedObject:
-    frames = sorted({str(name) for name in value["frames"]}, key=natural_order)
-    category = value.get("category")
-    if not isinstance(category, str | None):
-        raise TypeError(f"category {category!r}, which is no text")
-    return ListedObject(tuple(frames), category)
 
 
 def _find_all_frames(root: Path, folder: Path, names: tuple[str, ...]) -> Path:

@@ -10,6 +10,7 @@ from mavos_jax.data.sets.listing import (
     find_sequences,
     read_list,
     require_root,
+    split_names,
 )
 
 _RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
@@ -28,7 +29,9 @@ def open_davis(config: SourceConfig) -> FileSet:
     require_root(root)
     year = config.kind.removeprefix("davis")
     folders = (year,) if year == "2017" else (year, *_RESOLUTIONS)
-    names = read_list(root, [f"ImageSets/{folder}/{config.split}.txt" for folder in folders])
+    splits = split_names(config.split)
+    lists = [f"ImageSets/{folder}/{split}.txt" for folder in folders for split in splits]
+    names = read_list(root, lists)
     return FileSet(
         name=f"{config.kind} {config.split}",
         root=str(root.absolute()),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.sets.files import FileSet, SequenceFiles
@@ -19,6 +16,7 @@ from mavos_jax.data.sets.listing import (
     require_root,
     split_names,
 )
+from mavos_jax.data.sets.metadata import parse_frames, read_metadata
 from mavos_jax.media.frames import natural_order
 
 _META = "meta.json"
@@ -38,9 +36,13 @@ def open_youtube_vos(config: SourceConfig) -> FileSet:
     """
     root = Path(config.root)
     folder = _find_split(root, config.split)
+    meta = root / folder / _META
+    videos = read_metadata(
+        meta, lambda _, value: parse_frames(meta, value), expected="frames", allow_empty=True
+    )
     sequences, num_left_out = [], 0
-    for name, objects in _read_meta(root / folder / _META):
-        frames_of = {i: stems for i, stems in objects.items() if len(set(stems)) >= _MIN_FRAMES}
+    for name, objects in videos.items():
+        frames_of = {i: o.frames for i, o in objects.items() if len(o.frames) >= _MIN_FRAMES}
         stems = sorted({stem for stems in frames_of.values() for stem in stems}, key=natural_order)
         if not stems:
             num_left_out += 1
@@ -48,7 +50,7 @@ def open_youtube_vos(config: SourceConfig) -> FileSet:
         sequences.append(_sequence(root, folder, name, stems, tuple(sorted(frames_of))))
     if not sequences:
         raise ValueError(
-            f"{root / folder / _META}: expected videos of {_MIN_FRAMES} frames or more, found none "
+            f"{meta}: expected videos of {_MIN_FRAMES} frames or more, found none "
             f"in {num_left_out} videos"
         )
     require_annotations(root, sequences)
@@ -75,31 +77,6 @@ def _find_split(root: Path, split: str) -> str:
     nested = [f"{year}/{name}" for year in years for name in names]
     own = ["."] if root.name in names else []
     return find_pair(root, (*names, *nested, *own))
-
-
-def _read_meta(path: Path) -> list[tuple[str, dict[int, list[str]]]]:
-    """Reads the frames of every object of every video, videos in natural order."""
-    if not path.is_file():
-        raise ValueError(
-            f"{path}: expected the list of videos and objects, found no such file; "
-            f"{path.parent} holds {describe_folder(path.parent)}"
-        )
-    try:
-        videos: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["videos"]
-        read = {
-            name: {int(i): [str(s) for s in o["frames"]] for i, o in video["objects"].items()}
-            for name, video in videos.items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: expected videos.<video>.objects.<id>.frames, found {type(error).__name__}: "
-            f"{error}; restore the file"
-        ) from error
-    for name, objects in read.items():
-        wrong = [i for i in objects if not 1 <= i <= 254]
-        if wrong:
-            raise ValueError(f"{path}: expected ids from 1 to 254, found {wrong[0]} in {name}")
-    return sorted(read.items(), key=lambda item: natural_order(item[0]))
 
 
 def _sequence(

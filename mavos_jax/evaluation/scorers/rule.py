@@ -40,8 +40,7 @@ def read_names(path: Path) -> frozenset[str]:
     """
     if not path.is_file():
         raise ValueError(f"{path}: expected a list of names, one in a line, found no such file")
-    lines = map(str.strip, read_lines(path))
-    names = frozenset(line for line in lines if line and not line.startswith("#"))
+    names = frozenset(line for line in read_lines(path) if not line.startswith("#"))
     if not names:
         raise ValueError(f"{path}: expected names, one in a line, found none")
     return names
