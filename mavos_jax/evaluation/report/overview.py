@@ -15,6 +15,7 @@ from mavos_jax.evaluation.report.contents import (
     labelled_frames,
 )
 from mavos_jax.evaluation.report.paper import PaperRow, find_paper_row
+from mavos_jax.evaluation.report.selection import worst_frame
 from mavos_jax.evaluation.scores import ObjectResult
 
 Plain = dict[str, object]
@@ -59,7 +60,12 @@ def overview(
 
 def as_percent(value: float | None) -> float | None:
     """Turns a score into percent with two decimals; None where it is none."""
-    return None if value is None or math.isnan(value) else round(100 * value, 2)
+    return None if value is None else finite(100 * value, 2)
+
+
+def finite(value: float, digits: int = 3) -> float | None:
+    """Rounds a number for JSON, which has no infinity; None where it is none."""
+    return round(value, digits) if math.isfinite(value) else None
 
 
 def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain]:
@@ -73,18 +79,21 @@ def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain
             reported = paper.region
         elif paper and name in _BOUNDARY_NAMES:
             reported = paper.boundary
-        yield {"name": name, "unit": "%", "value": as_percent(value), "paper": reported}
+        yield _measure(name, "%", as_percent(value), reported)
     for protocol, speed in contents.speeds.items():
         reported = paper.fps if paper and protocol == "aot" else None
         name = f"FPS, {protocol}"
-        yield {"name": name, "unit": "fps", "value": speed.all_frames, "paper": reported}
-        by_sequence = speed.all_sequences
-        yield {"name": f"{name}, over sequences", "unit": "fps", "value": by_sequence}
+        yield _measure(name, "fps", finite(speed.all_frames), reported)
+        yield _measure(f"{name}, over sequences", "fps", finite(speed.all_sequences), None)
     if contents.memory is not None:
         words, size = contents.memory
         # What a process occupies on a CPU is no measure of a GPU's memory.
         reported = paper.memory if paper and "device" in words else None
-        yield {"name": words, "unit": "GB", "value": size / 1e9, "paper": reported}
+        yield _measure(words, "GB", size / 1e9, reported)
+
+
+def _measure(name: str, unit: str, value: float | None, reported: float | None) -> Plain:
+    return {"name": name, "unit": unit, "value": value, "paper": reported}
 
 
 def _row(
@@ -95,6 +104,7 @@ def _row(
     num_shown: int,
 ) -> Plain:
     timing = timings.get(sequence.name)
+    worst = worst_frame(results)
     stabilities = [result.stability for result in results if result.stability is not None]
     row: Plain = {
         "name": sequence.name,
@@ -102,15 +112,20 @@ def _row(
         "objects": timing.num_objects if timing else len(results) or None,
         "height": timing.height if timing else None,
         "width": timing.width if timing else None,
-        "fps": {name: round(fps, 3) for name, fps in timing.fps.items()} if timing else {},
+        "fps": {name: finite(fps) for name, fps in timing.fps.items()} if timing else {},
         "is_unseen": bool(results) and all(result.is_unseen for result in results),
         "has_truth": bool(labelled_frames(sequence)),
         "num_finished": num_finished,
         "num_expected": len(sequence.saved),
         "num_shown": num_shown,
+        "worst": worst and _frame(sequence, *worst),
         "V": as_percent(float(np.mean(stabilities))) if stabilities else None,
     }
     return row | (score_columns(results) if results else {})
+
+
+def _frame(sequence: BenchmarkSequence, frame: int, score: float) -> Plain:
+    return {"frame": frame, "name": sequence.frame_name(frame), "J&F": as_percent(score)}
 
 
 def score_columns(results: Sequence[ObjectResult]) -> Plain:

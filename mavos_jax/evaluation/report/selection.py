@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -52,7 +53,8 @@ def choose_frames(
         return tuple(frames)
     there = set(frames)
     quota = (number + 1) // 2
-    worst = [t for t in _worst_frames(results) if t in there]
+    lowest = worst_frame(results)
+    worst = [t for t in (*(lowest or ())[:1], *_worst_frames(results)) if t in there]
     events = sorted({t for result in results for t in changes(result)} & there)
     rare = sorted(there & set(labelled)) if 2 * len(there & set(labelled)) < len(there) else []
     chosen: dict[int, None] = {}
@@ -61,6 +63,21 @@ def choose_frames(
         chosen.update(dict.fromkeys(_spread(fresh, min(quota - len(chosen), len(fresh)))))
     rest = [t for t in frames if t not in chosen]
     return tuple(sorted((*chosen, *_spread(rest, number - len(chosen)))))
+
+
+def worst_frame(results: Sequence[ObjectResult]) -> tuple[int, float] | None:
+    """Finds the frame in which J and F are lowest on average over its objects, and that average.
+
+    Returns:
+      An index into the sequence's frames and a mean in [0, 1]; None if no frame has a score.
+    """
+    means: dict[int, list[float]] = {}
+    for result in results:
+        for t, *values in zip(result.frames, result.region, result.boundary, strict=True):
+            if not math.isnan(sum(values)):
+                means.setdefault(t, []).append(sum(values) / 2)
+    averages = ((t, float(np.mean(values))) for t, values in means.items())
+    return min(averages, key=lambda average: average[1], default=None)
 
 
 def changes(result: ObjectResult) -> dict[int, bool]:

@@ -7,6 +7,7 @@ import html
 import importlib.resources
 import itertools
 import json
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from mavos_jax.evaluation.scores import ObjectResult
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.runtime.files import written_whole
 
-_SCRIPTS = ("elements", "pictures", "overview", "curve", "player", "sequence", "start")
+_SCRIPTS = ("elements", "pictures", "gallery", "overview", "curve", "player", "sequence", "start")
 _SEQUENCES_MARK = "<!-- sequences -->"
 _MAX_THREADS = 8
 
@@ -48,7 +49,7 @@ def write_report(path: Path, contents: ReportContents) -> None:
     shares = share_budget([len(frames) for frames in finished], contents.max_frames)
     head, tail = _page(contents.title, overview(contents, finished, shares))
     results = contents.results()
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as file:
         file.write(head)
         for index, sequence in enumerate(sequences):
             own = results.get(sequence.name, [])
@@ -119,12 +120,15 @@ def _sequence(
 
 
 def _curve(result: ObjectResult) -> Plain:
+    """Gathers an object's values over time, without frames that have none."""
+    values = zip(result.frames, result.region, result.boundary, result.is_visible, strict=True)
+    known = [row for row in values if math.isfinite(row[1] + row[2])]
     return {
-        "frames": result.frames,
-        "J": [round(value, 4) for value in result.region],
-        "F": [round(value, 4) for value in result.boundary],
+        "frames": [frame for frame, *_ in known],
+        "J": [round(region, 4) for _, region, _, _ in known],
+        "F": [round(boundary, 4) for _, _, boundary, _ in known],
+        "is_visible": [int(seen) for *_, seen in known],
         "changes": list(changes(result).items()),
-        "is_visible": [int(seen) for seen in result.is_visible],
         "means": score_columns([result]),
         "is_unseen": result.is_unseen,
     }

@@ -1,11 +1,46 @@
 // The scores of a sequence's objects over time, with lanes that show when the truth has them.
 
-const PLOT = { left: 38, right: 12, top: 10, height: 190, axis: 26, lane: 9 };
+const PLOT = { left: 38, right: 12, top: 10, height: 190, axis: 26, lane: 11, label: 12 };
 const MEASURES = {
   "J&F": (object, index) => 50 * (object.J[index] + object.F[index]),
   "J": (object, index) => 100 * object.J[index],
   "F": (object, index) => 100 * object.F[index],
 };
+
+// Colours of masks are made for pictures. Lines have their own, which readers with any vision of
+// colours can tell apart on a light and a dark page: --line-0 and so on, in the style sheet. These
+// are the hues of masks, in degrees, that they stand for, null for grey; an object gets the nearest
+// that is left.
+const LINE_HUES = [0, 120, 60, 240, 300, 180, null];
+const DASHES = [null, "7 4", "2 3", "10 3 2 3"];
+
+function hueOf([red, green, blue]) {
+  const [high, low] = [Math.max(red, green, blue), Math.min(red, green, blue)];
+  if (high - low < 24) return null;
+  const sixth = high === red ? (green - blue) / (high - low)
+    : high === green ? 2 + (blue - red) / (high - low) : 4 + (red - green) / (high - low);
+  return (60 * sixth + 360) % 360;
+}
+
+function hueDistance(one, other) {
+  if (one === null || other === null) return one === other ? 0 : 200;
+  return 180 - Math.abs(180 - Math.abs(one - other));
+}
+
+// The stroke and dashes of each object, by its id; dashes tell the rounds of colours apart.
+function lineStyles(objects) {
+  const styles = new Map();
+  let left = [];
+  objects.forEach(({ id, colour }, index) => {
+    if (!left.length) left = LINE_HUES.map((_, line) => line);
+    const distance = (line) => hueDistance(hueOf(colour), LINE_HUES[line]);
+    const nearest = left.reduce((best, line) => (distance(line) < distance(best) ? line : best));
+    left = left.filter((line) => line !== nearest);
+    styles.set(id, { stroke: `var(--line-${nearest})`,
+      "stroke-dasharray": DASHES[Math.floor(index / LINE_HUES.length) % DASHES.length] });
+  });
+  return styles;
+}
 
 function niceStep(span, most) {
   const rough = Math.max(1, span / most);
@@ -13,7 +48,7 @@ function niceStep(span, most) {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
 }
 
-function curveOf(sequence, onFrame) {
+function curveOf(sequence, styles, onFrame) {
   const objects = sequence.objects.filter((object) => object.frames);
   const changing = objects.filter((object) => object.changes.length > 0);
   const lanes = changing.length ? 8 + PLOT.lane * changing.length : 0;
@@ -48,20 +83,41 @@ function curveOf(sequence, onFrame) {
     return parts;
   }
 
-  function line(object, colour) {
+  function line(object) {
+    const style = styles.get(object.id);
     const value = MEASURES[state.measure];
     const points = object.frames.map(
       (frame, index) => `${x(frame).toFixed(1)},${y(value(object, index)).toFixed(1)}`);
     if (points.length === 1) {
       const [cx, cy] = points[0].split(",");
-      return drawing("circle", { cx, cy, r: 3, fill: colour, "data-object": object.id });
+      return drawing("circle", { cx, cy, r: 3, fill: style.stroke, "data-object": object.id });
     }
-    return drawing("polyline", { class: "line", points: points.join(" "), stroke: colour,
+    return drawing("polyline", { class: "line", points: points.join(" "), ...style,
       "data-object": object.id }, drawing("title", {}, `object ${object.id}`));
   }
 
+  // Ids at the ends of the lines, moved apart; none where they are too many for the plot's height.
+  function labels(shown) {
+    const ends = shown.filter((object) => object.frames.length > 0).map((object) => ({ object,
+      at: y(MEASURES[state.measure](object, object.frames.length - 1)) }));
+    if (ends.length > PLOT.height / PLOT.label) return [];
+    ends.sort((one, other) => one.at - other.at);
+    let lowest = PLOT.top;
+    ends.forEach((end, index) => {
+      const room = PLOT.label * (ends.length - 1 - index);
+      lowest = Math.max(lowest, Math.min(end.at, bottom - room));
+      end.at = lowest;
+      lowest += PLOT.label;
+    });
+    return ends.map(({ object, at }) => drawing("text", { class: "end", y: at + 4,
+      x: Math.min(x(object.frames.at(-1)) + 5, state.width - 1 - 8 * String(object.id).length),
+      style: `fill: ${styles.get(object.id).stroke}` },
+      String(object.id)));
+  }
+
   // A bar where the object is seen; a hollow triangle where it vanishes, a full one on its return.
-  function lane(object, colour, position) {
+  function lane(object, position) {
+    const { stroke: colour } = styles.get(object.id);
     const middle = bottom + PLOT.axis + 8 + PLOT.lane * position;
     const spans = [];
     object.frames.forEach((frame, index) => {
@@ -81,18 +137,19 @@ function curveOf(sequence, onFrame) {
     });
     const rules = object.changes.map(([frame]) => drawing("line", { class: "moment",
       stroke: colour, x1: x(frame), x2: x(frame), y1: PLOT.top, y2: bottom }));
-    return [...rules, ...bars, ...marks];
+    const name = drawing("text", { class: "lane", x: PLOT.left - 8, y: middle + 3.5,
+      "text-anchor": "end" }, String(object.id));
+    return [...rules, name, ...bars, ...marks];
   }
 
   function draw() {
-    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
-    const colour = (object) => visibleColour(object.colour, isDark);
-    const shown = (object) => !state.hidden.has(object.id);
+    const isShown = (object) => !state.hidden.has(object.id);
+    const shown = objects.filter(isShown);
     root.setAttribute("viewBox", `0 0 ${state.width} ${height}`);
     root.setAttribute("aria-label", `${state.measure} over time in percent, a line an object`);
     root.replaceChildren(...axes(),
-      ...changing.flatMap((object, at) => (shown(object) ? lane(object, colour(object), at) : [])),
-      ...objects.filter(shown).map((object) => line(object, colour(object))), cursor);
+      ...changing.flatMap((object, at) => (isShown(object) ? lane(object, at) : [])),
+      ...shown.filter((object) => object.frames.length > 0).map(line), ...labels(shown), cursor);
     moveTo(state.frame);
   }
 
@@ -121,7 +178,7 @@ function curveOf(sequence, onFrame) {
   observer.observe(root);
 
   return {
-    root, draw, moveTo,
+    root, moveTo,
     hasChanges: changing.length > 0,
     measure(name) { state.measure = name; draw(); },
     toggle(id) {

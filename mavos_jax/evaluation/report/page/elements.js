@@ -44,24 +44,13 @@ function signed(value) {
   return value > 0 && Number(value.toFixed(1)) !== 0 ? `+${text}` : text;
 }
 
-// The part of WCAG 2's contrast that a colour decides, from 0 (black) to 1.
-function luminance(colour) {
-  const [red, green, blue] = colour.map((value) => {
-    const share = value / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
-// Mask colours are made for pictures: on the page, some are too dark or too light to be seen, and
-// are mixed with white or black until they have a contrast of 3.
-function visibleColour(colour, isDark) {
-  const surface = luminance(isDark ? [23, 26, 31] : [255, 255, 255]);
-  const towards = isDark ? 255 : 0;
-  for (let share = 0; share < 1; share += 0.05) {
-    const mixed = colour.map((value) => Math.round(value + share * (towards - value)));
-    const levels = [surface, luminance(mixed)].sort((a, b) => b - a);
-    if ((levels[0] + 0.05) / (levels[1] + 0.05) >= 3) return `rgb(${mixed.join(" ")})`;
+// What `make` returns, or a line in its place: a part that fails leaves the others as they are.
+function orFailure(name, make) {
+  try {
+    return make();
+  } catch (error) {
+    console.error(error);
+    return element("p", { class: "failure", role: "alert" },
+      `${name}: this part of the report cannot be shown (${error.message}).`);
   }
-  return `rgb(${towards} ${towards} ${towards})`;
 }

@@ -4,9 +4,10 @@
 function columnsOf(data) {
   const percent = (key) => (row) => decimal(row[key]);
   const columns = [{ title: "Sequence", key: "name", value: (row) => row.name }];
-  const score = (title, key, group) => columns.push(
-    { title, key, group, isNumber: true, value: (row) => row[key], text: percent(key) });
-  if (data.rule !== null) {
+  const isScored = data.rule !== null;
+  const score = (title, key, group) => columns.push({ title, key, group, isNumber: true,
+    isMinor: title !== key && title !== "mean", value: (row) => row[key], text: percent(key) });
+  if (isScored) {
     score("J&F", "J&F");
     for (const letter of ["J", "F"]) {
       score("mean", letter, letter);
@@ -17,14 +18,14 @@ function columnsOf(data) {
   }
   for (const name of data.protocols) {
     columns.push({ title: name, key: `FPS ${name}`, group: "FPS", isNumber: true,
-      value: (row) => row.fps[name], text: (row) => decimal(row.fps[name]) });
+      isMinor: isScored, value: (row) => row.fps[name], text: (row) => decimal(row.fps[name]) });
   }
   columns.push(
-    { title: "frames", key: "frames", isNumber: true, value: (row) => row.frames,
+    { title: "frames", key: "frames", isNumber: true, isMinor: isScored, value: (row) => row.frames,
       text: (row) => whole(row.frames) },
     { title: "objects", key: "objects", isNumber: true, value: (row) => row.objects,
       text: (row) => whole(row.objects) },
-    { title: "size", key: "size", isNumber: true,
+    { title: "size", key: "size", isNumber: true, isMinor: true,
       value: (row) => (row.height === null ? null : row.height * row.width),
       text: (row) => (row.height === null ? "–" : `${row.width} × ${row.height}`) });
   return columns;
@@ -40,8 +41,13 @@ function compareBy(column, direction) {
   };
 }
 
+// A file's name may hold bytes that are no text, which an address cannot.
+function addressOf(row) {
+  return row.name.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
+}
+
 function linkTo(row) {
-  return `#${encodeURIComponent(row.name)}`;
+  return `#${encodeURIComponent(addressOf(row))}`;
 }
 
 function stateOf(row) {
@@ -60,7 +66,8 @@ function rowOf(row, columns) {
         state ? element("span", { class: "tag warning" }, state) : null);
     }
     const cell = element("td", {}, column.text(row));
-    if (column.key === "J&F" && row[column.key] !== undefined) {
+    if (column.isMinor) cell.classList.add("minor");
+    if (column.key === "J&F" && Number.isFinite(row[column.key])) {
       cell.classList.add("bar");
       cell.style.setProperty("--share", `${row[column.key]}%`);
     }
@@ -78,8 +85,11 @@ function sequenceTable(data) {
   const heads = columns.map((column) => {
     const name = column.group ? `${column.group} ${column.title}` : column.title;
     const button = element("button", { type: "button", "aria-label": `sort by ${name}`,
-      onclick: () => sortBy(column) }, column.title, element("span", { class: "arrow" }));
-    return element("th", { scope: "col", "aria-sort": "none", "data-column": column.key }, button);
+      onclick: () => sortBy(column) },
+      column.group ? element("span", { class: "group" }, `${column.group} `) : null,
+      element("span", {}, column.title), element("span", { class: "arrow" }));
+    return element("th", { scope: "col", "aria-sort": "none", "data-column": column.key,
+      class: column.isMinor ? "minor" : null }, button);
   });
   let [sorted, direction] = [null, 1];
   function sortBy(column) {
@@ -113,7 +123,7 @@ function inUnit(value, unit) {
 }
 
 function summaryTable(data) {
-  const hasPaper = data.summary.some((row) => row.paper !== null);
+  const hasPaper = data.paper !== null && data.summary.some((row) => row.paper !== null);
   const rows = data.summary.map((row) => {
     const cells = [element("th", { scope: "row" }, row.name,
       row.unit === "GB" ? element("span", { class: "unit" }, " GB") : null),
@@ -135,34 +145,53 @@ function summaryTable(data) {
 
 function paperNote(data) {
   if (data.paper === null) {
-    return `The paper reports nothing for ${data.network} on ${data.dataset} ${data.split}.`;
+    return data.network
+      ? `The paper reports nothing for ${data.network} on ${data.dataset} ${data.split}.`
+      : "The paper reports nothing for a part of a set.";
   }
   const fps = "its speed is that of a V100 by the protocol aot";
   return `Paper: ${data.paper.source}; ${fps}. ${data.paper.note}`;
 }
 
-function overviewPage(data) {
+function factsOf(data) {
   const finished = data.sequences.filter((row) => row.num_finished === row.num_expected).length;
-  const facts = [["Data set", `${data.dataset} ${data.split}`], ["Network", data.network],
+  const facts = [["Data set", `${data.dataset} ${data.split}`], ["Network", data.network || "–"],
     ["Rule of scores", data.rule ?? "none: the labels are not public, or no scorer was run"],
     ["Finished", `${whole(finished)} of ${plural(data.sequences.length, "sequence")}`],
     ["Pictures", `${whole(data.num_shown)} of ${plural(data.num_frames, "frame")}`]];
-  const provenance = data.provenance.map(([name, value]) => element("tr", {},
+  return element("dl", { class: "facts" }, ...facts.map(([name, value]) => element("div", {},
+    element("dt", {}, name), element("dd", {}, value))));
+}
+
+function provenanceOf(data) {
+  const rows = data.provenance.map(([name, value]) => element("tr", {},
     element("th", { scope: "row" }, name), element("td", {}, value)));
-  return element("div", { class: "overview" },
-    element("header", {}, element("h1", {}, data.title),
-      element("dl", { class: "facts" }, ...facts.map(([name, value]) => element("div", {},
-        element("dt", {}, name), element("dd", {}, value))))),
-    element("section", { "aria-label": "Summary" },
-      data.summary.length ? summaryTable(data) : element("p", { class: "note" },
-        "Nothing was scored or timed."),
-      element("p", { class: "note" }, paperNote(data))),
-    provenance.length ? element("details", {}, element("summary", {}, "Provenance"),
-      element("div", { class: "scroll" }, element("table", { class: "provenance" },
-        element("tbody", {}, ...provenance)))) : null,
+  return element("details", {}, element("summary", {}, "Provenance"),
+    element("table", { class: "provenance" }, element("tbody", {}, ...rows)));
+}
+
+function overviewPage(data) {
+  const gallery = data.num_shown ? orFailure("Pictures", () => galleryOf(data)) : null;
+  const table = data.sequences.length ? orFailure("Table", () => sequenceTable(data))
+    : element("p", { class: "note" }, "The set has no sequences.");
+  const view = element("div", { class: "overview" },
+    element("header", {}, element("h1", {}, data.title), orFailure("Facts", () => factsOf(data))),
+    element("div", { class: "beside" },
+      element("section", { "aria-label": "Summary" },
+        data.summary.length ? orFailure("Summary", () => summaryTable(data))
+          : element("p", { class: "note" }, "Nothing was scored or timed."),
+        element("p", { class: "note" }, orFailure("Paper", () => paperNote(data)))),
+      gallery?.view ?? gallery),
+    data.provenance.length ? orFailure("Provenance", () => provenanceOf(data)) : null,
     element("section", {}, element("h2", {}, "Sequences"),
       data.rule === null ? null : element("p", { class: "note" },
         "Means over objects in percent; decay is the first quarter’s mean minus the last’s."),
-      data.sequences.length ? sequenceTable(data)
-        : element("p", { class: "note" }, "The set has no sequences.")));
+      table,
+      element("p", { class: "note narrow" },
+        "A wider window has more columns; so has the page of each sequence.")));
+  return {
+    view,
+    linkOf: (row) => view.querySelector(`.sequences a[href="${CSS.escape(linkTo(row))}"]`),
+    start: () => gallery?.start?.(),
+  };
 }

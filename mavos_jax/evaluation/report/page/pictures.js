@@ -21,26 +21,31 @@ function idsOf(bitmap) {
   return Uint8Array.from({ length: data.length / 4 }, (_, pixel) => data[4 * pixel]);
 }
 
+async function readPicture(picture) {
+  const kinds = [[picture.image, "image/jpeg"], [picture.prediction, "image/png"]];
+  if (picture.truth !== null) kinds.push([picture.truth, "image/png"]);
+  const [image, prediction, truth] = await Promise.all(kinds.map((pair) => decode(...pair)));
+  return {
+    image: pixelsOf(image),
+    prediction: idsOf(prediction),
+    truth: truth ? idsOf(truth) : null,
+  };
+}
+
 // A function that decodes a picture, and remembers the latest ones.
 function pictureReader(pictures) {
   const decoded = new Map();
-  async function read(picture) {
-    const kinds = [[picture.image, "image/jpeg"], [picture.prediction, "image/png"]];
-    if (picture.truth !== null) kinds.push([picture.truth, "image/png"]);
-    const [image, prediction, truth] = await Promise.all(kinds.map((pair) => decode(...pair)));
-    return {
-      image: pixelsOf(image),
-      prediction: idsOf(prediction),
-      truth: truth ? idsOf(truth) : null,
-    };
-  }
   return (position) => {
-    const found = decoded.get(position) ?? read(pictures[position]);
+    const found = decoded.get(position) ?? readPicture(pictures[position]);
     decoded.delete(position);
     decoded.set(position, found);
     if (decoded.size > MAX_DECODED) decoded.delete(decoded.keys().next().value);
     return found;
   };
+}
+
+function coloursOf(objects) {
+  return new Map(objects.map((object) => [object.id, object.colour]));
 }
 
 // The image with objects tinted in their colours; their outlines are opaque.

@@ -14,7 +14,7 @@ function playerOf(sequence, row, onFrame) {
   const opacity = element("input", { type: "range", min: 0, max: 100, value: 55, step: 5,
     "aria-label": "Opacity of masks", class: "opacity", oninput: () => moveTo(position) });
   const play = element("button", { type: "button", class: "play", onclick: toggle });
-  const place = element("output", { class: "place" });
+  const place = element("output", { class: "place", "aria-live": "off" });
   const view = element("section", { class: "player", "aria-label": "Pictures" },
     element("div", { class: "views" }, ...views.figures),
     element("div", { class: "controls" }, play, range, place),
@@ -54,7 +54,7 @@ function playerOf(sequence, row, onFrame) {
   }
 
   function setPlaying(isPlaying) {
-    play.textContent = isPlaying ? "❚❚" : "▶";
+    play.textContent = isPlaying ? "❚❚" : "▶\ufe0e"; // as text, not as an emoji
     play.setAttribute("aria-label", isPlaying ? "Pause" : "Play");
   }
 
@@ -82,5 +82,6 @@ function playerOf(sequence, row, onFrame) {
   }
 
   setPlaying(false);
-  return { view, moveToFrame, onKey, pause, start: () => moveTo(0) };
+  return { view, moveToFrame, onKey, pause,
+    start: (frame) => (Number.isFinite(frame) ? moveToFrame(frame) : moveTo(0)) };
 }

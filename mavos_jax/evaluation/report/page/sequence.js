@@ -10,7 +10,7 @@ function swatch(colour) {
 
 // Four canvases; `show` draws a decoded picture on them.
 function viewsOf(sequence, hasTruth) {
-  const colours = new Map(sequence.objects.map((object) => [object.id, object.colour]));
+  const colours = coloursOf(sequence.objects);
   const titles = { image: "Image", prediction: "Prediction",
     ...(hasTruth ? { truth: "Ground truth", errors: "Errors" } : {}) };
   const canvases = {};
@@ -47,28 +47,35 @@ function viewsOf(sequence, hasTruth) {
   return { figures, legend: hasTruth ? legend : null, show };
 }
 
+// How an object's line looks on the curve.
+function lineSample(style) {
+  return drawing("svg", { class: "sample", width: 26, height: 8, "aria-hidden": "true" },
+    drawing("line", { class: "line", x1: 1, x2: 25, y1: 4, y2: 4, ...style }));
+}
+
 // The objects: buttons that hide their curves, their scores, and those of the current frame.
-function objectTable(sequence, curve) {
+function objectTable(sequence, styles, toggle) {
   const isScored = sequence.objects.some((object) => object.means);
   const current = new Map();
   const names = ["J&F", "J", "F", "J recall", "J decay", "F recall", "F decay"];
+  const minor = (name) => ({ class: name.includes(" ") ? "minor" : null });
   const rows = sequence.objects.map((object) => {
     const label = object.category ? `${object.id} ${object.category}` : String(object.id);
     const head = object.means
       ? element("button", { type: "button", class: "object", "aria-pressed": "true",
         title: "show or hide its curve",
-        onclick: (event) => event.currentTarget.setAttribute("aria-pressed",
-          curve.toggle(object.id)) }, swatch(object.colour), label)
+        onclick: (event) => event.currentTarget.setAttribute("aria-pressed", toggle(object.id)) },
+        swatch(object.colour), lineSample(styles.get(object.id)), label)
       : element("span", { class: "object" }, swatch(object.colour), label);
     const cells = [];
     if (isScored) {
       current.set(object, [element("td", { class: "now" }, "–"), element("td", { class: "now" }, "–")]);
       cells.push(...current.get(object),
-        ...names.map((name) => element("td", {}, decimal(object.means?.[name]))));
+        ...names.map((name) => element("td", minor(name), decimal(object.means?.[name]))));
     }
     return element("tr", {}, element("th", { scope: "row" }, head), ...cells);
   });
-  const heads = ["object", ...(isScored ? ["J now", "F now", ...names] : [])];
+  const heads = ["object", ...(isScored ? ["J\u00a0now", "F\u00a0now", ...names] : [])];
   function moveTo(frame) {
     for (const [object, cells] of current) {
       const index = object.frames ? object.frames.indexOf(frame) : -1;
@@ -79,7 +86,7 @@ function objectTable(sequence, curve) {
   }
   const table = element("div", { class: "scroll" }, element("table", { class: "objects" },
     element("thead", {}, element("tr", {},
-      ...heads.map((name) => element("th", { scope: "col" }, name)))),
+      ...heads.map((name) => element("th", { scope: "col", ...minor(name) }, name)))),
     element("tbody", {}, ...rows)));
   return { table, moveTo };
 }
@@ -115,56 +122,76 @@ function headOf(data, index) {
       element("dt", {}, name), element("dd", {}, value)))));
 }
 
-function curveSection(curve, row) {
+function curveSection(curve, row, moveTo) {
   const marks = curve.hasChanges
     ? "Bars below the axis show when the truth has an object: ▽ it vanishes, ▲ it returns." : "";
+  const worst = row.worst && row.num_shown > 0
+    ? element("button", { type: "button", class: "more", onclick: () => moveTo(row.worst.frame) },
+      `Worst frame: ${row.worst.name}, ${decimal(row.worst["J&F"])}`) : null;
   return element("section", {}, element("div", { class: "line-up" },
-    element("h2", {}, "Scores over time"),
+    element("h2", {}, "Scores over time"), worst,
     choiceOf("Measure", Object.keys(MEASURES), curve.measure)), curve.root,
     element("p", { class: "note" }, row.num_shown > 0
       ? `Click to move to a frame. Ticks on the axis are the frames with pictures. ${marks}` : marks));
 }
 
-function sequencePage(data, index) {
-  const row = data.sequences[index];
-  const sequence = readJson(`sequence-${index}`);
-  let player = null;
-  const curve = curveOf(sequence, (frame) => player?.moveToFrame(frame));
-  const objects = objectTable(sequence, curve);
-  const isScored = row["J&F"] !== undefined;
-  if (sequence.pictures.length > 0) {
-    player = playerOf(sequence, row, (frame) => {
-      curve.moveTo(frame);
-      objects.moveTo(frame);
-    });
-  }
+function notesOf(row) {
   const notes = [];
   if (row.num_finished === 0) notes.push("No masks of this sequence were found.");
-  else if (!player) notes.push("The limit of pictures leaves none for this sequence.");
+  else if (row.num_shown === 0) notes.push("The limit of pictures leaves none for this sequence.");
   if (!row.has_truth) {
     notes.push("There are no labels beyond the given masks (those of some splits are not " +
       "public), so no ground truth, errors or scores are shown.");
-  } else if (!isScored) notes.push("This sequence was not scored.");
+  } else if (row["J&F"] === undefined) notes.push("This sequence was not scored.");
+  return notes.map((text) => element("p", { class: "note" }, text));
+}
+
+// What a sequence's own block of the page shows; a part that fails leaves the others.
+function partsOf(data, index) {
+  const row = data.sequences[index];
+  const sequence = readJson(`sequence-${index}`);
+  const styles = lineStyles(sequence.objects.filter((object) => object.frames));
+  let [player, curve, objects] = [null, null, null];
+  const moveTo = (frame) => player?.moveToFrame(frame);
+  const pictures = sequence.pictures.length === 0 ? null : orFailure("Pictures", () => {
+    player = playerOf(sequence, row, (frame) => {
+      curve?.moveTo(frame);
+      objects?.moveTo(frame);
+    });
+    return player.view;
+  });
+  const scores = row["J&F"] === undefined ? null : orFailure("Scores over time", () => {
+    curve = curveOf(sequence, styles, moveTo);
+    return curveSection(curve, row, moveTo);
+  });
+  const table = sequence.objects.length === 0 ? null : orFailure("Objects", () => {
+    objects = objectTable(sequence, styles, (id) => curve?.toggle(id) ?? true);
+    return element("section", {}, element("h2", {}, "Objects"), objects.table);
+  });
+  return { nodes: [pictures, scores, table], player, curve };
+}
+
+function sequencePage(data, index) {
+  const row = data.sequences[index];
   const head = headOf(data, index);
-  const view = element("div", { class: "sequence" }, head,
-    ...notes.map((text) => element("p", { class: "note" }, text)), player?.view,
-    isScored ? curveSection(curve, row) : null,
-    sequence.objects.length
-      ? element("section", {}, element("h2", {}, "Objects"), objects.table) : null);
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", curve.draw);
-  const onKey = (event) => player?.onKey(event);
+  let parts = {};
+  const failure = orFailure("Sequence", () => {
+    parts = partsOf(data, index);
+    return null;
+  });
+  const view = element("div", { class: "sequence" }, head, ...notesOf(row), failure,
+    ...(parts.nodes ?? []));
+  const onKey = (event) => parts.player?.onKey(event);
   document.addEventListener("keydown", onKey);
   return {
     row, view,
-    start() {
+    start(frame) {
       head.querySelector("h1").focus({ preventScroll: true });
-      player?.start();
+      parts.player?.start(frame);
     },
     close() {
-      player?.pause();
-      curve.close();
-      scheme.removeEventListener("change", curve.draw);
+      parts.player?.pause();
+      parts.curve?.close();
       document.removeEventListener("keydown", onKey);
     },
   };
