@@ -6,17 +6,19 @@ import contextlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from PIL import Image
 
 from mavos_jax.config import IGNORED
 from mavos_jax.media.masks import voc_palette
-from mavos_jax.media.video_file import import_av
+from mavos_jax.media.video_file import av_url, import_av
 from mavos_jax.runtime.files import written_whole
 
 _JPEG_QUALITY = 90
 _MAX_DENOMINATOR = 1001  # MPEG-4 takes rates of at most 16 bits; broadcast rates are n / 1001
+_RATES = (Fraction(1, _MAX_DENOMINATOR), Fraction(1000))
 _H264_QUALITY = "18"
 
 
@@ -75,14 +77,20 @@ def video_writer(
       A function that adds a picture, uint8 RGB [H, W, 3].
 
     Raises:
-      ValueError: PyAV is not installed.
+      ValueError: PyAV is not installed, or cannot write the video.
+      OSError: the file cannot be written.
     """
     av = import_av(path)
     height, width = size
     padding = ((0, height % 2), (0, width % 2), (0, 0))
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-    with written_whole(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-        stream = container.add_stream(codec, frame_rate.limit_denominator(_MAX_DENOMINATOR))
+    rate = min(max(frame_rate, _RATES[0]), _RATES[1]).limit_denominator(_MAX_DENOMINATOR)
+    with (
+        _named_errors(av, path),
+        written_whole(path) as temporary,
+        av.open(av_url(temporary), "w", format="mp4") as container,
+    ):
+        stream = container.add_stream(codec, rate)
         stream.height, stream.width = height + height % 2, width + width % 2
         stream.pix_fmt = "yuv420p"
         if codec == "libx264":
@@ -94,3 +102,17 @@ def video_writer(
 
         yield add
         container.mux(stream.encode())
+
+
+@contextlib.contextmanager
+def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
+    """Raises what PyAV raises as one of Python's own errors that names the file."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise ValueError(
+            f"{path}: expected to write a video, found that FFmpeg cannot ({error.strerror}); "
+            "choose --overlay pictures"
+        ) from error

@@ -115,6 +115,11 @@ def open_frames(path: Path) -> FrameSource:
         return ImageFolder.open(path)
     if not path.exists():
         raise ValueError(f"{path}: expected a video file or a folder of frames, found nothing")
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: expected a video file or a folder of frames, found a pipe or a device; "
+            "save the video to a file first"
+        )
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise ValueError(
             f"{path}: expected a video file or a folder of frames, found one image; "

@@ -2,55 +2,61 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import dataclasses
-import io
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from mavos_jax.media.frames import describe_size
+from mavos_jax.media.video_ends import (
+    RECODE,
+    require_declared_end,
+    require_declared_size,
+    require_whole_index,
+)
+from mavos_jax.media.video_stream import Turn, choose_stream, describe_ratio
 
-_RIFF = b"RIFF"
-_MATROSKA = b"\x1a\x45\xdf\xa3"
-_MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
+_PICTURES = re.compile(r"image2|.*_pipe|tty|bin|xbin|adf|idf")
+"""Formats of FFmpeg's that are single pictures, or texts drawn as pictures."""
 
-_SYNC_BYTE = 0x47
-_PACKET_SIZES = {0: 188, 4: 192}
-"""Of MPEG transport streams, by the position of the first sync byte: .ts and .m2ts."""
+_CONTROL = bytes({*range(32)} - set(b"\t\n\r\f\x1b"))
+_TEXT_HEADED = b"YUV4MPEG2"
 
-_DECLARING = ("flv", "matroska,webm")
-"""Formats whose header declares a duration; others' is estimated, or checked by their index."""
-
-_MICROSECONDS = 1_000_000
-_NUM_TOLERATED = 4
-_SLOWEST_RATE = 10
-
-_RECODE = "restore it, or re-encode what is whole: ffmpeg -i BROKEN WHOLE.mp4"
+_READING_ERRORS = (ArithmeticError, LookupError, MemoryError, UnicodeError)
+"""What PyAV may raise of damaged files besides its own errors."""
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoFile:
-    """The frames of the first video stream of a file, named 00000, 00001, ...
+    """The frames of one stream of a file as players show them, named 00000, 00001, ...
 
-    Pixels are taken as they are stored: a rotation that the file asks players for is ignored, as an
-    image's EXIF orientation is.
+    They are turned and mirrored as the file asks for. Pixels that are no squares stay as stored.
 
     Attributes:
       path: the file.
-      size: height and width of its first frame, which the others must have, in pixels.
-      num_frames: the number of frames that the file declares, None if it declares none. Files
+      size: height and width of its first frame as shown, which the others must have, in pixels.
+      declared: the number of frames that the file declares, None if it declares none. Files
         with an edit list may hold a few frames less.
       frame_rate: the mean number of frames a second, None if unknown.
+      stream: the index of the stream in the file.
+      start: frames to leave out at the beginning.
+      notes: what was chosen or done to the pictures, for the user to know.
     """
 
     path: Path
     size: tuple[int, int]
-    num_frames: int | None
+    declared: int | None
     frame_rate: Fraction | None
+    stream: int = 0
+    start: int = 0
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: Path) -> VideoFile:
@@ -61,65 +67,93 @@ class VideoFile:
             the data that its index names.
         """
         av = import_av(path)
-        _require_declared_size(path)
-        try:
-            with av.open(str(path)) as container:
-                if not container.streams.video:
-                    raise ValueError(
-                        f"{path}: expected a video stream, found none in the file; {_RECODE}"
-                    )
-                stream = container.streams.video[0]
-                _require_whole_index(path, stream)
-                num_frames, frame_rate = stream.frames or None, stream.average_rate
-                first = next(iter(container.decode(stream)), None)
-        except av.FFmpegError as error:
-            raise ValueError(
-                f"{path}: expected a video, found a file that is cut off or no video "
-                f"({error.strerror}); {_RECODE}"
-            ) from error
-        if first is None:
-            raise ValueError(f"{path}: expected frames, found a video with none; {_RECODE}")
-        return cls(path, (first.height, first.width), num_frames, frame_rate)
+        _require_no_text(path)
+        require_declared_size(path)
+        with _named_errors(av, path), _open(av, path) as container:
+            if _PICTURES.fullmatch(container.format.name):
+                raise ValueError(
+                    f"{path}: expected a video, found a picture ({container.format.long_name}); "
+                    f"give a video or a folder of pictures, such as {path.parent}"
+                )
+            choice = choose_stream(container, path)
+            stream = container.streams[choice.index]
+            require_whole_index(path, stream)
+            frame = next(iter(container.decode(stream)), None)
+            if frame is None:
+                raise ValueError(f"{path}: expected frames, found a video with none; {RECODE}")
+            turn = _turn(path, frame)
+            size = turn.size(frame.height, frame.width)
+            looks = [f"{size[1]}x{size[0]}", *filter(None, (str(turn), describe_ratio(stream)))]
+            count = f"{stream.frames or 'unknown'} frames"
+        note = f"video: {count} of stream {choice.index} ({', '.join(looks)})"
+        note = "; ".join([note, *(f"{words}, left out" for words in choice.left_out)])
+        return cls(
+            path,
+            size,
+            stream.frames or None,
+            stream.average_rate or None,
+            choice.index,
+            notes=(note,) if choice.left_out or len(looks) > 1 else (),
+        )
 
     @property
     def origin(self) -> str:
         """The file."""
         return str(self.path)
 
+    @property
+    def num_frames(self) -> int | None:
+        """The number of frames from the start on that the file declares, None for none."""
+        return None if self.declared is None else self.declared - self.start
+
     def name(self, index: int) -> str:
-        """The index, padded to five digits."""
-        return f"{index:05d}"
+        """The number of the frame in the file, padded to five digits."""
+        return f"{self.start + index:05d}"
+
+    def starting_at(self, index: int) -> VideoFile:
+        """The same file without its first ``index`` frames."""
+        return dataclasses.replace(self, start=self.start + index)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         av = import_av(self.path)
         index = 0
-        with av.open(str(self.path)) as container:
-            frames = _decode(container)
+        with contextlib.ExitStack() as stack:
+            with _named_errors(av, self.path):
+                container = stack.enter_context(_open(av, self.path))
+            frames = _decode(container, container.streams[self.stream])
             while True:
                 try:
                     frame = next(frames, None)
-                except EOFError as error:
-                    raise ValueError(self._damaged(index, str(error))) from error
-                except av.FFmpegError as error:
-                    raise ValueError(self._damaged(index, error.strerror)) from error
-                if frame is None:
-                    return
-                if frame.is_corrupt:
+                    if frame is None:
+                        break
+                    is_corrupt = frame.is_corrupt
+                    turn = _turn(self.path, frame)
+                    size = turn.size(frame.height, frame.width)
+                    is_shown = index >= self.start and size == self.size and not is_corrupt
+                    pixels = frame.to_ndarray(format="rgb24") if is_shown else None
+                except (av.FFmpegError, EOFError, *_READING_ERRORS) as error:
+                    raise ValueError(self._damaged(index, _describe(error))) from error
+                if is_corrupt:
                     raise ValueError(self._damaged(index, "incomplete data"))
-                size = (frame.height, frame.width)
                 if size != self.size:
                     raise ValueError(
                         f"{self.path}: expected {describe_size(self.size)} as frame 0, found "
                         f"{describe_size(size)} at frame {index}; split the video there, or "
                         "re-encode it at one size"
                     )
-                yield frame.to_ndarray(format="rgb24")
                 index += 1
+                if pixels is not None:
+                    yield turn(pixels)
+        if index <= self.start:
+            raise ValueError(
+                f"{self.path}: expected a frame {self.start} to start at, found {index} frames; "
+                "start earlier"
+            )
 
-    def _damaged(self, index: int, found: str | None) -> str:
+    def _damaged(self, index: int, found: str) -> str:
         return (
             f"{self.path}: expected a whole video, found it cut off or damaged at frame {index} "
-            f"({found}); {_RECODE}"
+            f"({found}); {RECODE}"
         )
 
 
@@ -142,15 +176,62 @@ def import_av(path: Path) -> ModuleType:
     return av
 
 
-def _decode(container: Any) -> Iterator[Any]:
-    """Decodes the first video stream.
+def av_url(path: Path) -> str:
+    """Names a file to FFmpeg, which takes what comes before a colon for a protocol."""
+    return f"file:{path}"
+
+
+def _open(av: ModuleType, path: Path) -> Any:
+    # Lists of files must not reach beyond this machine.
+    options = {"protocol_whitelist": "file"}
+    return av.open(av_url(path), options=options, metadata_errors="replace")
+
+
+def _require_no_text(path: Path) -> None:
+    """Raises for a text: FFmpeg would draw it, or wait for the files of a playlist for ever."""
+    with path.open("rb") as file:
+        head = file.read(1024)
+    if head and not head.startswith(_TEXT_HEADED) and head == head.translate(None, _CONTROL):
+        # A letter of several bytes may be cut in two.
+        with contextlib.suppress(UnicodeDecodeError):
+            codecs.getincrementaldecoder("utf-8")().decode(head)
+            raise ValueError(f"{path}: expected a video, found a text; give the video itself")
+
+
+@contextlib.contextmanager
+def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
+    """Raises what PyAV raises as ValueError that names the file."""
+    try:
+        yield
+    except (av.FFmpegError, *_READING_ERRORS) as error:
+        raise ValueError(
+            f"{path}: expected a video, found a file that is cut off or no video "
+            f"({_describe(error)}); {RECODE}"
+        ) from error
+
+
+def _describe(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _turn(path: Path, frame: Any) -> Turn:
+    try:
+        return Turn.of(frame)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: expected a video that is shown upright or in quarter turns, found {error}; "
+            "turn its pixels: ffmpeg -i TURNED UPRIGHT.mp4"
+        ) from None
+
+
+def _decode(container: Any, stream: Any) -> Iterator[Any]:
+    """Decodes a video stream.
 
     Raises:
       EOFError: the file ended inside a packet, or before the duration that its header declares. The
         decoder would take that for the end of the video. Other streams count too, because sound may
         be longer.
     """
-    stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     end, is_cut = Fraction(0), False
     for packet in container.demux():
@@ -162,75 +243,4 @@ def _decode(container: Any) -> Iterator[Any]:
             yield from packet.decode()
     if is_cut:  # the decoder's threads may keep quiet about a last packet
         raise EOFError("the last data are incomplete")
-    if container.format.name not in _DECLARING or container.duration is None:
-        return
-    declared = Fraction(container.duration, _MICROSECONDS)
-    if end + _NUM_TOLERATED / (stream.average_rate or _SLOWEST_RATE) < declared:
-        raise EOFError(f"the end is at {float(end):.2f} of {float(declared):.2f} seconds")
-
-
-def _require_whole_index(path: Path, stream: Any) -> None:
-    """Raises if the index (of .mp4, .mov) names data beyond the end of the file.
-
-    The decoder would take the missing end for the end of the video.
-    """
-    entries = getattr(stream, "index_entries", ())  # PyAV below 16 does not tell
-    file_size = path.stat().st_size
-    num_whole = sum(entry.pos + entry.size <= file_size for entry in entries)
-    if num_whole < len(entries):
-        raise ValueError(
-            f"{path}: expected a whole video, found it cut off at about frame {num_whole} of "
-            f"{stream.frames or len(entries)}; {_RECODE}"
-        )
-
-
-def _require_declared_size(path: Path) -> None:
-    """Raises if a Matroska, WebM, AVI or transport stream is shorter than its header says.
-
-    Cut off, these have no index to compare with, and the decoder is as silent about a missing end.
-    Of a transport stream only an end inside a packet shows.
-    """
-    found = path.stat().st_size
-    with path.open("rb") as file:
-        declared = _declared_size(file) or _whole_packets(file, found)
-    if declared is not None and found < declared:
-        raise ValueError(
-            f"{path}: expected a whole video of {declared} bytes, found it cut off after {found}; "
-            f"{_RECODE}"
-        )
-
-
-def _declared_size(file: BinaryIO) -> int | None:
-    """The least size of the file by its header, None where that tells none."""
-    magic = file.read(4)
-    if magic == _RIFF:
-        return 8 + int.from_bytes(file.read(4), "little")
-    if magic != _MATROSKA:
-        return None
-    file.seek(_read_matroska_size(file) or 0, io.SEEK_CUR)
-    if file.read(4) != _MATROSKA_SEGMENT:
-        return None
-    size = _read_matroska_size(file)
-    return None if size is None else file.tell() + size
-
-
-def _whole_packets(file: BinaryIO, found: int) -> int | None:
-    """The least size of a transport stream with the packet begun last, None for other files."""
-    for position, size in _PACKET_SIZES.items():
-        file.seek(0)
-        start = file.read(2 * size)
-        syncs = start[position::size]
-        if len(syncs) == 2 and set(syncs) == {_SYNC_BYTE}:
-            return -(-found // size) * size
-    return None
-
-
-def _read_matroska_size(file: BinaryIO) -> int | None:
-    """Reads a length of one to eight bytes, None for the reserved value that means unknown."""
-    first = file.read(1)
-    if not first or not first[0]:
-        return None
-    num_more = 8 - first[0].bit_length()
-    bits = 7 * (num_more + 1)
-    value = int.from_bytes(first + file.read(num_more)) & ((1 << bits) - 1)
-    return None if value == (1 << bits) - 1 else value
+    require_declared_end(container, end, stream.average_rate)

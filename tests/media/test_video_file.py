@@ -1,29 +1,16 @@
 import os
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from video_files import NUM_FRAMES, SIZE, write_video
 
 from mavos_jax.media.sequence import open_frames
-
-SIZE = (48, 64)
-NUM_FRAMES = 24
-
-
-def write_video(path, num_frames=NUM_FRAMES, codec="libx264", size=SIZE, **options):
-    rng = np.random.default_rng(0)
-    height, width = size
-    with av.open(str(path), "w", options=options) as container:
-        stream: Any = container.add_stream(codec, rate=Fraction(25))
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        for index in range(num_frames):
-            picture = rng.integers(0, 30, (height, width, 3), np.uint8) + np.uint8(8 * index)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+from mavos_jax.media.video_file import VideoFile
 
 
 def test_frames_of_a_video(tmp_path):
@@ -54,7 +41,7 @@ def test_frames_of_a_video(tmp_path):
 def test_a_video_that_is_cut_off_is_refused_at_once(tmp_path, name, codec, options):
     path = write_video(tmp_path / name, codec=codec, **options)
     assert len(list(open_frames(path))) == NUM_FRAMES
-    os.truncate(path, path.stat().st_size * 6 // 10)
+    os.truncate(path, path.stat().st_size * 6 // 10 | 1)  # inside a packet
     with pytest.raises(ValueError, match=rf"{name}: expected .* cut off .*ffmpeg") as caught:
         open_frames(path)
     assert "\n" not in str(caught.value)
@@ -128,11 +115,7 @@ def test_a_video_whose_frames_change_size_is_refused(tmp_path):
         next(frames)
 
 
-def test_files_without_video_are_refused(tmp_path):
-    text = tmp_path / "notes.mp4"
-    text.write_text("hello")
-    with pytest.raises(ValueError, match=r"notes\.mp4: expected a video, found"):
-        open_frames(text)
+def test_sound_alone_is_refused(tmp_path):
     sound = tmp_path / "sound.wav"
     with av.open(str(sound), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
@@ -140,7 +123,9 @@ def test_files_without_video_are_refused(tmp_path):
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
-    with pytest.raises(ValueError, match=r"sound\.wav: expected a video stream, found none"):
+    with pytest.raises(
+        ValueError, match=r"sound\.wav: expected a video stream, found none .* audio;"
+    ):
         open_frames(sound)
 
 
@@ -149,3 +134,86 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ValueError, match=r"not installed; pip install av,"):
         open_frames(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["12:30:05.mp4", "http:clip.mp4", "a%03d [*].mp4", "take:1/clip.mkv"]
+)
+def test_names_that_ffmpeg_would_take_for_something_else(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    path.parent.mkdir(exist_ok=True)
+    assert len(list(open_frames(write_video(path, num_frames=2)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.mp4", "hello"),
+        ("notes.txt", "gr\u00fc\u00dfe " * 300),  # its extension alone makes FFmpeg draw it
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://host/a.ts\n"),
+        ("list.txt", "ffconcat version 1.0\nfile '/etc/passwd'\n"),
+    ],
+)
+def test_a_text_is_no_video(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=rf"{name}: expected a video, found a text;"):
+        open_frames(tmp_path / name)
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(ValueError, match=rf"{path}: .* found a pipe or a device; save"):
+            open_frames(path)
+
+
+def test_other_files_that_are_no_video(tmp_path):
+    files = {
+        "empty.mp4": b"",
+        "noise.mp4": np.random.default_rng(0).bytes(5000),
+        "picture.mp4": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(200),
+        "short.mkv": b"\x1a\x45\xdf\xa3",
+        "boxes.mp4": b"\x00\x00\x00\x08moov" * 500,
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ValueError, match=rf"{name}: expected a video") as caught:
+            open_frames(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("grey.mkv", {"codec": "ffv1", "pix_fmt": "gray"}),
+        ("grey16.mkv", {"codec": "ffv1", "pix_fmt": "gray16le"}),
+        ("ten_bits.mkv", {"codec": "ffv1", "pix_fmt": "yuv422p10le"}),
+        ("alpha.mkv", {"codec": "ffv1", "pix_fmt": "yuva420p"}),
+        ("argb.mov", {"codec": "qtrle", "pix_fmt": "argb"}),
+        ("clip.gif", {"codec": "gif", "pix_fmt": "rgb8"}),
+        ("clip.y4m", {"codec": "wrapped_avframe"}),
+        ("clip.h264", {}),
+        ("hourly.mp4", {"rate": Fraction(1, 3600)}),
+        ("single.mp4", {"num_frames": 1}),
+    ],
+)
+def test_videos_of_many_kinds(tmp_path, name, options):
+    frames = open_frames(write_video(tmp_path / name, **({"num_frames": 6} | options)))
+    pictures = list(frames)
+    assert len(pictures) == options.get("num_frames", 6)
+    assert frames.num_frames in (None, len(pictures))
+    assert {(p.shape, p.dtype) for p in pictures} == {((*SIZE, 3), np.dtype(np.uint8))}
+    for index, picture in enumerate(pictures):
+        assert abs(picture.mean() - (14.5 + 8 * index)) < 8
+
+
+def test_frames_from_a_later_one_on(tmp_path):
+    frames = open_frames(write_video(tmp_path / "clip.mp4", num_frames=6))
+    assert isinstance(frames, VideoFile)
+    later = frames.starting_at(4)
+    assert (later.num_frames, later.name(0), later.size) == (2, "00004", SIZE)
+    for found, expected in zip(later, list(frames)[4:], strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match=r"clip\.mp4: expected a frame 9 .* found 6 frames"):
+        list(frames.starting_at(9))

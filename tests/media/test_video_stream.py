@@ -1,0 +1,141 @@
+"""Which stream of a file is shown, and which side up."""
+
+import re
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+from video_files import (
+    QUARTERS,
+    SIZE,
+    add_stream,
+    encode,
+    remux,
+    set_matrix,
+    write_quarters,
+)
+
+from mavos_jax.media.sequence import open_frames
+from mavos_jax.media.video_file import VideoFile
+
+# Matrices (a, b, c, d), what numpy makes of the picture, and the words for it.
+TURNS = [
+    ((1, 0, 0, 1), lambda p: p, None),
+    ((0, 0, 0, 0), lambda p: p, None),
+    ((-1, 0, 0, -1), lambda p: np.rot90(p, 2), "turned by 180 degrees"),
+    ((0, 1, -1, 0), lambda p: np.rot90(p, -1), "turned by 90 degrees clockwise"),
+    ((0, -1, 1, 0), lambda p: np.rot90(p), "turned by 90 degrees anticlockwise"),
+    ((-1, 0, 0, 1), np.fliplr, "mirrored left to right"),
+    ((1, 0, 0, -1), np.flipud, "mirrored top to bottom"),
+    ((0, -1, -1, 0), lambda p: np.rot90(np.fliplr(p), -1), "mirrored and turned .* clockwise"),
+    ((0, 1, 1, 0), lambda p: np.rot90(np.fliplr(p)), "mirrored and turned .* anticlockwise"),
+    ((0, 2, -2, 0), lambda p: np.rot90(p, -1), "turned by 90 degrees clockwise"),
+]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize(("matrix", "turn", "words"), TURNS)
+def test_frames_are_as_players_show_them(tmp_path, container, matrix, turn, words):
+    suffix = "mov" if container == "mov" else "mp4"
+    path = set_matrix(write_quarters(tmp_path / f"clip.{suffix}"), matrix)
+    if container == "mkv":
+        path = remux(path, tmp_path / "clip.mkv")
+    frames, expected = open_frames(path), turn(QUARTERS)
+    assert isinstance(frames, VideoFile)
+    assert frames.size == expected.shape[:2]
+    for frame in frames:
+        assert frame.flags.c_contiguous
+        assert np.abs(frame.astype(int) - expected).mean() < 8
+    if words is None or not any(matrix):
+        assert frames.notes == ()
+    else:
+        (note,) = frames.notes
+        height, width = expected.shape[:2]
+        assert f"stream 0 ({width}x{height}, {words.split(' .* ')[0]}" in note
+
+
+def test_a_slanted_video_is_refused(tmp_path):
+    path = set_matrix(write_quarters(tmp_path / "clip.mp4"), (0.8, 0.6, -0.6, 0.8))
+    with pytest.raises(ValueError, match=r"clip\.mp4: .* no multiple of 90 degrees; .*ffmpeg"):
+        open_frames(path)
+
+
+def write_streams(path, *streams):
+    """Writes streams of a codec and pictures each; they are of one size each."""
+    with av.open(str(path), "w") as container:
+        added = []
+        for codec, pictures in streams:
+            pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            added.append(add_stream(container, codec, pictures[0].shape[:2], pix_fmt))
+        for stream, (_, pictures) in zip(added, streams, strict=True):
+            encode(container, stream, pictures)
+    return path
+
+
+PREVIEW = ("mjpeg", [np.zeros((32, 32, 3), np.uint8)])
+VIDEO = ("libx264", [QUARTERS] * 5)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_stream_of_one_picture_is_no_video(tmp_path, suffix, place):
+    streams = [PREVIEW, VIDEO] if place == 0 else [VIDEO, PREVIEW]
+    frames = open_frames(write_streams(tmp_path / f"clip.{suffix}", *streams))
+    assert isinstance(frames, VideoFile)
+    assert (frames.size, len(list(frames))) == (SIZE, 5)
+    count = "unknown" if suffix == "mkv" else 5
+    assert frames.notes == (
+        f"video: {count} frames of stream {1 - place} (64x48); stream {place}, one picture, "
+        "left out",
+    )
+
+
+def test_of_two_videos_the_first_is_taken_and_the_other_named(tmp_path):
+    other = ("libx264", [np.zeros((32, 32, 3), np.uint8)] * 4)
+    frames = open_frames(write_streams(tmp_path / "clip.mp4", VIDEO, other))
+    assert isinstance(frames, VideoFile)
+    assert len(list(frames)) == 5
+    assert frames.notes == (
+        "video: 5 frames of stream 0 (64x48); stream 1, a video of 32x32, left out",
+    )
+
+
+def test_a_cover_picture_is_no_video(tmp_path):
+    def write(path, has_video):
+        with av.open(str(path), "w") as container:
+            cover = add_stream(container, "mjpeg", (32, 32), "yuvj420p")
+            cover.disposition = Disposition.attached_pic
+            added = [(cover, PREVIEW[1])]
+            if has_video:
+                added.append((add_stream(container), VIDEO[1]))
+            sound = container.add_stream("aac", rate=44100)
+            for stream, pictures in added:
+                encode(container, stream, pictures)
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
+            frame.sample_rate = 44100
+            container.mux(sound.encode(frame))
+            container.mux(sound.encode())
+        return path
+
+    frames = open_frames(write(tmp_path / "clip.mp4", True))
+    assert isinstance(frames, VideoFile)
+    assert (frames.size, len(list(frames))) == (SIZE, 5)
+    assert re.search(r"stream \d, a cover picture, left out", frames.notes[0])
+    with pytest.raises(ValueError, match=r"song\.mp4: .* but a cover picture and audio;"):
+        open_frames(write(tmp_path / "song.mp4", False))
+
+
+def test_pixels_that_are_no_squares_are_kept_and_named(tmp_path):
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = add_stream(container)
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 15)
+        encode(container, stream, [QUARTERS] * 2)
+    frames = open_frames(path)
+    assert isinstance(frames, VideoFile)
+    assert frames.size == SIZE
+    assert frames.notes == ("video: 2 frames of stream 0 (64x48, pixels 16:15 wide as stored)",)
