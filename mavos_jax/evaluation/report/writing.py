@@ -25,7 +25,10 @@ from mavos_jax.evaluation.scores import ObjectResult
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.runtime.files import written_whole
 
-_SCRIPTS = ("elements", "pictures", "gallery", "overview", "curve", "player", "sequence", "start")
+_SCRIPTS = (
+    *("elements", "pictures", "gallery", "overview"),
+    *("lines", "curve", "player", "sequence", "start"),
+)
 _SEQUENCES_MARK = "<!-- sequences -->"
 _MAX_THREADS = 8
 
@@ -49,7 +52,7 @@ def write_report(path: Path, contents: ReportContents) -> None:
     shares = share_budget([len(frames) for frames in finished], contents.max_frames)
     head, tail = _page(contents.title, overview(contents, finished, shares))
     results = contents.results()
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as file:
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(head)
         for index, sequence in enumerate(sequences):
             own = results.get(sequence.name, [])
@@ -68,7 +71,8 @@ def _page(title: str, data: Plain) -> tuple[str, str]:
         return (folder / name).read_text(encoding="utf-8")
 
     parts = {
-        "title": html.escape(title),
+        # A file's name may hold bytes that are no text; JSON escapes them.
+        "title": html.escape(title.encode(errors="replace").decode()),
         "style": read("style.css"),
         "overview": _as_json(data),
         "script": "\n".join(read(f"{name}.js") for name in _SCRIPTS),

@@ -47,12 +47,6 @@ function viewsOf(sequence, hasTruth) {
   return { figures, legend: hasTruth ? legend : null, show };
 }
 
-// How an object's line looks on the curve.
-function lineSample(style) {
-  return drawing("svg", { class: "sample", width: 26, height: 8, "aria-hidden": "true" },
-    drawing("line", { class: "line", x1: 1, x2: 25, y1: 4, y2: 4, ...style }));
-}
-
 // The objects: buttons that hide their curves, their scores, and those of the current frame.
 function objectTable(sequence, styles, toggle) {
   const isScored = sequence.objects.some((object) => object.means);
