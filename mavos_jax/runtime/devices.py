@@ -77,15 +77,20 @@ def _processor() -> str:
 
 
 _COMPILATION_EVENTS = "/jax/core/compile/"
+_LAST_BEFORE_COMPILING = "jaxpr_to_mlir_module_duration"
 
 
 class CompilationClock:
     """Measures, inside a ``with`` block, the time in which this thread traced and compiled.
 
     Reports that overlap, such as of a function traced inside another, count once.
+
+    Attributes:
+      is_compiling: whether the compiler, which reports only its end, is at work.
     """
 
     def __init__(self) -> None:
+        self.is_compiling = False
         self._thread = threading.get_ident()
         self._spans: list[tuple[float, float]] = []
 
@@ -112,6 +117,7 @@ class CompilationClock:
 
     def _listen(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.startswith(_COMPILATION_EVENTS) and threading.get_ident() == self._thread:
+            self.is_compiling = event.endswith(_LAST_BEFORE_COMPILING)
             end = time.perf_counter()
             self._spans.append((end - duration_secs, end))
 

@@ -42,3 +42,20 @@ def test_memory_is_named_after_what_was_measured(monkeypatch):
 
     monkeypatch.setattr(jax, "local_devices", lambda: [Accelerator()])
     assert peak_memory() == ("peak device memory", 123)
+
+
+def test_a_compilation_under_way_is_known():
+    seen = []
+    with CompilationClock() as clock:
+
+        def listen(event, duration_secs, **kwargs):
+            seen.append((event.rpartition("/")[2], clock.is_compiling))
+
+        jax.monitoring.register_event_duration_secs_listener(listen)
+        try:
+            jax.jit(lambda x: jnp.cos(x) * 5)(jnp.ones(3)).block_until_ready()
+        finally:
+            jax.monitoring.unregister_event_duration_listener(listen)
+    assert ("jaxpr_to_mlir_module_duration", True) in seen
+    assert ("backend_compile_duration", False) in seen
+    assert not clock.is_compiling
