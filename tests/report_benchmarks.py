@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,32 @@ def write_sequence(
     )
 
 
-def write_blocks(root: Path, name: str, num_frames: int = 8, **options) -> BenchmarkSequence:
+def write_blocks(
+    root: Path,
+    name: str,
+    num_frames: int = 8,
+    *,
+    pairs: Callable[[int], Pair] = blocks,
+    labelled: bool = True,
+) -> BenchmarkSequence:
     """Writes a sequence of :func:`blocks` whose frame t is the colour (10 t, 120, 200)."""
     frames = [np.full((24, 40, 3), (10 * t, 120, 200), np.uint8) for t in range(num_frames)]
-    return write_sequence(root, name, frames, [blocks(t) for t in range(num_frames)], **options)
+    made = [pairs(t) for t in range(num_frames)]
+    return write_sequence(root, name, frames, made, labelled=labelled)
+
+
+def write_masks(benchmark: Benchmark, folder: Path) -> Path:
+    """Writes results that follow the latest true or given mask, moved by 3 columns; the folder."""
+    for sequence in benchmark.sequences:
+        files = {t: given.path for t, given in sequence.given.items()} | dict(sequence.truth)
+        for t in sequence.saved:
+            latest = files[max(known for known in files if known <= t)]
+            with Image.open(latest) as image:
+                ids = np.roll(np.asarray(image), 3, axis=1)
+            if benchmark.is_binary:
+                ids = (ids > 0).astype(np.uint8)
+            write_mask(folder / sequence.name / f"{sequence.frame_name(t)}.png", ids)
+    return folder
 
 
 def write_generated(root: Path, name: str, video: SyntheticVideo) -> BenchmarkSequence:
@@ -99,8 +122,8 @@ def score(root: Path, sequence: BenchmarkSequence) -> list[ObjectResult]:
 def contents_of(
     root: Path, sequences: list[BenchmarkSequence], dataset: Dataset = "davis2017", **changes
 ) -> ReportContents:
-    """Puts a report together; sequences with all labels are scored."""
-    results = [r for s in sequences if len(s.truth) == len(s.frames) for r in score(root, s)]
+    """Puts a report together; sequences with all labels are scored, of which the ends are none."""
+    results = [r for s in sequences if len(s.truth) == len(s.frames) > 2 for r in score(root, s)]
     means = [(r.scores.region.mean, r.scores.boundary.mean) for r in results]
     region, boundary = np.mean(means, axis=0).tolist() if means else (0.0, 0.0)
     summary = {"J&F-Mean": (region + boundary) / 2, "J-Mean": region, "F-Mean": boundary}

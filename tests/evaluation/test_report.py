@@ -1,5 +1,6 @@
 import base64
 import dataclasses
+import importlib.resources
 import io
 import json
 import re
@@ -13,7 +14,12 @@ from report_benchmarks import blocks, contents_of, score, write_blocks
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, GivenMask
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.report.paper import find_paper_row
-from mavos_jax.evaluation.report.selection import changes, choose_frames, share_budget
+from mavos_jax.evaluation.report.selection import (
+    changes,
+    choose_frames,
+    share_budget,
+    worst_frame,
+)
 
 
 class Blocks(HTMLParser):
@@ -85,6 +91,75 @@ def test_frames_are_the_telling_ones_and_evenly_spread_others(tmp_path):
     assert choose_frames(range(7), later, (), 0) == ()
 
 
+def test_the_worst_frame_is_that_of_the_lowest_mean_over_objects(tmp_path):
+    first, second = score(tmp_path, write_blocks(tmp_path, "a", 6))
+    first = first._replace(region=(0.5, 0.1, 0.6, np.nan), boundary=(0.5, 0.1, 0.6, 0.0))
+    second = second._replace(region=(0.1, 0.9, 0.6, 0.3), boundary=(0.1, 0.9, 0.6, 0.3))
+    assert first.frames == (1, 2, 3, 4)
+    assert worst_frame([first, second]) == (1, pytest.approx(0.3))
+    assert worst_frame([first]) == (2, pytest.approx(0.1))
+    assert worst_frame([second]) == (1, pytest.approx(0.1))
+    assert worst_frame([]) is None
+    chosen = choose_frames(range(1, 5), [first, second], range(1, 5), 1)
+    assert chosen == (1,)
+
+
+# Machado et al. 2009 at full severity, on linear RGB: how readers without one kind of cone see.
+VISIONS = np.array(
+    [
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ],
+    ]
+)
+OKLAB = (
+    np.array(
+        [
+            [0.4122214708, 0.5363325363, 0.0514459929],
+            [0.2119034982, 0.6806995451, 0.1073969566],
+            [0.0883024619, 0.2817188376, 0.6299787005],
+        ]
+    ),
+    np.array(
+        [
+            [0.2104542553, 0.7936177850, -0.0040720468],
+            [1.9779984951, -2.4285922050, 0.4505937099],
+            [0.0259040371, 0.7827717662, -0.8086757660],
+        ]
+    ),
+)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_lines_are_told_apart_on_the_page_by_any_vision(scheme):
+    style = importlib.resources.files("mavos_jax.evaluation.report") / "page" / "style.css"
+    found = re.findall(r"--(surface|line-\d): #(\w{6});", style.read_text())
+    assert len(found) == 16
+    codes = [bytes.fromhex(code) for _, code in found[8 * scheme : 8 * (scheme + 1)]]
+    shares = np.array([list(code) for code in codes]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    luminances = linear @ (0.2126, 0.7152, 0.0722) + 0.05
+    contrasts = np.maximum(luminances[1:] / luminances[0], luminances[0] / luminances[1:])
+    assert contrasts.min() >= 3
+    for vision in VISIONS:
+        seen = np.cbrt(np.clip(linear @ vision.T, 0, 1) @ OKLAB[0].T) @ OKLAB[1].T
+        distances = np.linalg.norm(seen[1:, None] - seen[None, 1:], axis=-1)
+        assert distances[~np.eye(7, dtype=bool)].min() > 0.1
+
+
 def test_a_few_labelled_frames_are_preferred():
     labelled = {0, 130, 411, 699}
     assert labelled <= set(choose_frames(range(700), (), labelled, 10))
@@ -154,6 +229,10 @@ def test_the_table_holds_means_over_objects_in_percent(tmp_path):
     assert (headline["name"], headline["paper"]) == ("J&F-Mean", 85.6)
     assert data["summary"][-1] | {"value": 2.6} == data["summary"][-1]
     assert ["weights.file", "weights.npz"] in data["provenance"]
+    write_report(tmp_path / "report.html", dataclasses.replace(contents, network="tiny"))
+    data = read_page(tmp_path / "report.html").json["overview"]
+    assert data["paper"] is None
+    assert [row["paper"] for row in data["summary"]] == [None] * 6
 
 
 def test_the_number_of_pictures_is_bounded(tmp_path):

@@ -1,8 +1,5 @@
 """Opens the report in a headless Chromium and uses it as a reader would."""
 
-import os
-import shutil
-
 import pytest
 from report_benchmarks import contents_of, write_blocks
 
@@ -11,38 +8,11 @@ from mavos_jax.media.masks import voc_palette
 
 NOTHING = "\N{EN DASH}"  # in a cell without a value
 EXTRA, MISSED, SWAPPED = (255, 92, 70), (64, 160, 255), (255, 214, 10)
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    is_required = os.environ.get("REQUIRE_BROWSER") == "1"
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next((found for name in names if (found := shutil.which(name))), None)
-    if program is None:
-        reason = "no chromium on PATH; install it (Debian: apt-get install chromium)"
-        (pytest.fail if is_required else pytest.skip)(reason)
-    if not is_required:
-        pytest.importorskip("playwright")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
-def report(tmp_path, browser):
-    """A report's page; at the end, it has asked for nothing and complained of nothing."""
+def report(tmp_path, open_page):
+    """A report's page."""
     names = ("<b>bold</b> & co", "short", "hidden")
     lengths = (8, 6, 8)
     sequences = [
@@ -51,17 +21,8 @@ def report(tmp_path, browser):
     ]
     path = tmp_path / "report.html"
     write_report(path, contents_of(tmp_path, sequences))
-    page = browser.new_page(viewport={"width": 1200, "height": 1000})
-    page.set_default_timeout(20_000)
-    problems, requests = [], []
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(path.as_uri())
-    yield page
-    page.close()
-    assert problems == []
-    assert set(requests) == {path.as_uri()}
+    with open_page(path) as page:
+        yield page
 
 
 PIXEL = """([view, column, row]) => {

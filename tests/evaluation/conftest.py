@@ -1,0 +1,71 @@
+"""A headless Chromium, started once for each file of tests that open a report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    is_required = os.environ.get("REQUIRE_BROWSER") == "1"
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    if program is None:
+        reason = "no chromium on PATH; install it (Debian: apt-get install chromium)"
+        (pytest.fail if is_required else pytest.skip)(reason)
+    if not is_required:
+        pytest.importorskip("playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser) -> Callable[..., contextlib.AbstractContextManager]:
+    """Opens a file; at the end, the page has asked for nothing and complained of nothing.
+
+    with open_page(path, width=390) as page:
+        ...
+
+    With ``complaints`` it has said why it fails, each time with some of these words.
+    """
+
+    @contextlib.contextmanager
+    def opened(path: Path, *, complaints=(), width: int = 1200, height: int = 1000) -> Iterator:
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(20_000)
+        found, requests = [], []
+        page.on("console", lambda message: found.append(message.text))
+        page.on("pageerror", lambda error: found.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        try:
+            page.goto(path.as_uri())
+            yield page
+            assert bool(found) == bool(complaints), found
+            assert all(any(words in text for words in complaints) for text in found), found
+            if not complaints:
+                assert page.locator(".failure:visible").count() == 0
+            assert set(requests) == {path.as_uri()}
+        finally:
+            page.close()
+
+    return opened

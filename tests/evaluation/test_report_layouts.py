@@ -1,0 +1,222 @@
+"""Opens reports of every layout and of odd results in the browser, and presses every button."""
+
+import dataclasses
+import json
+import math
+import os
+import re
+
+import numpy as np
+import pytest
+from benchmark_trees import write_benchmark_tree
+from report_benchmarks import contents_of, score, write_blocks, write_masks
+
+import evaluate
+from mavos_jax.command_line import main_with_errors
+from mavos_jax.data.benchmarks import DATASETS, open_benchmark
+from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
+from mavos_jax.evaluation.scorers.rule import ScoringRule
+from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.speeds import Speed
+
+DESK, PHONE = (1440, 900), (390, 844)
+IN_PAPER = ("davis2017", "lvos1", "long_time_video")
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+PRESS = "selector => document.querySelectorAll(selector).forEach(node => node.click())"
+
+
+def walk(page, contents, sizes=(DESK, PHONE)):
+    """Presses every button of every view at some sizes; what each sequence's page says."""
+    num_sequences = len(contents.benchmark.sequences)
+    said = []
+    for width, height in sizes:
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.locator("table.sequences tbody tr").count() == num_sequences
+        page.evaluate(PRESS, "button, summary")
+        assert page.evaluate(OVERFLOW) == 0
+        for position in range(num_sequences):
+            page.locator(".sequences tbody a").nth(position).click()
+            if page.locator(".player").count():
+                page.wait_for_selector(".player[data-shown]")
+            page.evaluate(PRESS, ".sequence button")
+            assert page.evaluate(OVERFLOW) == 0
+            said.append(page.locator("main").inner_text())
+            page.get_by_role("link", name="← All sequences").click()
+    return said
+
+
+def results_of(tree, tmp_path, *, has_truth, network):
+    """The contents of a report on a tree whose masks are the truth, moved."""
+    benchmark = open_benchmark(tree)
+    masks = write_masks(benchmark, tmp_path / "masks")
+    if not has_truth:
+        hidden = (dataclasses.replace(s, truth={}) for s in benchmark.sequences)
+        benchmark = dataclasses.replace(benchmark, sequences=tuple(hidden))
+    scores = score_results(benchmark, masks, ScoringRule()) if has_truth else None
+    timing = SequenceTiming(9, {"end-to-end": 12.5}, 2, 48, 64)
+    return ReportContents(
+        title=f"{network} on {benchmark.name}",
+        benchmark=benchmark,
+        masks=masks,
+        scores=scores,
+        timings={s.name: timing for s in benchmark.sequences},
+        speeds={"end-to-end": Speed(12.5, 12.0)},
+        memory=("peak memory of the process", 10**9),
+        network=network,
+        provenance={"commit": "0123abc"},
+    )
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_layout_opens_with_and_without_truth_and_paper(dataset, tmp_path, open_page):
+    split = "train" if dataset.startswith(("youtube", "mose")) else None
+    tree = write_benchmark_tree(tmp_path / "tree", dataset, split=split)
+    for network, has_truth, sizes in (
+        ("mavos", True, ()),
+        ("tiny", True, (DESK, PHONE)),
+        ("mavos", False, (PHONE,)),
+    ):
+        contents = results_of(tree, tmp_path, has_truth=has_truth, network=network)
+        write_report(tmp_path / "report.html", contents)
+        with open_page(tmp_path / "report.html") as page:
+            assert page.locator("h1").text_content() == contents.title
+            is_compared = page.get_by_text(re.compile("^paper.s MAVOS")).count() == 1
+            assert is_compared == (has_truth and network == "mavos" and dataset in IN_PAPER)
+            page.wait_for_selector(".tile[data-shown]")
+            said = walk(page, contents, sizes)
+            assert all(("Ground truth" in text) == has_truth for text in said)
+            assert all(("Scores over time" in text) == has_truth for text in said)
+
+
+def test_a_run_of_the_packaged_network_opens(tmp_path, open_page, capsys):
+    tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
+    words = ("--dataset", "davis2017", "--split", "val", "--root", tree.root)
+    words += ("--output", tmp_path / "out", "--num_devices", 1, "--scoring_processes", 0)
+    main_with_errors(lambda: evaluate.main([str(word) for word in words]))
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    with open_page(tmp_path / "out" / "report.html") as page:
+        headline = page.locator(".summary .own").first.text_content()
+        assert float(headline) == pytest.approx(100 * scores["summary"]["J&F-Mean"], abs=0.05)
+        assert "The paper reports nothing for tiny" in page.locator("main").inner_text()
+        page.locator(".tile").first.click()
+        page.wait_for_selector(".player[data-shown]")
+        assert "Ground truth" in page.locator("main").inner_text()
+
+
+ODD_NAMES = (
+    '"><img src=x onerror=alert(1)>',
+    "100% & <!--<script>",
+    "__proto__",
+    "\N{RIGHT-TO-LEFT OVERRIDE}gpj",
+    os.fsdecode(b"cut \xff off"),
+    "x" * 200,
+    "..',;`${1}",
+)
+
+
+def odd_names(root):
+    return contents_of(root, [write_blocks(root, name, 3) for name in ODD_NAMES])
+
+
+def partly_scored(root):
+    """One sequence is whole, one has half of its masks, one none; scores and times of one."""
+    sequences = [write_blocks(root, name) for name in ("whole", "half", "none")]
+    for name, first in (("half", 4), ("none", 0)):
+        for index in range(first, 8):
+            (root / "masks" / name / f"{index:05d}.png").unlink()
+    contents = contents_of(root, sequences[:1])
+    benchmark = dataclasses.replace(contents.benchmark, sequences=tuple(sequences))
+    return dataclasses.replace(contents, benchmark=benchmark, network="")
+
+
+def without_objects(root):
+    nothing = np.zeros((24, 40), np.uint8)
+    sequence = write_blocks(root, "empty", pairs=lambda t: (nothing, nothing))
+    timings = {"empty": SequenceTiming(8, {}, 0, 24, 40)}
+    return contents_of(root, [sequence], scores=None, timings=timings, speeds={}, memory=None)
+
+
+def without_numbers(root):
+    """Scores, statistics, the summary and speeds hold NaN and infinity."""
+    sequence = write_blocks(root, "nan")
+    contents = contents_of(root, [sequence])
+    first, second = score(root, sequence)
+    nothing = (math.nan,) * len(first.frames)
+    no_mean = second.scores.region._replace(mean=math.nan, decay=math.nan)
+    objects = (
+        first._replace(region=(math.nan, *first.region[1:])),
+        second._replace(region=nothing, scores=second.scores._replace(region=no_mean)),
+    )
+    assert contents.scores is not None
+    scores = contents.scores._replace(objects=objects, summary={"J&F-Mean": math.nan})
+    timings = {"nan": SequenceTiming(8, {"end-to-end": math.inf}, 2, 24, 40)}
+    return dataclasses.replace(
+        contents, scores=scores, timings=timings, speeds={"end-to-end": Speed(math.inf, math.nan)}
+    )
+
+
+def of_one_frame(root):
+    return contents_of(root, [write_blocks(root, "still", 1)], scores=None)
+
+
+def of_many_objects(root):
+    stripes = np.repeat(np.arange(20, dtype=np.uint8), 2)[None].repeat(24, axis=0)
+    sequence = write_blocks(root, "crowd", 4, pairs=lambda t: (stripes, np.roll(stripes, t, 1)))
+    return contents_of(root, [sequence])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [odd_names, partly_scored, without_objects, without_numbers, of_one_frame, of_many_objects],
+)
+def test_odd_results_open(make, tmp_path, open_page):
+    contents = make(tmp_path)
+    write_report(tmp_path / "report.html", contents)
+    with open_page(tmp_path / "report.html") as page:
+        said = walk(page, contents)
+    for sequence, text in zip(contents.benchmark.sequences, said, strict=False):
+        assert f"\n{sequence.name[:9]}" in text
+
+
+def test_five_hundred_sequences(tmp_path, open_page):
+    """Tiles are drawn where the reader is, and nowhere else."""
+    one = write_blocks(tmp_path, "0", 2)
+    names = [str(number) for number in range(500)]
+    for name in names[1:]:
+        (tmp_path / "masks" / name).symlink_to(tmp_path / "masks" / "0")
+    sequences = tuple(dataclasses.replace(one, name=name) for name in names)
+    contents = contents_of(tmp_path, [one], scores=None)
+    benchmark = dataclasses.replace(contents.benchmark, sequences=sequences)
+    contents = dataclasses.replace(contents, benchmark=benchmark, max_frames=500)
+    write_report(tmp_path / "report.html", contents)
+    with open_page(tmp_path / "report.html") as page:
+        page.wait_for_selector(".tile[data-shown]")
+        assert page.locator(".tile:visible").count() == 12
+        page.get_by_role("button", name="Show all 500").click()
+        page.locator(".tile", has_text="499").scroll_into_view_if_needed()
+        page.wait_for_selector(".tile[title='499'][data-shown]")
+        assert page.locator(".tile[data-shown]").count() < 150
+        page.get_by_role("link", name=re.compile("^499, picture")).click()
+        page.wait_for_selector(".player[data-shown]")
+        assert page.locator("h1").text_content() == "499"
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint", "rest"),
+    [
+        (lambda text: text.replace('"summary":[', '"summary":[null,'), "null", "a"),
+        (lambda text: text[: text.index('id="sequence-1"') + 200], "JSON", "b"),
+        (lambda text: text.replace('"use strict";', '"use strict"; ]'), "token", None),
+        (lambda text: text.replace('"image":"', '"image":"AAAA'), "decoded", "a"),
+    ],
+    ids=["a section", "cut off", "no script", "a picture"],
+)
+def test_what_fails_is_said_and_the_rest_is_shown(damage, complaint, rest, tmp_path, open_page):
+    path = tmp_path / "report.html"
+    write_report(path, contents_of(tmp_path, [write_blocks(tmp_path, name, 4) for name in "ab"]))
+    path.write_text(damage(path.read_text()))
+    with open_page(path, complaints=[complaint]) as page:
+        page.wait_for_selector(".failure:visible")
+        if rest:
+            page.locator(".sequences tbody a", has_text=rest).click()
+            assert page.locator("h1").text_content() == rest
