@@ -1,0 +1,112 @@
+"""Damaged files of every kind are read rightly or refused in one line; a few here, all by hand."""
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mutation import trial as trial_module
+from mutation.campaign import run_campaign, summarise
+from mutation.subject import Subject, put
+from mutation.trial import SUBJECTS, Trial
+
+NUM_INPUTS = {"png": 25, "mp4": 25, "safetensors": 15, "checkpoint": 5, "metadata": 15}
+
+
+@pytest.fixture
+def folder():
+    """A folder whose name is as long as those of the campaign, so that its seeds do the same."""
+    with tempfile.TemporaryDirectory(prefix="mutations-") as name:
+        yield Path(name)
+
+
+@pytest.mark.parametrize("kind", NUM_INPUTS)
+def test_damaged_files_are_read_or_refused(folder, kind):
+    trial = Trial(kind, folder)
+    outcomes = [trial.run(seed) for seed in range(NUM_INPUTS[kind])]
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
+    assert not failures, "\n".join(summarise(failures))
+    assert any(outcome.num_right for outcome in outcomes)
+    assert any(outcome.num_refused for outcome in outcomes)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("kind", SUBJECTS)
+def test_thousands_of_damaged_files_are_read_or_refused(kind):
+    tally = run_campaign(kind)
+    assert tally.num_inputs == 2000
+    assert not tally.failures, "\n".join(summarise(tally.failures))
+
+
+class Odd(Subject):
+    """A reader that breaks a rule."""
+
+    rule = ""
+
+    def __init__(self, places):
+        super().__init__(places)
+        put(places.tree / "file", b"sound")
+
+    def damage(self, rng):
+        return {"file": b"damaged"}
+
+    def readers(self):
+        return (self.read,)
+
+    def read(self):
+        path = self.places.tree / "file"
+        assert path.read_bytes() == b"damaged"
+        match self.rule:
+            case "exception":
+                raise KeyError("a")
+            case "two lines":
+                raise ValueError(f"{path}: expected\nmore")
+            case "no name":
+                raise ValueError("expected a file")
+            case "warning":
+                warnings.warn("odd", UserWarning, stacklevel=1)
+            case "library":
+                os.write(2, b"odd")
+            case "memory":
+                np.ones(10_000_000)
+            case "outside":
+                (self.places.outside / "notes.txt").unlink()
+            case "outside too":
+                put(self.places.outside / "new" / "file", b"")
+            case "input":
+                path.write_bytes(b"mended")
+            case "refused":
+                raise ValueError(f"{path}: expected a sound file")
+            case "output":
+                put(self.places.output / "masks" / "file", b"")
+
+
+RULES = {
+    "exception": "KeyError",
+    "two lines": "not one line",
+    "no name": "names no file",
+    "warning": "UserWarning: odd",
+    "library": "said odd",
+    "memory": "took",
+    "outside": "changed files outside",
+    "outside too": "changed files outside",
+    "input": "changed its input",
+    "refused": None,
+    "output": None,
+}
+
+
+def test_readers_that_break_a_rule_are_found(folder, monkeypatch):
+    monkeypatch.setitem(SUBJECTS, "odd", Odd)
+    monkeypatch.setattr(trial_module, "MAX_GROWTH", 50_000_000)
+    trial = Trial("odd", folder)
+    for rule, reason in RULES.items():
+        Odd.rule = rule
+        failures = trial.run(0).failures
+        assert len(failures) == (reason is not None), rule
+        if reason is not None:
+            assert reason in failures[0].reason, rule
+        assert (trial.places.tree / "file").read_bytes() == b"sound"
+        assert [p.name for p in trial.places.outside.iterdir()] == ["notes.txt"]

@@ -1,0 +1,317 @@
+"""Weights: in one file of any format, in the package, in checkpoints and in folders of runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mutation.archives import change_npz, change_safetensors, change_torch
+from mutation.changes import change_bytes
+from mutation.documents import change_document, change_text, change_value, dump, odd_names
+from mutation.subject import Places, Reader, Subject, put
+from small_configs import BANK, LSTT, MOBILENET, RESNET
+
+from mavos_jax.checkpoints import load, load_config_of, save
+from mavos_jax.config import to_dict
+from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
+from mavos_jax.conversion.transfer import convert_file
+from mavos_jax.conversion.weight_files import read_weight_file
+from mavos_jax.default_weights import load_default
+from mavos_jax.descriptions import write_description
+from mavos_jax.mismatch import expected_shapes
+from mavos_jax.runtime.files import file_checksums, text_checksum
+from mavos_jax.training.log import cut_lines
+from mavos_jax.training.resume import newest_whole
+
+
+def draw_state() -> dict[str, np.ndarray]:
+    """Draws the weights of a small network, by their PyTorch names."""
+    rng = np.random.default_rng(0)
+    shapes = torch_shapes(MOBILENET)
+    state = {name: rng.random(shape, np.float32) for name, shape in shapes.items()}
+    return state | computed_buffers(MOBILENET)
+
+
+def _few() -> dict[str, np.ndarray]:
+    return {
+        "encoder.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "module.bias": np.ones(4, np.float16),
+        "decoder.number": np.asarray(7),
+        "flags": np.asarray([True, False]),
+    }
+
+
+class _WeightFile(Subject):
+    """A file of weights; one in four is that of a whole network."""
+
+    name: str
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self.names = odd_names(str(places.outside))
+        self.whole, self.few = self.sound()
+        self.path = places.tree / self.name
+        put(self.path, self.whole[0])
+
+    def sound(self) -> tuple[list[bytes], list[bytes]]:
+        """Writes files of a whole network and of a few arrays."""
+        raise NotImplementedError
+
+    def change(self, rng: random.Random, data: bytes) -> bytes:
+        """Damages one of them."""
+        raise NotImplementedError
+
+    def damage(self, rng: random.Random) -> dict[str, bytes | None]:
+        source = rng.choice(self.whole if rng.random() < 0.25 else self.few)
+        return {self.name: self.change(rng, source)}
+
+    def readers(self) -> tuple[Reader, ...]:
+        return (self._read, self._convert)
+
+    def _read(self) -> None:
+        file = read_weight_file(self.path)
+        assert file.state
+        for name, array in file.state.items():
+            assert isinstance(name, str)
+            assert isinstance(array, np.ndarray)
+        assert all(isinstance(name, str) for name in file.others)
+
+    def _convert(self) -> None:
+        output = self.places.output / "checkpoint"
+        convert_file(MOBILENET, self.path, output)
+        assert load_config_of(output) == MOBILENET
+
+
+class Npz(_WeightFile):
+    """Archives of NumPy: anybody's, and the weights that come with the package."""
+
+    name = "weights.npz"
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        variables = convert_state_dict(MOBILENET, draw_state())
+        self.packaged = _npz({k: x.astype(np.float16) for k, x in _leaves(variables).items()})
+        self._put_packaged(self.packaged)
+
+    def sound(self) -> tuple[list[bytes], list[bytes]]:
+        return [_npz(draw_state())], [_npz(_few()), _npz(_few(), is_compressed=True)]
+
+    def change(self, rng: random.Random, data: bytes) -> bytes:
+        return change_npz(rng, data, self.names)
+
+    def damage(self, rng: random.Random) -> dict[str, bytes | None]:
+        if rng.random() < 0.8:
+            return super().damage(rng)
+        arrays = self.change(rng, self.packaged) if rng.random() < 0.7 else self.packaged
+        text = self._describe(arrays)
+        if arrays is self.packaged or rng.random() < 0.3:
+            text = change_document(rng, text, self.names)
+        return {"packaged/tiny.npz": arrays, "packaged/tiny.json": text}
+
+    def readers(self) -> tuple[Reader, ...]:
+        return (*super().readers(), self._load_packaged)
+
+    def _put_packaged(self, arrays: bytes) -> None:
+        put(self.places.tree / "packaged/tiny.npz", arrays)
+        put(self.places.tree / "packaged/tiny.json", self._describe(arrays))
+
+    def _describe(self, arrays: bytes) -> bytes:
+        checksum = hashlib.sha256(arrays).hexdigest()
+        config = to_dict(MOBILENET)
+        return json.dumps({"format": 1, "config": config, "sha256": checksum}).encode()
+
+    def _load_packaged(self) -> None:
+        _, variables = load_default(self.places.tree / "packaged")
+        require_variables(variables, MOBILENET)
+
+
+class Safetensors(_WeightFile):
+    """Files of safetensors."""
+
+    name = "weights.safetensors"
+
+    def sound(self) -> tuple[list[bytes], list[bytes]]:
+        from safetensors.numpy import save as write
+
+        return [write(draw_state())], [write(_few()), write(_few(), {"format": "pt"})]
+
+    def change(self, rng: random.Random, data: bytes) -> bytes:
+        return change_safetensors(rng, data, self.names)
+
+
+class Torch(_WeightFile):
+    """PyTorch files: zips, those of the format before, pickles, and what is no state dictionary."""
+
+    name = "weights.pth"
+
+    def sound(self) -> tuple[list[bytes], list[bytes]]:
+        import torch
+
+        def write(value: Any, **options: Any) -> bytes:
+            file = io.BytesIO()
+            torch.save(value, file, **options)
+            return file.getvalue()
+
+        whole, few = (
+            {name: torch.from_numpy(array) for name, array in state.items()}
+            for state in (draw_state(), _few())
+        )
+        few["bf16"] = torch.ones(3, dtype=torch.bfloat16, requires_grad=True)
+        odd = {
+            1: few["flags"],
+            "sparse": torch.eye(3).to_sparse(),
+            "wide": torch.zeros(1).expand(1 << 40),
+            "complex": torch.ones(2, dtype=torch.complex64),
+            "meta": torch.ones(2, device="meta"),
+            "fp8": torch.ones(2).to(torch.float8_e4m3fn),
+            "quantised": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+            ("a", 1): torch.nn.Parameter(torch.ones(2)),
+        }
+        singles = [write({"model": {name: value}, "epoch": 3}) for name, value in odd.items()]
+        old = write(few, _use_new_zipfile_serialization=False)
+        plain = [pickle.dumps({"a": np.ones(2)}), pickle.dumps({"a": [1, 2.0, None]}, protocol=0)]
+        sound = [write(few), write(few), write({"state_dict": few, "epoch": 3}), old, write([few])]
+        return [write(whole), write({"state_dict": whole})], [*sound, *singles, *plain]
+
+    def change(self, rng: random.Random, data: bytes) -> bytes:
+        return data if rng.random() < 0.03 else change_torch(rng, data, self.names)
+
+
+class Checkpoint(Subject):
+    """A checkpoint, and the newest one of a training run, which is read to go on with it.
+
+    Orbax names files at random; they are damaged by their order of size.
+    """
+
+    needs_name = False  # of the run, a copy is read
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self.names = odd_names(str(places.outside))
+        self.folder = places.tree / "checkpoint"
+        save(self.folder, MOBILENET, convert_state_dict(MOBILENET, draw_state()))
+        files = [file for file in self.folder.rglob("*") if file.is_file()]
+        files.sort(key=lambda file: (len(file.parts), file.stat().st_size))
+        self.sound = {f.relative_to(places.tree).as_posix(): f.read_bytes() for f in files}
+        put(places.tree / "metrics.jsonl", b'{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
+        self.run = self._write_run()
+
+    def damage(self, rng: random.Random) -> dict[str, bytes | None]:
+        if rng.random() < 0.1:
+            metrics = (self.places.tree / "metrics.jsonl").read_bytes()
+            return {"metrics.jsonl": change_bytes(rng, metrics)}
+        config = "checkpoint/config.json"
+        if rng.random() < 0.5:
+            return {config: self._change_config(rng, self.sound[config])}
+        name, other = rng.choice(list(self.sound)), rng.choice(list(self.sound))
+        changed: dict[str, bytes | None] = {}
+        match rng.randrange(8):
+            case 0:
+                changed = {name: None}
+            case 1:
+                changed = {name: self.sound[other], other: self.sound[name]}
+            case 2:
+                changed = {f"{name}/file": b"", name: None}
+            case 3:
+                changed = {f"checkpoint/weights/{rng.choice(('a', 'd/b', 'default'))}": b"more"}
+            case 4 if name.startswith("checkpoint/weights/_"):
+                changed = {name: change_document(rng, self.sound[name], self.names)}
+            case _:
+                changed = {name: change_bytes(rng, self.sound[name])}
+        if rng.random() < 0.6 and config not in changed:
+            changed[config] = self._mend_checksums(changed)
+        return changed
+
+    def readers(self) -> tuple[Reader, ...]:
+        return (self._load, self._go_on, self._cut)
+
+    def _change_config(self, rng: random.Random, text: bytes) -> bytes:
+        """Damages the description: half of the time with a checksum that fits again."""
+        match rng.randrange(6):
+            case 0 | 1 | 2:
+                return change_document(rng, text, self.names)
+            case 3:
+                return change_text(rng, text)
+            case 4:
+                other = to_dict(rng.choice((RESNET, BANK, LSTT)))
+                config = to_dict(MOBILENET)
+                for field in rng.sample(list(other), rng.randint(1, 3)):
+                    config[field] = other[field]
+            case _:
+                config = change_value(rng, json.loads(text)["config"], self.names)
+        checksum = text_checksum(json.dumps(_plain(config), sort_keys=True))
+        values = json.loads(text) | {"config": config, "config_checksum": checksum}
+        return dump(values)
+
+    def _mend_checksums(self, changed: dict[str, bytes | None]) -> bytes:
+        values = json.loads(self.sound["checkpoint/config.json"])
+        with tempfile.TemporaryDirectory() as name:
+            for path, data in ({**self.sound, **changed}).items():
+                if data is not None and path.startswith("checkpoint/weights/"):
+                    put(Path(name) / path.removeprefix("checkpoint/weights/"), data)
+            values["checksums"] = file_checksums(Path(name)) or {"a": "0"}
+        return json.dumps(values).encode()
+
+    def _load(self) -> None:
+        model, variables = load(self.folder)
+        require_variables(variables, model.config)
+
+    def _write_run(self) -> Path:
+        """Writes a run of two steps, whose newer one is the checkpoint."""
+        run = self.places.outside / "run"
+        step = run / "checkpoints" / "1"
+        shutil.copytree(self.folder, step)
+        put(step / "training" / "state", b"state")
+        others = {"checksums": file_checksums(step / "training"), "step": 1, "score": 0.5}
+        write_description(step, MOBILENET, others)
+        return run
+
+    def _go_on(self) -> None:
+        run = self.places.output / "run"
+        shutil.copytree(self.run, run)
+        shutil.copytree(self.folder, run / "checkpoints" / "2")
+        newest = newest_whole(run)
+        assert newest in (1, 2)
+        load_config_of(run)
+
+    def _cut(self) -> None:
+        file = self.places.output / "metrics.jsonl"
+        shutil.copyfile(self.places.tree / "metrics.jsonl", file)
+        cut_lines(file, 1)
+
+
+def require_variables(variables: Any, config: Any) -> None:
+    """Fails unless variables are those of a configuration."""
+    found = {name: x.shape for name, x in _leaves(variables).items()}
+    assert found == dict(expected_shapes(config))
+
+
+def _npz(arrays: dict[str, np.ndarray], *, is_compressed: bool = False) -> bytes:
+    file = io.BytesIO()
+    write: Any = np.savez_compressed if is_compressed else np.savez
+    write(file, **arrays)
+    return file.getvalue()
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        leaves |= _leaves(value, f"{path}/") if isinstance(value, dict) else {path: value}
+    return leaves
+
+
+def _plain(value: Any) -> Any:
+    """The value that JSON gives back, where it has one."""
+    try:
+        return json.loads(dump(value))
+    except (ValueError, RecursionError):
+        return None
