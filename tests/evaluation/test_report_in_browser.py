@@ -135,6 +135,32 @@ def test_playing_and_clicking_the_curve(report):
     assert report.locator("table.sequences tbody tr").count() == 3
 
 
+def shown_tiles(page):
+    tiles = page.locator(".tile[data-shown]")
+    tiles.nth(2).wait_for()
+    return tiles.evaluate_all("tiles => tiles.map(tile => [tile.title, tile.dataset.shown])")
+
+
+def test_pictures_of_the_worst_come_first_and_lead_to_their_frame(report):
+    scores = dict(zip(column_values(report, "name"), column_values(report, "J&F"), strict=True))
+    assert scores["hidden"] == NOTHING
+    by_score = sorted(("short", "<b>bold</b> & co"), key=lambda name: float(scores[name]))
+    # The hidden one has no scores, and shows its middle.
+    assert shown_tiles(report) == [[by_score[0], "1"], [by_score[1], "1"], ["hidden", "4"]]
+    report.get_by_role("button", name="name", exact=True).click()
+    report.get_by_role("button", name="last", exact=True).click()
+    report.wait_for_selector(".tile[title=short][data-shown='5']")
+    report.wait_for_selector(".tile[title=hidden][data-shown='7']")
+    assert shown_tiles(report) == [["<b>bold</b> & co", "7"], ["short", "5"], ["hidden", "7"]]
+    report.get_by_role("link", name="short, picture of frame 00005").press("Enter")
+    wait_for_frame(report, 5)
+    report.get_by_role("button", name="Worst frame: 00001").click()
+    wait_for_frame(report, 1)
+    report.go_back()
+    assert report.evaluate("document.activeElement.textContent") == "short"
+    assert len(shown_tiles(report)) == 3
+
+
 def test_without_truth_only_image_and_prediction_are_shown(report):
     open_sequence(report, "hidden")
     assert report.locator("figcaption").all_text_contents() == ["Image", "Prediction"]

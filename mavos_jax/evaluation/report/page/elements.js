@@ -28,7 +28,8 @@ function readJson(id) {
 
 function decimal(value, digits = 1) {
   if (value === null || value === undefined) return "–";
-  return value.toFixed(digits).replace("-", "−");
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
 function whole(value) {

@@ -39,7 +39,8 @@ function tileOf(row, index, isScored) {
     canvas.getContext("2d").putImageData(
       tinted(image, prediction, coloursOf(objects), OPACITY), 0, 0);
     node.href = `${linkTo(row)}/${picture.frame}`;
-    node.setAttribute("aria-label", `${row.name}, picture of frame ${picture.name}`);
+    const score = isScored ? `, J&F ${decimal(row["J&F"])}` : "";
+    node.setAttribute("aria-label", `${row.name}, picture of frame ${picture.name}${score}`);
     node.dataset.shown = picture.frame;
   }
 
@@ -88,8 +89,8 @@ function galleryOf(data) {
   const view = element("section", { class: "gallery", "aria-label": "Pictures of sequences" },
     element("div", { class: "line-up" },
       isScored ? labelled("Order", Object.keys(ORDERS), order) : null,
-      labelled("Frame", [choice, "first", "last"], choose)),
-    list, tiles.length > NUM_TILES ? more : null);
+      labelled("Frame", [choice, "first", "last"], choose),
+      tiles.length > NUM_TILES ? more : null), list);
   order(isScored ? "worst sequence" : "name");
   return { view, start: () => tiles.forEach(({ node }) => observer.observe(node)) };
 }

@@ -18,7 +18,8 @@ function columnsOf(data) {
   }
   for (const name of data.protocols) {
     columns.push({ title: name, key: `FPS ${name}`, group: "FPS", isNumber: true,
-      isMinor: isScored, value: (row) => row.fps[name], text: (row) => decimal(row.fps[name]) });
+      isMinor: isScored || name !== data.protocols.at(-1),
+      value: (row) => row.fps[name], text: (row) => decimal(row.fps[name]) });
   }
   columns.push(
     { title: "frames", key: "frames", isNumber: true, isMinor: isScored, value: (row) => row.frames,
@@ -182,13 +183,13 @@ function overviewPage(data) {
           : element("p", { class: "note" }, "Nothing was scored or timed."),
         element("p", { class: "note" }, orFailure("Paper", () => paperNote(data)))),
       gallery?.view ?? gallery),
-    data.provenance.length ? orFailure("Provenance", () => provenanceOf(data)) : null,
     element("section", {}, element("h2", {}, "Sequences"),
       data.rule === null ? null : element("p", { class: "note" },
         "Means over objects in percent; decay is the first quarter’s mean minus the last’s."),
       table,
       element("p", { class: "note narrow" },
-        "A wider window has more columns; so has the page of each sequence.")));
+        "A wider window has more columns; so has the page of each sequence.")),
+    data.provenance.length ? orFailure("Provenance", () => provenanceOf(data)) : null);
   return {
     view,
     linkOf: (row) => view.querySelector(`.sequences a[href="${CSS.escape(linkTo(row))}"]`),
