@@ -25,7 +25,9 @@ from mavos_jax.evaluation.demonstration import in_percent
 from mavos_jax.evaluation.evaluation_arguments import BenchmarkArguments, print_faults
 from mavos_jax.evaluation.metrics import ObjectScores
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video import VideoTask, segment_to_folder
+from mavos_jax.evaluation.video import segment_to_folder
+from mavos_jax.evaluation.video_task import VideoTask
+from mavos_jax.media.later_masks import AnnotationUse
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.runtime.devices import keep_compilations, use_precision
 from mavos_jax.runtime.files import require_writable_parent
@@ -47,12 +49,15 @@ class Arguments(BenchmarkArguments):
         demonstration weights that come with the package.
       config: the configuration of the network; by default the one in the checkpoint.
       untrained: use fresh weights for --config.
-      video: a video file, a folder of frames, or JPEGImages/SEQUENCE with masks of the first frame
-        and of later objects in Annotations/SEQUENCE; by default a generated clip, whose true masks
-        are known and give J&F.
-      mask: the mask to start from, an indexed PNG of object ids: of the video's first frame or, if
-        it lies in Annotations/SEQUENCE, of the frame of the same name. By default the first one
-        there. Later masks there bring new objects.
+      video: a video file, a folder of frames, or JPEGImages/SEQUENCE with masks in
+        Annotations/SEQUENCE; by default a generated clip, whose true masks are known and give J&F.
+      mask: the mask to start from, an indexed PNG of object ids. By default the first one in
+        Annotations/SEQUENCE that shows an object.
+      start: the frame of the mask, by its name or its number from 0 on, where segmenting starts. By
+        default that of the same name in a folder of frames, or else the first.
+      annotations: what later masks in Annotations/SEQUENCE are for: "new" takes new objects from
+        them, "all" also takes known objects from them as corrections; "auto" means all, but new
+        where every frame has a mask, as in sets whose truth is known.
       output: the folder of the results: masks/, and overlays/ or overlay.mp4; by default "output",
         for the generated clip "demo".
       overlay: draw the masks over the frames, as .jpg pictures or one .mp4; "auto" means pictures
@@ -66,6 +71,8 @@ class Arguments(BenchmarkArguments):
     untrained: bool = False
     video: Path | None = None
     mask: Path | None = None
+    start: str | None = None
+    annotations: AnnotationUse = "auto"
     output: Path | None = None
     overlay: Literal["auto", "none", "pictures", "video"] = "auto"
     profile: Path | None = None
@@ -101,7 +108,11 @@ def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
     if arguments.video is None:
         task, root, overlay = VideoTask.demonstration(arguments.num_objects), "demo", "pictures"
     else:
-        task = VideoTask.open(arguments.video, arguments.mask, arguments.num_objects)
+        task = VideoTask.open(
+            *(arguments.video, arguments.mask, arguments.num_objects),
+            start=arguments.start,
+            annotations=arguments.annotations,
+        )
         root, overlay = "output", "none"
     output = OutputFolder.open(
         arguments.output or Path(root),
@@ -111,7 +122,7 @@ def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
         inputs=task.inputs,
     )
     model, variables = _load_model(arguments, experiment)
-    print(task, flush=True)
+    print(task, *task.notes, sep="\n", flush=True)
     report = segment_to_folder(model, variables, task, output, arguments.augmentation)
     print(f"masks are in {output.root / 'masks'}")
     if output.overlay != "none":
@@ -138,8 +149,11 @@ def _require_sources(arguments: Arguments) -> None:
             "expected --video PATH or --dataset NAME, got neither; give a video, a folder of "
             "frames or a benchmark"
         )
-    if arguments.video is None and arguments.mask is not None:
-        raise ValueError("expected --video PATH for --mask, got none; give the mask's video")
+    for name in ("mask", "start"):
+        if arguments.video is None and getattr(arguments, name) is not None:
+            raise ValueError(
+                f"expected --video PATH for --{name}, got none; give the {name}'s video"
+            )
 
 
 def _load_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:

@@ -18,7 +18,8 @@ from PIL import Image
 from mavos_jax.benchmark.rounds import Sampler
 from mavos_jax.benchmark.workload import Workload
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video import VideoTask, segment_to_folder
+from mavos_jax.evaluation.video import segment_to_folder
+from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model

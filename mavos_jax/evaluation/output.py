@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 
 from mavos_jax.media.frames import FrameSource
+from mavos_jax.media.marks import is_marked, png_mark
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.overlay import draw_overlay, video_writer, write_picture
 from mavos_jax.media.video_file import import_av
-from mavos_jax.runtime.files import WriteBehind
+from mavos_jax.runtime.files import WriteBehind, inside
 
 Overlay = Literal["none", "pictures", "video"]
 
@@ -32,7 +33,8 @@ class OutputFolder:
       root: the folder; it gets ``masks/NAME.png``, and ``overlays/NAME.jpg`` or ``overlay.mp4``.
       overlay: whether to draw the masks over the frames, and as what.
       keeps_frames: whether the frames are written too, as ``frames/NAME.png``.
-      replaces: whether the first result removes the masks and overlays that are there.
+      replaces: whether the first result removes those that are there; what no run wrote, or
+        somebody changed since, stays.
     """
 
     root: Path
@@ -66,8 +68,9 @@ class OutputFolder:
         folder = cls(root, overlay, frames, overwrite)
         if overlay == "video":
             import_av(folder.overlay_video)
-        for path in (root, root / "masks", root / "overlays", root / "frames"):
-            _require_writable(path)
+        _require_writable(root)
+        for path in (folder.mask(""), folder.overlay_picture(""), folder.frame("")):
+            _require_writable(inside(root, path).parent)
         if (root / "config.json").is_file() and (root / "weights").is_dir():
             raise ValueError(
                 f"{root}: expected a folder for results, found a checkpoint; give another --output"
@@ -77,7 +80,7 @@ class OutputFolder:
         if found and not overwrite:
             raise ValueError(
                 f"{root}: expected a folder without results, found {min(found)}; "
-                "give another --output, or --overwrite to replace all masks and overlays there"
+                "give another --output, or --overwrite to replace the results there"
             )
         return folder
 
@@ -111,23 +114,34 @@ class OutputFolder:
         Yields:
           A function of a frame's name, the frame (uint8 RGB [H, W, 3]) and its ids (uint8 [H, W]);
           it returns before they are written and raises what an earlier write raised.
+
+        Raises:
+          ValueError: a file that no run wrote has the place of a result.
         """
+        marked, others = set[Path](), set[Path]()
+        for path in self._results(with_frames=self.keeps_frames):
+            (marked if is_marked(path) else others).add(path)
+        for index in range((frames.num_frames or 0) if others else 0):
+            _require_free(self._places(frames.name(index)), others)
         with contextlib.ExitStack() as stack:
             add = None
             if self.overlay == "video":
+                _require_free([self.overlay_video], others)
                 rate = frames.frame_rate or _DEFAULT_RATE
-                add = stack.enter_context(video_writer(self.overlay_video, frames.size, rate))
-
-            outdated = self._results() if self.replaces else []
+                video = inside(self.root, self.overlay_video)
+                add = stack.enter_context(video_writer(video, frames.size, rate, is_marked=True))
+            outdated = marked if self.replaces else set()
 
             def write(name: str, frame: np.ndarray, ids: np.ndarray) -> None:
                 while outdated:
-                    outdated.pop().unlink(missing_ok=True)
-                write_mask(self.mask(name), ids, palette)
-                if self.keeps_frames:
-                    write_picture(self.frame(name), frame)
-                if self.overlay == "pictures":
-                    write_picture(self.overlay_picture(name), draw_overlay(frame, ids))
+                    inside(self.root, outdated.pop()).unlink(missing_ok=True)
+                mask, *pictures = self._places(name)
+                _require_free([mask, *pictures], others)
+                write_mask(inside(self.root, mask), ids, palette, png_mark(mask.stem, ids))
+                for path in pictures:
+                    is_frame = path.suffix == ".png"
+                    picture = frame if is_frame else draw_overlay(frame, ids)
+                    write_picture(inside(self.root, path), picture, is_marked=True)
                 if add is not None:
                     add(draw_overlay(frame, ids))
 
@@ -135,13 +149,23 @@ class OutputFolder:
             queue = stack.enter_context(WriteBehind())
             yield lambda name, frame, ids: queue.submit(write, name, frame, ids)
 
-    def _results(self) -> list[Path]:
-        """The masks and overlays that are there.
+    def _places(self, name: str) -> list[Path]:
+        """The files that a frame gives: its mask first, then itself and its overlay if wanted."""
+        places = [self.mask(name)]
+        if self.keeps_frames:
+            places.append(self.frame(name))
+        if self.overlay == "pictures":
+            places.append(self.overlay_picture(name))
+        return places
 
-        Frames are not among them: a folder ``frames`` may be the user's own.
+    def _results(self, with_frames: bool = False) -> list[Path]:
+        """The masks and overlays that are there, by whomever.
+
+        Frames are not among them, unless they are written, too: a folder ``frames`` may be the
+        user's own.
         """
-        found = [*self.root.glob("masks/*.png"), *self.root.glob("overlays/*.jpg")]
-        return found + ([self.overlay_video] if self.overlay_video.exists() else [])
+        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", *["frames/*.png"] * with_frames]
+        return [path for pattern in patterns for path in self.root.glob(pattern)]
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:
         root = self.root.resolve()
@@ -158,6 +182,16 @@ class OutputFolder:
                     f"{path}: expected the input apart from results, found it where "
                     f"--output {self.root} replaces files; give another --output"
                 )
+
+
+def _require_free(places: Iterable[Path], others: Collection[Path]) -> None:
+    """Raises if a result would take the place of one of the files that no run wrote."""
+    for path in places:
+        if path in others:
+            raise ValueError(
+                f"{path}: expected a result of an earlier run to replace, found a file that no run "
+                "wrote, or that was changed since; move it, or give another --output"
+            )
 
 
 def _require_writable(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The compiled programs: the first frame, a chunk of frames, a frame with new objects.
+"""The compiled programs: the first frame, a chunk of frames, a frame with a later mask.
 
 Each is traced once per model, padded frame size, network sizes of the views, number of groups,
 channel bucket and form of its arguments: frames of a chunk, which logits, whether masks to memorise
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from mavos_jax.axes import Array, Frame, Frames, Scalar, SourceMask
-from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
+from mavos_jax.config import IGNORED, MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference.frame import (
     Prediction,
     VideoState,
@@ -178,7 +178,10 @@ def label_frame(
     identities: tuple[int, int],
     logits_form: LogitsForm,
 ) -> tuple[States, tuple[Array, Array | None]]:
-    """Segments a frame that also brings labels, and makes it a reference.
+    """Segments a frame that also brings a label, and makes it a reference.
+
+    Objects that the label shows get its pixels and lose all others; the rest of the prediction
+    stays where the label is zero.
 
     Args:
       model: the network.
@@ -194,16 +197,17 @@ def label_frame(
       logits_form: which logits to return; "none" for several views.
 
     Returns:
-      The states, and the padded slots with the label pasted over the prediction, with the logits.
+      The states, and the padded slots with the label over the prediction, with the logits.
     """
     label, given = masks
+    is_shown = jnp.zeros(256, bool).at[label].set(True).at[IGNORED].set(False)
     before, after = identities
     views = _encode_views(model, variables, geometries, frame)
     predictions = _segment_views(model, variables, states, views, num_objects)
     slots, own = _decide(geometries, predictions, before)
 
     def paste(slots: Array) -> Array:
-        return jnp.where(label > 0, label, slots)
+        return jnp.where(label > 0, label, jnp.where(is_shown[slots], 0, slots))
 
     states = tuple(
         refer_frame(

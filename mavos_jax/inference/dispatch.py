@@ -31,7 +31,7 @@ from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.resize import nearest_indices
 
 Labels = Mapping[int, np.ndarray]
-"""Masks of objects that appear later, by frame."""
+"""Masks of new or corrected objects, by frame."""
 
 _Inputs = TypeVar("_Inputs", bound=tuple)
 
@@ -42,7 +42,7 @@ class Options(NamedTuple):
     """What the drivers ask of :func:`run`, as the public functions describe it.
 
     Attributes:
-      labels: masks of later objects by frame.
+      labels: masks of new or corrected objects by frame.
       num_objects: see ``segment_video``.
       gap: frames between two long-term writes.
       memorise_with: see ``segment_video``.

@@ -71,8 +71,9 @@ def segment_video(
       frames: RGB, uint8 [T, H, W, 3]: an array, a memory map or any sequence of frames.
       mask: ids of the first frame's objects, integer [H, W]: 0 background, 255 ignored. It must
         show an object.
-      labels: masks of objects that appear later, by frame (1..T-1); zero where nothing new is,
-        255 where to ignore. Each makes its frame a reference and starts the gap anew.
+      labels: later masks by frame (1..T-1), of new objects or corrections of known ones: objects
+        that one shows get exactly its pixels, the others keep theirs where it is zero; 255 where
+        to ignore. Each makes its frame a reference and starts the gap anew.
       num_objects: ``None`` numbers objects in order of appearance; a number says that the ids are
         1..num_objects and that all of them are in play from the start, seen or not.
       gap: frames between two long-term writes; by default the configuration's.
@@ -189,7 +190,7 @@ def stream_masks(
       variables: the model's variables.
       frames: RGB frames, uint8 [H, W, 3], all of one size.
       mask: ids of the first frame's objects.
-      labels: masks of objects that appear later, by frame.
+      labels: masks of new or corrected objects by later frame, as in :func:`segment_video`.
       num_objects: as in :func:`segment_video`.
       gap: as in :func:`segment_video`.
       chunk_frames: frames of a chunk; by default the configuration's.

@@ -1,12 +1,12 @@
-"""Object masks as indexed PNG files: reading with checks, writing, masks of late objects."""
+"""Object masks as indexed PNG files: reading with checks, and writing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
+from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.config import IGNORED
 from mavos_jax.media.frames import DECODING_ERRORS, describe_size
@@ -74,18 +74,21 @@ def read_mask_size(path: Path) -> tuple[int, int]:
         raise ValueError(f"{path}: expected a mask, found {found}; {_HINT}") from error
 
 
-def write_mask(path: Path, ids: np.ndarray, palette: np.ndarray | None = None) -> None:
+def write_mask(
+    path: Path, ids: np.ndarray, palette: np.ndarray | None = None, mark: PngInfo | None = None
+) -> None:
     """Writes an indexed PNG, under its name only once it is whole.
 
     Args:
       path: where to; its folder is made if needed.
       ids: object ids, uint8 [H, W].
       palette: colours of the ids, uint8 [256, 3]; that of PASCAL VOC by default.
+      mark: texts to store with it.
     """
     image = Image.fromarray(ids)
     image.putpalette((voc_palette() if palette is None else palette).tobytes())
     with written_whole(path) as temporary:
-        image.save(temporary, format="PNG")
+        image.save(temporary, format="PNG", pnginfo=mark)
 
 
 def object_ids(ids: np.ndarray) -> tuple[int, ...]:
@@ -105,52 +108,6 @@ def voc_palette() -> np.ndarray:
         sum(bits[:, bit] << (7 - bit // 3) for bit in range(channel, 8, 3)) for channel in range(3)
     ]
     return np.stack(channels, axis=1).astype(np.uint8)
-
-
-class NewObjects(Mapping[int, np.ndarray]):
-    """Masks of objects at the frames where they first appear, read each time they are asked for.
-
-    Each mask is uint8 [H, W] with the ids that no earlier mask had, and 0 elsewhere. Frames whose
-    mask brings no new id are left out.
-
-    Args:
-      files: mask files by frame index.
-      size: height and width of the frames, in pixels.
-      known: ids that are there from the start.
-
-    Raises:
-      ValueError: see :func:`read_mask`; every file is read once to check it.
-    """
-
-    def __init__(self, files: Mapping[int, Path], size: tuple[int, int], known: tuple[int, ...]):
-        self._files = files
-        self._size = size
-        self._new_ids: dict[int, tuple[int, ...]] = {}
-        seen = set(known)
-        for index in sorted(files):
-            new = set(object_ids(self._read(index))) - seen
-            if new:
-                self._new_ids[index] = tuple(sorted(new))
-                seen |= new
-
-    @property
-    def new_ids(self) -> Mapping[int, tuple[int, ...]]:
-        """The ids that each mask brings, ascending, by frame index."""
-        return self._new_ids
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        new_ids = self._new_ids[index]
-        ids = self._read(index)
-        return np.where(np.isin(ids, new_ids), ids, 0).astype(np.uint8)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._new_ids)
-
-    def __len__(self) -> int:
-        return len(self._new_ids)
-
-    def _read(self, index: int) -> np.ndarray:
-        return read_mask(self._files[index], self._size, allow_empty=True)[0]
 
 
 def _open_ids(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.config import IGNORED
+from mavos_jax.media.marks import png_mark, text_mark
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.media.video_file import av_url, import_av
 from mavos_jax.runtime.files import written_whole
@@ -48,20 +49,28 @@ def contours(ids: np.ndarray) -> np.ndarray:
     return np.logical_or.reduce([centre != neighbour for neighbour in neighbours])
 
 
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Writes uint8 RGB [H, W, 3] as a .jpg or .png, under its name only once it is whole."""
+def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -> None:
+    """Writes uint8 RGB [H, W, 3] as a .jpg or .png, under its name only once it is whole.
+
+    Args:
+      path: where to; its folder is made if needed.
+      picture: the pixels.
+      is_marked: whether it is a result, see :mod:`mavos_jax.media.marks`.
+    """
     is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
     with written_whole(path) as temporary:
         image = Image.fromarray(picture)
         if is_jpeg:
-            image.save(temporary, format="JPEG", quality=_JPEG_QUALITY)
+            mark = {"comment": text_mark(path.stem)} if is_marked else {}
+            image.save(temporary, format="JPEG", quality=_JPEG_QUALITY, **mark)
         else:
-            image.save(temporary, format="PNG")
+            mark = png_mark(path.stem, picture) if is_marked else None
+            image.save(temporary, format="PNG", pnginfo=mark)
 
 
 @contextlib.contextmanager
 def video_writer(
-    path: Path, size: tuple[int, int], frame_rate: Fraction
+    path: Path, size: tuple[int, int], frame_rate: Fraction, *, is_marked: bool = False
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Opens an .mp4 to which pictures are added; it gets its name once the block has succeeded.
 
@@ -72,6 +81,7 @@ def video_writer(
       path: the .mp4 file.
       size: height and width of the pictures, in pixels.
       frame_rate: frames a second.
+      is_marked: whether it is a result, see :mod:`mavos_jax.media.marks`.
 
     Yields:
       A function that adds a picture, uint8 RGB [H, W, 3].
@@ -90,6 +100,8 @@ def video_writer(
         written_whole(path) as temporary,
         av.open(av_url(temporary), "w", format="mp4") as container,
     ):
+        if is_marked:
+            container.metadata["comment"] = text_mark(path.stem)
         stream = container.add_stream(codec, rate)
         stream.height, stream.width = height + height % 2, width + width % 2
         stream.pix_fmt = "yuv420p"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from mavos_jax.media.frames import (
     list_images,
     natural_order,
 )
+from mavos_jax.media.masks import read_mask
+from mavos_jax.media.video_file import VideoFile
 
 _NUM_NAMED = 8
+_MAX_DIGITS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,37 +27,59 @@ class VideoSequence:
 
     Attributes:
       frames: the frames, from the one of the first mask on.
-      annotations: mask files by frame index; empty, or index 0 is there. Those after the first are
-        meant to show objects that are new in their frame.
+      annotations: mask files by frame index; empty, or index 0 is there.
       num_skipped: frames before the one of the first mask, left out of ``frames``.
+      notes: why it starts where it does, unless at the first frame or where it was told to.
     """
 
     frames: FrameSource
     annotations: Mapping[int, Path]
     num_skipped: int = 0
+    notes: tuple[str, ...] = ()
 
 
-def open_sequence(path: Path, mask: Path | None = None) -> VideoSequence:
+def open_sequence(path: Path, mask: Path | None = None, start: str | None = None) -> VideoSequence:
     """Opens a video file, a folder of frames, or a sequence with annotations.
 
     Args:
       path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
         sibling ``Annotations`` has the same folder; or the parent of both, if there is exactly one
         sequence.
-      mask: the mask to start from, in place of the annotation of its frame. That is the frame of
-        the same name for a file in the folder of annotations, the video's first for any other. By
-        default the first annotation, with its frame.
+      mask: the mask to start from, in place of the annotation of its frame. By default the first
+        annotation that shows an object, with its frame.
+      start: the frame of the mask, by its name or its number from 0 on. By default that of the
+        same name in a folder of frames, or else the first.
 
     Raises:
-      ValueError: see :func:`open_frames`; or there are several sequences, or an annotation
-        belongs to no frame.
+      ValueError: see :func:`open_frames`; or there are several sequences, an annotation belongs to
+        no frame, or there is no frame ``start``.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)
     frames = open_frames(path)
+    by_index = _annotations(path, frames)
+    if start is not None:
+        index, notes = _find_frame(frames, start), ()
+    elif mask is not None:
+        index, notes = _frame_of(frames, mask)
+    else:
+        index, notes = _first_with_objects(frames, by_index)
+    if mask is not None:
+        by_index[index] = mask
+    elif start is not None and index not in by_index:
+        raise ValueError(
+            f"{path}: expected --mask FILE with the objects of frame {start}, got none, and found "
+            "no mask of that frame in a folder Annotations beside JPEGImages"
+        )
+    annotations = {i - index: by_index[i] for i in sorted(by_index) if i >= index}
+    return VideoSequence(frames.starting_at(index), annotations, index, notes)
+
+
+def _annotations(path: Path, frames: ImageFolder | VideoFile) -> dict[int, Path]:
+    """Finds the masks that lie in a sibling folder of frames, by frame index."""
     folder = _annotations_folder(path)
     if folder is None or not isinstance(frames, ImageFolder):
-        return VideoSequence(frames, {} if mask is None else {0: mask})
+        return {}
     indices = {name: index for index, name in enumerate(frames.names)}
     files = list_images(folder, (".png",))
     for file in files:
@@ -62,15 +88,65 @@ def open_sequence(path: Path, mask: Path | None = None) -> VideoSequence:
                 f"{file}: expected the name of a frame in {path}, found no {file.stem}.jpg or .png "
                 "there; rename or remove the mask"
             )
-    by_index = {indices[file.stem]: file for file in files}
-    if mask is None:
-        start = min(by_index, default=0)
-    else:
-        is_annotation = mask.absolute().parent.resolve() == folder.resolve()
-        start = indices.get(mask.stem, 0) if is_annotation else 0
-        by_index[start] = mask
-    annotations = {index - start: by_index[index] for index in sorted(by_index) if index >= start}
-    return VideoSequence(frames.starting_at(start), annotations, start)
+    return {indices[file.stem]: file for file in files}
+
+
+def _find_frame(frames: ImageFolder | VideoFile, start: str) -> int:
+    """Finds a frame by its name or its number."""
+    names: tuple[str, ...] = frames.names if isinstance(frames, ImageFolder) else ()
+    index = int(start) if start.isascii() and start.isdigit() and len(start) < _MAX_DIGITS else -1
+    index = names.index(start) if start in names else index
+    number = frames.num_frames
+    if index < 0 or (number is not None and index >= number):
+        last = "" if number is None else f" up to {number - 1}"
+        raise ValueError(
+            f"{frames.origin}: expected --start with the name of a frame or a number{last}, got "
+            f"{start!r}"
+        )
+    return index
+
+
+def _frame_of(frames: ImageFolder | VideoFile, mask: Path) -> tuple[int, tuple[str, ...]]:
+    """Finds the frame that a mask is named after; the first if that is not clear."""
+    names: tuple[str, ...] = frames.names if isinstance(frames, ImageFolder) else ()
+    if mask.stem in names:
+        index = names.index(mask.stem)
+        note = (
+            f"start: {mask.stem}, the frame that {mask} is named after; --start {frames.name(0)} "
+            "takes it for the first"
+        )
+        return index, (note,) if index else ()
+    number = _number(mask.stem)
+    later = None
+    if names and number is not None:
+        later = next((name for name in names[1:] if _number(name) == number), None)
+    elif number and number < (frames.num_frames or number + 1):
+        later = str(number)
+    if later is None:
+        return 0, ()
+    return 0, (f"start: {mask} taken for the first frame; --start {later} takes it for another",)
+
+
+def _number(name: str) -> int | None:
+    """The number that a name ends in, None for none."""
+    found = re.search(rf"[0-9]{{1,{_MAX_DIGITS - 1}}}$", name)
+    return None if found is None else int(found[0])
+
+
+def _first_with_objects(
+    frames: ImageFolder | VideoFile, by_index: Mapping[int, Path]
+) -> tuple[int, tuple[str, ...]]:
+    """Finds the first mask that is not empty; the first of all if none is."""
+    indices = sorted(by_index)
+    for number, index in enumerate(indices):
+        if read_mask(by_index[index], frames.size, allow_empty=True)[0].any():
+            found = (
+                f"{by_index[indices[0]]} shows no object"
+                if number == 1
+                else (f"{number} masks before show no object")
+            )
+            return index, (f"start: {frames.name(index)}; {found}",) if number else ()
+    return min(indices, default=0), ()
 
 
 def _only_sequence(root: Path) -> Path:
@@ -101,7 +177,7 @@ def _annotations_folder(path: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def open_frames(path: Path) -> FrameSource:
+def open_frames(path: Path) -> ImageFolder | VideoFile:
     """Opens a folder of images or a video file.
 
     Args:
@@ -125,6 +201,4 @@ def open_frames(path: Path) -> FrameSource:
             f"{path}: expected a video file or a folder of frames, found one image; "
             f"give its folder, {path.parent}"
         )
-    from mavos_jax.media.video_file import VideoFile
-
     return VideoFile.open(path)

@@ -12,7 +12,8 @@ from mavos_jax.evaluation.demonstration import (
 )
 from mavos_jax.evaluation.metrics import ObjectScores, Statistics, mean_scores, score_davis
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video import VideoTask, segment_to_folder
+from mavos_jax.evaluation.video import segment_to_folder
+from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.overlay import write_picture
 from mavos_jax.models.mavos import build_model

@@ -1,18 +1,37 @@
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.media.masks import write_mask
+from mavos_jax.media.masks import read_mask, write_mask
+from mavos_jax.media.overlay import write_picture
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
+SIZE = (32, 48)
 
 
-def write(output, num_frames):
-    with output.writer(CLIP.frames, None) as add:
-        for index in range(num_frames):
+class Frames:
+    """The frames of the clip, which may say that their number is unknown."""
+
+    origin, size, frame_rate, name = "a clip", SIZE, None, CLIP.frames.name
+
+    def __init__(self, num_frames):
+        self.num_frames = num_frames
+
+    def __iter__(self):
+        return iter(CLIP.frames)
+
+
+def write(output, count, num_frames=6):
+    """Writes the results of ``count`` frames of a video that says it has ``num_frames``."""
+    with output.writer(Frames(num_frames), None) as add:
+        for index in range(count):
             add(f"{index:05d}", CLIP.frame(index), CLIP.mask(index))
 
 
@@ -22,7 +41,9 @@ def files(root):
 
 def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
     write(OutputFolder.open(tmp_path, "pictures"), 4)
-    (tmp_path / "overlay.mp4").write_text("old")
+    write(OutputFolder.open(tmp_path / "video", "video"), 1)
+    (tmp_path / "video" / "overlay.mp4").rename(tmp_path / "overlay.mp4")
+    shutil.rmtree(tmp_path / "video")
     kept = ["frames/00003.png", "masks/notes.txt", "notes.txt"]
     for name in kept:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -33,6 +54,85 @@ def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
     assert files(tmp_path) == before  # nothing came in their place
     write(output, 1)
     assert files(tmp_path) == sorted([*kept, "masks/00000.png"])
+
+
+def test_files_that_no_run_wrote_stay(tmp_path):
+    write(OutputFolder.open(tmp_path, "pictures"), 4)
+    masks, overlays = tmp_path / "masks", tmp_path / "overlays"
+    write_mask(masks / "my_annotation.png", CLIP.mask(0))
+    shutil.copy(masks / "00000.png", masks / "copy.png")
+    write_picture(overlays / "mine.jpg", CLIP.frame(0))
+    write_mask(masks / "00003.png", CLIP.mask(0))  # mended by hand, then a shorter video
+    (tmp_path / "elsewhere.png").write_bytes((masks / "00002.png").read_bytes())
+    (masks / "00002.png").unlink()
+    (masks / "00002.png").symlink_to(tmp_path / "elsewhere.png")
+    (tmp_path / "overlay.mp4").write_text("not of a run")
+    write(OutputFolder.open(tmp_path, overwrite=True), 2, num_frames=2)
+    assert files(tmp_path) == [
+        "elsewhere.png",
+        *[f"masks/{i:05d}.png" for i in range(4)],
+        *("masks/copy.png", "masks/my_annotation.png", "overlay.mp4", "overlays/mine.jpg"),
+    ]
+
+
+def test_a_mask_that_was_edited_in_place_is_kept(tmp_path):
+    write(OutputFolder.open(tmp_path), 4)
+    path = tmp_path / "masks" / "00003.png"
+    with Image.open(path) as image:
+        mark, ids = dict(image.info), np.asarray(image).copy()
+    ids[:4] = 1
+    write_mask(path, ids, mark=pnginfo(mark))  # by an editor that keeps texts
+    write(OutputFolder.open(tmp_path, overwrite=True), 2, num_frames=2)
+    np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
+
+
+def pnginfo(texts):
+    info = PngInfo()
+    info.add_text("Software", texts["Software"])
+    return info
+
+
+@pytest.mark.parametrize("name", ["masks/00001.png", "overlays/00002.jpg", "overlay.mp4"])
+@pytest.mark.parametrize("num_frames", [6, None])
+def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, num_frames):
+    overlay = "video" if name == "overlay.mp4" else "pictures"
+    write(OutputFolder.open(tmp_path, overlay), 3)
+    (tmp_path / name).write_bytes(b"by hand")
+    before = {file: (tmp_path / file).read_bytes() for file in files(tmp_path)}
+    with pytest.raises(ValueError, match=rf"{name}: .* no run wrote"):
+        write(OutputFolder.open(tmp_path, overlay, overwrite=True), 3, num_frames=num_frames)
+    assert (tmp_path / name).read_bytes() == b"by hand"
+    if num_frames is not None or overlay == "video":  # found before anything is done
+        assert {file: (tmp_path / file).read_bytes() for file in files(tmp_path)} == before
+
+
+@pytest.mark.parametrize("damage", [0, 90])
+def test_what_a_power_failure_left_of_a_result_is_replaced(tmp_path, damage):
+    write(OutputFolder.open(tmp_path), 3)
+    os.truncate(
+        tmp_path / "masks" / "00002.png",
+        damage and os.path.getsize(tmp_path / "masks" / "00002.png") - 20,
+    )
+    write(OutputFolder.open(tmp_path, overwrite=True), 2, num_frames=2)
+    assert files(tmp_path) == ["masks/00000.png", "masks/00001.png"]
+
+
+@pytest.mark.parametrize("folder", ["masks", "overlays"])
+def test_results_do_not_leave_the_folder_through_a_link(tmp_path, folder):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / folder).symlink_to(tmp_path / "mine")
+    with pytest.raises(ValueError, match=rf"{folder}/.*: expected a path below"):
+        OutputFolder.open(tmp_path / "out", "pictures", overwrite=True)
+    (tmp_path / "link").symlink_to(tmp_path / "mine")  # the folder itself may be one
+    write(OutputFolder.open(tmp_path / "link"), 1)
+    assert files(tmp_path / "mine") == ["masks/00000.png"]
+
+
+def test_an_output_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(OutputFolder.open(Path("run:1"), "video"), 2)
+    assert files(tmp_path / "run:1") == ["masks/00000.png", "masks/00001.png", "overlay.mp4"]
 
 
 def test_a_new_video_takes_the_place_of_the_old_one(tmp_path):

@@ -7,12 +7,14 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from video_files import set_matrix, write_quarters
 
 from mavos_jax.config import Experiment
 from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.evaluation import video as module
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video import VideoReport, VideoTask, segment_to_folder
+from mavos_jax.evaluation.video import VideoReport, segment_to_folder
+from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import write_picture
 from mavos_jax.models.mavos import build_model
@@ -125,9 +127,56 @@ def test_annotations_give_the_first_mask_and_the_late_objects(tmp_path, network)
     segment(task, tmp_path / "out")
     assert names(tmp_path / "out" / "masks") == [f"{i:05d}.png" for i in range(1, 6)]
     (call,) = network
-    late = np.where(CLIP.mask(3) == 2, 2, 0)
     assert list(call["labels"]) == [2]
-    np.testing.assert_array_equal(call["labels"][2], late)
+    np.testing.assert_array_equal(call["labels"][2], CLIP.mask(3))
+    assert "masks: 2 used (1 at the start, 1 with new objects, 1 correcting" in task.notes[0]
+
+
+def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_path):
+    write_frames(tmp_path / "JPEGImages" / "clip")
+    for index in range(6):
+        shown = np.where(CLIP.mask(index) == 2, 2 if index > 2 else 0, CLIP.mask(index))
+        write_mask(
+            tmp_path / "Annotations" / "clip" / f"{index:05d}.png",
+            (shown if index else 0 * shown).astype(np.uint8),
+        )
+    task = VideoTask.open(tmp_path, None)
+    assert (task.num_skipped, task.num_given) == (1, 2)
+    assert list(task.labels) == [2]
+    np.testing.assert_array_equal(task.labels[2], np.where(CLIP.mask(3) == 2, 2, 0))
+    start, masks = task.notes
+    assert "00000.png shows no object" in start
+    assert "3 without new objects ignored (every frame has one" in masks
+    assert "--annotations all" in masks
+    task = VideoTask.open(tmp_path, None, annotations="all")
+    assert list(task.labels) == [1, 2, 3, 4]
+    (tmp_path / "Annotations" / "clip" / "00004.png").unlink()
+    assert list(VideoTask.open(tmp_path, None).labels) == [1, 2, 4]
+    assert list(VideoTask.open(tmp_path, None, annotations="new").labels) == [2]
+
+
+def test_a_start_names_the_results_by_their_frames(tmp_path):
+    video = write_quarters(tmp_path / "clip.mp4", num_frames=5)
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:24, :32] = 1
+    write_mask(tmp_path / "mine.png", mask)
+    task = VideoTask.open(video, tmp_path / "mine.png", start="3")
+    assert str(task) == "frames: 2 from 00003 on, 3 skipped; objects: 1"
+    segment(task, tmp_path / "out")
+    assert names(tmp_path / "out" / "masks") == ["00003.png", "00004.png"]
+
+
+def test_a_mask_of_the_stored_picture_of_a_turned_video_is_told_so(tmp_path):
+    video = set_matrix(write_quarters(tmp_path / "clip.mp4"), (0, 1, -1, 0))
+    write_mask(tmp_path / "mine.png", np.ones((48, 64), np.uint8))
+    with pytest.raises(ValueError, match=r"mine\.png: .* swapped; .*turned by 90 degrees") as error:
+        VideoTask.open(video, tmp_path / "mine.png")
+    assert "resize" not in str(error.value)
+    write_mask(tmp_path / "mine.png", np.ones((64, 48), np.uint8))
+    task = VideoTask.open(video, tmp_path / "mine.png")
+    segment(task, tmp_path / "out", "pictures")
+    with Image.open(tmp_path / "out" / "overlays" / "00000.jpg") as overlay:
+        assert overlay.size == (48, 64)
 
 
 def test_a_given_mask_starts_a_video_that_is_annotated_later(tmp_path, network):

@@ -125,6 +125,23 @@ def test_a_label_is_pasted_over_the_prediction_and_remembered(segment, clip, lat
     assert set(np.unique(masks[:5])) <= {0, 3, 8}
 
 
+def test_a_label_of_a_known_object_replaces_its_pixels(segment, stream, clip, late_label):
+    frames, mask = clip
+    plain = segment(frames, mask)
+    assert (plain[5] == 3).any()
+    label = late_label.copy()
+    label[2:12, 40:60] = 3
+    label[40, 60:] = 255
+    masks = segment(frames, mask, labels={5: label})
+    np.testing.assert_array_equal(masks[:5], plain[:5])
+    kept = np.where(plain[5] == 3, 0, plain[5])
+    np.testing.assert_array_equal(masks[5], np.where(label > 0, label, kept))
+    np.testing.assert_array_equal(np.stack(list(stream(frames, mask, labels={5: label}))), masks)
+    # Later frames are segmented from the correction.
+    added = segment(frames, mask, labels={5: late_label})
+    assert not np.array_equal(masks[6:], added[6:])
+
+
 @pytest.mark.campaign
 def test_logits_keep_their_shape_when_labels_add_groups(segment, clip, late_label):
     frames, mask = clip

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mavos_jax.media.masks import NewObjects, object_ids, read_mask, voc_palette, write_mask
+from mavos_jax.media.masks import object_ids, read_mask, voc_palette, write_mask
 
 SIZE = (48, 64)
 
@@ -167,22 +167,3 @@ def test_a_failed_write_leaves_the_old_mask(tmp_path, monkeypatch):
         write_mask(path, 2 * ids)
     assert [file.name for file in tmp_path.iterdir()] == ["mask.png"]
     np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
-
-
-def test_new_objects_are_the_first_mask_of_every_id(tmp_path):
-    files = {}
-    for index, values in {3: (1, 2), 5: (1, 2), 9: (4, 2), 12: ()}.items():
-        files[index] = tmp_path / f"{index}.png"
-        blobs(*values).save(files[index])
-    labels = NewObjects(files, SIZE, known=(1,))
-    assert dict(labels.new_ids) == {3: (2,), 9: (4,)}
-    assert list(labels) == [3, 9]
-    assert object_ids(labels[9]) == (4,)
-    np.testing.assert_array_equal(labels[9], np.where(np.asarray(blobs(4, 2)) == 4, 4, 0))
-    assert 5 not in labels
-
-
-def test_a_late_mask_of_another_size_is_refused_at_once(tmp_path):
-    blobs(1).resize((63, 48), Image.Resampling.NEAREST).save(tmp_path / "00005.png")
-    with pytest.raises(ValueError, match=r"00005\.png: expected a mask of 48 x 64"):
-        NewObjects({5: tmp_path / "00005.png"}, SIZE, known=(1,))

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from video_files import write_video
 
 from mavos_jax.media.sequence import open_sequence
 
@@ -11,7 +12,7 @@ def write_sequence(root, name="bike", frames=(0, 1, 2, 3), masks=(0,)):
         folder = root / kind / name
         folder.mkdir(parents=True)
         for index in indices:
-            Image.new("L", (16, 12), index).save(folder / f"{index:05d}.{suffix}")
+            Image.new("L", (16, 12), 1 + index).save(folder / f"{index:05d}.{suffix}")
     return root / "JPEGImages" / name
 
 
@@ -46,14 +47,86 @@ def test_frames_before_the_first_annotation_are_skipped(tmp_path):
     assert {i: file.stem for i, file in sequence.annotations.items()} == {0: "00001", 2: "00003"}
 
 
-def test_a_given_mask_belongs_to_the_first_frame(tmp_path):
+def test_a_given_mask_belongs_to_the_frame_of_its_name_or_else_to_the_first(tmp_path):
     folder = write_sequence(tmp_path, masks=(1, 3))
-    for mask in (tmp_path / "00001.png", folder / "00001.png"):  # the names alone mean nothing
-        sequence = open_sequence(folder, mask)
+    for name, index in {"mine.png": 0, "00000.png": 0, "00001.png": 1, "00002.png": 2}.items():
+        sequence = open_sequence(folder, tmp_path / name)
+        assert sequence.num_skipped == index
+        assert sequence.frames.num_frames == 4 - index
+        later = [i - index for i in (1, 3) if i > index]
+        assert list(sequence.annotations) == [0, *later]
+        assert sequence.annotations[0] == tmp_path / name
+        assert len(sequence.notes) == (index > 0)
+    note = open_sequence(folder, tmp_path / "00002.png").notes[0]
+    assert "start: 00002, the frame that" in note
+    assert "--start 00000" in note
+
+
+def test_a_name_that_is_only_like_that_of_a_later_frame_is_pointed_out(tmp_path):
+    folder = write_sequence(tmp_path, masks=()).rename(tmp_path / "frames")
+    for name in ("mask_2.png", "2.png", "000002.png"):
+        sequence = open_sequence(folder, tmp_path / name)
         assert sequence.num_skipped == 0
-        assert sequence.frames.num_frames == 4
-        assert list(sequence.annotations) == [0, 1, 3]
-        assert sequence.annotations[0] == mask
+        assert "taken for the first frame; --start 00002 takes it for another" in sequence.notes[0]
+    video = write_video(tmp_path / "clip.mp4", num_frames=3)
+    assert "--start 2 " in open_sequence(video, tmp_path / "00002.png").notes[0]
+    for path, name in (
+        (folder, "0.png"),
+        (folder, "7.png"),
+        (video, "00000.png"),
+        (video, "3.png"),
+    ):
+        assert open_sequence(path, tmp_path / name).notes == ()
+
+
+@pytest.mark.parametrize(("start", "index"), [("2", 2), ("00002", 2), ("0", 0), ("b", 1)])
+def test_a_start_is_a_name_or_a_number(tmp_path, start, index):
+    folder = write_sequence(tmp_path, masks=()).rename(tmp_path / "frames")
+    (folder / "00001.jpg").rename(folder / "00001_b.jpg")
+    start = "00001_b" if start == "b" else start
+    mask = tmp_path / "00003.png"
+    sequence = open_sequence(folder, mask, start)
+    assert (sequence.num_skipped, sequence.annotations) == (index, {0: mask})
+    assert sequence.frames.name(0) == ("00001_b" if index == 1 else f"{index:05d}")
+    assert sequence.notes == ()
+
+
+def test_a_start_in_a_video_file(tmp_path):
+    video = write_video(tmp_path / "clip.mp4", num_frames=4)
+    sequence = open_sequence(video, tmp_path / "mine.png", "3")
+    assert (sequence.num_skipped, sequence.frames.num_frames) == (3, 1)
+    assert sequence.frames.name(0) == "00003"
+    assert len(list(sequence.frames)) == 1
+
+
+@pytest.mark.parametrize("start", ["4", "-1", "00009", "", "x", "1.0", "9" * 400, "\u0663"])
+def test_a_start_that_is_no_frame_is_refused(tmp_path, start):
+    folder = write_sequence(tmp_path)
+    video = write_video(tmp_path / "clip.mp4", num_frames=4)
+    for path in (folder, video):
+        with pytest.raises(ValueError, match=rf"{path}: expected --start .* up to 3, got "):
+            open_sequence(path, tmp_path / "mine.png", start)
+
+
+def test_a_start_needs_a_mask_of_its_frame(tmp_path):
+    folder = write_sequence(tmp_path, masks=(0, 2))
+    sequence = open_sequence(folder, start="2")
+    assert (sequence.num_skipped, list(sequence.annotations)) == (2, [0])
+    with pytest.raises(ValueError, match=r"expected --mask FILE with the objects of frame 1"):
+        open_sequence(folder, start="1")
+
+
+def test_annotations_before_the_first_object_are_skipped(tmp_path):
+    folder = write_sequence(tmp_path, masks=(0, 1, 2, 3))
+    for name in ("00000", "00001"):
+        Image.new("L", (16, 12)).save(tmp_path / "Annotations" / "bike" / f"{name}.png")
+    sequence = open_sequence(folder)
+    assert (sequence.num_skipped, list(sequence.annotations)) == (2, [0, 1])
+    assert sequence.notes == ("start: 00002; 2 masks before show no object",)
+    Image.new("L", (16, 12), 1).save(tmp_path / "Annotations" / "bike" / "00001.png")
+    (note,) = open_sequence(folder).notes
+    assert "start: 00001; " in note
+    assert "00000.png shows no object" in note
 
 
 def test_a_given_annotation_belongs_to_its_frame(tmp_path, monkeypatch):

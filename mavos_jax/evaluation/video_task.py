@@ -1,0 +1,155 @@
+"""One video to be segmented: its frames, and the masks to start from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mavos_jax.config import MAX_ID
+from mavos_jax.evaluation.demonstration import DEMONSTRATION, Truth
+from mavos_jax.media.frames import FrameSource, describe_size
+from mavos_jax.media.later_masks import AnnotationUse, LaterMasks
+from mavos_jax.media.masks import object_ids, read_mask, read_mask_size
+from mavos_jax.media.sequence import open_sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoTask:
+    """A video and the masks to start from, checked as far as that goes without decoding it all.
+
+    Attributes:
+      frames: the frames, from the one of ``mask`` on.
+      mask: ids of the first frame's objects, uint8 [H, W].
+      labels: masks of new or corrected objects, by frame index.
+      palette: the mask's own colours, uint8 [256, 3], or None.
+      num_objects: ``None`` numbers objects in order of appearance; a number says that the ids are
+        1..num_objects and that all of them are in play from the start, seen or not.
+      num_given: objects that the masks show.
+      num_skipped: frames of the video before the first mask, left out.
+      inputs: the files and folders that it is read from.
+      notes: what was chosen, done to the frames or left out, for the user to know.
+      truth: the true masks, or None where they are not known.
+    """
+
+    frames: FrameSource
+    mask: np.ndarray
+    labels: Mapping[int, np.ndarray]
+    palette: np.ndarray | None
+    num_objects: int | None
+    num_given: int
+    num_skipped: int = 0
+    inputs: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    truth: Truth | None = None
+
+    @classmethod
+    def open(
+        cls,
+        video: Path,
+        mask: Path | None,
+        num_objects: int | None = None,
+        *,
+        start: str | None = None,
+        annotations: AnnotationUse = "auto",
+    ) -> VideoTask:
+        """Opens a video and its masks.
+
+        Args:
+          video: what :func:`~mavos_jax.media.sequence.open_sequence` opens.
+          mask: the mask to start from; by default the first annotation that shows an object.
+          num_objects: see the attribute.
+          start: name or number of the frame of ``mask``; by default that of the same name, or else
+            the first.
+          annotations: what later annotations are for.
+
+        Raises:
+          ValueError: the video or a mask cannot be used; the message names the file and the fix.
+        """
+        sequence = open_sequence(video, mask, start)
+        first = sequence.annotations.get(0)
+        if first is None:
+            raise ValueError(
+                f"{video}: expected --mask FILE with the objects of the first frame, got none, and "
+                "found no masks in a folder Annotations beside JPEGImages"
+            )
+        frames = sequence.frames
+        notes = (*getattr(frames, "notes", ()), *sequence.notes)
+        _require_mask_apart(first, frames)
+        _require_shown_size(first, frames.size, notes)
+        ids, palette = read_mask(first, frames.size)
+        known = object_ids(ids)
+        late = {index: file for index, file in sequence.annotations.items() if index > 0}
+        is_truth = annotations == "auto" and len(sequence.annotations) == frames.num_frames
+        corrects = annotations == "all" or (annotations == "auto" and not is_truth)
+        labels = LaterMasks(late, frames.size, known, corrects=corrects)
+        if late:
+            is_passed_over = is_truth and labels.corrections
+            reason = "every frame has one, as sets of known truth have; --annotations all corrects"
+            notes = (*notes, f"{labels}{f' ({reason})' if is_passed_over else ''}")
+        if num_objects is not None:
+            _require_ids_up_to(num_objects, first, known)
+            for index, new_ids in labels.new_ids.items():
+                _require_ids_up_to(num_objects, late[index], new_ids)
+        return cls(
+            frames,
+            ids,
+            labels,
+            palette,
+            num_objects,
+            num_given=len(known) + sum(map(len, labels.new_ids.values())),
+            num_skipped=sequence.num_skipped,
+            inputs=(Path(frames.origin), *sequence.annotations.values()),
+            notes=notes,
+        )
+
+    @classmethod
+    def demonstration(cls, num_objects: int | None = None) -> VideoTask:
+        """A generated clip, its first mask, and the truth."""
+        video = DEMONSTRATION
+        if num_objects is not None:
+            _require_ids_up_to(num_objects, video.frames.origin, range(1, video.num_objects + 1))
+        mask, num_given = video.mask(0), video.num_objects
+        return cls(video.frames, mask, {}, None, num_objects, num_given, truth=video.mask)
+
+    def __str__(self) -> str:
+        number, first = self.frames.num_frames, self.frames.name(0)
+        skipped = f" from {first} on, {self.num_skipped} skipped" if self.num_skipped else ""
+        num_first = len(object_ids(self.mask))
+        num_late = self.num_given - num_first
+        late = f" ({num_first} at {first}, {num_late} later)" if num_late else ""
+        return (
+            f"frames: {'unknown' if number is None else number}{skipped}; "
+            f"objects: {self.num_given}{late}"
+        )
+
+
+def _require_mask_apart(mask: Path, frames: FrameSource) -> None:
+    folder = Path(frames.origin)
+    if mask.exists() and folder.is_dir() and mask.resolve().parent == folder.resolve():
+        raise ValueError(
+            f"{mask}: expected the mask outside the folder of frames, found it among them, where "
+            "it counts as a frame; move it"
+        )
+
+
+def _require_shown_size(mask: Path, size: tuple[int, int], notes: tuple[str, ...]) -> None:
+    """Raises for a mask of the frames as stored where they are shown turned, or the other way."""
+    if mask.is_file() and read_mask_size(mask) == size[::-1] != size:
+        raise ValueError(
+            f"{mask}: expected a mask of {describe_size(size)} as the video is shown, found height "
+            f"and width swapped; draw it on the picture that players show"
+            f"{f' ({notes[0]})' if notes else ''}"
+        )
+
+
+def _require_ids_up_to(num_objects: int, origin: object, ids: tuple[int, ...] | range) -> None:
+    if not 1 <= num_objects <= MAX_ID:
+        raise ValueError(f"--num-objects: expected 1 to {MAX_ID}, got {num_objects}")
+    if max(ids) > num_objects:
+        raise ValueError(
+            f"{origin}: expected ids up to {num_objects} as --num-objects says, found {max(ids)}; "
+            "give a larger --num-objects, or none"
+        )

@@ -1,0 +1,74 @@
+"""Marks in pictures and videos that tell the results of a run from what others put beside them.
+
+A mark names the program, the file and, where pixels are stored without loss, their checksum: a copy
+under another name, or a mask that somebody mended, is no result any more.
+"""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from mavos_jax.media.frames import DECODING_ERRORS
+from mavos_jax.media.video_file import av_url, import_av
+
+_MAKER = "mavos_jax"
+_PNG_KEY = "Software"
+
+
+def text_mark(name: str) -> str:
+    """Returns the mark of a file by its name without suffix, for a JPEG or a video."""
+    return f"{_MAKER} {name}"
+
+
+def png_mark(name: str, pixels: np.ndarray) -> PngInfo:
+    """Returns the mark of a PNG by its name without suffix and its pixels, uint8."""
+    info = PngInfo()
+    info.add_text(_PNG_KEY, f"{text_mark(name)} {_checksum(pixels)}")
+    return info
+
+
+def is_marked(path: Path) -> bool:
+    """Whether a run wrote a file under this name, and nobody changed it since.
+
+    An empty file, as a power failure leaves it, has nothing to lose and counts too.
+    """
+    if path.is_symlink() or not path.is_file():
+        return False
+    if path.stat().st_size == 0:
+        return True
+    return _is_marked_video(path) if path.suffix == ".mp4" else _is_marked_picture(path)
+
+
+def _is_marked_picture(path: Path) -> bool:
+    expected = text_mark(path.stem)
+    try:
+        with Image.open(path) as image:
+            if image.format == "JPEG":
+                return image.info.get("comment") == expected.encode()
+            before, _, checksum = str(image.info.get(_PNG_KEY, "")).rpartition(" ")
+            if before != expected:
+                return False
+            try:
+                return checksum == _checksum(np.asarray(image))
+            except DECODING_ERRORS:  # half of a marked file
+                return True
+    except DECODING_ERRORS:
+        return False
+
+
+def _is_marked_video(path: Path) -> bool:
+    try:
+        av = import_av(path)
+        with av.open(av_url(path), metadata_errors="replace") as container:
+            return container.metadata.get("comment") == text_mark(path.stem)
+    except Exception:  # no video, or nothing to read it with
+        return False
+
+
+def _checksum(pixels: np.ndarray) -> str:
+    return f"{zlib.crc32(pixels.tobytes()):08x}"
