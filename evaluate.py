@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import jax
+import tqdm
 
 from mavos_jax.checkpoints import load
 from mavos_jax.command_line import main_with_errors, parse_command
@@ -97,11 +98,14 @@ def _run(arguments: Arguments, experiment: Experiment | None) -> None:
     elif arguments.dataset is not None:
         options = arguments.evaluation()
         root = arguments.output or Path("output")
-        evaluate_benchmark(
-            *_load_model(arguments, experiment), options, root, lambda line: print(line, flush=True)
-        )
+        evaluate_benchmark(*_load_model(arguments, experiment), options, root, _print_line)
     else:
         _segment(arguments, experiment)
+
+
+def _print_line(line: str) -> None:
+    with tqdm.tqdm.external_write_mode():  # a bar goes and comes back
+        print(line, flush=True)
 
 
 def _segment(arguments: Arguments, experiment: Experiment | None) -> None:

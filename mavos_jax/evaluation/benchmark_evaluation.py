@@ -13,23 +13,33 @@ import numpy as np
 
 from mavos_jax.config.experiment import to_dict
 from mavos_jax.data.benchmarks import Benchmark, BenchmarkOptions, open_benchmark
-from mavos_jax.evaluation.benchmark_run import check_sequences, count_programs, segment_all
-from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions, SequenceRecord
+from mavos_jax.evaluation.benchmark_run import (
+    check_sequences,
+    check_truth,
+    count_programs,
+    segment_all,
+)
+from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions
 from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.score_files import describe_inputs, write_scores
+from mavos_jax.evaluation.score_files import FILE_NAME, describe_inputs, write_scores
 from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scores import BenchmarkScores
 from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.sequence_record import SequenceRecord
 from mavos_jax.evaluation.speeds import set_speeds
 from mavos_jax.evaluation.submissions import write_submission
-from mavos_jax.evaluation.tables import format_table, global_table
+from mavos_jax.evaluation.tables import format_table, global_table, table_files
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.files import inside
 from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
 
-_CONCLUSION = "conclusion"
+_CONCLUSION = ""
 """What the process that scores claims; no sequence of a set is called so."""
+
+_PROVENANCE = "provenance.json"
+_REPORT = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,17 +96,25 @@ def evaluate_benchmark(
     tasks = check_sequences(benchmark, options.segmentation.num_objects)
     identity = _identity(model, variables, benchmark, options)
     software = describe_software(this_command())
-    with RunFolder.opened(root, identity, software, overwrite=options.overwrite) as folder:
+    conclusions = (FILE_NAME, _PROVENANCE, _REPORT, *table_files(benchmark), _zip_name(benchmark))
+    with RunFolder.opened(
+        root, identity, software, conclusions=conclusions, overwrite=options.overwrite
+    ) as folder:
+        for fault in filter(None, map(folder.fault, tasks)):
+            report(f"{fault}; the sequence is done again")
         waiting = [task for task in tasks if folder.record(task) is None]
         num_frames = sum(len(task.sequence.frames) for task in waiting)
         report(
             f"{benchmark.name}: {len(waiting)} of {len(tasks)} sequences to segment, {num_frames} "
             f"frames, {count_programs(model, waiting, options.segmentation)} programs"
         )
+        if benchmark.has_truth:
+            check_truth(waiting)
         devices = jax.local_devices()[: options.num_devices]
         segment_all(
             *(model, variables, tasks, folder, options.segmentation, devices),
             lambda record: report(_describe(record)),
+            report,
         )
         with folder.claim(_CONCLUSION) as is_free:
             if not is_free:
@@ -115,6 +133,8 @@ def _conclude(
     report: Callable[[str], None],
 ) -> BenchmarkScores | None:
     """Scores, writes the page and the zip, and says what was found."""
+    for fault in filter(None, map(folder.fault, tasks)):
+        raise ValueError(f"{fault}; expected it as it was finished; start the same command again")
     records = [record for record in map(folder.record, tasks) if record is not None]
     speeds = set_speeds(record.timings for record in records)
     memory = max((record.memory for record in records), key=lambda memory: memory[1])
@@ -129,11 +149,11 @@ def _conclude(
         provenance |= describe_inputs(masks, benchmark, options.rule)
         scores = score_results(benchmark, masks, options.rule, num_processes=options.num_processes)
         write_scores(folder.root, benchmark, scores, provenance)
-    folder.write("provenance.json", provenance)
+    folder.write(_PROVENANCE, provenance)
     is_whole = not options.benchmark.sequences
     name = benchmark.name if is_whole else f"{len(tasks)} sequences of {benchmark.name}"
     write_report(
-        folder.root / "report.html",
+        folder.root / _REPORT,
         ReportContents(
             title=f"{provenance['config']['name']} on {name}",
             benchmark=benchmark,
@@ -159,9 +179,13 @@ def _conclude(
     else:
         report(f"{name}: {scores.rule}\n{format_table(global_table(benchmark, scores))}")
     if is_whole:
-        path = folder.root / f"{benchmark.dataset}-{benchmark.split}.zip"
+        path = inside(folder.root, folder.root / _zip_name(benchmark))
         report(f"for the server: {write_submission(benchmark, masks, path).path}")
     return scores
+
+
+def _zip_name(benchmark: Benchmark) -> str:
+    return f"{benchmark.dataset}-{benchmark.split.replace('/', '_')}.zip"
 
 
 def _identity(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,17 +12,20 @@ from typing import Any
 import jax
 
 from mavos_jax.data.benchmarks import Benchmark
-from mavos_jax.evaluation.benchmark_sequence import (
-    SegmentationOptions,
-    SequenceRecord,
-    segment_sequence,
-)
+from mavos_jax.data.sets.listing import name_some
+from mavos_jax.evaluation.benchmark_files import read_truth
+from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions, segment_sequence
 from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.sequence_record import SequenceRecord
+from mavos_jax.media.frames import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.devices import CompilationClock
+from mavos_jax.runtime.progress import Progress
 
 _NUM_CHECKING_THREADS = 4
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_LINES = 30.0
 
 
 def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[SequenceTask, ...]:
@@ -38,6 +42,34 @@ def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[Sequ
         return tuple(tasks)
 
 
+def check_truth(tasks: Sequence[SequenceTask]) -> None:
+    """Decodes all true masks, which scoring would otherwise miss after all the work.
+
+    Raises:
+      ValueError: one is damaged, holds no ids or has another size than results; the message names
+        the file.
+    """
+
+    def check(place: tuple[SequenceTask, int]) -> None:
+        task, index = place
+        height, width = read_truth(task.benchmark, task.sequence, index).shape
+        if (height, width) != task.sizes.output:
+            raise ValueError(
+                f"{task.sequence.truth[index]}: expected a true mask of the size of results, "
+                f"{describe_size(task.sizes.output)}, found {describe_size((height, width))}; "
+                "restore it"
+            )
+
+    places = [(task, index) for task in tasks for index in task.sequence.truth]
+    with (
+        # Pillow lets other threads run while it decodes.
+        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        Progress(len(places), "checking true masks", unit="mask") as progress,
+    ):
+        for _ in pool.map(check, places):
+            progress.advance()
+
+
 def segment_all(
     model: MAVOS,
     variables: Variables,
@@ -46,6 +78,7 @@ def segment_all(
     options: SegmentationOptions,
     devices: Sequence[Any],
     report: Callable[[SequenceRecord], None],
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Segments what is not finished, one sequence at a time on each device.
 
@@ -61,6 +94,7 @@ def segment_all(
       options: how to segment.
       devices: of JAX, to segment on; the first alone when frames are timed.
       report: called with the record of each sequence that this process finishes.
+      say: called with lines on what this process waits for, one in half a minute.
 
     Raises:
       ValueError: a frame cannot be used.
@@ -71,17 +105,41 @@ def segment_all(
     placed = [(device, jax.device_put(variables, device)) for device in devices]
     ordered = sorted(tasks, key=lambda task: _order(task, model, options))
     while waiting := [task for task in ordered if folder.record(task) is None]:
-        shared = _Shared(iter(waiting))
+        num_frames = sum(len(task.sequence.frames) for task in waiting)
+        with (
+            CompilationClock() as compilation,
+            Progress(num_frames, "segmenting", compilation=compilation) as progress,
+        ):
+            shared = _Shared(iter(waiting), progress)
 
-        def work(device: Any, variables: Variables, shared: _Shared = shared) -> int:
-            with jax.default_device(device):
-                return sum(
-                    _segment(model, variables, task, folder, options, report, shared)
-                    for task in shared
-                )
+            def work(device: Any, variables: Variables, shared: _Shared = shared) -> int:
+                with jax.default_device(device):
+                    return sum(
+                        _segment(model, variables, task, folder, options, report, shared)
+                        for task in shared
+                    )
 
-        if not _on_all(work, placed, shared):
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            is_at_work = bool(_on_all(work, placed, shared))
+        if not is_at_work:
+            _wait_for_others(folder, waiting, say)
+
+
+def _wait_for_others(
+    folder: RunFolder, waiting: Sequence[SequenceTask], say: Callable[[str], None]
+) -> None:
+    """Waits until a sequence is finished, or free because the process that had it has ended."""
+    said = float("-inf")
+    while not any(folder.record(task) or _is_free(folder, task) for task in waiting):
+        if time.monotonic() - said >= _SECONDS_BETWEEN_LINES:
+            names = name_some([task.sequence.name for task in waiting])
+            say(f"waiting for other processes that segment {names}")
+            said = time.monotonic()
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _is_free(folder: RunFolder, task: SequenceTask) -> bool:
+    with folder.claim(task.sequence.name) as is_free:
+        return is_free
 
 
 def count_programs(
@@ -94,13 +152,19 @@ def count_programs(
 class _Shared:
     """Hands tasks out to threads until they are told to stop."""
 
-    def __init__(self, tasks: Iterator[SequenceTask]) -> None:
+    def __init__(self, tasks: Iterator[SequenceTask], progress: Progress) -> None:
         self._tasks = tasks
+        self._progress = progress
         self._lock = threading.Lock()
         self.is_stopping = False
 
     def stop(self) -> None:
         self.is_stopping = True
+
+    def count_frame(self) -> bool:
+        """Counts a frame that is segmented; tells whether to give up."""
+        self._progress.advance()
+        return self.is_stopping
 
     def __iter__(self) -> _Shared:
         return self
@@ -149,11 +213,9 @@ def _segment(
         if not is_free or folder.record(task) is not None:
             return False
         masks = folder.begin(task)
-        record = segment_sequence(
-            model, variables, task, masks, options, lambda: shared.is_stopping
-        )
+        record = segment_sequence(model, variables, task, masks, options, shared.count_frame)
         if record is not None:
-            folder.finish(record)
+            folder.finish(record, task)
             report(record)
         return True
 

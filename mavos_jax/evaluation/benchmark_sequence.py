@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +13,14 @@ import numpy as np
 from mavos_jax.config import IGNORED
 from mavos_jax.evaluation.benchmark_files import read_frame, read_given
 from mavos_jax.evaluation.benchmark_task import GivenMasks, SequenceTask
+from mavos_jax.evaluation.sequence_record import SequenceRecord
 from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.frames import describe_size
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.devices import CompilationClock, peak_memory
-from mavos_jax.runtime.files import WriteBehind, decoded_ahead
+from mavos_jax.runtime.files import WriteBehind, decoded_ahead, inside
 
 
 class SegmentationOptions(NamedTuple):
@@ -38,45 +38,13 @@ class SegmentationOptions(NamedTuple):
     times_frames: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class SequenceRecord:
-    """What segmenting a sequence took.
-
-    Attributes:
-      name: of the sequence.
-      data: fingerprint of its files.
-      num_frames: frames segmented, the first included.
-      num_objects: objects in play in the end.
-      height: of the masks, in pixels.
-      width: of the masks, in pixels.
-      compilation_seconds: spent on compilation, which no timing contains.
-      timings: frames and seconds by the name of the protocol.
-      memory: what was measured of memory, and the process's peak until then in bytes.
-    """
-
-    name: str
-    data: str
-    num_frames: int
-    num_objects: int
-    height: int
-    width: int
-    compilation_seconds: float
-    timings: Mapping[str, tuple[int, float]]
-    memory: tuple[str, int]
-
-    @property
-    def speeds(self) -> dict[str, float]:
-        """Frames a second by the name of the protocol."""
-        return {name: frames / seconds for name, (frames, seconds) in self.timings.items()}
-
-
 def segment_sequence(
     model: MAVOS,
     variables: Variables,
     task: SequenceTask,
     folder: Path,
     options: SegmentationOptions,
-    is_stopping: Callable[[], bool] = lambda: False,
+    count_frame: Callable[[], bool] = lambda: False,
 ) -> SequenceRecord | None:
     """Segments a sequence and writes the masks that make up its result.
 
@@ -86,7 +54,7 @@ def segment_sequence(
       task: the sequence.
       folder: gets a mask ``<frame>.png`` for every saved frame.
       options: see the class.
-      is_stopping: asked at every frame whether to give up.
+      count_frame: called at every frame; tells whether to give up.
 
     Returns:
       What it took, or None after giving up.
@@ -117,10 +85,10 @@ def segment_sequence(
             on_frame=times if options.times_frames else None,
         )
         for index, ids in enumerate(masks):
-            if is_stopping():
+            if count_frame():
                 return None
             if index in saved:
-                path = folder / f"{sequence.frame_name(index)}.png"
+                path = inside(folder, folder / f"{sequence.frame_name(index)}.png")
                 # Pixels that a given mask ignores are no object's.
                 queue.submit(write_mask, path, np.where(ids == IGNORED, 0, ids), palette)
     seconds = time.perf_counter() - start - compilation.seconds

@@ -2,33 +2,35 @@
 
 Any number of processes may work on one folder: each claims a sequence by a lock that the system
 takes back when the process ends, however it ends. A sequence counts as finished once its record is
-there, which is written after its last mask, and as long as its files and masks stay as they are.
+there, which is written after its last mask has reached the disk, and as long as its files and masks
+stay as they are. Only files that a run wrote are removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
+import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from mavos_jax.evaluation.benchmark_sequence import SequenceRecord
 from mavos_jax.evaluation.benchmark_task import SequenceTask
-from mavos_jax.runtime.files import require_writable_parent, written_whole
-
-_WORK = ("masks", "sequences", ".claims")
-_CONCLUSIONS = (
-    "scores.json",
-    "provenance.json",
-    "report.html",
-    "global_results-*.csv",
-    "per-sequence_results-*.csv",
-    "*.zip",
+from mavos_jax.evaluation.sequence_record import (
+    SequenceRecord,
+    flush_masks,
+    mask_checksum,
+    parse_record,
 )
+from mavos_jax.runtime.files import inside, read_json, require_writable_parent, written_whole
+from mavos_jax.runtime.locks import opened_lock
+
+_WORK = ("masks", "sequences")
+
+
+class _Unfinished(ValueError):  # noqa: N818 - nothing is wrong
+    """A sequence has not been finished yet."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +40,14 @@ class RunFolder:
     Attributes:
       root: the folder; it gets ``masks/<sequence>/<frame>.png``, ``sequences/<sequence>.json`` and
         ``run.json``.
+      conclusions: names of the files in it that are made of all masks, and go when a mask does.
     """
 
     root: Path
+    conclusions: tuple[str, ...] = ()
+    _sound: dict[Path, tuple[int, int, int]] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     @contextlib.contextmanager
@@ -50,6 +57,7 @@ class RunFolder:
         identity: Mapping[str, Any],
         provenance: Mapping[str, Any],
         *,
+        conclusions: Sequence[str] = (),
         overwrite: bool = False,
     ) -> Iterator[RunFolder]:
         """Starts a run or goes on with one, for the length of the block.
@@ -59,24 +67,26 @@ class RunFolder:
           identity: JSON values on which the masks depend; what is in the folder must come from the
             same.
           provenance: JSON values that are kept beside them, of who started the run.
+          conclusions: see the class.
           overwrite: whether the results of another run are removed.
 
         Raises:
           ValueError: the folder cannot be written, holds something else or the results of another
             run, or is to be overwritten while another process works on it.
+          OSError: the file system fails.
         """
         require_writable_parent(root / "run.json")
         root.mkdir(parents=True, exist_ok=True)
-        with (root / ".users").open("a") as users:
-            with (root / ".opening").open("a") as opening:
-                fcntl.flock(opening, fcntl.LOCK_EX)
-                if overwrite and not _lock(users, fcntl.LOCK_EX):
+        folder = cls(root, tuple(conclusions))
+        with opened_lock(root / ".users") as users:
+            with opened_lock(root / ".opening") as opening:
+                opening.take(waits=True)
+                if overwrite and not users.take():
                     raise ValueError(
                         f"{root}: expected no other process at work for --overwrite, found one; "
                         "end it, or start without --overwrite to share its work"
                     )
-                fcntl.flock(users, fcntl.LOCK_SH)
-                folder = cls(root)
+                users.take(shared=True, waits=True)
                 folder._start(identity, provenance, overwrite)
             yield folder
 
@@ -85,105 +95,177 @@ class RunFolder:
         return self.root / "masks" / name
 
     def record(self, task: SequenceTask) -> SequenceRecord | None:
-        """Reads what a sequence took.
-
-        None while it is not finished, or if its files have changed or masks are missing.
-        """
-        sequence = task.sequence
+        """Reads what a sequence took; None unless it is finished."""
         try:
-            text = (self.root / "sequences" / f"{sequence.name}.json").read_text(encoding="utf-8")
-            values = json.loads(text)
-            timings = {name: (int(n), float(s)) for name, (n, s) in values.pop("timings").items()}
-            memory = (str(values["memory"][0]), int(values.pop("memory")[1]))
-            record = SequenceRecord(**values, timings=timings, memory=memory)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None  # none, half of one, or one of another version
-        masks = [
-            self.masks(sequence.name) / f"{sequence.frame_name(t)}.png" for t in sequence.saved
-        ]
-        is_whole = all(mask.is_file() and mask.stat().st_size for mask in masks)
-        return record if record.data == task.data and is_whole else None
+            return self._finished(task)
+        except (ValueError, OSError):
+            return None
+
+    def fault(self, task: SequenceTask) -> str | None:
+        """Says why a sequence that was finished has to be done again; None if it has not."""
+        try:
+            self._finished(task)
+        except _Unfinished:
+            return None
+        except (ValueError, OSError) as error:
+            return str(error)
+        return None
 
     def begin(self, task: SequenceTask) -> Path:
-        """Removes what is there of a sequence and of conclusions; returns its folder of masks."""
-        self._forget_conclusions()
-        (self.root / "sequences" / f"{task.sequence.name}.json").unlink(missing_ok=True)
-        folder = self.masks(task.sequence.name)
-        if folder.exists():
-            shutil.rmtree(folder)
-        return folder
+        """Removes what runs left of a sequence, and of conclusions; returns its folder of masks."""
+        self._remove(self.conclusions)
+        name, sequence = task.sequence.name, task.sequence
+        self._remove_masks(name)
+        # Whoever removes results must know which files are some, even if this process is killed.
+        names = [sequence.frame_name(t) for t in sequence.saved]
+        self.write(f"sequences/{name}.json", {"masks": dict.fromkeys(names)})
+        self._remove(f"masks/{name}/{frame}.png" for frame in names)
+        return inside(self.root, self.masks(name))
 
-    def finish(self, record: SequenceRecord) -> None:
-        """Marks a sequence as finished."""
-        self.write(f"sequences/{record.name}.json", dataclasses.asdict(record))
+    def finish(self, record: SequenceRecord, task: SequenceTask) -> None:
+        """Marks a sequence as finished, once its masks are on the disk."""
+        names = [task.sequence.frame_name(t) for t in task.sequence.saved]
+        checksums = flush_masks(self.masks(record.name), names)
+        content = dataclasses.asdict(dataclasses.replace(record, masks=checksums))
+        self.write(f"sequences/{record.name}.json", content, is_flushed=True)
 
-    def write(self, name: str, values: Mapping[str, Any]) -> None:
+    def write(self, name: str, values: Mapping[str, Any], *, is_flushed: bool = False) -> None:
         """Writes JSON values to a file of the folder."""
-        with written_whole(self.root / name) as temporary:
+        path = inside(self.root, self.root / name)
+        with written_whole(path, is_flushed=is_flushed) as temporary:
             temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
     def origin(self) -> dict[str, Any]:
         """Reads who started the run."""
-        return json.loads((self.root / "run.json").read_text(encoding="utf-8"))["provenance"]
+        return self._run()["provenance"]
 
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[bool]:
         """Holds a piece of work inside the block; tells whether nobody else holds it."""
-        path = self.root / ".claims" / name.replace("/", "%2F")
+        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+        path = inside(self.root, self.root / ".claims" / digest)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            yield _lock(file, fcntl.LOCK_EX)
+        with opened_lock(path) as lock:
+            yield lock.take()
+
+    def _record_path(self, name: str) -> Path:
+        return self.root / "sequences" / f"{name}.json"
+
+    def _finished(self, task: SequenceTask) -> SequenceRecord:
+        """Reads the record of a sequence.
+
+        Raises:
+          _Unfinished: there is none.
+          ValueError: it is damaged, or not of the files and masks that are there.
+          OSError: it or a mask cannot be read.
+        """
+        sequence = task.sequence
+        path = self._record_path(sequence.name)
+        if not path.is_file():
+            raise _Unfinished
+        content = read_json(path)
+        if isinstance(content, dict) and content.keys() == {"masks"}:
+            raise _Unfinished
+        try:
+            record = parse_record(content)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if (record.name, record.data) != (sequence.name, task.data):
+            raise ValueError(f"{path}: the files of {sequence.name} are not those of the record")
+        for index in sequence.saved:
+            name = sequence.frame_name(index)
+            mask = self.masks(sequence.name) / f"{name}.png"
+            self._require_unchanged(mask, record.masks.get(name))
+        return record
+
+    def _require_unchanged(self, mask: Path, checksum: str | None) -> None:
+        stat = mask.stat()
+        state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if self._sound.get(mask) == state:
+            return
+        if mask_checksum(mask) != checksum:
+            raise ValueError(f"{mask}: it is damaged, or not what the run wrote")
+        self._sound[mask] = state
 
     def _start(
         self, identity: Mapping[str, Any], provenance: Mapping[str, Any], overwrite: bool
     ) -> None:
-        found = self._identity()
-        if found is None:
-            there = [name for name in _WORK if (self.root / name).exists()]
+        if not (self.root / "run.json").is_file():
+            there = [name for name in (*_WORK, *self.conclusions) if (self.root / name).exists()]
             if there:
                 raise ValueError(
                     f"{self.root}: expected a new folder or one with run.json, found {there[0]} "
                     "without it; give another --output"
                 )
         elif overwrite:
-            self._forget_conclusions()
-            for name in _WORK:
-                if (self.root / name).exists():
-                    shutil.rmtree(self.root / name)
-        elif differing := _differences(found, json.loads(json.dumps(identity))):
+            self._remove_run()
+        elif differing := _differences(self._run()["identity"], json.loads(json.dumps(identity))):
             raise ValueError(
                 f"{self.root}: expected the results of the same run, found that "
                 f"{', '.join(differing)} differ; give another --output, or --overwrite"
             )
         else:
             return
-        self.write("run.json", {"identity": identity, "provenance": provenance})
+        content = {
+            "identity": identity,
+            "provenance": provenance,
+            "conclusions": list(self.conclusions),
+        }
+        self.write("run.json", content, is_flushed=True)
 
-    def _forget_conclusions(self) -> None:
-        for pattern in _CONCLUSIONS:
-            for path in self.root.glob(pattern):
-                path.unlink(missing_ok=True)
-
-    def _identity(self) -> dict[str, Any] | None:
+    def _run(self) -> dict[str, Any]:
+        """Reads ``run.json``."""
         path = self.root / "run.json"
-        if not path.is_file():
-            return None
+        content = read_json(path)
+        for name in ("identity", "provenance"):
+            if not isinstance(content, dict) or not isinstance(content.get(name), dict):
+                raise ValueError(
+                    f"{path}: expected the description of a run, found none of its {name}; give "
+                    "another --output, or --overwrite"
+                )
+        return content
+
+    def _remove_run(self) -> None:
+        """Removes what the run of ``run.json`` wrote; the file itself is replaced later."""
         try:
-            return json.loads(path.read_text(encoding="utf-8"))["identity"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path}: expected the description of a run, found {type(error).__name__}; give "
-                "another --output"
-            ) from error
+            conclusions = self._run().get("conclusions")
+        except ValueError:  # damaged
+            conclusions = None
+        if isinstance(conclusions, list):
+            self._remove(str(name) for name in conclusions)
+        self._remove(self.conclusions)
+        records = self.root / "sequences"
+        for path in sorted(records.rglob("*.json")):
+            name = path.relative_to(records).with_suffix("").as_posix()
+            self._remove_masks(name)
+            inside(self.root, path).unlink(missing_ok=True)
+            self._remove_empty(path.parent, records)
 
+    def _remove_masks(self, name: str) -> None:
+        """Removes the masks that the record of a sequence, finished or not, says a run wrote."""
+        try:
+            content = read_json(self._record_path(name))
+        except (ValueError, OSError):
+            content = None
+        masks = content.get("masks") if isinstance(content, dict) else None
+        folder = self.masks(name)
+        if isinstance(masks, dict):
+            self._remove(f"masks/{name}/{frame}.png" for frame in masks)
+        for partial in folder.glob(".*.png.*.partial"):
+            inside(self.root, partial).unlink(missing_ok=True)
+        self._remove_empty(folder, self.root / "masks")
 
-def _lock(file: IO[str], kind: int) -> bool:
-    """Locks a file, unless somebody else holds it."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            inside(self.root, self.root / name).unlink(missing_ok=True)
+
+    @staticmethod
+    def _remove_empty(folder: Path, root: Path) -> None:
+        """Removes a folder, and those above it below ``root``, as long as they are empty."""
+        with contextlib.suppress(OSError):
+            while folder != root:
+                folder.rmdir()
+                folder = folder.parent
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mavos_jax.data.benchmarks.benchmark import Benchmark
 from mavos_jax.evaluation.scorers.seen import boundary_mean, mean_of, region_mean
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
-from mavos_jax.runtime.files import written_whole
+from mavos_jax.runtime.files import inside, written_whole
 
 # The columns of the official tool of LVOS and what the summary calls them.
 _LVOS_COLUMNS = {
@@ -59,6 +59,12 @@ def sequence_table(scores: BenchmarkScores) -> Table:
     return Table(columns, tuple(_sequence_row(row) for row in scores.objects))
 
 
+def table_files(benchmark: Benchmark) -> tuple[str, str]:
+    """The names of the files of :func:`write_tables`."""
+    split = benchmark.split.replace("/", "_")  # which may be a folder of several levels
+    return f"global_results-{split}.csv", f"per-sequence_results-{split}.csv"
+
+
 def write_tables(folder: Path, benchmark: Benchmark, scores: BenchmarkScores) -> None:
     """Writes ``global_results-<split>.csv`` and ``per-sequence_results-<split>.csv``.
 
@@ -69,12 +75,10 @@ def write_tables(folder: Path, benchmark: Benchmark, scores: BenchmarkScores) ->
       benchmark: what was scored.
       scores: its scores.
     """
-    tables = {
-        f"global_results-{benchmark.split}.csv": global_table(benchmark, scores),
-        f"per-sequence_results-{benchmark.split}.csv": sequence_table(scores),
-    }
-    for name, table in tables.items():
-        with written_whole(folder / name) as temporary, temporary.open("w", newline="") as file:
+    tables = (global_table(benchmark, scores), sequence_table(scores))
+    for name, table in zip(table_files(benchmark), tables, strict=True):
+        path = inside(folder, folder / name)
+        with written_whole(path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(table.columns)
             writer.writerows([[_text(value) for value in row] for row in table.rows])

@@ -19,11 +19,16 @@ import numpy as np
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, is_flushed: bool = False) -> Iterator[Path]:
     """Gives a temporary name beside ``path`` that takes its place once the block has succeeded.
 
     Folders are made as needed. After an exception the temporary file is removed and what was at
     ``path`` before stays.
+
+    Args:
+      path: the file.
+      is_flushed: whether it is on the disk when the block has ended, so that it outlives a loss of
+        power; else the system brings it there when it sees fit.
 
     Raises:
       OSError: the file could not be written; the message names ``path``.
@@ -32,7 +37,11 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield temporary
+        if is_flushed:
+            flush(temporary)
         os.replace(temporary, path)
+        if is_flushed:
+            flush(path.parent)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         # Errors of other files may pass through here, and keep their names.
@@ -41,6 +50,21 @@ def written_whole(path: Path) -> Iterator[Path]:
                 raise OSError(f"{path}: {error}") from error
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def flush(path: Path) -> None:
+    """Waits until what was written to a file, or the names in a folder, are on the disk.
+
+    Raises:
+      OSError: they are not; the message names ``path``.
+    """
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.close(opened)
 
 
 class WriteBehind:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import gc
 import os
+import re
 import resource
 import shutil
 from pathlib import Path
@@ -19,7 +20,12 @@ from small_configs import MOBILENET
 import mavos_jax
 from mavos_jax.data.benchmarks import Benchmark, BenchmarkSequence, GivenMask, open_benchmark
 from mavos_jax.evaluation.benchmark_files import read_frame, read_given
-from mavos_jax.evaluation.benchmark_run import check_sequences, count_programs, segment_all
+from mavos_jax.evaluation.benchmark_run import (
+    check_sequences,
+    check_truth,
+    count_programs,
+    segment_all,
+)
 from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions, segment_sequence
 from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.run_folder import RunFolder
@@ -41,7 +47,7 @@ def network():
 def segment(benchmark, root, num_devices=1, report=lambda record: None):
     tasks = check_sequences(benchmark, None)
     devices = jax.local_devices()[:num_devices]
-    with RunFolder.opened(root, {"run": 1}, {}) as folder:
+    with RunFolder.opened(root, {"run": 1}, {}, conclusions=["scores.json"]) as folder:
         segment_all(*network(), tasks, folder, OPTIONS, devices, report)
 
 
@@ -120,7 +126,7 @@ def test_what_is_no_run_is_not_overwritten(tmp_path):
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("harm", ["mask", "record", "file"])
+@pytest.mark.parametrize("harm", ["mask", "damage", "record", "file"])
 def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finished, tmp_path, harm):
     root = tmp_path / "out"
     shutil.copytree(finished, root)
@@ -128,6 +134,9 @@ def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finish
     (root / "scores.json").write_text("old")
     if harm == "mask":
         next((root / "masks" / sequence.name).iterdir()).unlink()
+    elif harm == "damage":
+        path = next((root / "masks" / sequence.name).iterdir())
+        path.write_bytes(bytes(path.stat().st_size))
     elif harm == "record":
         (root / "sequences" / f"{sequence.name}.json").write_text("")
     else:
@@ -138,7 +147,26 @@ def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finish
     records = []
     segment(benchmark, root, report=records.append)
     assert [record.name for record in records] == [sequence.name]
+    assert (masks(root) == masks(finished)) == (harm != "file")
     assert not (root / "scores.json").exists()
+
+
+@pytest.mark.parametrize("harm", ["no image", "cut off", "size", "colour"])
+def test_a_wrong_true_mask_is_found_first(tmp_path, harm):
+    benchmark = open_benchmark(write_benchmark_tree(tmp_path, "davis2017"))
+    tasks = check_sequences(benchmark, None)
+    check_truth(tasks)
+    path = benchmark.sequences[1].truth[3]
+    if harm == "no image":
+        path.write_bytes(b"0" * 1000)
+    elif harm == "cut off":
+        path.write_bytes(path.read_bytes()[:-60])
+    elif harm == "size":
+        write_mask(path, np.ones((30, 40), np.uint8))
+    else:
+        Image.new("RGB", (64, 48)).save(path)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: expected"):
+        check_truth(tasks)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,359 @@
+"""What a run keeps, does again and removes, without segmenting anything."""
+
+import dataclasses
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from benchmark_trees import write_benchmark_tree
+
+from mavos_jax.data.benchmarks import open_benchmark
+from mavos_jax.evaluation.benchmark_run import check_sequences
+from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.sequence_record import SequenceRecord, parse_record
+from mavos_jax.media.masks import write_mask
+
+RUN = {"benchmark": "davis2017 val", "run": 1}
+CONCLUSIONS = ("scores.json", "davis2017-val.zip")
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory):
+    options = write_benchmark_tree(tmp_path_factory.mktemp("tree"), "davis2017")
+    return check_sequences(open_benchmark(options), None)
+
+
+def opened(root, run=RUN, **options):
+    return RunFolder.opened(root, run, {"by": "test"}, conclusions=CONCLUSIONS, **options)
+
+
+def work_on(folder, task):
+    masks = folder.begin(task)
+    for index in task.sequence.saved:
+        path = masks / f"{task.sequence.frame_name(index)}.png"
+        write_mask(path, np.full((8, 9), index % 3, np.uint8))
+    record = SequenceRecord(
+        *(task.sequence.name, task.data, 7, 2, 8, 9, 0.5),
+        timings={"end-to-end": (7, 1.5)},
+        memory=("peak", 10**9),
+    )
+    folder.finish(record, task)
+
+
+@pytest.fixture
+def root(tasks, tmp_path):
+    """A folder in which all sequences are finished."""
+    with opened(tmp_path / "out") as folder:
+        for task in tasks:
+            work_on(folder, task)
+    return tmp_path / "out"
+
+
+def files(root):
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and ".claims" not in path.parts
+    }
+
+
+def faults(root, tasks):
+    with opened(root) as folder:
+        found = [folder.fault(task) for task in tasks]
+        for task, fault in zip(tasks, found, strict=True):
+            assert (folder.record(task) is None) == (fault is not None)
+    return [fault for fault in found if fault is not None]
+
+
+def test_a_finished_sequence_is_kept(root, tasks):
+    with opened(root) as folder:
+        record = folder.record(tasks[0])
+    assert record is not None
+    assert record.timings == {"end-to-end": (7, 1.5)}
+    assert set(record.masks) == {f"{index:05d}" for index in range(7)}
+    assert faults(root, tasks) == []
+
+
+def test_what_was_not_finished_is_no_fault(tmp_path, tasks):
+    with opened(tmp_path) as folder:
+        folder.begin(tasks[0])
+        assert [folder.fault(task) for task in tasks] == [None] * 3
+        assert [folder.record(task) for task in tasks] == [None] * 3
+
+
+def _zeros(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def _redraw(path):
+    write_mask(path, np.zeros((3, 4), np.uint8))
+
+
+def _to_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [_zeros, _cut, _redraw, _to_folder, lambda path: path.unlink(), lambda p: p.write_text("")],
+)
+def test_a_mask_that_is_not_what_was_written(root, tasks, harm):
+    path = root / "masks" / tasks[1].sequence.name / "00003.png"
+    harm(path)
+    (fault,) = faults(root, tasks)
+    assert str(path) in fault
+
+
+def test_a_mask_damaged_after_it_was_looked_at(root, tasks):
+    with opened(root) as folder:
+        assert folder.record(tasks[0]) is not None
+        _zeros(root / "masks" / tasks[0].sequence.name / "00000.png")
+        assert folder.record(tasks[0]) is None
+
+
+def edited(**changes):
+    def edit(content):
+        return {name: v for name, v in {**content, **changes}.items() if v is not KeyError}
+
+    return edit
+
+
+EDITS = [
+    edited(memory=[]),
+    edited(memory=["peak", 1, 2]),
+    edited(memory=[1, "peak"]),
+    edited(memory={"peak": 1}),
+    edited(timings=[]),
+    edited(timings={"aot": 5}),
+    edited(timings={"aot": [7, 0]}),
+    edited(timings={"aot": [0, 1.5]}),
+    edited(timings={"aot": ["7", "1.5"]}),
+    edited(timings={"aot": [7.5, 1]}),
+    edited(name=5),
+    edited(name="other"),
+    edited(data=None),
+    edited(data="abc"),
+    edited(height="8"),
+    edited(num_frames=True),
+    edited(compilation_seconds=[0]),
+    edited(masks=[]),
+    edited(masks={}),
+    edited(masks={"00000": 5}),
+    edited(masks=KeyError),
+    edited(timings=KeyError),
+    edited(name=KeyError),
+    lambda content: [],
+    lambda content: 7,
+    lambda content: None,
+    lambda content: "{",
+]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_damaged_record(root, tasks, edit):
+    path = root / "sequences" / f"{tasks[1].sequence.name}.json"
+    path.write_text(json.dumps(edit(json.loads(path.read_text()))))
+    (fault,) = faults(root, tasks)
+    assert str(root) in fault
+    assert len(fault.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\0", b"[" * 10**5, b"NaN", b'{"masks": {}'])
+def test_a_record_that_is_no_json(root, tasks, content):
+    path = root / "sequences" / f"{tasks[1].sequence.name}.json"
+    path.write_bytes(content)
+    (fault,) = faults(root, tasks)
+    assert str(path) in fault
+    with opened(root) as folder:
+        work_on(folder, tasks[1])
+    assert faults(root, tasks) == []
+
+
+def test_records_survive_their_file():
+    record = SequenceRecord("a", "b", 2, 1, 3, 4, 0.0, {"x": (2, 1.0)}, ("m", 0), {"0": "00"})
+    assert parse_record(json.loads(json.dumps(dataclasses.asdict(record)))) == record
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"identity": 5, "provenance": {}},
+        {"identity": {}},
+        {"provenance": {}},
+        {"identity": RUN, "provenance": []},
+        {"identity": RUN, "provenance": None},
+        [],
+        5,
+        None,
+        "",
+    ],
+)
+def test_a_damaged_run_file(root, content):
+    path = root / "run.json"
+    path.write_text(json.dumps(content) if content != "" else "")
+    before = files(root)
+    with pytest.raises(ValueError, match="expected") as error, opened(root):
+        pass
+    assert str(path) in str(error.value)
+    assert files(root) == before
+    with opened(root, overwrite=True) as folder:
+        assert folder.origin() == {"by": "test"}
+    assert not list(root.glob("masks/*/*"))
+
+
+def test_another_run_is_refused_and_named(root):
+    with (
+        pytest.raises(ValueError, match="found that run differ; give another --output, or --over"),
+        opened(root, {**RUN, "run": 2}),
+    ):
+        pass
+
+
+def test_only_what_runs_wrote_is_removed(root, tasks):
+    own = {"masks/mine.png", "masks/bear/notes.txt", "masks/mine/00000.png", "other.zip", "a.csv"}
+    own |= {"report.txt", "sequences/notes.txt"}
+    for name in own:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("by hand")
+    for name in CONCLUSIONS:
+        (root / name).write_text("concluded")
+    with opened(root) as folder:
+        folder.begin(tasks[1])
+    assert own <= files(root).keys()
+    assert not files(root).keys() & set(CONCLUSIONS)
+    with opened(root, {"run": 2}, overwrite=True):
+        pass
+    assert files(root).keys() == own | {"run.json", ".users", ".opening"}
+
+
+@pytest.mark.parametrize("name", ["report.html", "scores.json", "masks", "sequences"])
+def test_what_no_run_wrote_is_not_taken_over(tmp_path, name):
+    conclusions = ("report.html", "scores.json")
+    (tmp_path / name).mkdir()
+    with (
+        pytest.raises(ValueError, match=f"found {name} without it"),
+        RunFolder.opened(tmp_path, {}, {}, conclusions=conclusions, overwrite=True),
+    ):
+        pass
+    assert (tmp_path / name).is_dir()
+
+
+LINKS = ["masks", "masks/bear", "sequences"]
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_links_that_lead_out_are_not_followed(root, tasks, tmp_path, link, overwrite):
+    outside = tmp_path / "outside"
+    shutil.move(root / link, outside)
+    (root / link).symlink_to(outside)
+    before = files(outside)
+    task = next(task for task in tasks if task.sequence.name == "bear")
+    with (
+        pytest.raises(ValueError, match="nothing outside is written or removed"),
+        opened(root, overwrite=overwrite) as folder,
+    ):
+        work_on(folder, task)
+    assert files(outside) == before
+
+
+@pytest.mark.parametrize("name", ["run.json", "masks/bear/00000.png"])
+def test_a_link_is_replaced_and_not_followed(root, tasks, tmp_path, name):
+    outside = tmp_path / "outside"
+    (root / name).rename(outside)
+    (root / name).symlink_to(outside)
+    before = outside.read_bytes()
+    with opened(root, overwrite=True) as folder:
+        work_on(folder, next(task for task in tasks if task.sequence.name == "bear"))
+    assert outside.read_bytes() == before
+    assert not (root / name).is_symlink()
+
+
+@pytest.mark.parametrize("name", [".users", ".opening"])
+def test_a_link_is_no_lock(root, tmp_path, name):
+    (root / name).unlink()
+    (root / name).symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError, match=re.escape(str(root / name))), opened(root):
+        pass
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_record_whose_names_lead_out(root, tmp_path):
+    (tmp_path / "precious.png").write_text("by hand")
+    content = {
+        "masks": {"../../../precious": None, "../../" * 3 + str(tmp_path / "precious"): None}
+    }
+    (root / "sequences" / "bear.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="nothing outside"), opened(root, overwrite=True):
+        pass
+    assert (tmp_path / "precious.png").read_text() == "by hand"
+
+
+def test_a_run_file_whose_names_lead_out(root, tmp_path):
+    (tmp_path / "precious").write_text("by hand")
+    content = json.loads((root / "run.json").read_text())
+    (root / "run.json").write_text(json.dumps({**content, "conclusions": ["../precious"]}))
+    with pytest.raises(ValueError, match="nothing outside"), opened(root, overwrite=True):
+        pass
+    assert (tmp_path / "precious").read_text() == "by hand"
+
+
+@pytest.mark.parametrize(
+    ("run", "overwrite", "found"),
+    [(2, False, "run differ"), (1, True, "expected no other process")],
+)
+def test_another_run_on_a_folder_at_work(tmp_path, run, overwrite, found):
+    with (
+        opened(tmp_path),
+        pytest.raises(ValueError, match=found),
+        opened(tmp_path, {**RUN, "run": run}, overwrite=overwrite),
+    ):
+        pass
+
+
+def test_two_of_one_run_share_a_folder(tmp_path):
+    with opened(tmp_path) as one, opened(tmp_path) as other, one.claim("bear") as is_free:
+        assert is_free
+        with other.claim("bear") as is_free_again, other.claim("dog") as is_other_free:
+            assert not is_free_again
+            assert is_other_free
+
+
+def test_names_that_differ_in_odd_ways_are_claimed_apart(tmp_path):
+    with opened(tmp_path) as folder, folder.claim("a/b") as one, folder.claim("a%2Fb") as other:
+        assert one
+        assert other
+
+
+def test_no_sequence_touches_the_masks_of_a_nested_one(tmp_path, tasks):
+    outer, inner = (
+        dataclasses.replace(task, sequence=dataclasses.replace(task.sequence, name=name))
+        for task, name in zip(tasks, ("birds", "birds/3"), strict=False)
+    )
+    with opened(tmp_path) as folder:
+        work_on(folder, inner)
+        work_on(folder, outer)
+        assert folder.record(inner) is not None
+        folder.begin(outer)
+        assert folder.record(inner) is not None
+    with opened(tmp_path, {"run": 2}, overwrite=True):
+        pass
+    assert files(tmp_path).keys() == {"run.json", ".users", ".opening"}
+
+
+def test_masks_left_by_a_killed_process_go(tmp_path, tasks):
+    with opened(tmp_path) as folder:
+        masks = folder.begin(tasks[0])
+        write_mask(masks / "00000.png", np.zeros((8, 9), np.uint8))
+        (masks / ".00001.png.4711.partial").write_bytes(b"\x89PNG")
+    with opened(tmp_path) as folder:
+        folder.begin(tasks[0])
+    assert not list(tmp_path.glob("masks/*/*"))
+    assert not list(tmp_path.glob("masks/*/.*"))
