@@ -137,7 +137,7 @@ def summarise(failures: Iterable[Failure]) -> Iterator[str]:
     """Yields a line for each place and reason, with its first failure and their number."""
     groups: dict[tuple[str, str], list[Failure]] = collections.defaultdict(list)
     for failure in failures:
-        groups[failure.place or failure.reason[:40], failure.reason[:30]].append(failure)
+        groups[failure.place or failure.reason, failure.reason.partition(":")[0]].append(failure)
     for group in sorted(groups.values(), key=len, reverse=True):
         yield f"{len(group)} x {group[0]}"
 

@@ -71,16 +71,27 @@ class Metadata(Subject):
         put(root / "any/ImageSets/train.txt", b"bear\ndog-2\n")
         self.files = [file for file in sorted(root.rglob("*")) if file.suffix in (".json", ".txt")]
         self.chosen = self.files[0]
-        # A folder outside that could be taken for a sequence.
-        masks = next((root / "ytvos").rglob("Annotations/*"))
-        shutil.copytree(masks, places.outside / "precious")
+        # Folders outside that could be taken for a sequence of any set.
+        self.videos = {m.parent.name for m in sorted(root.rglob("Annotations/**/*.png"))}
+        for mask in sorted(root.rglob("Annotations/**/*.png")):
+            put(places.outside / "precious" / mask.name, mask.read_bytes())
 
     def damage(self, rng: random.Random) -> dict[str, bytes | None]:
         self.chosen = rng.choice(self.files)
         data = self.chosen.read_bytes()
         change = change_document if self.chosen.suffix == ".json" else change_lines
         name = self.chosen.relative_to(self.places.tree).as_posix()
+        if rng.random() < 0.25:
+            return {name: self._lead_elsewhere(rng, data)}
         return {name: change(rng, data, self.names)}
+
+    def _lead_elsewhere(self, rng: random.Random, data: bytes) -> bytes:
+        """Gives a video an odd name and leaves all else as it is."""
+        video = rng.choice([v for v in sorted(self.videos) if v.encode() in data])
+        name = rng.choice(self.names)
+        if self.chosen.suffix == ".json":
+            return data.replace(json.dumps(video).encode(), json.dumps(name).encode())
+        return data.replace(video.encode(), name.encode(errors="surrogateescape"))
 
     def readers(self) -> tuple[Reader, ...]:
         return (self._open, self._check, self._train, self._read_names)
@@ -100,12 +111,12 @@ class Metadata(Subject):
         benchmark = open_benchmark(self._options)
         with RunFolder.opened(self.places.output, {}, {}) as folder:
             for sequence in benchmark.sequences:
+                begun = folder.begin(_task(benchmark, sequence))
+                mask = mask_path(begun.parent, sequence, 0)
+                for path in (begun, mask):
+                    assert path.resolve().is_relative_to(self.places.output / "masks"), path
                 for path in (*sequence.frames, *sequence.truth.values()):
                     assert path.resolve().is_relative_to(self.places.tree), path
-                begun = folder.begin(_task(benchmark, sequence))
-                assert begun.resolve().is_relative_to(self.places.output / "masks"), begun
-                path = mask_path(begun.parent, sequence, 0)
-                assert path.resolve().is_relative_to(self.places.output / "masks"), path
 
     def _train(self) -> None:
         options = self._options
