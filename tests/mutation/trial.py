@@ -247,7 +247,6 @@ def _quiet() -> Iterator[list[str]]:
         contextlib.redirect_stderr(errors),
         contextlib.redirect_stdout(output),
     ):
-        warnings.simplefilter("always")
         saved = os.dup(2)
         os.dup2(file.fileno(), 2)
         try:
