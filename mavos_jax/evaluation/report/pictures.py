@@ -13,8 +13,7 @@ from mavos_jax.config import IGNORED
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
 from mavos_jax.evaluation.benchmark_files import read_frame, read_truth
 from mavos_jax.evaluation.report.contents import ReportContents
-from mavos_jax.media.frames import DECODING_ERRORS
-from mavos_jax.media.masks import object_ids, voc_palette
+from mavos_jax.media.masks import object_ids, read_mask, read_mask_size, voc_palette
 
 _JPEG_QUALITY = 80
 
@@ -82,23 +81,14 @@ def read_prediction(
     """
     path = contents.mask(sequence, frame)
     try:
-        with Image.open(path) as image:
-            mode, ids, own = image.mode, np.asarray(image), image.getpalette("RGB")
-    except DECODING_ERRORS as error:
+        size = read_mask_size(path)
+    except ValueError as error:
         raise ValueError(
             f"{path}: expected a predicted mask, found no image or a damaged one; segment the "
             "sequence again"
         ) from error
-    if mode not in ("P", "L"):
-        raise ValueError(
-            f"{path}: expected object ids as an indexed or grey PNG, found mode {mode}; segment "
-            "the sequence again"
-        )
-    palette = voc_palette()
-    if own:
-        colours = np.asarray(own, np.uint8).reshape(-1, 3)
-        palette[: len(colours)] = colours
-    return ids, palette
+    ids, palette = read_mask(path, size, allow_empty=True, is_drawn=False)
+    return ids, voc_palette() if palette is None else palette
 
 
 def _encode_ids(ids: np.ndarray, size: tuple[int, int]) -> str:
