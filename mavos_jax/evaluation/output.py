@@ -18,8 +18,12 @@ from mavos_jax.media.masks import write_mask
 from mavos_jax.media.overlay import draw_overlay, video_writer, write_picture
 from mavos_jax.media.video_file import import_av
 from mavos_jax.runtime.files import WriteBehind, inside
+from mavos_jax.runtime.locks import LockFile
 
 Overlay = Literal["none", "pictures", "video"]
+
+_MAX_NAMED = 1_000_000
+"""Frames whose places are looked at beforehand; headers may declare any number."""
 
 _DEFAULT_RATE = Fraction(24)
 """Frames a second of a video made from pictures that carry no time."""
@@ -116,21 +120,24 @@ class OutputFolder:
           it returns before they are written and raises what an earlier write raised.
 
         Raises:
-          ValueError: a file that no run wrote has the place of a result.
+          ValueError: another run is at work there, or a file that no run wrote has the place of a
+            result.
         """
-        marked, others = set[Path](), set[Path]()
-        for path in self._results(with_frames=self.keeps_frames):
-            (marked if is_marked(path) else others).add(path)
-        for index in range((frames.num_frames or 0) if others else 0):
-            _require_free(self._places(frames.name(index)), others)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_alone_in(self.root))
+            marked, others = set[Path](), set[Path]()
+            for path in self._results(with_frames=self.keeps_frames):
+                (marked if self.replaces and is_marked(path) else others).add(path)
+            num_named = min(frames.num_frames or 0, _MAX_NAMED) if others else 0
+            for index in range(num_named):
+                _require_free(self._places(frames.name(index)), others)
             add = None
             if self.overlay == "video":
                 _require_free([self.overlay_video], others)
                 rate = frames.frame_rate or _DEFAULT_RATE
                 video = inside(self.root, self.overlay_video)
                 add = stack.enter_context(video_writer(video, frames.size, rate, is_marked=True))
-            outdated = marked if self.replaces else set()
+            outdated = marked
 
             def write(name: str, frame: np.ndarray, ids: np.ndarray) -> None:
                 while outdated:
@@ -164,7 +171,9 @@ class OutputFolder:
         Frames are not among them, unless they are written, too: a folder ``frames`` may be the
         user's own.
         """
-        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", *["frames/*.png"] * with_frames]
+        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4"]
+        if with_frames:
+            patterns.append("frames/*.png")
         return [path for pattern in patterns for path in self.root.glob(pattern)]
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:
@@ -182,6 +191,33 @@ class OutputFolder:
                     f"{path}: expected the input apart from results, found it where "
                     f"--output {self.root} replaces files; give another --output"
                 )
+
+
+@contextlib.contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Makes a folder and keeps other runs out of it, where the file system has locks.
+
+    Raises:
+      ValueError: another run is at work there.
+    """
+    is_new = not root.exists()
+    root.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        is_free = True
+        with contextlib.suppress(OSError):
+            is_free = LockFile(root, descriptor).take()
+        if not is_free:
+            raise ValueError(
+                f"{root}: expected a folder that no other run writes into, found one at work; wait "
+                "for its end, or give another --output"
+            )
+        yield
+    finally:
+        os.close(descriptor)
+        if is_new:
+            with contextlib.suppress(OSError):  # there are results
+                root.rmdir()
 
 
 def _require_free(places: Iterable[Path], others: Collection[Path]) -> None:

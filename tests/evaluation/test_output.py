@@ -129,6 +129,25 @@ def test_results_do_not_leave_the_folder_through_a_link(tmp_path, folder):
     assert files(tmp_path / "mine") == ["masks/00000.png"]
 
 
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    first, second = (OutputFolder.open(tmp_path / "out") for _ in range(2))
+    with first.writer(CLIP.frames, None) as add:
+        add("00000", CLIP.frame(0), CLIP.mask(0))
+        with pytest.raises(ValueError, match=r"out: .* found one at work; wait"):
+            write(second, 1)
+    with pytest.raises(ValueError, match=r"00000\.png: .* no run wrote|found a file"):
+        write(second, 1)  # it was to find an empty folder
+    assert files(tmp_path) == ["out/masks/00000.png"]
+
+
+def test_a_run_without_results_leaves_no_folder(tmp_path):
+    write(OutputFolder.open(tmp_path / "out"), 0)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "mine").mkdir()
+    write(OutputFolder.open(tmp_path / "mine"), 0)
+    assert (tmp_path / "mine").is_dir()
+
+
 def test_an_output_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(OutputFolder.open(Path("run:1"), "video"), 2)
