@@ -23,7 +23,8 @@ from mavos_jax.evaluation.sequence_record import (
     mask_checksum,
     parse_record,
 )
-from mavos_jax.runtime.files import inside, read_json, require_writable_parent, written_whole
+from mavos_jax.runtime.files import inside, require_writable_parent, written_whole
+from mavos_jax.runtime.json_files import read_json
 from mavos_jax.runtime.locks import opened_lock
 
 _WORK = ("masks", "sequences")
@@ -163,7 +164,7 @@ class RunFolder:
         path = self._record_path(sequence.name)
         if not path.is_file():
             raise _Unfinished
-        content = read_json(path)
+        content = read_json(path, remedy="")
         if isinstance(content, dict) and content.keys() == {"masks"}:
             raise _Unfinished
         try:
@@ -215,13 +216,12 @@ class RunFolder:
 
     def _run(self) -> dict[str, Any]:
         """Reads ``run.json``."""
-        path = self.root / "run.json"
-        content = read_json(path)
+        path, remedy = self.root / "run.json", "; give another --output, or --overwrite"
+        content = read_json(path, remedy)
         for name in ("identity", "provenance"):
             if not isinstance(content, dict) or not isinstance(content.get(name), dict):
                 raise ValueError(
-                    f"{path}: expected the description of a run, found none of its {name}; give "
-                    "another --output, or --overwrite"
+                    f"{path}: expected the description of a run, found none of its {name}{remedy}"
                 )
         return content
 
@@ -276,5 +276,5 @@ def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             names += [f"{name}.{below}" for below in _differences(one, other)]
         elif one != other:
-            names.append(name)
+            names.append(name if name.isprintable() else repr(name))
     return names

@@ -16,13 +16,13 @@ from mavos_jax.evaluation.result_files import fingerprint_results
 from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
 from mavos_jax.evaluation.tables import write_tables
-from mavos_jax.runtime.files import written_whole
+from mavos_jax.runtime.files import inside, written_whole
+from mavos_jax.runtime.json_files import read_json, shortened, typed
 from mavos_jax.runtime.provenance import code_fingerprint
 
 FILE_NAME = "scores.json"
 
 _FORMAT = 1
-_BY_FRAME = ("frames", "region", "boundary", "is_visible")
 _INPUTS = ("results_fingerprint", "scoring_rule")
 
 
@@ -121,7 +121,7 @@ def write_scores(
     # One line for each object keeps the file readable in spite of its values by frame.
     lines = [json.dumps(_row_to_json(row), allow_nan=False) for row in scores.objects]
     text = json.dumps(head, indent=2, allow_nan=False).removesuffix("\n}")
-    with written_whole(folder / FILE_NAME) as temporary:
+    with written_whole(inside(folder, folder / FILE_NAME)) as temporary:
         temporary.write_text(
             text + ',\n  "objects": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}\n"
         )
@@ -137,21 +137,24 @@ def read_scores(path: Path) -> StoredScores:
     Raises:
       ValueError: the file is missing, damaged or of another kind.
     """
+    if not path.is_file():
+        raise ValueError(f"{path}: expected scores, found no such file")
+    content = read_json(path, "; remove it or overwrite it")
     try:
-        content = json.loads(path.read_text())
         if content["format"] != _FORMAT:
-            raise ValueError(f"format {content['format']}")
-        summary = {name: _from_json(value) for name, value in content["summary"].items()}
-        objects = tuple(map(_row_from_json, content["objects"]))
-        scores = BenchmarkScores(content["rule"], objects, summary)
-        return StoredScores(content["benchmark"], content["provenance"], scores)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: expected scores, found no such file") from None
+            raise ValueError(f"format {shortened(content['format'])}")
+        scores = BenchmarkScores(
+            rule=typed(content["rule"], str),
+            objects=tuple(map(_row_from_json, typed(content["objects"], list))),
+            summary={typed(name, str): _from_json(v) for name, v in content["summary"].items()},
+        )
+        benchmark, provenance = (typed(content[name], dict) for name in ("benchmark", "provenance"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected scores as this version writes them, found others or a damaged file "
             f"({type(error).__name__}: {error}); remove it or overwrite it"
         ) from error
+    return StoredScores(benchmark, provenance, scores)
 
 
 def _row_to_json(row: ObjectResult) -> dict[str, Any]:
@@ -164,11 +167,24 @@ def _row_to_json(row: ObjectResult) -> dict[str, Any]:
 
 def _row_from_json(values: Mapping[str, Any]) -> ObjectResult:
     region, boundary = (
-        Statistics(**{name: _from_json(value) for name, value in values["scores"][measure].items()})
+        Statistics(*(_from_json(values["scores"][measure][name]) for name in Statistics._fields))
         for measure in ObjectScores._fields
     )
-    columns = {name: tuple(values[name]) for name in _BY_FRAME}
-    return ObjectResult(**{**values, **columns, "scores": ObjectScores(region, boundary)})
+    stability, is_unseen = values["stability"], values["is_unseen"]
+    row = ObjectResult(
+        sequence=typed(values["sequence"], str),
+        id=typed(values["id"], int),
+        scores=ObjectScores(region, boundary),
+        stability=None if stability is None else typed(stability, float),
+        is_unseen=None if is_unseen is None else typed(is_unseen, bool),
+        frames=tuple(typed(value, int) for value in values["frames"]),
+        region=tuple(typed(value, float) for value in values["region"]),
+        boundary=tuple(typed(value, float) for value in values["boundary"]),
+        is_visible=tuple(typed(value, bool) for value in values["is_visible"]),
+    )
+    if len({len(column) for column in (row.frames, row.region, row.boundary, row.is_visible)}) > 1:
+        raise ValueError(f"columns of different lengths for {row.id} of {row.sequence}")
+    return row
 
 
 def _to_json(value: float) -> float | None:
@@ -176,8 +192,8 @@ def _to_json(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _from_json(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _from_json(value: Any) -> float:
+    return float("nan") if value is None else typed(value, float)
 
 
 def _version() -> str | None:

@@ -9,17 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mavos_jax.runtime.files import flush, shortened
+from mavos_jax.runtime.files import flush
+from mavos_jax.runtime.json_files import typed
 
 _NUM_FLUSHING_THREADS = 8
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
+_TYPES: Mapping[str, Any] = {
     "name": str,
     "data": str,
     "num_frames": int,
     "num_objects": int,
     "height": int,
     "width": int,
-    "compilation_seconds": (int, float),
+    "compilation_seconds": float,
 }
 
 
@@ -64,14 +65,16 @@ def parse_record(content: Any) -> SequenceRecord:
       ValueError: they are those of no record.
     """
     try:
-        fields = {name: _typed(content[name], kind) for name, kind in _TYPES.items()}
+        fields = {name: typed(content[name], kind) for name, kind in _TYPES.items()}
         timings = {
-            name: (_positive(frames, int), _positive(seconds, (int, float)))
+            name: (typed(frames, int), typed(seconds, float))
             for name, (frames, seconds) in content["timings"].items()
         }
         kind, num_bytes = content["memory"]
-        memory = (_typed(kind, str), _typed(num_bytes, int))
-        masks = {name: _typed(checksum, str) for name, checksum in content["masks"].items()}
+        memory = (typed(kind, str), typed(num_bytes, int))
+        masks = {name: typed(checksum, str) for name, checksum in content["masks"].items()}
+        if any(min(timing) <= 0 for timing in timings.values()):
+            raise ValueError("a timing of nothing")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"no record of a finished sequence ({error})") from error
     return SequenceRecord(**fields, timings=timings, memory=memory, masks=masks)
@@ -98,15 +101,3 @@ def flush_masks(folder: Path, names: Iterable[str]) -> dict[str, str]:
 def mask_checksum(path: Path) -> str:
     """Returns the CRC-32 of a mask's file."""
     return f"{zlib.crc32(path.read_bytes()):08x}"
-
-
-def _typed(value: Any, kind: type | tuple[type, ...]) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"found {shortened(value)}")
-    return value
-
-
-def _positive(value: Any, kind: type | tuple[type, ...]) -> Any:
-    if _typed(value, kind) <= 0:
-        raise ValueError(f"found {value}")
-    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,17 +12,32 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
-from mavos_jax.data.sets.listing import name_some
+from mavos_jax.data.sets.listing import BadName, name_some, require_name
 from mavos_jax.evaluation.benchmark_files import output_size, read_given
 from mavos_jax.media.frames import DECODING_ERRORS, describe_size, header_size
 from mavos_jax.media.masks import object_ids
+from mavos_jax.runtime.json_files import shortened
 
 _NESTED: tuple[Dataset, ...] = ("youtube_vos2018", "youtube_vos2019", "lvos1", "lvos2")
 _FOLDER = PurePosixPath("Annotations")
 _TOP = PurePosixPath(".")
 
 _JPEG_SUFFIXES = (".jpg", ".jpeg")
-_UNREADABLE = (zipfile.BadZipFile, RuntimeError, *DECODING_ERRORS)  # RuntimeError: encrypted
+_ENCRYPTED = 1
+_MAX_CHANNELS = 4
+_MAX_HEADERS = 1 << 20
+"""Bytes of a PNG beside its pixels, generously."""
+
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    LookupError,
+    *DECODING_ERRORS,
+)
+"""What damaged zips and masks in them raise."""
 
 
 def submission_nesting(benchmark: Benchmark) -> PurePosixPath:
@@ -46,23 +62,32 @@ def find_problems(benchmark: Benchmark, file: Path, masks: Path | None = None) -
         return [f"{file}: expected a zip, found no such file"]
     try:
         archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
-        return [f"{file}: expected a zip, found another file or a damaged one ({error})"]
+    except _UNREADABLE as error:
+        return [
+            f"{file}: expected a zip, found another file or a damaged one ({_words(error)}); pack "
+            "the masks anew"
+        ]
     with archive:
-        files, lines = _sort_files(file, archive)
-        nesting, found = submission_nesting(benchmark), _find_nesting(benchmark, files)
-        if found != nesting:
-            lines.append(
-                f"{file}: expected {submission_form(benchmark)}, found "
-                f"{found / '<sequence>' / '<frame>.png'}; pack the masks as expected"
-            )
-        folders: dict[PurePosixPath, dict[str, zipfile.ZipInfo]] = {}
-        for path, info in files.items():
-            folders.setdefault(path.parent, {})[path.name] = info
-        place = masks or file / found
-        for sequence in benchmark.sequences:
-            there = folders.pop(found / sequence.name, {})
-            lines += _check_sequence(benchmark, sequence, archive, there, place / sequence.name)
+        return _check_archive(benchmark, file, archive, masks)
+
+
+def _check_archive(
+    benchmark: Benchmark, file: Path, archive: zipfile.ZipFile, masks: Path | None
+) -> list[str]:
+    files, lines = _sort_files(file, archive)
+    nesting, found = submission_nesting(benchmark), _find_nesting(benchmark, files)
+    if found != nesting:
+        lines.append(
+            f"{file}: expected {submission_form(benchmark)}, found "
+            f"{found / '<sequence>' / '<frame>.png'}; pack the masks as expected"
+        )
+    folders: dict[PurePosixPath, dict[str, zipfile.ZipInfo]] = {}
+    for path, info in files.items():
+        folders.setdefault(path.parent, {})[path.name] = info
+    place = masks or file / found
+    for sequence in benchmark.sequences:
+        there = folders.pop(found / sequence.name, {})
+        lines += _check_sequence(benchmark, sequence, archive, there, place / sequence.name)
     return lines + [
         f"{file / folder}: expected only {found / '<sequence>' / '<frame>.png'} for the sequences "
         f"of {benchmark.name}, found {name_some(sorted(names))}; remove what belongs to none"
@@ -74,9 +99,27 @@ def _sort_files(
     file: Path, archive: zipfile.ZipFile
 ) -> tuple[dict[PurePosixPath, zipfile.ZipInfo], list[str]]:
     """Lists the files of a zip by name, and says which are hidden or there more than once."""
-    entries = [(PurePosixPath(i.filename), i) for i in archive.infolist() if not i.is_dir()]
+    infos = archive.infolist()
+    odd = {info.orig_filename for info in infos if not _is_sound_name(info.orig_filename)}
+    locked = [info.filename for info in infos if info.flag_bits & _ENCRYPTED]
+    entries = [
+        (PurePosixPath(info.filename), info)
+        for info in infos
+        if info.orig_filename not in odd and not info.is_dir()
+    ]
     hidden = [str(path) for path, _ in entries if _is_hidden(path)]
     lines = []
+    if odd:
+        names = name_some([shortened(name) for name in sorted(odd)])
+        lines.append(
+            f"{file}: expected names below the zip's top, found {len(odd)} that are empty, "
+            f"absolute, or lead elsewhere: {names}; pack the masks anew"
+        )
+    if locked:
+        lines.append(
+            f"{file}: expected masks that anybody can read, found {len(locked)} encrypted: "
+            f"{name_some(locked)}; pack the masks without a password"
+        )
     if hidden:
         lines.append(
             f"{file}: expected masks alone, found {len(hidden)} hidden files: {name_some(hidden)}; "
@@ -89,6 +132,15 @@ def _sort_files(
         if count > 1
     ]
     return {path: info for path, info in entries if not _is_hidden(path)}, lines
+
+
+def _is_sound_name(name: str) -> bool:
+    """Whether an entry's name, which may end in a slash, leads to a place below the top."""
+    try:
+        require_name(Path(), name.removesuffix("/"))
+    except BadName:
+        return False
+    return True
 
 
 def _is_hidden(path: PurePosixPath) -> bool:
@@ -159,15 +211,25 @@ def _check_mask(
     allowed: Sequence[int] | None,
 ) -> list[str]:
     """Says what is wrong with a mask; no id is if ``allowed`` is None."""
+    limit = _MAX_CHANNELS * size[0] * size[1] + _MAX_HEADERS
+    if info.file_size > limit:
+        return [
+            f"expected an indexed PNG of {describe_size(size)}, found {info.file_size} bytes, more "
+            f"than the {limit} that its pixels can take; save the mask anew"
+        ]
+    if info.flag_bits & _ENCRYPTED:
+        return []  # told for the whole zip
     try:
         with Image.open(io.BytesIO(archive.read(info))) as image:
             kind, mode, found = image.format, image.mode, (image.height, image.width)
-            image.load()
-            counts = image.histogram() if mode == "P" else []
+            if found == size:  # few bytes may make any number of pixels
+                image.load()
+            counts = image.histogram() if mode == "P" and found == size else []
     except _UNREADABLE as error:
-        is_unknown = isinstance(error, Image.UnidentifiedImageError)
-        reason = "no known image format" if is_unknown else str(error) or type(error).__name__
-        return [f"expected an indexed PNG, found a file that cannot be read: {reason}; restore it"]
+        return [
+            f"expected an indexed PNG, found a file that cannot be read: {_words(error)}; "
+            "restore it"
+        ]
     lines = []
     if found != size:
         lines.append(
@@ -186,3 +248,9 @@ def _check_mask(
                 f"this frame, found {', '.join(map(str, foreign))}; keep the given ids"
             )
     return lines
+
+
+def _words(error: Exception) -> str:
+    """Words for one of the errors of :data:`_UNREADABLE`, on one line."""
+    is_unknown = isinstance(error, Image.UnidentifiedImageError)
+    return "no known image format" if is_unknown else " ".join(str(error).split()) or repr(error)

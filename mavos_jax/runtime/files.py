@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import json
-import math
 import os
 import tempfile
 import zlib
@@ -181,56 +179,6 @@ def inside(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
         f"{str(path)!r}: expected a path below {root}, found that it leads to {leads_to}; nothing "
         "outside is written or removed; choose another name or folder"
     )
-
-
-def read_json(path: Path) -> Any:
-    """Reads a JSON file in UTF-8.
-
-    Raises:
-      ValueError: it is none, nests too deeply, says a key twice, or holds a number that is not
-        finite or has more than 30 digits.
-      OSError: it cannot be read.
-    """
-    try:
-        return json.loads(
-            path.read_text(encoding="utf-8-sig"),
-            object_pairs_hook=_without_repetition,
-            parse_int=_short_int,
-            parse_float=_finite_float,
-            parse_constant=_finite_float,
-        )
-    except (ValueError, RecursionError) as error:
-        found = "too many levels" if isinstance(error, RecursionError) else error
-        raise ValueError(f"{path}: expected JSON, found {found}; restore the file") from error
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        repeated = collections.Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"{shortened(repeated)} twice")
-    return content
-
-
-_MAX_DIGITS = 30
-
-
-def _short_int(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise ValueError(f"a number of {len(digits)} digits")
-    return int(digits)
-
-
-def _finite_float(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ValueError(f"the number {shortened(text)}, which is not finite")
-    return value
-
-
-def shortened(value: object, length: int = 60) -> str:
-    """Quotes a value for a message, of a long one the beginning."""
-    text = repr(value)
-    return text if len(text) <= length else f"{text[:length]}..."
 
 
 _CHUNK = 1 << 20

@@ -282,6 +282,52 @@ def test_bytes_that_were_damaged_in_the_zip_are_found(packed):
     assert line.startswith(f"{path}/{MASK}: expected an indexed PNG, found a file that cannot be")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["", "\0x.png", "/tmp/x.png", "../x.png", "a/../../x.png", "a\\x.png", "a//x.png", "a\nb.png"],
+)
+def test_a_name_that_leads_out_of_the_zip_is_told(packed, name):
+    def change(entry, data):
+        more = zipfile.ZipInfo("placeholder")
+        more.filename = name  # the constructor would mend it
+        return [(entry, data), *([(more, data)] if entry == MASK else [])]
+
+    (line,) = check_changed(packed, change)
+    assert line.startswith(": expected names below the zip's top, found 1 that")
+    assert repr(name) in line
+
+
+def test_a_mask_that_is_a_bomb_is_not_decoded(packed, monkeypatch):
+    bomb = Image.new("P", (1000, 1000))
+    (line,) = check_changed(packed, replace(packed[2], MASK, lambda i, f: bomb.save(f, "PNG")))
+    assert "expected 48 x 64 (height x width), found 1000 x 1000" in line
+    monkeypatch.setattr(zipfile.ZipFile, "read", None)
+    path = packed[2].with_name("bomb.zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MASK, bytes(1 << 22))
+    lines = check_submission(packed[0], path)
+    assert any(f"{MASK}: expected" in line and "found 4194304 bytes" in line for line in lines)
+
+
+def test_encrypted_masks_are_told_once(packed):
+    benchmark, _, path = packed
+    data = bytearray(path.read_bytes())
+    for position in (m.start() for m in re.finditer(rb"PK\x01\x02", bytes(data))):
+        data[position + 8] |= 1
+    path.write_bytes(bytes(data))
+    (line,) = check_submission(benchmark, path)
+    assert line.startswith(f"{path}: expected masks that anybody can read, found 18 encrypted")
+
+
+@pytest.mark.parametrize("kept", [0, 3, 100, 0.5, -30, -100])
+def test_a_zip_that_is_cut_off_is_named(packed, kept):
+    benchmark, _, path = packed
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept) if kept == 0.5 else int(kept)])
+    (line,) = check_submission(benchmark, path)
+    assert line.startswith(f"{path}: expected a zip, found another file or a damaged one")
+
+
 def test_what_is_no_zip_is_named(packed, tmp_path):
     benchmark, _, path = packed
     path.write_bytes(path.read_bytes()[:-30])

@@ -204,7 +204,8 @@ class Records(Subject):
         folder.finish(
             SequenceRecord(
                 *(name, task.data, len(frames), 2, height, width, 1.5), timings, ("peak", 1 << 30)
-            )
+            ),
+            task,
         )
 
 

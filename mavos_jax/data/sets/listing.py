@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from mavos_jax.data.sets.files import SequenceFiles
 from mavos_jax.media.frames import IMAGE_SUFFIXES, natural_order
-from mavos_jax.runtime.files import shortened
+from mavos_jax.runtime.json_files import shortened
 
 FRAMES = "JPEGImages"
 MASKS = "Annotations"
