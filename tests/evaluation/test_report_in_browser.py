@@ -168,13 +168,23 @@ def test_without_truth_only_image_and_prediction_are_shown(report):
     assert report.locator("svg.curve").count() == 0
 
 
+OVERFLOW = """Math.max(...[document.documentElement, ...document.querySelectorAll(".scroll")].map(
+  (node) => node.scrollWidth - node.clientWidth))"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_narrow_window_does_not_scroll_sideways(report, scheme):
+def test_no_window_scrolls_sideways_nor_do_its_tables(report, scheme):
     report.emulate_media(color_scheme=scheme)
-    report.set_viewport_size({"width": 480, "height": 800})
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert report.evaluate(overflow) == 0
+
+    def overflows():
+        found = {}
+        for width in (360, 390, 480, 640, 768, 900, 1024, 1100, 1440):
+            report.set_viewport_size({"width": width, "height": 800})
+            found[width] = report.evaluate(OVERFLOW)
+        return {width: excess for width, excess in found.items() if excess > 0}
+
+    assert overflows() == {}
     open_sequence(report, "short")
-    assert report.evaluate(overflow) == 0
+    assert overflows() == {}
     background = report.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == {"light": "rgb(246, 247, 249)", "dark": "rgb(16, 18, 22)"}[scheme]

@@ -124,15 +124,16 @@ function inUnit(value, unit) {
 }
 
 function summaryTable(data) {
-  const hasPaper = data.paper !== null && data.summary.some((row) => row.paper !== null);
+  const hasPaper = data.paper !== null && data.summary.some((row) => Number.isFinite(row.paper));
   const rows = data.summary.map((row) => {
     const cells = [element("th", { scope: "row" }, row.name,
       row.unit === "GB" ? element("span", { class: "unit" }, " GB") : null),
       element("td", { class: "own" }, inUnit(row.value, row.unit))];
     if (hasPaper) {
-      const difference = row.unit === "%" && row.paper !== null && row.value !== null
+      const isReported = Number.isFinite(row.paper);
+      const difference = row.unit === "%" && isReported && row.value !== null
         ? signed(row.value - row.paper) : "";
-      cells.push(element("td", {}, row.paper === null ? "" : inUnit(row.paper, row.unit)),
+      cells.push(element("td", {}, isReported ? inUnit(row.paper, row.unit) : ""),
         element("td", { class: "quiet" }, difference));
     }
     return element("tr", {}, ...cells);
