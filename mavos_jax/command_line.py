@@ -54,8 +54,9 @@ def parse_command(
     ``--checkpoint``. With both, the file counts, and must fit the checkpoint's parameters.
 
     Args:
-      kind: a frozen dataclass of the script's options with a field ``config: Path | None`` and, if
-        the script reads checkpoints, ``checkpoint: Path | None``. Its docstring is the help text.
+      kind: a frozen dataclass of the script's options with a field ``config: Path | None`` if it
+        has an experiment and, if it reads checkpoints, ``checkpoint: Path | None``. Its docstring
+        is the help text.
       argv: the words after the script's name; those of this process by default.
 
     Returns:
@@ -80,7 +81,7 @@ def parse_command(
     file = None if config is None else read_config_file(config)
     base = stored if file is None else file
     if base is None:
-        if not _HELP & set(words):
+        if "config" not in fields or not _HELP & set(words):
             _forbid_overrides(words, fields)
             return _parse(kind, None, words).arguments, None
         base = Experiment(name="experiment")

@@ -189,7 +189,7 @@ def test_wrong_input_is_refused_before_anything_is_written(tmp_path, capsys, cli
         (frames, tmp_path / "narrow.png"): r"narrow\.png: .* 48 x 64 .* found 48 x 63",
         (frames, tmp_path / "empty.png"): r"empty\.png: expected at least one object",
         (frames, frames / "00000.png"): r"00000\.png: expected the mask outside the folder",
-        (frames, clip / "clip.mp4"): r"clip\.mp4: expected a mask, found no image",
+        (frames, clip / "clip.mp4"): r"clip\.mp4: expected a mask that can be decoded",
         (cut, first): r"cut\.mp4: expected .* cut off",
         (tmp_path / "nothing", first): r"nothing: expected frames",
         (tmp_path / "absent", first): r"absent: expected a video file or a folder of frames",

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mavos_jax.data.sets import DamagedSample
-from mavos_jax.media.frames import describe_size
 from mavos_jax.media.ids import count_pixels
+from mavos_jax.media.pictures import describe_size
 from mavos_jax.media.samples import AnnotatedVideo, Sample
 
 _REFERENCE_TRIES = 20

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.sets.files import VideoSummary, fingerprint_of
-from mavos_jax.media.decoding import DamagedSample, EncodedVideo, File, Form, Labels
+from mavos_jax.media.pictures import DamagedSample, File
+from mavos_jax.media.samples import EncodedVideo, Form, Labels
 
 VERSION = "1.0.0"
 SPLIT = "train"

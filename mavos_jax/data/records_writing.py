@@ -25,7 +25,7 @@ from mavos_jax.data.records import (
     write_index,
 )
 from mavos_jax.data.sets.files import FileSet
-from mavos_jax.media.decoding import image_size, require_one_size
+from mavos_jax.media.pictures import read_header, require_size
 
 _FORMAT = "array_record"  # the default needs TensorFlow, and says so after all the work
 
@@ -154,9 +154,10 @@ def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
             indices = range(start, min(start + FRAMES_PER_RECORD, len(files)))
             frames = [files.frame(i) for i in indices]
             masks = [files.mask(i) for i in indices]
-            sizes = [image_size(frame) for frame in frames]
+            sizes = [read_header(frame).size for frame in frames]
             for frame, size, mask in zip(frames, sizes, masks, strict=True):
-                require_one_size(frame, size, mask, image_size(mask))
+                found = read_header(mask, "a mask").size
+                require_size(mask, found, size, f"its frame {frame}")
             yield (
                 f"{sequence.name}/{start}",
                 {

@@ -9,8 +9,9 @@ import numpy as np
 
 from mavos_jax.config import IGNORED
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
-from mavos_jax.media.frames import read_image
-from mavos_jax.media.masks import read_mask, read_mask_size
+from mavos_jax.media.decoding import read_image
+from mavos_jax.media.masks import read_mask
+from mavos_jax.media.pictures import read_header
 from mavos_jax.models.resize import cubic_taps, nearest_indices
 
 
@@ -88,7 +89,7 @@ def read_truth(benchmark: Benchmark, sequence: BenchmarkSequence, index: int) ->
       ValueError: the file is missing, damaged, or holds no ids.
     """
     path = sequence.truth[index]
-    stored = read_mask_size(path)
+    stored = read_header(path, "a mask").size
     ids, _ = read_mask(path, stored, allow_empty=True, is_drawn=False)
     if benchmark.is_binary:
         ids = (ids > 0).astype(np.uint8)

@@ -18,7 +18,7 @@ from mavos_jax.evaluation.benchmark_sequence import SegmentationOptions, segment
 from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence_record import SequenceRecord
-from mavos_jax.media.frames import describe_size
+from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.devices import CompilationClock
 from mavos_jax.runtime.progress import Progress

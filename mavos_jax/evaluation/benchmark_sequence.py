@@ -16,8 +16,8 @@ from mavos_jax.evaluation.benchmark_task import GivenMasks, SequenceTask
 from mavos_jax.evaluation.sequence_record import SequenceRecord
 from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
-from mavos_jax.media.frames import describe_size
 from mavos_jax.media.masks import write_mask
+from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.devices import CompilationClock, peak_memory
 from mavos_jax.runtime.files import WriteBehind, decoded_ahead, inside

@@ -17,7 +17,7 @@ from mavos_jax.evaluation.benchmark_files import (
 )
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
-from mavos_jax.media.frames import header_size
+from mavos_jax.media.decoding import read_frame_header
 from mavos_jax.media.masks import object_ids
 from mavos_jax.models.mavos import MAVOS
 
@@ -76,7 +76,7 @@ class SequenceTask:
         Raises:
           ValueError: a mask or the frame cannot be used; the message names the file.
         """
-        stored = header_size(sequence.frames[0])
+        stored = read_frame_header(sequence.frames[0]).size
         known: set[int] = set()
         counts = []
         for index in sorted(sequence.given):

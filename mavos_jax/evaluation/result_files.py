@@ -9,8 +9,8 @@ import numpy as np
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
 from mavos_jax.data.sets.listing import describe_folder, name_some
-from mavos_jax.media.frames import describe_size
-from mavos_jax.media.masks import read_mask, read_mask_size
+from mavos_jax.media.masks import read_mask
+from mavos_jax.media.pictures import describe_size, read_header
 
 _FOLDERS = ("", "Annotations", "masks")
 
@@ -81,7 +81,7 @@ def read_prediction(
             f"{path}: expected a mask, found no such file; {missing} of the {len(wanted)} masks of "
             f"a result are missing, the folder holds {describe_folder(path.parent)}"
         )
-    found = read_mask_size(path)
+    found = read_header(path, "a mask").size
     if found != size:
         raise ValueError(
             f"{path}: expected a mask of {describe_size(size)} as the truth, found "

@@ -30,7 +30,7 @@ from mavos_jax.evaluation.scorers.seen import describe_unseen
 from mavos_jax.evaluation.scorers.sequence import SequenceMasks
 from mavos_jax.evaluation.scorers.youtube_vos import score_youtube_vos, summarise_youtube_vos
 from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
-from mavos_jax.media.masks import read_mask_size
+from mavos_jax.media.pictures import read_header
 
 __all__ = ["ScoringRule", "score_results"]
 
@@ -108,7 +108,7 @@ def _score_sequence(
         return read_truth(benchmark, sequence, index)
 
     def prediction(index: int) -> np.ndarray:
-        size = output_size(benchmark, read_mask_size(sequence.truth[index]))
+        size = output_size(benchmark, read_header(sequence.truth[index], "a mask").size)
         return read_prediction(masks, sequence, index, size, is_binary=benchmark.is_binary)
 
     def origin(index: int) -> str:

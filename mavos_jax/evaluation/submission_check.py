@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import lzma
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
+import numpy as np
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
 from mavos_jax.data.sets.listing import BadName, name_some, require_name
 from mavos_jax.evaluation.benchmark_files import output_size, read_given
-from mavos_jax.media.frames import DECODING_ERRORS, describe_size, header_size
+from mavos_jax.media.decoding import read_frame_header, read_values
 from mavos_jax.media.masks import object_ids
+from mavos_jax.media.pictures import (
+    DamagedSample,
+    File,
+    UnusablePicture,
+    describe_size,
+    read_header,
+)
 from mavos_jax.runtime.json_files import shortened
 
 _NESTED: tuple[Dataset, ...] = ("youtube_vos2018", "youtube_vos2019", "lvos1", "lvos2")
@@ -35,9 +43,13 @@ _UNREADABLE = (
     RuntimeError,
     OverflowError,
     LookupError,
-    *DECODING_ERRORS,
+    OSError,
+    EOFError,
+    ValueError,
+    struct.error,
+    zlib.error,
 )
-"""What damaged zips and masks in them raise."""
+"""What damaged zips raise."""
 
 
 def submission_nesting(benchmark: Benchmark) -> PurePosixPath:
@@ -181,15 +193,14 @@ def _check_sequence(
             f"{place}: expected masks of {len(wanted)} frames alone, found {len(others)} more: "
             f"{name_some(others)}; remove them"
         )
-    stored = header_size(sequence.frames[0])
+    stored = read_frame_header(sequence.frames[0]).size
     size = output_size(benchmark, stored)
     given = _given_ids(benchmark, sequence, stored)
     for name, index in wanted.items():
         if name in there:
             ids = [number for start, number in given if start <= index]
             allowed = None if benchmark.is_binary else ids
-            problems = _check_mask(archive, there[name], size, allowed)
-            lines += [f"{place / name}: {problem}" for problem in problems]
+            lines += _check_mask(archive, there[name], str(place / name), size, allowed)
     return lines
 
 
@@ -207,50 +218,50 @@ def _given_ids(
 def _check_mask(
     archive: zipfile.ZipFile,
     info: zipfile.ZipInfo,
+    origin: str,
     size: tuple[int, int],
     allowed: Sequence[int] | None,
 ) -> list[str]:
-    """Says what is wrong with a mask; no id is if ``allowed`` is None."""
+    """Says what is wrong with a mask, called ``origin``; no id is if ``allowed`` is None."""
     limit = _MAX_CHANNELS * size[0] * size[1] + _MAX_HEADERS
     if info.file_size > limit:
         return [
-            f"expected an indexed PNG of {describe_size(size)}, found {info.file_size} bytes, more "
-            f"than the {limit} that its pixels can take; save the mask anew"
+            f"{origin}: expected an indexed PNG of {describe_size(size)}, found {info.file_size} "
+            f"bytes, more than the {limit} that its pixels can take; save the mask anew"
         ]
     if info.flag_bits & _ENCRYPTED:
         return []  # told for the whole zip
     try:
-        with Image.open(io.BytesIO(archive.read(info))) as image:
-            kind, mode, found = image.format, image.mode, (image.height, image.width)
-            if found == size:  # few bytes may make any number of pixels
-                image.load()
-            counts = image.histogram() if mode == "P" and found == size else []
+        file = File(origin, archive.read(info))
     except _UNREADABLE as error:
-        return [
-            f"expected an indexed PNG, found a file that cannot be read: {_words(error)}; "
-            "restore it"
-        ]
+        words = "expected an indexed PNG, found a file that cannot be read"
+        return [f"{origin}: {words}: {_words(error)}; restore it"]
+    try:
+        header = read_header(file, "a mask")
+        is_indexed = (header.kind, header.mode) == ("PNG", "P")
+        is_fitting = is_indexed and header.size == size
+        found = np.unique(read_values(file).ids) if is_fitting else ()
+    except (DamagedSample, UnusablePicture) as error:
+        return [str(error)]
     lines = []
-    if found != size:
+    if header.size != size:
         lines.append(
-            f"expected {describe_size(size)}, found {describe_size(found)}; segment at the size "
-            "of the frames, or resize the masks to their nearest neighbours"
+            f"{origin}: expected {describe_size(size)}, found {describe_size(header.size)}; "
+            "segment at the size of the frames, or resize the masks to their nearest neighbours"
         )
-    if (kind, mode) != ("PNG", "P"):
+    if not is_indexed:
         lines.append(
-            f"expected an indexed PNG, found {kind} of mode {mode}; save ids with a palette"
+            f"{origin}: expected an indexed PNG, found {header.kind} of mode {header.mode}; save "
+            "ids with a palette"
         )
-    elif allowed is not None:
-        foreign = [i for i in range(1, len(counts)) if counts[i] and i not in allowed]
-        if foreign:
-            lines.append(
-                f"expected the ids {', '.join(map(str, sorted(allowed)))} of the masks given up to "
-                f"this frame, found {', '.join(map(str, foreign))}; keep the given ids"
-            )
+    elif allowed is not None and (foreign := [i for i in found if i and i not in allowed]):
+        lines.append(
+            f"{origin}: expected the ids {', '.join(map(str, sorted(allowed)))} of the masks given "
+            f"up to this frame, found {', '.join(map(str, foreign))}; keep the given ids"
+        )
     return lines
 
 
 def _words(error: Exception) -> str:
     """Words for one of the errors of :data:`_UNREADABLE`, on one line."""
-    is_unknown = isinstance(error, Image.UnidentifiedImageError)
-    return "no known image format" if is_unknown else " ".join(str(error).split()) or repr(error)
+    return " ".join(str(error).split()) or repr(error)

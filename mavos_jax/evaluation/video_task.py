@@ -10,9 +10,10 @@ import numpy as np
 
 from mavos_jax.config import MAX_ID
 from mavos_jax.evaluation.demonstration import DEMONSTRATION, Truth
-from mavos_jax.media.frames import FrameSource, describe_size
+from mavos_jax.media.frames import FrameSource
 from mavos_jax.media.later_masks import AnnotationUse, LaterMasks
-from mavos_jax.media.masks import object_ids, read_mask, read_mask_size
+from mavos_jax.media.masks import explain_fullness, object_ids, read_mask
+from mavos_jax.media.pictures import Size, describe_size, read_header
 from mavos_jax.media.sequence import open_sequence
 
 
@@ -80,6 +81,8 @@ class VideoTask:
         _require_mask_apart(first, frames)
         _require_shown_size(first, frames.size, notes)
         ids, palette = read_mask(first, frames.size)
+        if odd := explain_fullness(ids):
+            notes = (*notes, f"{first}: {odd}")
         known = object_ids(ids)
         late = {index: file for index, file in sequence.annotations.items() if index > 0}
         is_truth = annotations == "auto" and len(sequence.annotations) == frames.num_frames
@@ -135,13 +138,12 @@ def _require_mask_apart(mask: Path, frames: FrameSource) -> None:
         )
 
 
-def _require_shown_size(mask: Path, size: tuple[int, int], notes: tuple[str, ...]) -> None:
+def _require_shown_size(mask: Path, size: Size, notes: tuple[str, ...]) -> None:
     """Raises for a mask of the frames as stored where they are shown turned, or the other way."""
-    if mask.is_file() and read_mask_size(mask) == size[::-1] != size:
+    if notes and read_header(mask, "a mask").size == size[::-1] != size:
         raise ValueError(
             f"{mask}: expected a mask of {describe_size(size)} as the video is shown, found height "
-            f"and width swapped; draw it on the picture that players show"
-            f"{f' ({notes[0]})' if notes else ''}"
+            f"and width swapped; draw it on the picture that players show ({notes[0]})"
         )
 
 

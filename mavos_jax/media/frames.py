@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import struct
-import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from PIL import Image
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-
-DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow raises for files that are damaged or no images."""
-
-_DEEP_MODES = ("I", "F")
+from mavos_jax.media.decoding import read_frame_header, read_image
+from mavos_jax.media.folders import frames_by_stem, name_some, unread_names
+from mavos_jax.media.pictures import Size, describe_size
 
 
 @runtime_checkable
@@ -67,46 +52,54 @@ class FrameSource(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class ImageFolder:
-    """Frames that are the images of one folder, in natural order of their names (2 before 10).
+    """Frames that are the pictures of one folder, in natural order of their names (2 before 10).
 
-    Pixels are taken as they are stored: an EXIF orientation is ignored on purpose, because masks
-    are drawn on, and compared with, the stored pixels. Grey, palette and alpha images become RGB.
+    Frames are upright, as viewers show them: an EXIF orientation is applied. Masks are drawn on,
+    and compared with, the upright picture.
 
     Attributes:
-      files: the images, all of one size.
+      files: the pictures, all of one size.
       size: their height and width, in pixels.
+      notes: a line each for what is done or left out and may not be meant.
     """
 
     files: tuple[Path, ...]
-    size: tuple[int, int]
+    size: Size
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, folder: Path) -> ImageFolder:
-        """Lists the .jpg, .jpeg and .png files of ``folder`` and reads their headers.
+        """Lists the pictures of ``folder`` and reads their headers.
 
         Raises:
-          ValueError: there is no image, one is unreadable or deeper than 8 bits, their sizes
-            differ, or two have the same name but for the suffix.
+          ValueError: there is no picture, one is unreadable or deeper than 8 bits, their sizes
+            differ, two have the same name but for the suffix, or some look like masks.
         """
-        files = list_images(folder)
+        files = tuple(folder / name for name in frames_by_stem(folder).values())
+        left_out = unread_names(folder)
         if not files:
-            raise ValueError(f"{folder}: expected frames (.jpg or .png), found none")
-        first_size = header_size(files[0])
-        stems: dict[str, Path] = {}
-        for file in files:
-            if file.stem in stems:
+            found = f" but {name_some(left_out)}" if left_out else ""
+            raise ValueError(f"{folder}: expected frames (.jpg or .png), found none{found}")
+        headers = [read_frame_header(file) for file in files]
+        first = headers[0].size
+        for file, header in zip(files, headers, strict=True):
+            if header.size != first:
                 raise ValueError(
-                    f"{file}: expected one image for each frame name, found also "
-                    f"{stems[file.stem].name}; remove one of them"
+                    f"{file}: expected {describe_size(first)} as {files[0].name}, found "
+                    f"{describe_size(header.size)}; all frames must have one size"
                 )
-            stems[file.stem] = file
-            size = header_size(file)
-            if size != first_size:
-                raise ValueError(
-                    f"{file}: expected {describe_size(first_size)} as {files[0].name}, found "
-                    f"{describe_size(size)}; all frames must have one size"
-                )
-        return cls(tuple(files), first_size)
+        notes = []
+        if left_out:
+            notes.append(
+                f"{folder}: {len(left_out)} of {len(files) + len(left_out)} files left out, no "
+                f"pictures: {name_some(left_out)}"
+            )
+        if num_turned := sum(header.orientation != 1 for header in headers):
+            notes.append(
+                f"{folder}: {num_turned} of {len(files)} frames turned upright, as their EXIF "
+                "orientation says"
+            )
+        return cls(files, first, tuple(notes))
 
     @property
     def origin(self) -> str:
@@ -115,12 +108,12 @@ class ImageFolder:
 
     @property
     def num_frames(self) -> int:
-        """The number of images."""
+        """The number of pictures."""
         return len(self.files)
 
     @property
     def frame_rate(self) -> None:
-        """Unknown: images carry no time."""
+        """Unknown: pictures carry no time."""
         return None
 
     @property
@@ -129,7 +122,7 @@ class ImageFolder:
         return tuple(file.stem for file in self.files)
 
     def name(self, index: int) -> str:
-        """The image's file name without its suffix."""
+        """The picture's file name without its suffix."""
         return self.files[index].stem
 
     def starting_at(self, index: int) -> ImageFolder:
@@ -138,82 +131,4 @@ class ImageFolder:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for file in self.files:
-            yield read_image(file)
-
-
-def list_images(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
-    """Lists the visible image files of a folder in natural order of their names."""
-    files = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in suffixes and not file.name.startswith(".") and file.is_file()
-    ]
-    return sorted(files, key=lambda file: natural_order(file.name))
-
-
-def natural_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """A sorting key that compares the numbers in names by value, so that 2 comes before 10."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    keys = [(p.isascii() and p.isdigit(), int(p) if i % 2 else 0, p) for i, p in enumerate(parts)]
-    return [key for key in keys if key[2]], name
-
-
-def read_image(file: Path) -> np.ndarray:
-    """Decodes one image to uint8 RGB [H, W, 3], as stored (no EXIF rotation).
-
-    Raises:
-      ValueError: the file is no image, is cut off or damaged.
-    """
-    try:
-        with Image.open(file) as image:
-            return to_rgb(image)
-    except DECODING_ERRORS as error:
-        raise ValueError(_undecodable(file, error)) from error
-
-
-def to_rgb(image: Image.Image) -> np.ndarray:
-    """Decodes an open image to uint8 RGB [H, W, 3]; raises one of :data:`DECODING_ERRORS`."""
-    # Pillow drops a palette's byte-wise transparency with a warning unless it is asked for.
-    is_keyed = image.mode == "P" and "transparency" in image.info
-    return np.asarray((image.convert("RGBA") if is_keyed else image).convert("RGB"))
-
-
-def require_eight_bits(origin: str, mode: str) -> None:
-    """Raises ValueError, about ``origin``, if pixels of Pillow's mode are deeper."""
-    if mode.startswith(_DEEP_MODES):
-        raise ValueError(
-            f"{origin}: expected 8 bits a channel, found mode {mode}; convert the frames to 8 bits"
-        )
-
-
-def describe_damage(error: Exception) -> str:
-    """Words for one of :data:`DECODING_ERRORS`."""
-    is_unknown = isinstance(error, Image.UnidentifiedImageError)
-    return "no known image format" if is_unknown else str(error) or type(error).__name__
-
-
-def describe_size(size: tuple[int, int]) -> str:
-    """Words for a height and a width."""
-    return f"{size[0]} x {size[1]} (height x width)"
-
-
-def header_size(file: Path) -> tuple[int, int]:
-    """Reads height and width, in pixels, from the header of an image.
-
-    Raises:
-      ValueError: the file is no image, or has more than 8 bits a channel.
-    """
-    try:
-        with Image.open(file) as image:
-            size, mode = (image.height, image.width), image.mode
-    except DECODING_ERRORS as error:
-        raise ValueError(_undecodable(file, error)) from error
-    require_eight_bits(str(file), mode)
-    return size
-
-
-def _undecodable(file: Path, error: Exception) -> str:
-    return (
-        f"{file}: expected an image that can be decoded, found: {describe_damage(error)}; "
-        "restore the file, or remove it and the frames after it"
-    )
+            yield read_image(file, self.size)

@@ -10,10 +10,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mavos_jax.media.frames import DECODING_ERRORS
+from mavos_jax.media.pictures import opened
 from mavos_jax.media.video_file import av_url, import_av
 
 _MAKER = "mavos_jax"
@@ -46,19 +45,16 @@ def is_marked(path: Path) -> bool:
 
 def _is_marked_picture(path: Path) -> bool:
     expected = text_mark(path.stem)
+    is_half = False  # the beginning of a marked file
     try:
-        with Image.open(path) as image:
-            if image.format == "JPEG":
+        with opened(path, "a result") as (image, header):
+            if header.kind == "JPEG":
                 return image.info.get("comment") == expected.encode()
             before, _, checksum = str(image.info.get(_PNG_KEY, "")).rpartition(" ")
-            if before != expected:
-                return False
-            try:
-                return checksum == _checksum(np.asarray(image))
-            except DECODING_ERRORS:  # half of a marked file
-                return True
-    except DECODING_ERRORS:
-        return False
+            is_half = before == expected
+            return is_half and checksum == _checksum(np.asarray(image))
+    except ValueError:
+        return is_half
 
 
 def _is_marked_video(path: Path) -> bool:

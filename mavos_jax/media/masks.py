@@ -9,69 +9,50 @@ from PIL import Image, ImageFilter
 from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.config import IGNORED
-from mavos_jax.media.frames import DECODING_ERRORS, describe_size
+from mavos_jax.media.decoding import read_values
 from mavos_jax.media.ids import count_pixels
+from mavos_jax.media.pictures import Size
 from mavos_jax.runtime.files import written_whole
 
-_HINT = "save object ids as an indexed PNG (0 = background, 1, 2, ... = objects)"
-_INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N")
-_LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP")
+_CONVERTER = "python -m mavos_jax.commands.masks makes ids of colours and grey levels"
+
+_MIN_OUTLINE_IDS = 3
+_MAX_TRUSTED_IDS = 20
 
 
 def read_mask(
-    path: Path, size: tuple[int, int], *, allow_empty: bool = False, is_drawn: bool = True
+    path: Path, size: Size, *, allow_empty: bool = False, is_drawn: bool = True
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads an indexed, grey or one-bit image whose pixel values are object ids.
+    """Reads a picture whose pixel values are object ids, see :func:`.decoding.read_values`.
 
     Args:
-      path: the image.
+      path: the picture.
       size: height and width that the mask must have, in pixels.
       allow_empty: whether a mask without any object is returned rather than refused.
-      is_drawn: whether objects are to be followed from it, so that smoothed outlines, which are
-        likely where people draw, are refused. What networks predict may look the same, and the
-        truth is what it is.
+      is_drawn: whether objects are to be followed from it, so that what :func:`explain_drawing`
+        finds, which is likely where people draw, is refused. What networks predict may look the
+        same, and the truth is what it is.
 
     Returns:
-      The ids, uint8 [H, W] with 0 the background and 255 pixels to ignore; and the image's own
-      palette, uint8 [256, 3], or None if it has none.
+      The ids, uint8 [H, W] with 0 the background and 255 pixels to ignore; and the picture's own
+      palette, uint8 [256, 3], or None if it has none. Colours that it lacks are those of PASCAL
+      VOC.
 
     Raises:
-      ValueError: the file is missing or damaged; it is in colour, compressed with loss or, if
-        drawn, anti-aliased; it has another size, no object, or ids beyond 254.
+      ValueError: see :func:`.decoding.read_values`; or the mask has no object, or was not drawn
+        as ids.
     """
-    values, palette = _open_ids(path)
-    if values.shape != size:
-        raise ValueError(
-            f"{path}: expected a mask of {describe_size(size)} as the frames, found "
-            f"{describe_size(values.shape)}; draw it on the frame, or resize it with nearest "
-            "neighbours"
-        )
-    if values.min() < 0 or values.max() > IGNORED:
-        found = values.min() if values.min() < 0 else values.max()
-        raise ValueError(
-            f"{path}: expected ids from 0 to 254 (and 255 to ignore), found {found}: more ids than "
-            "uint8 holds; renumber the objects"
-        )
-    ids = values.astype(np.uint8)
-    if is_drawn:
-        _require_no_smoothing(path, ids)
-    if not allow_empty:
-        _require_objects(path, ids)
+    ids, own = read_values(path, size)
+    fault = explain_drawing(ids, own) if is_drawn else None
+    if fault is None and not allow_empty:
+        fault = explain_emptiness(ids)
+    if fault is not None:
+        raise ValueError(f"{path}: {fault}")
+    if own is None:
+        return ids, None
+    palette = voc_palette()
+    palette[: len(own)] = own
     return ids, palette
-
-
-def read_mask_size(path: Path) -> tuple[int, int]:
-    """Reads height and width, in pixels, from the header of a mask's file.
-
-    Raises:
-      ValueError: the file is missing or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except DECODING_ERRORS as error:
-        found = "no such file" if not path.is_file() else "no image or a damaged one"
-        raise ValueError(f"{path}: expected a mask, found {found}; {_HINT}") from error
 
 
 def write_mask(
@@ -93,8 +74,7 @@ def write_mask(
 
 def object_ids(ids: np.ndarray) -> tuple[int, ...]:
     """Lists the objects in a mask, ascending: all values but 0 and 255."""
-    counts = np.bincount(ids.ravel(), minlength=256)
-    return tuple(int(i) for i in np.flatnonzero(counts[:IGNORED]) if i)
+    return tuple(int(i) for i in np.flatnonzero(count_pixels(ids)))
 
 
 def voc_palette() -> np.ndarray:
@@ -110,79 +90,93 @@ def voc_palette() -> np.ndarray:
     return np.stack(channels, axis=1).astype(np.uint8)
 
 
-def _open_ids(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decodes a file whose format can hold ids: their values [H, W], and the palette or None."""
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise ValueError(f"{path}: expected a mask, found {found}")
-    try:
-        with Image.open(path) as image:
-            kind, mode = image.format, image.mode
-            is_coloured = mode not in _INTEGER_MODES
-            values = np.asarray(image.convert("RGB") if is_coloured else image)
-            palette = _own_palette(image)
-    except PermissionError as error:
-        raise ValueError(
-            f"{path}: expected a mask, found a file that may not be read; change its permissions"
-        ) from error
-    except DECODING_ERRORS as error:
-        raise ValueError(
-            f"{path}: expected a mask, found no image or a damaged one; {_HINT}"
-        ) from error
-    if kind in _LOSSY_FORMATS:
-        raise ValueError(
-            f"{path}: expected a mask stored without loss, found {kind}, which changes ids; {_HINT}"
+def explain_emptiness(ids: np.ndarray) -> str | None:
+    """Says what is wrong with a first mask, uint8 [H, W], that shows no object."""
+    if not object_ids(ids):
+        if (ids == IGNORED).any():
+            return (
+                "expected at least one object, found only 0 and 255, which marks pixels to ignore; "
+                "save the object as 1"
+            )
+        return (
+            "expected at least one object, found an empty mask (only 0); draw the objects to "
+            "follow with the ids 1, 2, ..."
         )
-    if is_coloured:
-        raise ValueError(
-            f"{path}: expected object ids, found mode {mode} with {_count_colours(values)}; {_HINT}"
-        )
-    return values, palette
+    return None
 
 
-def _own_palette(image: Image.Image) -> np.ndarray | None:
-    """The image's palette; colours that it lacks are those of PASCAL VOC."""
-    colours = image.getpalette("RGB") if image.mode == "P" else None
-    if not colours:
+def explain_fullness(ids: np.ndarray) -> str | None:
+    """Says that a first mask, uint8 [H, W], has no background, which is odd and no obstacle."""
+    if not ids.all():
         return None
-    palette = voc_palette()
-    own = np.asarray(colours, np.uint8).reshape(-1, 3)
-    palette[: len(own)] = own
-    return palette
-
-
-def _count_colours(pixels: np.ndarray) -> str:
-    packed = pixels.reshape(-1, 3).astype(np.int32) @ np.asarray([65536, 256, 1])
-    number = len(np.unique(packed))
-    return f"{number} colour{'' if number == 1 else 's'}"
-
-
-def _require_objects(path: Path, ids: np.ndarray) -> None:
-    if object_ids(ids):
-        return
-    if (ids == IGNORED).any():
-        raise ValueError(
-            f"{path}: expected at least one object, found only 0 and 255, which marks pixels to "
-            "ignore; save the object as 1"
-        )
-    raise ValueError(
-        f"{path}: expected at least one object, found an empty mask (only 0); draw the objects to "
-        "follow with the ids 1, 2, ..."
+    return (
+        f"expected background (0) around the objects, found none; if {ids[0, 0]}, the id of the "
+        "corner, is the background, save it as 0"
     )
 
 
-def _require_no_smoothing(path: Path, ids: np.ndarray) -> None:
+def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+    """Says why a drawn mask is not taken for ids: smoothed, grey levels, or another background.
+
+    Args:
+      ids: uint8 [H, W]; 255 marks pixels to ignore.
+      palette: the file's own colours, uint8 [n, 3], None where it has none.
+    """
     found = smoothed_ids(ids)
     if found:
-        raise ValueError(
-            f"{path}: expected one id an object, found {len(found)} of {len(object_ids(ids))} ids "
-            "on outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "
-            f"without smoothing and {_HINT}"
+        return (
+            f"expected one id an object, found {len(found)} of {len(object_ids(ids))} ids on "
+            "outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "
+            "without smoothing and save object ids as an indexed PNG (0 = background, 1, 2, ... = "
+            "objects)"
         )
+    return explain_grey_levels(ids, palette) or _explain_background(ids, palette)
 
 
-_MIN_OUTLINE_IDS = 3
-_MAX_TRUSTED_IDS = 20
+def explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+    """Says that a mask shows objects as grey levels up to white, which would be ignored.
+
+    Ids of some 20 and less are ids, and 255 is to be ignored where it is an outline alone, or has a
+    colour.
+
+    Args:
+      ids: uint8 [H, W].
+      palette: the file's own colours, uint8 [n, 3], None where it has none.
+    """
+    counts = count_pixels(ids)
+    used = np.flatnonzero(counts)
+    if not used.size or used[0] <= _MAX_TRUSTED_IDS or IGNORED not in ids:
+        return None
+    levels = [*used, IGNORED]
+    if palette is not None and (len(palette) <= IGNORED or np.ptp(palette[levels], axis=1).any()):
+        return None
+    is_white = Image.fromarray((ids == IGNORED).astype(np.uint8))
+    if not np.asarray(is_white.filter(ImageFilter.MinFilter(5))).any():
+        return None
+    return (
+        f"expected object ids 1, 2, ..., found grey levels ({', '.join(map(str, used[:8]))}) and "
+        f"an area of 255, which marks pixels to ignore; {_CONVERTER}"
+    )
+
+
+def _explain_background(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+    """Says that index 0 of a palette is an object's colour, and another the background's."""
+    if palette is None or not palette[0].any():
+        return None
+    counts = np.bincount(ids.ravel(), minlength=256)[: len(palette)]
+    black = [i for i in np.flatnonzero(counts) if not palette[i].any()]
+    other = black[0] if black else int(counts.argmax())
+    # White or grey may well be the background, also where objects are black.
+    is_coloured = np.ptp(palette[0]) > 0
+    if not (is_coloured and black) and counts[other] <= counts[0]:
+        return None
+    if not black and not is_coloured:
+        return None
+    colour = ", ".join(map(str, palette[other]))
+    return (
+        f"expected the background at index 0, found the colour ({', '.join(map(str, palette[0]))}) "
+        f"there, and ({colour}) at index {other}, which would count as an object; {_CONVERTER}"
+    )
 
 
 def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
@@ -211,8 +205,3 @@ def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
     found = tuple(int(i) for i in np.flatnonzero(is_between))
     is_smooth = len(found) >= _MIN_OUTLINE_IDS and 2 * len(found) > num_ids
     return found if is_smooth else ()
-
-
-def present_ids(values: np.ndarray) -> tuple[int, ...]:
-    """Lists the objects in a mask, uint8 [H, W], ascending: all values but 0 and 255."""
-    return tuple(int(i) for i in np.flatnonzero(count_pixels(values)))

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+import dataclasses
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+
+from mavos_jax.config import IGNORED
+from mavos_jax.media.decoding import read_image, read_values
+from mavos_jax.media.ids import count_pixels
+from mavos_jax.media.masks import explain_grey_levels
+from mavos_jax.media.pictures import File
+
+Form = Literal["ids", "binary", "saliency"]
+"""What the values of masks mean, see :class:`Labels`."""
+
+_MOST_IDS = 100
+"""Masks with more are no ids but shades of grey: the annotated sets have far fewer."""
 
 
 class Sample(NamedTuple):
@@ -63,3 +76,108 @@ class VideoSet(Protocol):
     def fingerprint(self) -> str:
         """A short hash of what the set holds: names and sizes of its files, or its recipe."""
         ...
+
+
+@runtime_checkable
+class EncodedFrames(Protocol):
+    """The files of one video, read when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def frame(self, index: int) -> File:
+        """Reads the image of a frame; raises :class:`DamagedSample` where there is none."""
+        ...
+
+    def mask(self, index: int) -> File:
+        """Reads the mask of a frame; raises :class:`DamagedSample` where there is none."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """What the values of a set's masks mean.
+
+    Attributes:
+      form: ``ids``, kept as they are; ``binary``, one object wherever the value is not 0; or
+        ``saliency``: ids, but a mask of 0 and 255 alone shows one object, as those of the sets for
+        salient objects do.
+      kept: the ids to keep, others become background; all by default.
+    """
+
+    form: Form = "ids"
+    kept: tuple[int, ...] | None = None
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Gives the ids, uint8 [H, W], of a mask's values, uint8 [H, W]."""
+        if self.form == "binary" or (self.form == "saliency" and _is_saliency(values)):
+            return (values > 0).astype(np.uint8)
+        if self.kept is None:
+            return values
+        table = np.zeros(256, np.uint8)
+        table[[*self.kept, IGNORED]] = [*self.kept, IGNORED]
+        return table[values]
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedVideo:
+    """An annotated video whose frames and masks are decoded when they are asked for.
+
+    Unless everything that is not 0 is one object, a mask raises ValueError if it has more than 100
+    ids. Where 255 is no object, so does a mask of grey levels up to white; and one of 0 and 255
+    alone if no mask of the video has another id: objects that are absent from one frame leave
+    unknown pixels alone, but somewhere they must be seen.
+
+    Attributes:
+      name: the set and the sequence.
+      files: its frames and masks.
+      labels: what the masks' values mean.
+    """
+
+    name: str
+    files: EncodedFrames
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Sample:
+        index = range(len(self))[index]
+        frame_file, mask_file = self.files.frame(index), self.files.mask(index)
+        frame = read_image(frame_file)
+        size = (frame.shape[0], frame.shape[1])
+        values, palette = read_values(mask_file, size, f"its frame {frame_file}")
+        return Sample(frame, self._labelled(mask_file, values, palette))
+
+    def mask(self, index: int) -> np.ndarray:
+        """The mask alone; that it has the frame's size is not checked."""
+        file = self.files.mask(range(len(self))[index])
+        return self._labelled(file, *read_values(file))
+
+    def _labelled(self, file: File, values: np.ndarray, palette: np.ndarray | None) -> np.ndarray:
+        if self.labels.form == "binary":
+            return self.labels(values)
+        num_ids = np.count_nonzero(count_pixels(values))
+        if num_ids > _MOST_IDS:
+            raise ValueError(
+                f"{file.origin}: expected object ids, at most {_MOST_IDS} of them, found {num_ids} "
+                "different values, as smoothed edges have; write objects as 1, 2, ... without "
+                "smoothing"
+            )
+        fault = explain_grey_levels(values, palette) if self.labels.form == "ids" else None
+        if fault is not None:
+            raise ValueError(f"{file.origin}: {fault}")
+        if self.labels.form == "ids" and not num_ids and values.any() and not self._has_ids():
+            raise ValueError(
+                f"{file.origin}: expected object ids, found only 0 and 255 in all {len(self)} "
+                "masks of the video; write objects as 1, 2, ..., because 255 means ignored"
+            )
+        return self.labels(values)
+
+    def _has_ids(self) -> bool:
+        """Whether any mask of the video has one; most often the first has."""
+        masks = (read_values(self.files.mask(index)).ids for index in range(len(self)))
+        return any(count_pixels(mask).any() for mask in masks)
+
+
+def _is_saliency(values: np.ndarray) -> bool:
+    return bool(((values == 0) | (values == IGNORED)).all())

@@ -7,18 +7,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from mavos_jax.media.frames import (
-    IMAGE_SUFFIXES,
-    FrameSource,
-    ImageFolder,
-    list_images,
-    natural_order,
-)
+from mavos_jax.media.folders import IMAGE_SUFFIXES, MASK_SUFFIXES, images_by_stem, natural_order
+from mavos_jax.media.frames import FrameSource, ImageFolder
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.video_file import VideoFile
 
 _NUM_NAMED = 8
 _MAX_DIGITS = 10
+_MOVING_SUFFIXES = (".gif", ".apng", ".webp", ".avif")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +77,7 @@ def _annotations(path: Path, frames: ImageFolder | VideoFile) -> dict[int, Path]
     if folder is None or not isinstance(frames, ImageFolder):
         return {}
     indices = {name: index for index, name in enumerate(frames.names)}
-    files = list_images(folder, (".png",))
+    files = [folder / name for name in images_by_stem(folder, MASK_SUFFIXES).values()]
     for file in files:
         if file.stem not in indices:
             raise ValueError(
@@ -153,7 +149,7 @@ def _only_sequence(root: Path) -> Path:
     """Finds the one folder with images below ``root/JPEGImages``, at most two levels down."""
     images = root / "JPEGImages"
     folders = [images, *images.glob("*/"), *images.glob("*/*/")]
-    found = [folder for folder in folders if folder.is_dir() and list_images(folder)]
+    found = [folder for folder in folders if folder.is_dir() and images_by_stem(folder)]
     found.sort(key=lambda folder: natural_order(str(folder)))
     if not found:
         raise ValueError(f"{images}: expected a folder of frames (.jpg or .png), found none")
@@ -196,7 +192,7 @@ def open_frames(path: Path) -> ImageFolder | VideoFile:
             f"{path}: expected a video file or a folder of frames, found a pipe or a device; "
             "save the video to a file first"
         )
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix.lower() not in _MOVING_SUFFIXES:
         raise ValueError(
             f"{path}: expected a video file or a folder of frames, found one image; "
             f"give its folder, {path.parent}"

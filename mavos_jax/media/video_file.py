@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.media.frames import describe_size
+from mavos_jax.media.pictures import describe_size
 from mavos_jax.media.video_ends import (
     RECODE,
     require_declared_end,

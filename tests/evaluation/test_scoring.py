@@ -200,10 +200,10 @@ def damage(results, how):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ("colour", r"cat/00002\.png: expected object ids, found mode RGB with 1 colour"),
+        ("colour", r"cat/00002\.png: expected object ids, found PNG of mode RGB"),
         ("size", r"cat/00002\.png: expected a mask of 36 x 48 .* found 36 x 40"),
         ("id", r"cat/00002\.png: expected object ids up to 2, the highest in cat, found 3"),
-        ("text", r"cat/00002\.png: expected a mask, found no image"),
+        ("text", r"cat/00002\.png: expected a mask that can be decoded, found: no known image"),
         ("frame", r"cat/00002\.png: .* 1 of the 5 masks .* holds 00000\.png, 00001\.png, 00003"),
         (
             "sequence",

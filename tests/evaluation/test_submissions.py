@@ -13,7 +13,7 @@ from mavos_jax.data.benchmarks import Dataset, open_benchmark
 from mavos_jax.evaluation.benchmark_files import output_size, read_given, shrink_mask
 from mavos_jax.evaluation.result_files import mask_path
 from mavos_jax.evaluation.submissions import check_submission, write_submission
-from mavos_jax.media.frames import header_size
+from mavos_jax.media.decoding import read_frame_header
 from mavos_jax.media.masks import write_mask
 
 FIRST_ENTRIES = {
@@ -34,7 +34,7 @@ def open_tree(root, dataset: Dataset = "youtube_vos2019", split="valid", **setti
 def write_results(benchmark, folder):
     """Repeats the given masks on every frame from theirs on, and saves more than is wanted."""
     for sequence in benchmark.sequences:
-        stored = header_size(sequence.frames[0])
+        stored = read_frame_header(sequence.frames[0]).size
         size, ids = output_size(benchmark, stored), np.zeros(stored, np.uint8)
         for index in range(len(sequence.frames)):
             if index in sequence.given:
@@ -237,14 +237,10 @@ def paint(image, number):
         (lambda i, f: i.resize((32, 24), 0).save(f, "PNG"), "expected 48 x 64 .*, found 24 x 32"),
         (lambda i, f: paint(i, 2).save(f, "PNG"), "expected the ids 1, 3 of .*, found 2; keep"),
         (lambda i, f: paint(i, 255).save(f, "PNG"), "expected the ids 1, 3 of .*, found 255;"),
-        (
-            lambda i, f: (i.convert("RGB").save(f, "PNG"), f.write_bytes(f.read_bytes()[:-60])),
-            "found a file that cannot be read: ",
-        ),
-        (lambda i, f: f.write_bytes(b"text"), "cannot be read: no known image format"),
+        (lambda i, f: f.write_bytes(b"text"), "can be decoded, found: no known image format"),
         (
             lambda i, f: (i.save(f, "PNG"), f.write_bytes(f.read_bytes()[:-60])),
-            "found a file that cannot be read: ",
+            "can be decoded, found: .* truncated",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from benchmark_trees import write_benchmark_tree
 from mavos_jax.data.benchmarks import open_benchmark
 from mavos_jax.evaluation import submit
 from mavos_jax.evaluation.result_files import mask_path
-from mavos_jax.media.frames import header_size
+from mavos_jax.media.decoding import read_frame_header
 from mavos_jax.media.masks import write_mask
 
 
@@ -26,7 +26,7 @@ def write_set(tmp_path, dataset, split):
     for sequence in open_benchmark(options).sequences:
         for index in sequence.saved:
             path = mask_path(tmp_path / "results", sequence, index)
-            write_mask(path, np.zeros(header_size(sequence.frames[0]), np.uint8))
+            write_mask(path, np.zeros(read_frame_header(sequence.frames[0]).size, np.uint8))
     words = ["--dataset", dataset, "--split", split, "--root", str(options.root)]
     return words, tmp_path / "results"
 

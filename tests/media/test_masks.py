@@ -117,21 +117,24 @@ def save_cut_off(path):
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        (save_rgb, r"expected object ids, found mode RGB with 3 colours; save .* indexed PNG"),
-        (save_rgba, r"expected object ids, found mode RGBA with 2 colours; save"),
-        (save_grey_alpha, r"expected object ids, found mode LA with 2 colours; save"),
+        (save_rgb, r"expected object ids, found PNG of mode RGB, .* mavos_jax.commands.masks"),
+        (save_rgba, r"expected object ids, found PNG of mode RGBA, .* mavos_jax.commands.masks"),
+        (
+            save_grey_alpha,
+            r"expected object ids, found PNG of mode LA, .* mavos_jax.commands.masks",
+        ),
         (save_other_size, r"expected a mask of 48 x 64 \(height x width\) .* found 48 x 63 "),
         (save_empty, r"expected at least one object, found an empty mask"),
         (
             save_white,
             r".* found only 0 and 255, which marks pixels to ignore; save the object as 1",
         ),
-        (save_deep, r".* found 300: more ids than uint8 holds; renumber"),
+        (save_deep, r".* found 300: more ids than uint8 holds; .* mavos_jax.commands.masks"),
         (save_jpeg, r"expected a mask stored without loss, found JPEG"),
-        (save_text, r"expected a mask, found no image or a damaged one"),
-        (save_cut_off, r"expected a mask, found no image or a damaged one"),
-        (lambda path: None, r"expected a mask, found no such file"),
-        (lambda path: path.mkdir(), r"expected a mask, found a folder"),
+        (save_text, r"expected a mask that can be decoded, found: no known image format"),
+        (save_cut_off, r"expected a mask that can be decoded, found: .*truncated"),
+        (lambda path: None, r"expected a mask that can be decoded, found: no such file"),
+        (lambda path: path.mkdir(), r"expected a mask that can be decoded, found: a folder"),
     ],
 )
 def test_unusable_masks_are_refused_in_one_line(tmp_path, save, message):
@@ -145,11 +148,11 @@ def test_unusable_masks_are_refused_in_one_line(tmp_path, save, message):
 def test_a_mask_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     blobs(1).save(tmp_path / "first.png")
 
-    def refuse(file):
+    def refuse(file, **_):
         raise PermissionError(13, "Permission denied", str(file))
 
     monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(ValueError, match=r"first\.png: expected a mask, .* may not be read;"):
+    with pytest.raises(ValueError, match=r"first\.png: expected a mask .* may not be read; change"):
         read_mask(tmp_path / "first.png", SIZE)
 
 

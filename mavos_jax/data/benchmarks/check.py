@@ -12,7 +12,7 @@ from mavos_jax.data.benchmarks.completeness import (
     frame_gaps,
     open_complete,
 )
-from mavos_jax.data.benchmarks.frame_faults import Size, find_frame_faults
+from mavos_jax.data.benchmarks.frame_faults import find_frame_faults
 from mavos_jax.data.benchmarks.layout import (
     Layout,
     SequenceFolders,
@@ -21,7 +21,9 @@ from mavos_jax.data.benchmarks.layout import (
 )
 from mavos_jax.data.benchmarks.mask_faults import MaskContext, find_mask_faults
 from mavos_jax.data.benchmarks.opening import find_layout
-from mavos_jax.data.sets.listing import images_by_stem, subfolders
+from mavos_jax.data.sets.listing import subfolders
+from mavos_jax.media.folders import MASK_SUFFIXES, describe_kind, images_by_stem, unread_names
+from mavos_jax.media.pictures import Size
 
 _MASK_SUFFIX = ".png"
 
@@ -83,7 +85,15 @@ def _check_sequence(layout: Layout, sequence: SequenceFolders) -> list[str]:
     except ValueError as error:
         return [str(error)]
     sizes, lines = find_frame_faults(sequence.name, images.values())
-    lines += _missing_frames(layout, sequence, images)
+    lines += [
+        f"{sequence.frames / name}: expected frames alone, found a file that is no picture, which "
+        "is not read; remove it, or convert it"
+        for name in unread_names(sequence.frames)
+    ]
+    try:
+        lines += _missing_frames(layout, sequence, images)
+    except ValueError as error:
+        lines.append(str(error))
     for folder in dict.fromkeys((sequence.masks, sequence.truth)):
         lines += _check_masks(layout, sequence, folder, images, sizes)
     return lines
@@ -123,11 +133,8 @@ def _check_masks(
     starts = {listed.frames[0] for listed in sequence.objects.values()} or {*list(files)[:1]}
     for stem, name in files.items():
         path = folder / name
-        if path.suffix.lower() != _MASK_SUFFIX:
-            lines.append(
-                f"{path}: expected an indexed PNG, found a file of another kind; save object ids "
-                "as PNG"
-            )
+        if path.suffix.lower() not in MASK_SUFFIXES:
+            lines.append(describe_kind(path, MASK_SUFFIXES))
             continue
         if stem not in images:
             lines.append(describe_stray(sequence, path))

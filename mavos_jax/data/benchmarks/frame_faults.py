@@ -9,18 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
-from mavos_jax.media.frames import DECODING_ERRORS, describe_size
-
-Size = tuple[int, int]
-
-_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+from mavos_jax.media.decoding import read_image
+from mavos_jax.media.pictures import Size, describe_size, read_header
 
 
 class _Decoded(NamedTuple):
     size: Size | None
-    faults: list[str]
+    fault: str | None
 
 
 def find_frame_faults(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size], list[str]]:
@@ -39,7 +34,7 @@ def find_frame_faults(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         decoded = dict(zip(paths, pool.map(_decode, paths), strict=True))
     sizes = {path: found.size for path, found in decoded.items() if found.size is not None}
-    lines = [line for found in decoded.values() for line in found.faults]
+    lines = [found.fault for found in decoded.values() if found.fault is not None]
     usual = _usual_size(sizes)
     lines += [
         f"{path}: expected {describe_size(usual)} as most frames of {name}, found "
@@ -53,19 +48,11 @@ def find_frame_faults(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size
 def _decode(path: Path) -> _Decoded:
     size = None
     try:
-        with Image.open(path) as image:
-            size, mode = (image.height, image.width), image.mode
-            image.load()
-    except DECODING_ERRORS as error:
-        is_unknown = isinstance(error, Image.UnidentifiedImageError)
-        found = "no known image format" if is_unknown else str(error) or type(error).__name__
-        return _Decoded(size, [f"{path}: expected an image, found: {found}; restore the file"])
-    if mode in _DEEP_MODES:
-        fault = (
-            f"{path}: expected 8 bits a channel, found mode {mode}; convert the frames to 8 bits"
-        )
-        return _Decoded(size, [fault])
-    return _Decoded(size, [])
+        size = read_header(path).size
+        read_image(path)
+    except ValueError as error:
+        return _Decoded(size, str(error))
+    return _Decoded(size, None)
 
 
 def _usual_size(sizes: Mapping[Path, Size]) -> Size | None:

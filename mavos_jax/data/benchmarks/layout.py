@@ -11,13 +11,12 @@ from typing import NamedTuple
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence, GivenMask
 from mavos_jax.data.sets.listing import (
     describe_folder,
-    images_by_stem,
     name_some,
     read_lines,
     require_name,
 )
 from mavos_jax.data.sets.metadata import ListedObject
-from mavos_jax.media.frames import natural_order
+from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem, natural_order
 
 
 class SequenceFolders(NamedTuple):
@@ -88,7 +87,7 @@ def list_frames(sequence: SequenceFolders) -> dict[str, Path]:
     Raises:
       ValueError: there is none, two have one name, or one has an odd name.
     """
-    images = images_by_stem(sequence.frames)
+    images = frames_by_stem(sequence.frames)
     for stem in images:
         require_name(sequence.frames, stem, is_nested=False)
     if not images:
@@ -100,8 +99,8 @@ def list_frames(sequence: SequenceFolders) -> dict[str, Path]:
 
 
 def list_masks(folder: Path) -> dict[str, Path]:
-    """Lists the .png files of a folder, none where it is not there, in natural order."""
-    return {stem: folder / name for stem, name in images_by_stem(folder, (".png",)).items()}
+    """Lists the masks of a folder, none where it is not there, in natural order."""
+    return {stem: folder / name for stem, name in images_by_stem(folder, MASK_SUFFIXES).items()}
 
 
 def list_start_masks(sequence: SequenceFolders, images: Mapping[str, Path]) -> dict[str, Path]:

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.config import IGNORED
 from mavos_jax.data.sets.metadata import ListedObject
-from mavos_jax.media.decoding import read_ids
-from mavos_jax.media.frames import describe_size
-from mavos_jax.media.masks import present_ids, smoothed_ids
+from mavos_jax.media.decoding import read_values
+from mavos_jax.media.masks import explain_drawing, explain_emptiness, explain_fullness, object_ids
+from mavos_jax.media.pictures import describe_size, explain_size
 
 
 class MaskContext(NamedTuple):
@@ -36,7 +35,7 @@ class MaskContext(NamedTuple):
 def find_mask_faults(path: Path, context: MaskContext) -> list[str]:
     """Reads a mask and says in a line each what is wrong with its format, size and ids."""
     try:
-        values = read_ids(path)
+        values, palette = read_values(path)
     except ValueError as error:
         return [str(error)]
     lines = []
@@ -44,31 +43,26 @@ def find_mask_faults(path: Path, context: MaskContext) -> list[str]:
     if context.size is not None and size != context.size:
         lines.append(
             f"{path}: expected a mask of {describe_size(context.size)} as its frame, found "
-            f"{describe_size(size)}; draw it on the frame, or resize it with nearest neighbours"
+            f"{describe_size(size)}; {explain_size(size, context.size)}"
         )
-    outline_ids = smoothed_ids(values)
-    if outline_ids:
-        lines.append(
-            f"{path}: expected one id an object, found {len(outline_ids)} ids on outlines alone, "
-            "as anti-aliasing or compression leaves them; draw and resize masks without smoothing"
-        )
-        return lines
+    fault = explain_drawing(values, palette)
+    if fault is None and context.is_binary and context.is_start:
+        fault = explain_emptiness((values > 0).astype(np.uint8))
+    if fault is not None:
+        return [*lines, f"{path}: {fault}"]
     if context.is_binary:
-        if context.is_start and not values.any():
-            lines.append(_empty(path))
         return lines
     return lines + _id_faults(path, values, context)
 
 
 def _id_faults(path: Path, values: np.ndarray, context: MaskContext) -> list[str]:
-    ids = present_ids(values)
-    if not ids and (values == IGNORED).any():
-        return [
-            f"{path}: expected ids 1, 2, ..., found only 0 and 255, which marks pixels to ignore; "
-            "save the object as 1"
-        ]
-    if not ids and context.is_start:
-        return [_empty(path)]
+    ids = object_ids(values)
+    # A later mask may well be empty.
+    fault = explain_emptiness(values) if context.is_start or (not ids and values.any()) else None
+    if fault is None and context.is_start:
+        fault = explain_fullness(values)
+    if fault is not None:
+        return [f"{path}: {fault}"]
     if not context.objects:
         return []
     lines = []
@@ -89,13 +83,6 @@ def _id_faults(path: Path, values: np.ndarray, context: MaskContext) -> list[str
             f"{_join(ids)}; take the list that belongs to the masks"
         )
     return lines
-
-
-def _empty(path: Path) -> str:
-    return (
-        f"{path}: expected an object to start from, found an empty mask (only 0); draw the objects "
-        "with the ids 1, 2, ..."
-    )
 
 
 def _join(ids: Mapping[int, ListedObject] | list[int] | tuple[int, ...]) -> str:

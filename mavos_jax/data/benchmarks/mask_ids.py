@@ -7,17 +7,17 @@ from pathlib import Path
 
 from mavos_jax.data.benchmarks.benchmark import GivenMask
 from mavos_jax.data.sets.listing import describe_folder
-from mavos_jax.media.decoding import read_ids
-from mavos_jax.media.masks import present_ids
+from mavos_jax.media.decoding import read_values
+from mavos_jax.media.masks import object_ids
 
 
 def ids_by_frame(masks: Mapping[str, Path]) -> dict[str, tuple[int, ...]]:
     """Reads every mask once and lists its objects, by frame name.
 
     Raises:
-      ValueError: see :func:`read_ids`.
+      ValueError: see :func:`~mavos_jax.media.decoding.read_values`.
     """
-    return {name: present_ids(read_ids(path)) for name, path in masks.items()}
+    return {name: object_ids(read_values(path).ids) for name, path in masks.items()}
 
 
 def first_masks(
@@ -52,7 +52,7 @@ def starting_masks(masks: Mapping[str, Path]) -> dict[str, GivenMask]:
     """Like :func:`first_masks`, reading the masks unless there is one alone.
 
     Raises:
-      ValueError: see :func:`read_ids` and :func:`first_masks`.
+      ValueError: see :func:`~mavos_jax.media.decoding.read_values` and :func:`first_masks`.
     """
     if len(masks) == 1:
         return {name: GivenMask(path) for name, path in masks.items()}

@@ -19,7 +19,7 @@ from mavos_jax.data.sets.listing import (
     split_names,
     subfolders,
 )
-from mavos_jax.media.frames import natural_order
+from mavos_jax.media.folders import natural_order
 
 _LIST_FOLDERS = ("ImageSets", ".")
 _SPLITS = ("train", "val", "valid", "trainval", "test", "test-dev")

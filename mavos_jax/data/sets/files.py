@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from mavos_jax.media.decoding import DamagedSample, EncodedVideo, File, Form, Labels
+from mavos_jax.media.pictures import DamagedSample, File
+from mavos_jax.media.samples import EncodedVideo, Form, Labels
 
 SIZES = "."
 """What the sizes of files begin with in a fingerprint."""
@@ -104,7 +105,7 @@ class FileSet:
       name: the kind and the split.
       root: the folder that the sequences' folders are relative to.
       sequences: in the order of their indices.
-      form: what the masks' values mean, see :class:`~mavos_jax.media.decoding.Labels`.
+      form: what the masks' values mean, see :class:`~mavos_jax.media.samples.Labels`.
       max_gap: largest distance between two neighbouring frames of a clip.
       is_static: whether its videos are single images.
       num_left_out: videos, or images, that the set's rules leave out.

@@ -8,14 +8,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from mavos_jax.data.sets.files import SequenceFiles
-from mavos_jax.media.frames import IMAGE_SUFFIXES, natural_order
+from mavos_jax.media.folders import (
+    IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
+    frames_by_stem,
+    images_by_stem,
+    name_some,
+    natural_order,
+    visible,
+)
 from mavos_jax.runtime.json_files import shortened
 
 FRAMES = "JPEGImages"
 MASKS = "Annotations"
 KINDS = (FRAMES, MASKS)
 
-_NUM_NAMED = 8
 _MIN_FRAMES = 2
 
 
@@ -52,46 +59,11 @@ def describe_folder(folder: Path) -> str:
     return name_some(visible(folder)) or "an empty folder"
 
 
-def visible(folder: Path) -> list[str]:
-    """Lists what is in a folder and not hidden, in natural order."""
-    return sorted((n for n in os.listdir(folder) if not n.startswith(".")), key=natural_order)
-
-
 def subfolders(folder: Path) -> list[str]:
     """Lists the visible folders in a folder, in natural order."""
     with os.scandir(folder) as entries:
         names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
     return sorted(names, key=natural_order)
-
-
-def name_some(names: Sequence[str]) -> str:
-    """Joins names, the first eight of them."""
-    rest = len(names) - _NUM_NAMED
-    return ", ".join(names[:_NUM_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def images_by_stem(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> dict[str, str]:
-    """Lists the image files of a folder by their names without suffix, in natural order.
-
-    A folder that is not there has none. No file is opened, nor asked for its size.
-
-    Raises:
-      ValueError: two files differ by their suffixes alone.
-    """
-    if not folder.is_dir():
-        return {}
-    found: dict[str, str] = {}
-    for name in visible(folder):
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() not in suffixes:
-            continue
-        if stem in found:
-            raise ValueError(
-                f"{folder}: expected one image for each frame name, found {found[stem]} and {name};"
-                " remove one of them"
-            )
-        found[stem] = name
-    return found
 
 
 class BadName(ValueError):  # noqa: N818 - the name says what is wrong
@@ -262,15 +234,21 @@ def pair_sequence(
       annotated_only: leave out images without a mask; else their masks are missed when read.
 
     Raises:
-      ValueError: there is no image.
+      ValueError: there is no image, some look like masks, or a mask belongs to none.
     """
-    images = images_by_stem(root / frame_folder)
+    images = frames_by_stem(root / frame_folder)
     if not images:
         raise ValueError(
             f"{root / frame_folder}: expected the frames of {name} (.jpg or .png), found "
             f"{describe_folder(root / frame_folder)}"
         )
-    masks = images_by_stem(root / mask_folder, (".png",))
+    masks = images_by_stem(root / mask_folder, MASK_SUFFIXES)
+    stray = next((name for stem, name in masks.items() if stem not in images), None)
+    if stray is not None:
+        raise ValueError(
+            f"{root / mask_folder / stray}: expected the name of a frame in {root / frame_folder}, "
+            "found no such frame; restore the frame or remove the mask"
+        )
     stems = [stem for stem in images if stem in masks] if annotated_only else list(images)
     return SequenceFiles(
         *(name, frame_folder, mask_folder),
@@ -283,7 +261,7 @@ def require_annotations(root: Path, sequences: Iterable[SequenceFiles]) -> None:
     """Raises unless every sequence has two frames with masks, or says which have not."""
     short = []
     for sequence in sequences:
-        masks = set(images_by_stem(root / sequence.mask_folder, (".png",)).values())
+        masks = set(images_by_stem(root / sequence.mask_folder, MASK_SUFFIXES).values())
         if len(masks.intersection(sequence.masks)) < _MIN_FRAMES:
             short.append(sequence.name)
     if short:

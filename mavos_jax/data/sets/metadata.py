@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mavos_jax.config import MAX_ID
 from mavos_jax.data.sets.listing import BadName, describe_folder, require_name
-from mavos_jax.media.frames import natural_order
+from mavos_jax.media.folders import natural_order
 from mavos_jax.runtime.json_files import read_json, shortened
 
 _WHOLE = re.compile("[0-9]{1,8}")

@@ -36,7 +36,7 @@ def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> Vid
     Raises:
       ValueError: the folder is not laid out as the set's kind is, a list is missing, empty or names
         what is not there, sequences lack masks, or records have not been prepared. Reading a video
-        raises :class:`~mavos_jax.media.decoding.DamagedSample` for files that are missing,
+        raises :class:`~mavos_jax.media.pictures.DamagedSample` for files that are missing,
         damaged or do not fit each other, and ValueError for masks that hold no ids.
     """
     if config.kind == "synthetic":

@@ -11,9 +11,9 @@ from mavos_jax.data.sets.listing import (
     MASKS,
     describe_folder,
     find_pair,
-    images_by_stem,
     subfolders,
 )
+from mavos_jax.media.folders import MASK_SUFFIXES, images_by_stem
 
 
 def open_static(config: SourceConfig) -> FileSet:
@@ -34,7 +34,7 @@ def open_static(config: SourceConfig) -> FileSet:
     sequences, num_images = [], 0
     for folder in subfolders(root / FRAMES):
         images = images_by_stem(root / FRAMES / folder)
-        masks = images_by_stem(root / MASKS / folder, (".png",))
+        masks = images_by_stem(root / MASKS / folder, MASK_SUFFIXES)
         num_images += len(images)
         frame_folder, mask_folder = f"{FRAMES}/{folder}", f"{MASKS}/{folder}"
         sequences += [

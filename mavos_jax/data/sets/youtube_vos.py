@@ -11,13 +11,12 @@ from mavos_jax.data.sets.listing import (
     MASKS,
     describe_folder,
     find_pair,
-    images_by_stem,
     require_annotations,
     require_root,
     split_names,
 )
 from mavos_jax.data.sets.metadata import parse_frames, read_metadata
-from mavos_jax.media.frames import natural_order
+from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem, natural_order
 
 _META = "meta.json"
 _YEARS = ("2018", "2019")
@@ -83,7 +82,8 @@ def _sequence(
     root: Path, folder: str, name: str, stems: list[str], ids: tuple[int, ...]
 ) -> SequenceFiles:
     frame_folder, mask_folder = (str(Path(folder, kind, name)) for kind in (FRAMES, MASKS))
-    images = images_by_stem(root / frame_folder)
+    images = frames_by_stem(root / frame_folder)
+    masks = images_by_stem(root / mask_folder, MASK_SUFFIXES)
     if not images:
         raise ValueError(
             f"{root / frame_folder}: expected the frames of {name}, which {_META} lists, found "
@@ -92,6 +92,6 @@ def _sequence(
     return SequenceFiles(
         *(name, frame_folder, mask_folder),
         tuple(images.get(stem, f"{stem}.jpg") for stem in stems),
-        tuple(f"{stem}.png" for stem in stems),
+        tuple(masks.get(stem, f"{stem}.png") for stem in stems),
         ids,
     )

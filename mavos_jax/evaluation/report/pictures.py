@@ -13,7 +13,8 @@ from mavos_jax.config import IGNORED
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
 from mavos_jax.evaluation.benchmark_files import read_frame, read_truth
 from mavos_jax.evaluation.report.contents import ReportContents
-from mavos_jax.media.masks import object_ids, read_mask, read_mask_size, voc_palette
+from mavos_jax.media.masks import object_ids, read_mask, voc_palette
+from mavos_jax.media.pictures import read_header
 
 _JPEG_QUALITY = 80
 
@@ -80,14 +81,9 @@ def read_prediction(
       ValueError: the file is damaged, or holds no ids.
     """
     path = contents.mask(sequence, frame)
-    try:
-        size = read_mask_size(path)
-    except ValueError as error:
-        raise ValueError(
-            f"{path}: expected a predicted mask, found no image or a damaged one; segment the "
-            "sequence again"
-        ) from error
-    ids, palette = read_mask(path, size, allow_empty=True, is_drawn=False)
+    ids, palette = read_mask(
+        path, read_header(path, "a result").size, allow_empty=True, is_drawn=False
+    )
     return ids, voc_palette() if palette is None else palette
 
 

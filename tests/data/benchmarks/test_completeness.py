@@ -161,5 +161,5 @@ def test_frames_that_are_cut_off(tmp_path, quality):
     path = open_benchmark(options).sequences[0].frames[quality % 4]
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     (line,) = check_benchmark(options)
-    assert line.startswith(f"{path}: expected an image, found: ")
+    assert line.startswith(f"{path}: expected an image that can be decoded, found: ")
     assert "truncated" in line

@@ -1,0 +1,1 @@
+"""Programs that are run as ``python -m mavos_jax.commands.NAME``."""

@@ -1,0 +1,153 @@
+"""Makes indexed masks of coloured or grey ones: ``python -m mavos_jax.commands.masks``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.config import MAX_ID
+from mavos_jax.media.decoding import DEEP, read_colours
+from mavos_jax.media.folders import IMAGE_SUFFIXES, images_by_stem
+from mavos_jax.media.masks import voc_palette, write_mask
+from mavos_jax.runtime.files import require_writable_parent
+
+_MIN_OUTLINE_COLOURS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Makes indexed masks (0 = background, 1, 2, ... = objects) of coloured or grey pictures.
+
+    The pictures of a folder are the masks of one video: a colour gets one id in all of them, in
+    the order in which the colours appear. Where all are of the PASCAL VOC palette, they keep its
+    ids. Folders below are videos of their own.
+
+    Attributes:
+      input: a picture, a folder of pictures, or a folder of such folders.
+      output: gets a PNG for every picture, under the same name.
+      background: the colour that is no object, as red, green and blue from 0 to 255.
+      overwrite: replace masks that are there.
+    """
+
+    input: Path
+    output: Path
+    background: tuple[int, int, int] = (0, 0, 0)
+    overwrite: bool = False
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Writes the masks that the command line asks for, and says which colour has which id.
+
+    Raises:
+      ValueError: a picture cannot be read, or was stored or drawn with smoothed colours; or masks
+        would be replaced.
+    """
+    arguments, _ = parse_command(Arguments, argv)
+    background = _packed(arguments.background)
+    require_writable_parent(arguments.output / "masks")
+    for files, folder in _videos(arguments.input, arguments.output):
+        _require_free(files, folder, arguments)
+        counts = _count_colours(files)
+        ids = _number(files[0].parent, counts, background)
+        for file in files:
+            colours, places = np.unique(read_colours(file), return_inverse=True)
+            table = np.array([ids[int(colour)] for colour in colours], np.uint8)
+            write_mask(folder / f"{file.stem}.png", table[places])
+        print(f"{folder}: {len(files)} masks of {len(set(ids.values()) - {0})} objects")
+        for colour, number in sorted(ids.items(), key=lambda item: item[1]):
+            print(f"  {_describe(colour)} -> {number}, in {counts[colour]} of {len(files)}")
+
+
+def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
+    """Finds the pictures of every video, with the folder for its masks."""
+    if source.is_file():
+        yield [source], output
+        return
+    if not source.is_dir():
+        raise ValueError(f"{source}: expected a picture or a folder of pictures, found nothing")
+    folders = [source, *sorted(path for path in source.rglob("*") if path.is_dir())]
+    found = [(folder, list(images_by_stem(folder, IMAGE_SUFFIXES).values())) for folder in folders]
+    if not any(names for _, names in found):
+        raise ValueError(f"{source}: expected pictures (.png), found none in it or below")
+    for folder, names in found:
+        if names:
+            yield [folder / name for name in names], output / folder.relative_to(source)
+
+
+def _require_free(files: Sequence[Path], folder: Path, arguments: Arguments) -> None:
+    """Raises ValueError if masks would replace files that may not be replaced."""
+    for file in files:
+        target = folder / f"{file.stem}.png"
+        if target.exists() and target.samefile(file):
+            raise ValueError(
+                f"{target}: expected an output apart from the input; give another --output"
+            )
+        if target.exists() and not arguments.overwrite:
+            raise ValueError(
+                f"{target}: expected a new file, found that it exists; give another --output, or "
+                "--overwrite"
+            )
+
+
+def _count_colours(files: Sequence[Path]) -> dict[int, int]:
+    """Counts the pictures in which each colour is, in the order of their first appearance."""
+    counts: dict[int, int] = {}
+    for file in files:
+        packed = read_colours(file)
+        colours, places = np.unique(packed, return_inverse=True)
+        _require_no_smoothing(file, places.reshape(packed.shape), len(colours))
+        for colour in colours:
+            counts[int(colour)] = counts.get(int(colour), 0) + 1
+    return counts
+
+
+def _require_no_smoothing(file: Path, places: np.ndarray, number: int) -> None:
+    """Raises ValueError if most colours are on outlines alone, as smoothing leaves them."""
+    num_outline = 0
+    if number <= MAX_ID:
+        image = Image.fromarray(places.astype(np.uint8))
+        low, high = (
+            np.asarray(image.filter(f(3))) for f in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
+        )
+        num_outline = number - len(np.unique(places[low == high]))
+    if number > MAX_ID or (num_outline >= _MIN_OUTLINE_COLOURS and 2 * num_outline > number):
+        found = f"{num_outline} of {number} on outlines alone" if num_outline else str(number)
+        raise ValueError(
+            f"{file}: expected one colour an object, found {found}, as anti-aliasing and JPEG "
+            "leave them; export the masks again as PNG, drawn and resized without smoothing"
+        )
+
+
+def _number(origin: Path, counts: Mapping[int, int], background: int) -> dict[int, int]:
+    """Gives ids to colours."""
+    palette = {_packed(colour): number for number, colour in enumerate(voc_palette())}
+    if background == 0 and all(colour in palette for colour in counts):
+        return {colour: palette[colour] for colour in counts}
+    objects = [colour for colour in counts if colour != background]
+    if len(objects) > MAX_ID:
+        raise ValueError(
+            f"{origin}: expected at most {MAX_ID} colours in all, found {len(objects)}; split the "
+            "video, or export the masks without smoothing"
+        )
+    numbers = {colour: number for number, colour in enumerate(objects, start=1)}
+    return {background: 0, **numbers} if background in counts else numbers
+
+
+def _packed(colour: Sequence[int] | np.ndarray) -> int:
+    red, green, blue = (int(value) for value in colour)
+    return red << 16 | green << 8 | blue
+
+
+def _describe(colour: int) -> str:
+    if colour >= DEEP:
+        return f"value {colour - DEEP}"
+    return f"({colour >> 16}, {colour >> 8 & 255}, {colour & 255})"
+
+
+if __name__ == "__main__":
+    main_with_errors(main)
