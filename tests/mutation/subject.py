@@ -33,10 +33,12 @@ class Subject:
     Attributes:
       owns_tree: whether readers may write into the tree, as it is the folder of a run.
       needs_name: whether a message must name a damaged file or its folder; else any of the tree.
+      may_speak: whether a library may write on the standard error output.
     """
 
     owns_tree = False
     needs_name = True
+    may_speak = False
 
     def __init__(self, places: Places) -> None:
         self.places = places

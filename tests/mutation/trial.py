@@ -7,25 +7,23 @@ grows, files written or removed where they must not be.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
-import os
 import random
 import shutil
-import tempfile
 import time
-import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from mutation.checkpoint_subjects import Checkpoint
+from mutation.dataset_subjects import Metadata
 from mutation.media_subjects import Pictures, Video
 from mutation.pictures import change_jpeg, change_png, sound_jpegs, sound_pngs
-from mutation.run_subjects import Metadata, Records, Scores, Submission
+from mutation.run_subjects import Records, Scores, Submission
 from mutation.subject import Places, Reader, Subject, put
-from mutation.weight_subjects import Checkpoint, Npz, Safetensors, Torch
+from mutation.watch import Guard, listening, peak, place_of, reset_peak
+from mutation.weight_subjects import Npz, Safetensors, Torch
 
 SUBJECTS: dict[str, Callable[[Places], Subject]] = {
     "png": functools.partial(Pictures, ".png", sound_pngs, change_png),
@@ -101,7 +99,7 @@ class Trial:
             place.mkdir(parents=True)
         put(self.places.outside / "notes.txt", b"mine")
         self._subject = SUBJECTS[kind](self.places)
-        self._tree, self._outside = _Guard(self.places.tree), _Guard(self.places.outside)
+        self._tree, self._outside = Guard(self.places.tree), Guard(self.places.outside)
 
     def run(self, seed: int) -> Outcome:
         """Damages the files as a seed says, has them read, and brings them back."""
@@ -142,23 +140,23 @@ class Trial:
         before = self._tree.look()
         reasons: list[str] = []
         is_refused, place = False, ""
-        start, resident = time.process_time(), _reset_peak()
-        with _quiet() as said:
+        start, resident = time.process_time(), reset_peak()
+        with listening() as said:
             try:
                 reader()
             except (ValueError, OSError) as error:
                 is_refused = True
                 reasons += self._judge(error, files)
-                place = _place(error)
+                place = place_of(error)
             except Exception as error:
                 text = " ".join(str(error).split())[:300]
                 reasons.append(f"{type(error).__name__}: {text}")
-                place = _place(error)
-        if said:
+                place = place_of(error)
+        if said and not self._subject.may_speak:
             reasons.append(f"said {said[0][:300]}")
         if (seconds := time.process_time() - start) > MAX_SECONDS:
             reasons.append(f"took {seconds:.0f} s")
-        if (growth := _peak() - resident) > MAX_GROWTH:
+        if (growth := peak() - resident) > MAX_GROWTH:
             reasons.append(f"took {growth / 1e6:.0f} MB")
         if self._outside.restore():
             reasons.append("changed files outside")
@@ -191,95 +189,3 @@ class Trial:
                 path.unlink()
             else:
                 put(path, data)
-
-
-class _Guard:
-    """Remembers a folder, tells whether it is as it was, and brings it back."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._content = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
-        self._folders = {p for p in root.rglob("*") if p.is_dir()}
-        self._sound = self.look()
-
-    def look(self) -> dict[str, tuple[int, ...]]:
-        """What is there: sizes, times and numbers of files by their paths."""
-        found: dict[str, tuple[int, ...]] = {}
-        pending = [str(self._root)]
-        while pending:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-                        found[entry.path] = ()
-                    else:
-                        found[entry.path] = (status.st_size, status.st_mtime_ns, status.st_ino)
-        return found
-
-    def restore(self) -> bool:
-        """Brings back what has changed; tells whether anything had."""
-        if not self._root.is_dir():
-            self._root.mkdir()
-        found = self.look()
-        if found == self._sound:
-            return False
-        for path in sorted(found, reverse=True):
-            if found[path] != self._sound.get(path):
-                (os.rmdir if found[path] == () else os.unlink)(path)
-        for path in sorted(self._folders):
-            path.mkdir(exist_ok=True)
-        for path, data in self._content.items():
-            if found.get(str(path)) != self._sound[str(path)]:
-                path.write_bytes(data)
-        self._sound = self.look()
-        return True
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[list[str]]:
-    """Gathers what is said: warnings, and words on the standard error output."""
-    said: list[str] = []
-    errors, output = io.StringIO(), io.StringIO()
-    with (
-        tempfile.TemporaryFile() as file,
-        warnings.catch_warnings(record=True) as caught,
-        contextlib.redirect_stderr(errors),
-        contextlib.redirect_stdout(output),
-    ):
-        saved = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield said
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            file.seek(0)
-            said += [f"{w.category.__name__}: {w.message}" for w in caught]
-            words = (errors.getvalue(), file.read().decode(errors="replace"))
-            said += [" ".join(text.split()) for text in words if text.strip()]
-
-
-def _place(error: BaseException) -> str:
-    """The deepest line of the package in a traceback."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "/mavos_jax/" in f.filename] or frames
-    return f"{own[-1].filename.rpartition('/mavos_jax/')[2]}:{own[-1].lineno}"
-
-
-def _reset_peak() -> int:
-    """Forgets the peak of the resident memory; returns what is resident now, in bytes."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
-
-
-def _peak() -> int:
-    return _status("VmHWM")
-
-
-def _status(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return 0
