@@ -165,7 +165,7 @@ def _row_to_json(row: ObjectResult) -> dict[str, Any]:
     return row._asdict() | {"scores": scores}
 
 
-def _row_from_json(values: Mapping[str, Any]) -> ObjectResult:
+def _row_from_json(values: Any) -> ObjectResult:
     region, boundary = (
         Statistics(*(_from_json(values["scores"][measure][name]) for name in Statistics._fields))
         for measure in ObjectScores._fields

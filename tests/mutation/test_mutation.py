@@ -12,7 +12,16 @@ from mutation.campaign import run_campaign, summarise
 from mutation.subject import Subject, put
 from mutation.trial import SUBJECTS, Trial
 
-NUM_INPUTS = {"png": 25, "mp4": 25, "safetensors": 15, "checkpoint": 5, "metadata": 15}
+NUM_INPUTS = {
+    "png": 25,
+    "mp4": 25,
+    "safetensors": 12,
+    "checkpoint": 5,
+    "metadata": 12,
+    "records": 20,
+    "scores": 20,
+    "submission": 20,
+}
 
 
 @pytest.fixture
@@ -29,7 +38,8 @@ def test_damaged_files_are_read_or_refused(folder, kind):
     failures = [failure for outcome in outcomes for failure in outcome.failures]
     assert not failures, "\n".join(summarise(failures))
     assert any(outcome.num_right for outcome in outcomes)
-    assert any(outcome.num_refused for outcome in outcomes)
+    # What is wrong with a zip is listed, not raised.
+    assert kind == "submission" or any(outcome.num_refused for outcome in outcomes)
 
 
 @pytest.mark.campaign
