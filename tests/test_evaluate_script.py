@@ -2,12 +2,14 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from video_files import set_matrix
 
 import evaluate
 from mavos_jax import default_weights
@@ -114,6 +116,21 @@ def test_a_checkpoint_segments_a_video(tmp_path, capsys, clip, checkpoint, sourc
         assert set(np.unique(ids)) <= {0, 1, 2}
 
 
+def test_the_first_lines_say_what_was_chosen(tmp_path, capsys, clip, checkpoint):
+    video = tmp_path / "12:30:05.mp4"
+    shutil.copy(clip / "clip.mp4", video)
+    set_matrix(video, (-1, 0, 0, -1))
+    words = ("--checkpoint", checkpoint, "--video", video, "--mask", clip / "first.png")
+    run(*words, "--start", 2, "--memory.gap", 2, "--output", tmp_path / "run:1")
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "frames: 3 from 00002 on, 2 skipped; objects: 2",
+        "video: 5 frames of stream 0 (64x48, turned by 180 degrees)",
+    ]
+    assert names(tmp_path / "run:1" / "masks") == [f"{i:05d}.png" for i in (2, 3, 4)]
+    error = fail(capsys, *words, "--start", 5, "--output", tmp_path / "none")
+    assert "expected --start with the name of a frame or a number up to 4, got '5'" in error
+
+
 def test_fresh_weights_on_a_generated_clip(tmp_path, capsys):
     run(*UNTRAINED, "--output", tmp_path, "--inference.max_long_edge", 64, "--num-objects", 4)
     lines = capsys.readouterr().out.splitlines()
@@ -207,6 +224,7 @@ def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
         ("--checkpoint", checkpoint): "expected --video PATH or --dataset NAME, got neither",
         ("--untrained",): "expected --config FILE for --untrained",
         ("--mask", clip / "first.png"): "expected --video PATH for --mask",
+        ("--start", "3"): "expected --video PATH for --start",
         (*UNTRAINED, "--mask", clip / "first.png"): "expected --video PATH for --mask",
         (*UNTRAINED, "--num-objects", 2): "expected ids up to 2 as --num-objects says, found 3",
         (*UNTRAINED, "--video", clip / "frames"): "frames: expected --mask FILE",

@@ -7,7 +7,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from video_files import NUM_FRAMES, SIZE, write_video
+from video_files import NUM_FRAMES, SIZE, add_stream, write_video
 
 from mavos_jax.media.sequence import open_frames
 from mavos_jax.media.video_file import VideoFile
@@ -206,6 +206,23 @@ def test_videos_of_many_kinds(tmp_path, name, options):
     assert {(p.shape, p.dtype) for p in pictures} == {((*SIZE, 3), np.dtype(np.uint8))}
     for index, picture in enumerate(pictures):
         assert abs(picture.mean() - (14.5 + 8 * index)) < 8
+
+
+def test_frames_at_odd_times_come_in_their_order(tmp_path):
+    for name, times in {
+        "vfr.mkv": (0, 7, 8, 100, 5000),
+        "late.mp4": (900, 901, 902, 903, 904),
+    }.items():
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = add_stream(container)
+            for index, time in enumerate(times):
+                picture = np.full((*SIZE, 3), 40 * index, np.uint8)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = time, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        found = [round(float(frame.mean()) / 40) for frame in open_frames(tmp_path / name)]
+        assert found == [0, 1, 2, 3, 4]
 
 
 def test_frames_from_a_later_one_on(tmp_path):
