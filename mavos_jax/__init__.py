@@ -1,5 +1,11 @@
 """MAVOS in JAX: video object segmentation with a fixed-size memory."""
 
+import os
+
+# XLA's alarms of slow compilations are no message to a user; its errors come as exceptions. It
+# reads the variable while JAX is loaded.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 from mavos_jax.checkpoints import load, save
 from mavos_jax.command_line import load_config
 from mavos_jax.config import Experiment

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import inspect
 import io
 import os
@@ -17,8 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import jax
+
 from mavos_jax.config import Experiment
 from mavos_jax.config_files import read_config_file
+from mavos_jax.runtime.devices import require_device
+from mavos_jax.runtime.streams import lasting_streams
 
 _Arguments = TypeVar("_Arguments")
 
@@ -98,27 +103,78 @@ def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] 
     """Runs a script, turning errors that the user can mend into one line and an exit code.
 
     Args:
-      main: the script. Its :class:`ValueError` and :class:`OSError` are reported on the standard
+      main: the script. What files, devices and the system can raise is reported on the standard
         error output with exit code 2; any other exception is a defect and keeps its traceback.
-      leave: called with 130 after an interruption from the keyboard. A compilation that is under
-        way goes on in its own thread and crashes an interpreter that shuts down, so by default the
-        process ends at once; context managers of ``main`` have done their work by then.
+      leave: called with 130 after an interruption from the keyboard and with 2 once memory has run
+        out. A compilation that is under way goes on in its own thread and crashes an interpreter
+        that shuts down, so by default the process ends at once; context managers of ``main`` have
+        done their work by then.
 
     Raises:
       SystemExit: with code 2 after an error.
     """
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        print(f"error: {_join(str(error) or type(error).__name__)}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        with contextlib.suppress(OSError):  # a closed pipe takes no more words
+    code = None
+    with lasting_streams():
+        try:
+            main()
+        except Exception as error:
+            line = _describe(error)
+            if line is None:
+                raise
+            print(f"error: {_join(line)}", file=sys.stderr)
+            if not line.startswith(_OUT_OF_MEMORY):
+                raise SystemExit(2) from None
+            code = 2
+        except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        leave(130)
+            code = 130
+    if code is not None:
+        leave(code)
+
+
+_OUT_OF_MEMORY = "out of memory"
+
+
+_WAYS_OUT = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs, or raise the system's limit of open files",
+    errno.ENOMEM: "free memory, or raise its limit (ulimit -v)",
+    errno.ENOSPC: "free some room on the disk, then run the same command again",
+    errno.EDQUOT: "free some of the quota, then run the same command again",
+}
+
+
+def _describe(error: Exception) -> str | None:
+    """Returns what went wrong and the way out, or None for a defect of the program."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in _WAYS_OUT:
+        return f"{text}; {_WAYS_OUT[error.errno]}"
+    if isinstance(error, (ValueError, OSError)):
+        return text or type(error).__name__
+    if isinstance(error, MemoryError) or "bad_alloc" in text:
+        return f"{_OUT_OF_MEMORY}{f' ({text})' if text else ''}; {_WAYS_OUT[errno.ENOMEM]}"
+    if "can't start new thread" in text:
+        return f"{text}; raise the limits of processes and memory (ulimit -u, ulimit -v)"
+    if isinstance(error, (EOFError, OverflowError, RecursionError)):
+        return f"{type(error).__name__}: {text}; is a file damaged?"
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        reason = text.partition("\n")[0]
+        if reason.startswith("INVALID_ARGUMENT"):
+            return None
+        if "RESOURCE_EXHAUSTED" in reason or "Out of memory" in reason:
+            return f"the device's memory is full ({reason}); {_SMALLER}"
+        return f"the device failed: {reason}"
+    try:
+        require_device()
+    except ValueError as missing:
+        return str(missing)
+    return None
+
+
+_SMALLER = (
+    "take smaller frames (--inference.max_long_edge), shorter chunks (--inference.chunk_frames) or "
+    "smaller batches (--training.batch_size), or close other programs on the device"
+)
 
 
 def _parse(

@@ -23,6 +23,7 @@ from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory
+from mavos_jax.runtime.devices import in_32_bits
 
 _Result = TypeVar("_Result")
 
@@ -173,6 +174,7 @@ class _Batch:
       size: height and width of the frames, in pixels.
     """
 
+    @in_32_bits
     def __init__(
         self,
         model: MAVOS,
@@ -193,6 +195,7 @@ class _Batch:
         self._geometry: Geometries = ()
         self.size = (0, 0)
 
+    @in_32_bits
     def start(
         self, masks: Sequence[np.ndarray], num_objects: Sequence[int] | None
     ) -> tuple[np.ndarray, ...]:
@@ -230,6 +233,7 @@ class _Batch:
         )
         return tuple(np.asarray(mask).astype(np.uint8) for mask in masks)
 
+    @in_32_bits
     def advance(self, length: int) -> tuple[list[int], jax.Array] | None:
         """Starts the computation of the next chunk.
 

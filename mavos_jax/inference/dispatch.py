@@ -29,6 +29,7 @@ from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, check_mask, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.resize import nearest_indices
+from mavos_jax.runtime.devices import in_32_bits
 
 Labels = Mapping[int, np.ndarray]
 """Masks of new or corrected objects, by frame."""
@@ -116,6 +117,7 @@ class _Video:
       ids: the objects known so far.
     """
 
+    @in_32_bits
     def __init__(
         self,
         model: MAVOS,
@@ -135,6 +137,7 @@ class _Video:
         self._sizes = Sizes((0, 0), (0, 0))
         self._programs: set[tuple[object, ...]] = set()
 
+    @in_32_bits
     def start(self, mask: np.ndarray) -> np.ndarray:
         """Starts the computation of frame 0; returns its ids at the size of the output."""
         frames, _ = self._source.pull(1)
@@ -178,6 +181,7 @@ class _Video:
                 yield self._segment(position, frames, count)
         self._source.raise_error()
 
+    @in_32_bits
     def _segment(self, position: int, frames: np.ndarray, count: int) -> _Pending:
         num_objects = self.ids.num_objects
         self._make_room(self._writes.after_frames(count, self._options.gap))
@@ -192,6 +196,7 @@ class _Video:
             )
         return _Pending(count, slots, logits)
 
+    @in_32_bits
     def _label(self, position: int, frame: np.ndarray) -> _Pending:
         before = self.ids.num_objects
         label = self._take_up(position)

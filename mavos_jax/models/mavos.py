@@ -25,6 +25,7 @@ from mavos_jax.models.identification import STRIDE, Identification
 from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
 from mavos_jax.models.memory import Current, KeyValue, Memory, dynamic_part, long_term_bias
+from mavos_jax.runtime.devices import in_32_bits, require_device
 
 Variables = dict[str, Any]
 """``{"params": weights, "constants": frozen batch-norm vectors, and what nothing reads}``."""
@@ -144,14 +145,19 @@ def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
       config: the experiment.
       forms: how operations are written; by default what suits JAX's default backend, in the
         precision of ``config.inference``.
+
+    Raises:
+      ValueError: JAX does not find the device that it was told to use.
     """
     if forms is None:
+        require_device()
         forms = forms_for(jax.default_backend())
         is_half = config.inference.precision == "bfloat16"
         forms = dataclasses.replace(forms, compute="bfloat16" if is_half else "float32")
     return MAVOS(config, forms)
 
 
+@in_32_bits
 def init_variables(model: MAVOS, seed: int = 0) -> Variables:
     """Returns freshly initialised variables; no parameter depends on the frames' size."""
     config = model.config
@@ -175,6 +181,7 @@ def _initialise(model: MAVOS, key: Array) -> Variables:
     return {"params": variables["params"], "constants": variables.get("constants", {})}
 
 
+@in_32_bits
 def variable_shapes(config: Experiment) -> Variables:
     """Returns the variables of an experiment as ``jax.ShapeDtypeStruct``; computes nothing."""
     model = build_model(config)

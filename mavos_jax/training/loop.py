@@ -19,7 +19,7 @@ from mavos_jax.data.sets import open_source
 from mavos_jax.descriptions import SCORE_CONDITIONS, STEPS
 from mavos_jax.media.samples import VideoSet
 from mavos_jax.models.mavos import MAVOS, build_model
-from mavos_jax.runtime.devices import products_in
+from mavos_jax.runtime.devices import in_32_bits, products_in
 from mavos_jax.runtime.provenance import describe_origin
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.evaluate import conditions, evaluate, require_scorable
@@ -43,6 +43,7 @@ class Diverged(ValueError):  # noqa: N818 - the name says what is wrong
     """Training stopped, because too many steps in a row were not finite."""
 
 
+@in_32_bits
 def train(
     config: Experiment,
     workdir: Path,
