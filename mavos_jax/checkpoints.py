@@ -28,7 +28,13 @@ from mavos_jax.descriptions import (
     read_description,
     write_description,
 )
-from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
+from mavos_jax.mismatch import (
+    Problems,
+    WeightsMismatch,
+    compare_shapes,
+    expected_shapes,
+    require_finite,
+)
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.files import file_checksums, require_writable_parent
 
@@ -170,11 +176,14 @@ def _restore(stored: Stored) -> Variables:
             found = {name: tuple(leaf.shape) for name, leaf in _leaves(metadata.tree).items()}
             problems = compare_shapes(expected_shapes(stored.config), found)
             restored = None if problems else checkpointer.restore(stored.weights)
+    except MemoryError:
+        raise
     # Orbax and its storage raise many kinds of exceptions for damaged files.
     except Exception as error:
         raise _damaged(stored, str(error).partition("\n")[0]) from None
     if restored is None:
         raise _unfit(stored, problems, found)
+    require_finite(stored.weights, _leaves(restored))
     return {"params": restored["params"], "constants": restored.get("constants", {})}
 
 

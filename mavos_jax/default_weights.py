@@ -12,7 +12,6 @@ import hashlib
 import importlib.resources
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -22,8 +21,9 @@ import numpy as np
 from flax import traverse_util
 
 from mavos_jax.config import Experiment, from_dict, to_dict
-from mavos_jax.mismatch import WeightsMismatch, compare_shapes, expected_shapes
+from mavos_jax.mismatch import WeightsMismatch, compare_shapes, expected_shapes, require_finite
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
+from mavos_jax.runtime.npz import read_npz
 
 DEFAULT_NAME = "tiny"
 
@@ -81,9 +81,8 @@ def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
             f"damaged ones; {_FIX}"
         )
     try:
-        with np.load(io.BytesIO(content)) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_npz(io.BytesIO(content))
+    except ValueError as error:
         raise ValueError(f"{file}: expected arrays, found damaged ones ({error}); {_FIX}") from None
     shapes, found = expected_shapes(description.config), {k: x.shape for k, x in arrays.items()}
     problems = compare_shapes(shapes, found)
@@ -93,6 +92,7 @@ def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
             f"{file}: expected the weights of the configuration in {DEFAULT_NAME}.json, found "
             f"{summary}; {_FIX}"
         )
+    require_finite(file, arrays)
     return build_model(description.config), to_variables(arrays)
 
 
@@ -112,7 +112,7 @@ def describe_default(folder: Traversable | None = None) -> Description:
         if values.pop("format") != _FORMAT:
             raise ValueError(f"expected format {_FORMAT}")
         return Description(from_dict(values.pop("config")), values.pop("sha256"), values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{file}: expected a description of weights that this version reads, found a damaged "
             f"one or one of another version ({type(error).__name__}: {error}); {_FIX}"

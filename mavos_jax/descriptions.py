@@ -120,7 +120,7 @@ def read_description(path: Path) -> Stored:
             f"{file}: expected a readable file, found that this user may not read it; change the "
             "permissions or copy the checkpoint"
         ) from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{file}: expected the description of a checkpoint, found a damaged one ({error}); "
             "bring back a copy, or write the checkpoint again"
@@ -168,7 +168,7 @@ def _score(path: Path) -> Score | None:
     try:
         others = json.loads((path / CONFIG).read_text(encoding="utf-8"))["others"]
         return Score(float(others["score"]), others.get(SCORE_CONDITIONS))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -9,6 +9,8 @@ import types
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+
 from mavos_jax.config import Experiment
 from mavos_jax.models.mavos import parameter_shapes
 
@@ -61,7 +63,12 @@ class Problems:
         )
 
     def _with_problem(self, name: str) -> str:
-        return f"{name} ({self.mismatched[name]})" if name in self.mismatched else name
+        shown = _printable(name)
+        return f"{shown} ({self.mismatched[name]})" if name in self.mismatched else shown
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else repr(name)
 
 
 class WeightsMismatch(ValueError):  # noqa: N818 - the name says what is wrong
@@ -95,8 +102,18 @@ def compare_shapes(expected: Shapes, found: Shapes) -> Problems:
     )
 
 
+def require_finite(source: object, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raises ValueError if arrays hold NaN or infinity; the message names ``source`` and them."""
+    bad = tuple(name for name, array in arrays.items() if not np.isfinite(array).all())
+    if bad:
+        raise ValueError(
+            f"{source}: expected finite weights, found NaN or infinity in {abbreviate(bad, arrays)}"
+            "; choose weights of an earlier step, or get them again"
+        )
+
+
 def abbreviate(
-    names: Sequence[str], known: Iterable[str], describe: Callable[[str], str] = str
+    names: Sequence[str], known: Iterable[str], describe: Callable[[str], str] = _printable
 ) -> str:
     """Joins names; where they are many, parts of the network that are all there become a pattern.
 
@@ -123,7 +140,7 @@ def _cover(
         if len(members) == 1:
             texts.append(describe(members[0]))
         elif child and len(members) == len(every[child]):
-            texts.append(f"{child}* (all {len(members)})")
+            texts.append(f"{_printable(child)}* (all {len(members)})")
         else:
             texts += _cover(child, members, every[child], describe)
     return texts

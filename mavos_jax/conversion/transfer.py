@@ -33,6 +33,7 @@ class Report:
       fresh: names of the weights that the file lacks and that were initialised.
       expected: names of all weights of the network.
       num_parameters: of the network, without batch-norm vectors and integer buffers.
+      prefixes: what was taken off the names of the file's tensors.
       output: the checkpoint that was written, if one was.
     """
 
@@ -44,6 +45,7 @@ class Report:
     fresh: tuple[str, ...]
     expected: tuple[str, ...]
     num_parameters: int
+    prefixes: tuple[str, ...] = ()
     output: Path | None = None
 
     def __str__(self) -> str:
@@ -54,8 +56,10 @@ class Report:
         if self.fresh:
             names = abbreviate(self.fresh, self.expected)
             fresh = f"{len(self.fresh)} tensors: {names}"
+        taken_off = [f"taken off the names: {', '.join(self.prefixes)}"] if self.prefixes else []
         lines = [
             f"recognised: {self.source} as {self.kind}",
+            *taken_off,
             f"used: {self.num_used} tensors",
             f"dropped: {', '.join(dropped) or 'nothing'}",
             f"starts fresh: {fresh}",
@@ -127,6 +131,7 @@ def read_variables(
         fresh=fresh,
         expected=tuple(torch_shapes(config)),
         num_parameters=_num_parameters(variables),
+        prefixes=file.prefixes,
     )
     return variables, report
 
@@ -147,6 +152,11 @@ def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> s
       ValueError: there is no readable checkpoint, or ``output`` is taken; writes nothing.
     """
     require_writable_parent(output)
+    if Path(checkpoint).resolve() in Path(output).resolve().parents:
+        raise ValueError(
+            f"{output}: expected a path outside the checkpoint that is read, found one inside "
+            f"{checkpoint}; choose another"
+        )
     if os.path.isdir(output) or (os.path.lexists(output) and not overwrite):
         raise ValueError(
             f"{output}: expected a path where no file is yet; choose another, or pass --overwrite"

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mavos_jax.conversion.foreign_files import describe_foreign
 from mavos_jax.conversion.torch_files import read_torch_file, write_torch_file
+from mavos_jax.runtime.npz import read_npz
 
-_WRAPPERS = ("state_dict", "model", "model_ema", "ema")
-"""Under which key training scripts put the state dictionary, the likeliest first."""
+_WRAPPERS = (
+    *("state_dict", "model_state_dict", "model", "module", "net", "network", "backbone", "weights"),
+    *("model_ema", "ema_model", "ema_state_dict", "ema", "shadow", "teacher", "student"),
+)
+"""Under which keys training scripts put the state dictionary, and which words they put in front of
+its names, the likeliest first."""
 
-_PARALLEL_PREFIX = "module."
-"""What PyTorch's data-parallel wrappers put in front of every name."""
+_FORMATS = {
+    ".npz": "NumPy arrays written by numpy.savez",
+    ".safetensors": "a safetensors file",
+}
+
+_COMPILED = ("_orig_mod", "module")
+"""Words that torch.compile and data-parallel wrappers put into names, at any place."""
 
 
 class WeightFile(NamedTuple):
@@ -28,16 +39,19 @@ class WeightFile(NamedTuple):
       state: arrays by name.
       others: names of the entries beside the arrays or beside the state dictionary that holds
         them, such as an optimizer's state or an epoch, which are left out.
+      prefixes: what wrappers had put into the arrays' names and was taken off.
     """
 
     state: dict[str, np.ndarray]
     others: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
 
 
 def read_weight_file(path: Path) -> WeightFile:
     """Reads a state dictionary; the suffix decides the format.
 
-    It may lie under one of the usual keys, and its names may begin with ``module.``.
+    It may lie under one of the usual keys, and its names may have what wrappers such as
+    ``torch.compile`` put in front of them.
 
     Args:
       path: ``.npz``, ``.safetensors``, or a PyTorch file of any other suffix.
@@ -46,8 +60,14 @@ def read_weight_file(path: Path) -> WeightFile:
       ValueError: the file does not exist, is not of its format or holds no arrays.
     """
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
+        found = "a folder; name the file in it" if path.is_dir() else "nothing"
         raise ValueError(f"{path}: expected a file of weights, found {found}")
+    foreign = describe_foreign(path)
+    if foreign is not None:
+        raise ValueError(
+            f"{path}: expected {_FORMATS.get(path.suffix, 'a PyTorch file of tensors')}, found a "
+            f"damaged file or one of another format: {foreign}"
+        )
     if path.suffix == ".npz":
         content: Any = _read_npz(path)
     elif path.suffix == ".safetensors":
@@ -61,14 +81,9 @@ def read_weight_file(path: Path) -> WeightFile:
             f"{path}: expected named tensors, alone or under one of the keys {list(_WRAPPERS)}; "
             f"found {_describe(content)}"
         )
-    names = {str(key).removeprefix(_PARALLEL_PREFIX): x for key, x in arrays.items()}
-    if len(names) < len(arrays):
-        raise ValueError(
-            f"{path}: expected one tensor of each name, found some both with and without "
-            f"{_PARALLEL_PREFIX!r} in front; save the state dictionary of one network"
-        )
-    others = (*siblings, *(str(key) for key in content if key not in arrays))
-    return WeightFile(names, others)
+    names, rest, prefixes = _without_prefixes(path, {str(key): x for key, x in arrays.items()})
+    others = (*siblings, *rest, *(str(key) for key in content if key not in arrays))
+    return WeightFile(names, others, prefixes)
 
 
 def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
@@ -99,12 +114,10 @@ def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path}: expected NumPy arrays written by numpy.savez, found something else ({error})"
-        ) from None
+        with path.open("rb") as opened:
+            return read_npz(opened)
+    except ValueError as error:
+        raise _of_another_format(path, error) from None
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -113,9 +126,11 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
         return safetensors.load_file(path)
     # The exception's class belongs to the compiled part and is no ValueError.
     except Exception as error:
-        raise ValueError(
-            f"{path}: expected a safetensors file, found something else ({error})"
-        ) from None
+        raise _of_another_format(path, error) from None
+
+
+def _of_another_format(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path}: expected {_FORMATS[path.suffix]}, found something else ({error})")
 
 
 def _import_safetensors(path: Path) -> Any:
@@ -133,12 +148,59 @@ def _unwrap(content: Any) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
     """Returns what lies under the usual keys, and the names of what lies beside them."""
     siblings: tuple[str, ...] = ()
     while isinstance(content, Mapping):
-        wrapper = next((key for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        holders = [key for key, value in content.items() if _holds_arrays(value)]
+        wrapper = next((key for key in _WRAPPERS if key in holders), None)
+        if wrapper is None and len(holders) == 1 and not _has_arrays(content):
+            wrapper = holders[0]
         if wrapper is None:
             return content, siblings
         siblings += tuple(str(key) for key in content if key != wrapper)
         content = content[wrapper]
     return {}, siblings
+
+
+def _holds_arrays(value: Any, depth: int = 3) -> bool:
+    """Whether a value is a mapping with arrays in it, or in mappings below it."""
+    if not isinstance(value, Mapping) or not depth:
+        return False
+    return _has_arrays(value) or any(_holds_arrays(x, depth - 1) for x in value.values())
+
+
+def _has_arrays(content: Mapping[Any, Any]) -> bool:
+    return any(isinstance(value, np.ndarray) for value in content.values())
+
+
+def _without_prefixes(
+    path: Path, arrays: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
+    """Returns arrays by the names of the network itself, what is left out, and what was taken off.
+
+    Raises:
+      ValueError: two arrays would have one name.
+    """
+    words = {name: name.split(".") for name in arrays}
+    taken = [word for word in _COMPILED if any(word in parts for parts in words.values())]
+    found = {
+        ".".join(part for part in words[name] if part not in taken) or name: array
+        for name, array in arrays.items()
+    }
+    if len(found) < len(arrays):
+        raise ValueError(
+            f"{path}: expected one tensor of each name, found some both with and without "
+            f"{' and '.join(repr(f'{word}.') for word in taken)}; save the state dictionary of "
+            "one network"
+        )
+    others: list[str] = []
+    while True:
+        heads = collections.Counter(name.partition(".")[0] for name in found)
+        wrappers = [word for word in _WRAPPERS if word in heads and word not in found]
+        # A network may have a module of such a name among others.
+        if not wrappers or 2 * sum(heads[word] for word in wrappers) < len(found):
+            return found, tuple(others), tuple(f"{word}." for word in taken)
+        prefix = f"{wrappers[0]}."
+        others += [f"{head}.* ({n})" for head, n in heads.items() if head != wrappers[0]]
+        found = {n.removeprefix(prefix): x for n, x in found.items() if n.startswith(prefix)}
+        taken.append(wrappers[0])
 
 
 def _describe(content: Mapping[Any, Any]) -> str:

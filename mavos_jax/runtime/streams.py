@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -40,7 +40,7 @@ class _Outlet(io.FileIO):
         return memoryview(data).nbytes
 
 
-def _lasting(stream: TextIO | None) -> TextIO:
+def _lasting(stream: Any) -> Any:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")
     if not isinstance(stream, io.TextIOWrapper):
