@@ -31,13 +31,26 @@ def lasting_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-class _Outlet(io.FileIO):
-    """A file that takes every word, whether or not it can be written."""
+class _Lasting(io.TextIOWrapper):
+    """A text file that leads into nothing from the first word on that it cannot take."""
 
-    def write(self, data: Any, /) -> int:
-        with contextlib.suppress(OSError):
-            super().write(data)
-        return memoryview(data).nbytes
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            self._lead_nowhere()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            self._lead_nowhere()
+
+    def _lead_nowhere(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
 
 
 def _lasting(stream: Any) -> Any:
@@ -50,8 +63,8 @@ def _lasting(stream: Any) -> Any:
         stream.flush()
     except (OSError, ValueError):
         return stream
-    return io.TextIOWrapper(
-        io.BufferedWriter(_Outlet(number, "w", closefd=False)),
+    return _Lasting(
+        io.BufferedWriter(io.FileIO(number, "w", closefd=False)),
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=stream.line_buffering,

@@ -19,10 +19,10 @@ assert sys.stdout is before
 
 def run(tmp_path, redirections):
     """Runs the program as a shell does with these redirections; returns what it wrote last."""
-    (tmp_path / "prints.py").write_text(PRINTS)
-    command = f"{sys.executable} prints.py result {redirections}"
+    command = f'"$0" -c "$1" "$2" {redirections}'
+    words = [sys.executable, PRINTS, str(tmp_path / "result")]
     status = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True
+        ["bash", "-o", "pipefail", "-c", command, *words], capture_output=True, text=True
     )
     assert status.returncode == 0, status.stderr
     return int((tmp_path / "result").read_text()), status.stdout
