@@ -140,10 +140,11 @@ def _require_mask_apart(mask: Path, frames: FrameSource) -> None:
 
 def _require_shown_size(mask: Path, size: Size, notes: tuple[str, ...]) -> None:
     """Raises for a mask of the frames as stored where they are shown turned, or the other way."""
-    if notes and read_header(mask, "a mask").size == size[::-1] != size:
+    turned = next((note for note in notes if note.startswith("video: ")), None)
+    if turned and read_header(mask, "a mask").size == size[::-1] != size:
         raise ValueError(
             f"{mask}: expected a mask of {describe_size(size)} as the video is shown, found height "
-            f"and width swapped; draw it on the picture that players show ({notes[0]})"
+            f"and width swapped; draw it on the picture that players show ({turned})"
         )
 
 

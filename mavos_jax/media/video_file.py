@@ -121,6 +121,8 @@ class VideoFile:
             with _named_errors(av, self.path):
                 container = stack.enter_context(_open(av, self.path))
             frames = _decode(container, container.streams[self.stream])
+            # A frame's own converter would start threads for every frame.
+            convert = av.video.reformatter.VideoReformatter().reformat
             while True:
                 try:
                     frame = next(frames, None)
@@ -130,7 +132,7 @@ class VideoFile:
                     turn = _turn(self.path, frame)
                     size = turn.size(frame.height, frame.width)
                     is_shown = index >= self.start and size == self.size and not is_corrupt
-                    pixels = frame.to_ndarray(format="rgb24") if is_shown else None
+                    pixels = convert(frame, format="rgb24").to_ndarray() if is_shown else None
                 except (av.FFmpegError, EOFError, *_READING_ERRORS) as error:
                     raise ValueError(self._damaged(index, _describe(error))) from error
                 if is_corrupt:

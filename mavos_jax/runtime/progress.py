@@ -113,5 +113,5 @@ class Progress:
 def _describe_seconds(seconds: float) -> str:
     minutes = round(seconds / 60)
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{minutes} minutes" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

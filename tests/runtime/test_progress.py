@@ -27,8 +27,8 @@ def test_a_line_every_half_minute_says_how_far_it_is(started):
             progress.advance(2)
             progress._look(float(second))
     assert lines == [
-        "segmenting: 60 of 1000 frames, 2.00 a second, about 8 minutes left",
-        "segmenting: 120 of 1000 frames, 2.00 a second, about 7 minutes left",
+        "segmenting: 60 of 1000 frames, 2.00 a second, about 8 min left",
+        "segmenting: 120 of 1000 frames, 2.00 a second, about 7 min left",
     ]
 
 
