@@ -1,8 +1,13 @@
-"""A run over a set that is killed again and again ends with the same masks."""
+"""Runs over a set that are killed, stopped, run out of disk or lose results end with the same."""
 
 import contextlib
+import ctypes
+import itertools
+import json
 import os
 import random
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -14,50 +19,185 @@ from benchmark_trees import write_benchmark_tree
 ROOT = Path(__file__).parents[1]
 SMALL = ("--elstt.num_blocks", "1", "--inference.chunk_frames", "1")
 UNTRAINED = ("--config", "configs/tiny.py", "--untrained", *SMALL)
-NUM_KILLS = 10
+NUM_KILLS = 20
+NUM_FULL_DISKS = 10
+SECONDS_STOPPED = 60
+
+pytestmark = pytest.mark.campaign
 
 
-def start(tree, output):
+def start(tree, output, *, prepare=None):
     words = ("--dataset", tree.dataset, "--split", tree.split, "--root", tree.root)
     options = ("--output", output, "--scoring_processes", "0", "--report_frames", "0")
     command = [sys.executable, "evaluate.py", *UNTRAINED, *words, *options]
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(
-        [str(word) for word in command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        [str(word) for word in command],
+        cwd=ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=prepare,
     )
 
 
-def count_masks(output):
+def end(process):
+    """Waits for a process; its exit code, and what it said on both outputs."""
+    output, error = process.communicate()
+    return process.returncode, output, error
+
+
+def refused(process, *words):
+    """Waits for a process that must end with one line, which it returns."""
+    code, _, error = end(process)
+    assert code == 2, error
+    assert re.fullmatch(r"error: .+\n", error), error
+    assert any(word in error for word in words), error
+    return error
+
+
+def masks(output):
     with contextlib.suppress(FileNotFoundError):  # folders come and go meanwhile
-        return sum(1 for _ in (output / "masks").glob("*/*.png"))
-    return 0
+        return [*(output / "masks").glob("*/*.png")]
+    return []
+
+
+def finished(output):
+    """The names of the sequences that are finished."""
+    names = []
+    for path in (output / "sequences").glob("*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            if "data" in json.loads(path.read_text()):
+                names.append(path.stem)
+    return names
 
 
 def results(output):
     files = [*output.glob("masks/*/*.png"), *output.glob("*.csv"), *output.glob("*.zip")]
-    return {path.relative_to(output).as_posix(): path.read_bytes() for path in sorted(files)}
+    found = {path.relative_to(output).as_posix(): path.read_bytes() for path in sorted(files)}
+    scores = json.loads((output / "scores.json").read_text())
+    return {**found, "scores": {name: scores[name] for name in ("rule", "summary", "objects")}}
 
 
-@pytest.mark.campaign
-def test_killed_at_random_moments_and_restarted(tmp_path):
-    """Some kills come while programs start, most while masks are written, some while scoring."""
-    tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
-    assert start(tree, tmp_path / "whole").wait() == 0
-    expected = results(tmp_path / "whole")
-    rng, num_killed, num_runs, output = random.Random(0), 0, 0, tmp_path / "run0"
+def complete(tree, output):
+    code, _, error = end(start(tree, output))
+    assert code == 0, error
+    return results(output)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    return write_benchmark_tree(tmp_path_factory.mktemp("tree"), "davis2017")
+
+
+@pytest.fixture(scope="module")
+def expected(tree, tmp_path_factory):
+    return complete(tree, tmp_path_factory.mktemp("whole"))
+
+
+def damage(rng, path):
+    data = path.read_bytes()
+    how = rng.randrange(4)
+    if how == 0:
+        path.unlink()
+    else:
+        path.write_bytes((b"", bytes(len(data)), data[: rng.randrange(len(data))])[how - 1])
+
+
+def test_killed_at_random_moments_and_restarted(tree, expected, tmp_path):
+    """Every second kill comes after the first finished sequence, and then a mask is damaged."""
+    rng, outputs = random.Random(0), (tmp_path / f"run{index}" for index in itertools.count())
+    output, num_killed, num_damaged = next(outputs), 0, 0
     while num_killed < NUM_KILLS:
         process = start(tree, output)
-        target = count_masks(output) + rng.randint(0, 5)
-        while process.poll() is None and count_masks(output) < target:
+        is_late = num_killed % 2 == 1
+        target = len(masks(output)) + rng.randint(0, 5)
+        while process.poll() is None and (
+            not finished(output) if is_late else len(masks(output)) < target
+        ):
             time.sleep(0.001)
-        try:
-            process.wait(rng.uniform(0, 0.3) if target else rng.uniform(0, 8))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            num_killed += 1
-        if process.wait() == 0:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0, 1) if is_late or target else rng.uniform(0, 8))
+        num_killed += process.poll() is None
+        process.kill()
+        code, _, error = end(process)
+        if code == 0:
             assert results(output) == expected
-            num_runs += 1
-            output = tmp_path / f"run{num_runs}"
-    assert start(tree, output).wait() == 0
-    assert results(output) == expected
+            output = next(outputs)
+            continue
+        assert code == -signal.SIGKILL, error
+        if is_late:
+            found = [path for path in masks(output) if path.parent.name in finished(output)]
+            damage(rng, rng.choice(found))
+            num_damaged += 1
+    assert num_damaged == NUM_KILLS // 2
+    assert complete(tree, output) == expected
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function of a number of bytes that makes a disk of that size, or changes it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def resize(size):
+        again = "remount," if os.path.ismount(disk) else ""
+        words = ("mount", "-t", "tmpfs", "-o", f"{again}size={size}", "tmpfs", disk)
+        if os.geteuid() or subprocess.run(words, capture_output=True, check=False).returncode:
+            pytest.skip("only an administrator may make disks")
+        return disk
+
+    yield resize
+    if os.path.ismount(disk):
+        subprocess.run(("umount", disk), check=True)
+
+
+def test_a_disk_that_fills_up(tree, expected, small_disk):
+    """A page of memory holds one small file."""
+    rng, page = random.Random(0), os.sysconf("SC_PAGE_SIZE")
+    for index in range(NUM_FULL_DISKS):
+        disk = small_disk(page * rng.randint(2, len(expected)))
+        output = disk / f"run{index}"
+        refused(start(tree, output), "No space left on device")
+        small_disk(1 << 26)
+        assert complete(tree, output) == expected
+        subprocess.run(("rm", "-r", output), check=True)
+
+
+def test_two_share_a_folder_and_one_is_stopped(tree, expected, tmp_path):
+    """The stopped one holds a sequence, for which the other waits and says so."""
+    one, other = start(tree, tmp_path), start(tree, tmp_path)
+    while not finished(tmp_path):
+        assert one.poll() is None
+        time.sleep(0.001)
+    one.send_signal(signal.SIGSTOP)
+    time.sleep(SECONDS_STOPPED)
+    one.send_signal(signal.SIGCONT)
+    codes, outputs, errors = zip(end(one), end(other), strict=True)
+    assert codes == (0, 0), errors
+    assert results(tmp_path) == expected
+    assert sum("scores.json" in text or "davis2017 val: " in text for text in outputs) >= 1
+
+
+def obey_permissions():
+    """Takes from an administrator's process the right to ignore permissions."""
+    prctl, drop, dac_override, dac_read_search = ctypes.CDLL(None).prctl, 24, 1, 2
+    prctl(drop, dac_override)
+    prctl(drop, dac_read_search)
+
+
+@pytest.mark.parametrize("folder", ["masks", "sequences", "masks/dog-2", "."])
+def test_permissions_that_are_lost(tree, expected, tmp_path, folder):
+    output = tmp_path / "out"
+    process = start(tree, output, prepare=obey_permissions)
+    while not (output / folder).exists() or not masks(output):
+        assert process.poll() is None
+        time.sleep(0.001)
+    (output / folder).chmod(0o500)
+    error = refused(process, "Permission denied", "takes no new files")
+    assert str(output) in error
+    refused(
+        start(tree, output, prepare=obey_permissions), "Permission denied", "takes no new files"
+    )
+    (output / folder).chmod(0o700)
+    assert complete(tree, output) == expected

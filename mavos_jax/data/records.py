@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import json
 import re
+import typing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +19,15 @@ from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.sets.files import VideoSummary, fingerprint_of
 from mavos_jax.media.pictures import DamagedSample, File
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
+from mavos_jax.runtime.json_files import read_json, shortened, typed
 
 VERSION = "1.0.0"
 SPLIT = "train"
 """The one split of every folder of records, in the words of TensorFlow Datasets."""
 
 FRAMES_PER_RECORD = 32
-_INDEX = "index.json"
+INDEX = "index.json"
+_REMEDY = "; prepare the records again"
 _NUM_CACHED = 4
 
 
@@ -74,16 +77,16 @@ class RecordReader:
         """
         try:
             record = self._source[place]
-        except (ValueError, TypeError, RuntimeError, IndexError, OSError) as error:
+            found = record["name"].decode(), int(record["start"])
+        except (ValueError, TypeError, AttributeError, RuntimeError, LookupError, OSError) as error:
             raise DamagedSample(
                 f"{self.folder}: expected record {place} of {name}, found: "
-                f"{' '.join(str(error).split()) or type(error).__name__}; prepare the records again"
+                f"{' '.join(str(error).split()) or type(error).__name__}{_REMEDY}"
             ) from error
-        found = record["name"].decode(), int(record["start"])
         if found != (name, start):
             raise DamagedSample(
                 f"{self.folder}: expected frames of {name} from {start} on in record {place}, "
-                f"found {found[0]} from {found[1]} on; prepare the records again"
+                f"found {found[0]} from {found[1]} on{_REMEDY}"
             )
         return record
 
@@ -204,7 +207,7 @@ def folder_name(split: str) -> str:
 def write_index(folder: Path, index: RecordIndex) -> None:
     """Writes what a folder of records holds beside them."""
     content = {**index._asdict(), "videos": [[*v.summary, v.records] for v in index.videos]}
-    (folder / _INDEX).write_text(json.dumps(content), encoding="utf-8")
+    (folder / INDEX).write_text(json.dumps(content), encoding="utf-8")
 
 
 def import_tfds(origin: str) -> Any:
@@ -221,27 +224,41 @@ def import_tfds(origin: str) -> Any:
 
 
 def _read_index(folder: Path, config: SourceConfig) -> RecordIndex:
-    path = folder / _INDEX
+    path = folder / INDEX
     if not path.is_file():
         raise ValueError(
             f"{path}: expected the index of prepared records, found no such file; run python -m "
             f"mavos_jax.data.prepare --kind {config.kind} --split {config.split} --root FOLDER "
             f"--output {config.root}"
         )
+    content = read_json(path, _REMEDY)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content["videos"] = tuple(_video(*fields) for fields in content["videos"])
-        return RecordIndex(**content)
+        if content["form"] not in typing.get_args(Form):
+            raise ValueError(f"form {shortened(content['form'])}")
+        return RecordIndex(
+            content["form"],
+            typed(content["is_static"], bool),
+            typed(content["num_left_out"], int),
+            tuple(_video(*typed(fields, list)) for fields in content["videos"]),
+        )
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
             f"{path}: expected the index of prepared records, found {type(error).__name__}: {error}"
-            "; prepare the records again"
+            f"{_REMEDY}"
         ) from error
 
 
 def _video(
-    name: str, frames: list, frame_sizes: list, mask_sizes: list, ids: list | None, records: list
+    name: Any, frames: Any, frame_sizes: Any, mask_sizes: Any, ids: Any, records: Any
 ) -> RecordedVideo:
-    lists = tuple(frames), tuple(frame_sizes), tuple(mask_sizes)
-    kept = None if ids is None else tuple(ids)
-    return RecordedVideo(VideoSummary(name, *lists, kept), tuple(records))
+    sizes, masks, kept, places = (
+        tuple(typed(value, int) for value in values)
+        for values in (frame_sizes, mask_sizes, ids or (), records)
+    )
+    names = tuple(typed(frame, str) for frame in frames)
+    if not len(names) == len(sizes) == len(masks) or min(places, default=0) < 0:
+        raise ValueError(f"lists that contradict each other for {shortened(name)}")
+    if len(places) != -(-len(names) // FRAMES_PER_RECORD) or not names:
+        raise ValueError(f"{len(places)} records of {len(names)} frames for {shortened(name)}")
+    summary = VideoSummary(typed(name, str), names, sizes, masks, None if ids is None else kept)
+    return RecordedVideo(summary, places)

@@ -15,6 +15,7 @@ import numpy as np
 
 from mavos_jax.data.records import (
     FRAMES_PER_RECORD,
+    INDEX,
     SPLIT,
     VERSION,
     RecordedVideo,
@@ -25,7 +26,9 @@ from mavos_jax.data.records import (
     write_index,
 )
 from mavos_jax.data.sets.files import FileSet
+from mavos_jax.data.sets.listing import describe_folder
 from mavos_jax.media.pictures import read_header, require_size
+from mavos_jax.runtime.files import inside
 
 _FORMAT = "array_record"  # the default needs TensorFlow, and says so after all the work
 
@@ -66,14 +69,21 @@ def write_records(
       overwrite: replace earlier records of this kind and split.
 
     Raises:
-      ValueError: there are records already, a frame or its mask is missing, damaged or of another
-        size, or TensorFlow Datasets is missing.
+      ValueError: there are records already, or other files in their place, a frame or its mask is
+        missing, damaged or of another size, or TensorFlow Datasets is missing.
     """
-    final = records_folder(output, kind, split)
+    final = inside(output, records_folder(output, kind, split))
     if final.parent.exists() and not overwrite:
         raise ValueError(
             f"{final.parent}: expected a place for new records, found some; give --overwrite or "
             "another --output"
+        )
+    if final.parent.exists() and (
+        os.listdir(final.parent) != [VERSION] or not (final / INDEX).is_file()
+    ):
+        raise ValueError(
+            f"{final.parent}: expected records alone to overwrite, found "
+            f"{describe_folder(final.parent)}; give another --output"
         )
     tfds = import_tfds(str(final))
     partial = output / f".{kind}-{folder_name(split)}.{os.getpid()}.partial"

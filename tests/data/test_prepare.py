@@ -163,6 +163,15 @@ def test_a_damaged_set_is_not_prepared(tmp_path, source, capsys, damage):
     assert list((tmp_path / "records").iterdir()) == []
 
 
+def test_what_is_no_records_is_not_overwritten(tmp_path, source, capsys):
+    folder = tmp_path / "youtube_vos" / "train"
+    (folder / "JPEGImages").mkdir(parents=True)
+    (folder / "JPEGImages" / "notes.txt").write_text("by hand")
+    error = fails(capsys, words(source, tmp_path, "--overwrite"))
+    assert f"{folder}: expected records alone to overwrite, found JPEGImages" in error
+    assert (folder / "JPEGImages" / "notes.txt").exists()
+
+
 def test_bad_input_is_one_line(tmp_path, source, capsys):
     def error(**changes):
         return fails(capsys, words(dataclasses.replace(source, **changes), tmp_path / "records"))
@@ -222,9 +231,17 @@ def test_records_that_are_not_there_or_damaged(tmp_path, source, capsys):
     videos = open_source(recorded(source, tmp_path))
     with pytest.raises(DamagedSample, match=r"expected frames of (a10|b1) from 0 on in record 1"):
         list(map(operator.itemgetter(0), (videos[0], videos[1])))
-    index.write_text(content[:50])
-    with pytest.raises(ValueError, match=r"index\.json: .*prepare the records again"):
-        open_source(recorded(source, tmp_path))
+    wrong = {"form": "other", "is_static": 1, "num_left_out": "0", "videos": [[]]}
+    for text in [content[:50], "[]", *(json.dumps({**changed, k: v}) for k, v in wrong.items())]:
+        index.write_text(text)
+        with pytest.raises(ValueError, match=r"index\.json: .*prepare the records again"):
+            open_source(recorded(source, tmp_path))
+    for column, value in enumerate([5, ["0"], ["1"], [], [1.5], [-1]]):
+        changed["videos"][0] = json.loads(content)["videos"][0]
+        changed["videos"][0][column] = value
+        index.write_text(json.dumps(changed))
+        with pytest.raises(ValueError, match=r"index\.json: .*prepare the records again"):
+            open_source(recorded(source, tmp_path))
     index.write_text(content)
     (shard,) = folder.glob("*array_record*")
     shard.write_bytes(shard.read_bytes()[:100])
