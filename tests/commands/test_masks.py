@@ -1,0 +1,138 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from mavos_jax.commands.masks import main
+from mavos_jax.media.masks import read_mask
+
+SIZE = (24, 32)
+RED, GREEN, BLUE = (255, 0, 0), (0, 200, 0), (10, 20, 230)
+
+
+def draw(*colours, background=(0, 0, 0), first=0):
+    """One box a colour, from the place ``first`` on, uint8 [24, 32, 3]."""
+    picture = np.full((*SIZE, 3), background, np.uint8)
+    for number, colour in enumerate(colours, start=first):
+        picture[4:20, 2 + 10 * number : 9 + 10 * number] = colour
+    return Image.fromarray(picture)
+
+
+def convert(source, output, *words):
+    main(["--input", str(source), "--output", str(output), *map(str, words)])
+
+
+def ids(path):
+    found, _ = read_mask(path, SIZE, allow_empty=True)
+    return [int(found[10, 5 + 10 * number]) for number in range(3)]
+
+
+@pytest.fixture
+def colours(tmp_path):
+    folder = tmp_path / "colours"
+    folder.mkdir()
+    draw(GREEN).save(folder / "00000.png")
+    draw(RED, GREEN).save(folder / "00001.png")
+    draw(BLUE, GREEN, RED).convert("P", palette=Image.Palette.ADAPTIVE).save(folder / "00002.png")
+    return folder
+
+
+def test_a_colour_has_one_id_in_all_of_a_video(tmp_path, colours, capsys):
+    convert(colours, tmp_path / "ids")
+    found = [ids(path) for path in sorted((tmp_path / "ids").iterdir())]
+    assert found == [[1, 0, 0], [2, 1, 0], [3, 1, 2]]
+    words = capsys.readouterr().out
+    assert "3 masks of 3 objects" in words
+    assert "(0, 200, 0) -> 1, in 3 of 3" in words
+    assert "(255, 0, 0) -> 2, in 2 of 3" in words
+
+
+def test_folders_are_videos_of_their_own(tmp_path, colours):
+    draw(BLUE).save(colours / "00003.png")
+    (tmp_path / "set").mkdir()
+    colours.rename(tmp_path / "set" / "a")
+    (tmp_path / "set" / "b").mkdir()
+    draw(RED, BLUE).save(tmp_path / "set" / "b" / "7.png")
+    convert(tmp_path / "set", tmp_path / "ids")
+    assert ids(tmp_path / "ids/b/7.png") == [2, 1, 0] or ids(tmp_path / "ids/b/7.png") == [1, 2, 0]
+    assert ids(tmp_path / "ids/a/00003.png") == [3, 0, 0]
+
+
+def test_colours_of_pascal_voc_keep_their_ids(tmp_path):
+    draw((0, 0, 128), (128, 0, 0), (224, 224, 192)).save(tmp_path / "a.png")
+    convert(tmp_path / "a.png", tmp_path / "ids")
+    assert ids(tmp_path / "ids/a.png") == [4, 1, 255]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "I"])
+def test_grey_levels_become_ids(tmp_path, mode):
+    levels = np.asarray(draw((127,) * 3, (255,) * 3).convert("L"))
+    if mode == "I":
+        image = Image.fromarray(levels.astype(np.int32) * 300)
+    else:
+        image = Image.fromarray(levels.astype(np.uint16)) if mode == "I;16" else None
+        image = Image.fromarray(levels).convert(mode) if image is None else image
+    image.save(tmp_path / "a.tif")
+    convert(tmp_path / "a.tif", tmp_path / "ids")
+    assert ids(tmp_path / "ids/a.png") == [1, 2, 0]
+
+
+def test_another_background_and_transparency(tmp_path):
+    draw(RED, background=(255, 255, 255)).save(tmp_path / "a.png")
+    convert(tmp_path / "a.png", tmp_path / "ids", "--background", 255, 255, 255)
+    assert ids(tmp_path / "ids/a.png") == [1, 0, 0]
+    clear = np.asarray(draw(RED, GREEN, background=(255, 255, 255)).convert("RGBA")).copy()
+    clear[(clear[..., :3] == 255).all(-1), 3] = 0
+    Image.fromarray(clear).save(tmp_path / "b.png")
+    convert(tmp_path / "b.png", tmp_path / "ids")
+    assert sorted(ids(tmp_path / "ids/b.png")) == [0, 1, 2]
+
+
+def fails(words, *arguments):
+    with pytest.raises(ValueError, match=words) as error:
+        convert(*arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_what_cannot_be_converted_is_named_and_nothing_is_written(tmp_path, colours):
+    output = tmp_path / "ids"
+    draw(RED, GREEN, BLUE).filter(ImageFilter.GaussianBlur(1)).save(colours / "00003.png")
+    fails(r"00003\.png: expected one colour an object, .* without smoothing", colours, output)
+    noise = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), np.uint8)
+    Image.fromarray(noise).save(colours / "00003.png")
+    fails(r"00003\.png: expected one colour an object, found 7\d\d", colours, output)
+    draw(RED).save(colours / "00003.png", format="JPEG")
+    fails(r"00003\.png: expected a mask stored without loss, found JPEG", colours, output)
+    (colours / "00003.png").write_bytes((colours / "00002.png").read_bytes()[:90])
+    fails(r"00003\.png: expected a mask that can be decoded", colours, output)
+    fails("absent: expected a picture or a folder", tmp_path / "absent", output)
+    output.mkdir()
+    fails("ids: expected pictures", output, output)
+    assert not any(output.iterdir())
+
+
+def test_no_file_is_replaced_unasked(tmp_path, colours):
+    fails(r"00000\.png: expected an output apart from the input", colours, colours)
+    convert(colours, tmp_path / "ids")
+    fails(r"00000\.png: expected a new file, found", colours, tmp_path / "ids")
+    convert(colours, tmp_path / "ids", "--overwrite")
+
+
+def test_its_help_shows_its_own_options_alone(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    words = capsys.readouterr().out
+    assert "--background" in words
+    assert "--memory" not in words
+
+
+def test_it_is_a_program(tmp_path):
+    program = [sys.executable, "-m", "mavos_jax.commands.masks", "--input", tmp_path / "no"]
+    wrong = subprocess.run(
+        [*program, "--output", tmp_path / "o"],
+        capture_output=True,
+        text=True,
+    )
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)

@@ -1,0 +1,208 @@
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mavos_jax.media.decoding import read_frame_header, read_image, read_values
+from mavos_jax.media.pictures import DamagedSample, File, UnusablePicture, read_header
+
+SIZE = (12, 16)
+
+
+def gradient():
+    """A picture of which every turn and mirror image differs, uint8 [12, 16, 3]."""
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    return np.stack([rows * 20, columns * 15, rows + columns], axis=-1).astype(np.uint8)
+
+
+def exif(orientation):
+    found = Image.Exif()
+    found[0x0112] = orientation
+    return found
+
+
+def encoded(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+UPRIGHT = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: np.swapaxes(a, 0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.swapaxes(np.rot90(a, 2), 0, 1),
+    8: np.rot90,
+}
+"""What viewers show of stored pixels, by the EXIF standard."""
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_frames_and_masks_are_read_upright(orientation, kind):
+    frame = gradient()
+    file = File("x", encoded(Image.fromarray(frame), kind, exif=exif(orientation)))
+    shown = UPRIGHT[orientation](frame)
+    np.testing.assert_array_equal(read_image(file), shown)
+    assert read_header(file).size == shown.shape[:2]
+    mask = File("m", encoded(Image.fromarray(frame[..., 0]), kind, exif=exif(orientation)))
+    np.testing.assert_array_equal(read_values(mask).ids, UPRIGHT[orientation](frame[..., 0]))
+    assert read_header(mask).size == shown.shape[:2]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_sizes_and_pixels_of_turned_photos_agree(kind):
+    file = File("x", encoded(Image.fromarray(gradient()), kind, quality=95, exif=exif(6)))
+    assert read_header(file).size == read_image(file).shape[:2] == (16, 12)
+    assert read_image(file)[0, -1, 1] < 40  # the stored upper left corner
+    assert read_image(file)[-1, -1, 1] > 180
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_is_none_changes_nothing(orientation):
+    file = File("x", encoded(Image.fromarray(gradient()), "PNG", exif=exif(orientation)))
+    np.testing.assert_array_equal(read_image(file), gradient())
+
+
+def test_damaged_metadata_are_no_reason_to_refuse_the_pixels():
+    data = encoded(Image.fromarray(gradient()), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    np.testing.assert_array_equal(read_image(File("x", data)), gradient())
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "PPM", "TGA", "SGI", "PCX", "QOI"])
+def test_lossless_formats_give_their_pixels(kind):
+    data = encoded(Image.fromarray(gradient()), kind)
+    np.testing.assert_array_equal(read_image(File("x", data)), gradient())
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "JPEG2000"])
+def test_masks_are_not_taken_from_lossy_formats(kind):
+    data = encoded(Image.new("L", (16, 12), 1), kind)
+    with pytest.raises(UnusablePicture, match=r"^x: expected .* found (JPEG|WEBP|AVIF)"):
+        read_values(File("x", data))
+    assert read_image(File("x", data)).shape == (*SIZE, 3)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
+def test_several_pictures_in_one_file_are_no_frame(kind):
+    images = [Image.new("RGB", (16, 12), (value, 0, 0)) for value in (10, 200, 90)]
+    data = encoded(images[0], kind, save_all=True, append_images=images[1:])
+    for read in (read_header, read_image, read_values):
+        with pytest.raises(UnusablePicture, match=r"^x: expected one picture, found 3 in one file"):
+            read(File("x", data))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_masks_of_any_depth_hold_ids_where_they_fit(dtype, kind):
+    ids = (gradient()[..., 0] > 100).astype(dtype) * 7
+    if kind == "PNG" and dtype == np.int32:
+        ids = ids.astype(np.uint16)
+    found, palette = read_values(File("m", encoded(Image.fromarray(ids), kind)))
+    np.testing.assert_array_equal(found, ids)
+    assert (found.dtype, palette) == (np.uint8, None)
+
+
+def test_a_deep_frame_is_refused_by_its_header():
+    file = File("x", encoded(Image.fromarray(np.zeros(SIZE, np.uint16)), "PNG"))
+    for read in (read_frame_header, read_image):
+        with pytest.raises(
+            UnusablePicture, match=r"^x: expected 8 bits a channel, found mode I;16"
+        ):
+            read(file)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, colour=3, depth=8, pixels=b"\0" * 9, others=b""):
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    palette = chunk(b"PLTE", bytes(range(6))) if colour == 3 else b""
+    parts = (chunk(b"IHDR", header), palette, others, chunk(b"IDAT", zlib.compress(pixels)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(9000, 9000), (20000, 20000), (2**31 - 1, 1), (65535, 65535)])
+@pytest.mark.parametrize("read", [read_image, read_values])
+def test_a_bomb_is_refused_by_its_header(monkeypatch, size, read):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match=r"^x: expected .*(pixels|bomb|decoded)") as error:
+        read(File("x", png(*size)))
+    assert "\n" not in str(error.value)
+
+
+def test_a_mask_of_another_size_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("decoded"))
+    with pytest.raises(DamagedSample, match=r"as its frame f, found 900 x 800 .*; draw it on"):
+        read_values(File("x", png(800, 900)), SIZE, "its frame f")
+
+
+def test_a_mask_of_the_stored_frame_is_told_of_the_turn():
+    with pytest.raises(DamagedSample, match=r"height and width are swapped: .* upright") as error:
+        read_values(File("x", png(12, 16)), SIZE)
+    assert "resize" not in str(error.value)
+
+
+FAULTS = (
+    *(IndexError("image index out of range"), TypeError("nothing"), KeyError(7), MemoryError()),
+    *(OverflowError("too large"), RecursionError("deep"), AssertionError(), EOFError()),
+    *(zlib.error("incorrect header"), struct.error("unpack\nrequires"), SystemError("tile")),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("place", ["PIL.Image.open", "PIL.ImageFile.ImageFile.load"])
+def test_whatever_pillow_raises_names_the_file(tmp_path, monkeypatch, fault, place):
+    Image.fromarray(gradient()).save(tmp_path / "00007.png")
+    Image.fromarray(gradient()[..., 0]).save(tmp_path / "mask.png")
+
+    def fail(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(place, fail)
+    for name, read in (("00007.png", read_image), ("mask.png", read_values)):
+        with pytest.raises(DamagedSample, match=rf"{name}: expected an? \w+ that can") as error:
+            read(tmp_path / name)
+        assert "\n" not in str(error.value)
+
+
+def test_a_png_without_rows_is_damaged():
+    data = png(16, 12, pixels=b"")
+    with pytest.raises(DamagedSample, match=r"^x: expected an image that can be decoded"):
+        read_image(File("x", data))
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.mkdir(), "a folder"),
+        (lambda path: path.symlink_to("gone.png"), r"a link to gone\.png, which is not there"),
+        (lambda path: path.write_bytes(b""), "no known image format"),
+        (lambda path: path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "no known image format"),
+    ],
+)
+def test_what_is_no_picture_is_told(tmp_path, make, found):
+    make(tmp_path / "a.png")
+    for read in (read_header, read_image, read_values):
+        with pytest.raises(DamagedSample, match=rf"a\.png: expected .* found: {found}"):
+            read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_half_of_a_file_is_damaged(tmp_path, kind):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    path = tmp_path / "a"
+    path.write_bytes(encoded(Image.fromarray(noise), kind))
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(DamagedSample, match=r"a: expected an image that can be decoded, found: "):
+        read_image(path)
