@@ -21,6 +21,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from mavos_jax.config import Experiment
+from mavos_jax.config.checks import require_kind
 from mavos_jax.descriptions import (
     CONFIG,
     WEIGHTS,
@@ -58,7 +59,9 @@ def save(
       WeightsMismatch: a :class:`ValueError`; the variables are not those of the configuration.
       ValueError: something is at ``path`` that must not be replaced.
     """
-    path = Path(os.path.abspath(path))
+    path = _absolute(path)
+    require_kind("config", config, Experiment, "an Experiment")
+    require_kind("variables", variables, Mapping, "a dictionary of variables")
     require_free(path, overwrite=overwrite)
     host = {name: jax.device_get(dict(tree)) for name, tree in variables.items()}
     found = {name: np.shape(leaf) for name, leaf in _leaves(host).items()}
@@ -89,7 +92,7 @@ def load(path: PathLike) -> tuple[MAVOS, Variables]:
       ValueError: there is no checkpoint at ``path``, or it is damaged, or its weights are not
         those of its configuration.
     """
-    stored = read_description(Path(os.path.abspath(path)))
+    stored = read_description(_absolute(path))
     _require_checksums(stored)
     return build_model(stored.config), _restore(stored)
 
@@ -100,7 +103,12 @@ def load_config_of(path: PathLike) -> Experiment:
     Raises:
       ValueError: there is no checkpoint at ``path``, or its configuration is damaged.
     """
-    return read_description(Path(os.path.abspath(path))).config
+    return read_description(_absolute(path)).config
+
+
+def _absolute(path: PathLike) -> Path:
+    require_kind("path", path, (str, os.PathLike), "the path of a checkpoint folder")
+    return Path(os.path.abspath(path))
 
 
 def require_free(path: PathLike, *, overwrite: bool = False) -> None:

@@ -21,6 +21,7 @@ from typing import Annotated, Any, TypeVar
 import jax
 
 from mavos_jax.config import Experiment
+from mavos_jax.config.checks import require_kind
 from mavos_jax.config_files import read_config_file
 from mavos_jax.runtime.devices import require_device
 from mavos_jax.runtime.streams import lasting_streams
@@ -41,6 +42,11 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
       ValueError: the file is missing, fails or holds no experiment, or an override names no field
         or gives a value of the wrong type or range.
     """
+    require_kind("path", path, (str, os.PathLike), "the path of a configuration file")
+    words = "words as on a command line, such as ('--memory.gap', '5')"
+    require_kind("overrides", overrides, (list, tuple), words)
+    for word in overrides:
+        require_kind("overrides", word, str, words)
     base = read_config_file(Path(path))
     if not overrides:
         return base

@@ -21,6 +21,7 @@ import numpy as np
 from flax import traverse_util
 
 from mavos_jax.config import Experiment, from_dict, to_dict
+from mavos_jax.config.checks import require_kind
 from mavos_jax.mismatch import WeightsMismatch, compare_shapes, expected_shapes, require_finite
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.npz import read_npz
@@ -72,6 +73,7 @@ def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
         configuration.
     """
     folder = packaged_folder() if folder is None else folder
+    require_kind("folder", folder, (Path, Traversable), "a Path of a folder, or none")
     description = describe_default(folder)
     file = folder / f"{DEFAULT_NAME}.npz"
     content = _read(file)

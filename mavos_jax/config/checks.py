@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -13,6 +14,15 @@ def require(condition: bool, field: str, expected: str, found: object) -> None:
     """Raises ValueError with what a field should hold and what it holds."""
     if not condition:
         raise ValueError(f"{field}: expected {expected}, got {found!r}")
+
+
+def require_kind(name: str, found: object, kind: type | tuple[type, ...], expected: str) -> None:
+    """Raises ValueError unless an argument is of a type; the message names both."""
+    if not isinstance(found, kind):
+        shown = repr(found) if isinstance(found, (str, bytes, os.PathLike, int, float)) else ""
+        raise ValueError(
+            f"{name}: expected {expected}, got a {type(found).__name__}{shown and f' {shown}'}"
+        )
 
 
 def build(kind: Any, values: Any, path: str) -> Any:

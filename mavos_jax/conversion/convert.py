@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mavos_jax.config import Experiment
+from mavos_jax.config.checks import require_kind
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import Variables
@@ -35,6 +36,8 @@ def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variable
       WeightsMismatch: a :class:`ValueError` that lists every name that is missing or unexpected
         and every array of the wrong shape, type or content.
     """
+    require_kind("config", config, Experiment, "an Experiment")
+    require_kind("state", state, Mapping, "arrays by PyTorch name; the script reads files")
     problems = find_problems(config, state)
     if problems:
         raise WeightsMismatch(problems)
@@ -62,6 +65,8 @@ def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str,
       WeightsMismatch: a :class:`ValueError` that lists every variable that is missing, unexpected
         or of the wrong shape.
     """
+    require_kind("config", config, Experiment, "an Experiment")
+    require_kind("variables", variables, Mapping, "a dictionary of variables")
     leaves = _flatten(variables)
     problems = compare_shapes(
         expected_shapes(config), {path: np.shape(leaf) for path, leaf in leaves.items()}

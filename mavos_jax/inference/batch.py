@@ -14,8 +14,13 @@ import jax
 import numpy as np
 
 from mavos_jax.axes import Array, Scalar
+from mavos_jax.inference.arguments import (
+    check_frames,
+    check_network,
+    check_sequence,
+    checked_gap,
+)
 from mavos_jax.inference.chunk import Geometries, States, segment_chunk, start_video
-from mavos_jax.inference.dispatch import checked_gap
 from mavos_jax.inference.frame import VideoState
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.growth import Writes, grow_states, with_room
@@ -135,6 +140,7 @@ def stream_batch(
     Raises:
       ValueError: an argument is not as described; ``videos[i]`` names the video.
     """
+    check_network(model, variables)
     batch = _Batch(model, variables, videos, checked_gap(model, gap))
     yield batch.start(masks, num_objects)
     length = chunk_frames or model.config.inference.chunk_frames
@@ -182,7 +188,10 @@ class _Batch:
         videos: Sequence[Iterable[np.ndarray]],
         gap: int,
     ) -> None:
-        if not videos:
+        check_sequence("videos", videos, "a list of videos")
+        for number, video in enumerate(videos):
+            check_frames(video, f"videos[{number}]")
+        if len(videos) == 0:
             raise ValueError("videos: expected at least one video, got none")
         self._memory, self._gap = model.config.memory, gap
         self._writes = Writes()
@@ -202,6 +211,8 @@ class _Batch:
         """Starts the computation of the first frames; returns their masks."""
         count = len(self._sources)
         for name, given in (("masks", masks), ("num_objects", num_objects)):
+            if given is not None or name == "masks":
+                check_sequence(name, given, f"{count}, one for each video")
             if given is not None and len(given) != count:
                 raise ValueError(f"{name}: expected {count}, one for each video, got {len(given)}")
         frames, slots = [], []

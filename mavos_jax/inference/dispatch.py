@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import jax
 import numpy as np
 
+from mavos_jax.inference.arguments import check_frames, check_labels
 from mavos_jax.inference.chunk import (
     MERGED_STEP,
     LogitsForm,
@@ -125,6 +126,8 @@ class _Video:
         frames: Iterable[np.ndarray],
         options: Options,
     ) -> None:
+        check_frames(frames)
+        check_labels(options.labels)
         self.ids = ObjectIds(options.num_objects)
         self._memory = model.config.memory
         self._writes = Writes()
@@ -266,16 +269,3 @@ class _Video:
                 raise ValueError(f"{name}: expected a mask for every frame, got none")
             slots.append(self.ids.to_slots(check_mask(given[t], self._sizes.output, name), name))
         return pad_masks(slots, length)
-
-
-def checked_gap(model: MAVOS, gap: int | None) -> int:
-    """Returns the frames between two long-term writes: as given, or the configuration's.
-
-    Raises:
-      ValueError: it is not a whole number of frames.
-    """
-    if gap is None:
-        return model.config.memory.gap
-    if not isinstance(gap, int | np.integer) or gap < 1:
-        raise ValueError(f"gap: expected a whole number of frames, at least 1, got {gap!r}")
-    return int(gap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -91,6 +92,8 @@ def check_mask(mask: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray
     Raises:
       ValueError: it has another size.
     """
+    if isinstance(mask, (str, bytes, os.PathLike)) or mask is None:
+        raise ValueError(f"{name}: expected a mask of integer ids [H, W], got {mask!r}")
     mask = np.asarray(mask)
     if mask.shape != size:
         raise ValueError(

@@ -11,8 +11,15 @@ from typing import Literal, overload
 
 import numpy as np
 
+from mavos_jax.inference.arguments import (
+    check_frames,
+    check_labels,
+    check_network,
+    check_sequence,
+    checked_gap,
+)
 from mavos_jax.inference.chunk import logits_shape
-from mavos_jax.inference.dispatch import Labels, Masks, Options, checked_gap, run
+from mavos_jax.inference.dispatch import Labels, Masks, Options, run
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
 from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
 from mavos_jax.models.mavos import MAVOS, Variables
@@ -91,6 +98,8 @@ def segment_video(
     Raises:
       ValueError: an argument is not as described.
     """
+    check_network(model, variables)
+    check_frames(frames)
     if not hasattr(frames, "__len__"):
         raise ValueError(
             f"frames: expected an array or a sequence, got a {type(frames).__name__}; "
@@ -99,10 +108,13 @@ def segment_video(
     num_frames = len(frames)
     if num_frames == 0:
         raise ValueError("frames: expected at least one frame, got none")
-    labels = labels or {}
+    labels = {} if labels is None else labels
+    check_labels(labels)
     late = sorted(t for t in labels if t >= num_frames)
     if late:
         raise ValueError(f"labels: expected frames 1..{num_frames - 1}, got {late}")
+    if memorise_with is not None:
+        check_sequence("memorise_with", memorise_with, f"{num_frames} masks, one per frame")
     if memorise_with is not None and len(memorise_with) != num_frames:
         raise ValueError(
             f"memorise_with: expected {num_frames} masks, one per frame, got {len(memorise_with)}"
@@ -154,8 +166,9 @@ def stream_video(
     Raises:
       ValueError: an argument is not as described.
     """
+    check_network(model, variables)
     options = Options(
-        labels=labels or {},
+        labels={} if labels is None else labels,
         num_objects=num_objects,
         gap=checked_gap(model, gap),
         memorise_with=memorise_with,
@@ -206,8 +219,9 @@ def stream_masks(
     Raises:
       ValueError: an argument is not as described.
     """
+    check_network(model, variables)
     options = Options(
-        labels=labels or {},
+        labels={} if labels is None else labels,
         num_objects=num_objects,
         gap=checked_gap(model, gap),
         memorise_with=None,

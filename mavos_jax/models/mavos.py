@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
 from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, TransformerConfig
+from mavos_jax.config.checks import require_kind
 from mavos_jax.models.decoder import FPNDecoder
 from mavos_jax.models.elstt import ELSTT
 from mavos_jax.models.encoders import build_encoder
@@ -147,8 +148,9 @@ def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
         precision of ``config.inference``.
 
     Raises:
-      ValueError: JAX does not find the device that it was told to use.
+      ValueError: ``config`` is none, or JAX does not find the device that it was told to use.
     """
+    require_kind("config", config, Experiment, "an Experiment; load_config reads one from a file")
     if forms is None:
         require_device()
         forms = forms_for(jax.default_backend())

@@ -27,7 +27,7 @@ def clips():
 
 @pytest.fixture(scope="module")
 def inputs(clips):
-    return [clip.frames for clip in clips], [clip.masks[0] for clip in clips]
+    return [clip.frames for clip in clips], np.stack([clip.masks[0] for clip in clips])
 
 
 def test_videos_in_a_batch_get_the_masks_that_they_get_alone(tiny, clips, inputs):

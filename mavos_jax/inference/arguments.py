@@ -1,0 +1,52 @@
+"""Arguments of the public functions, checked by type before anything of theirs is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from mavos_jax.config.checks import require_kind
+from mavos_jax.models.mavos import MAVOS
+
+
+def check_network(model: object, variables: object) -> None:
+    """Raises ValueError unless these are a network and, by their kind, its variables."""
+    require_kind("model", model, MAVOS, "a network from load or build_model")
+    require_kind("variables", variables, Mapping, "the dictionary of variables that load returns")
+
+
+def check_frames(frames: object, name: str = "frames") -> None:
+    """Raises ValueError for what is no iterable of frames, such as the path of a video."""
+    expected = "RGB frames, uint8 [H, W, 3] each; evaluate.py --video reads files"
+    is_path = isinstance(frames, (str, bytes, os.PathLike, Mapping))
+    require_kind(name, frames, () if is_path else Iterable, expected)
+
+
+def check_labels(labels: object) -> None:
+    """Raises ValueError unless these are masks by number of frame."""
+    expected = "a dictionary of masks by number of frame"
+    require_kind("labels", labels, Mapping, expected)
+    assert isinstance(labels, Mapping)
+    for frame in labels:
+        require_kind("labels", frame, (int, np.integer), f"{expected}, whose keys are integers")
+
+
+def check_sequence(name: str, values: object, expected: str) -> None:
+    """Raises ValueError unless these are values whose number is known, and no text."""
+    is_wrong = isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__")
+    require_kind(name, values, () if is_wrong else object, expected)
+
+
+def checked_gap(model: MAVOS, gap: int | None) -> int:
+    """Returns the frames between two long-term writes: as given, or the configuration's.
+
+    Raises:
+      ValueError: it is not a whole number of frames.
+    """
+    if gap is None:
+        return model.config.memory.gap
+    if not isinstance(gap, int | np.integer) or gap < 1:
+        raise ValueError(f"gap: expected a whole number of frames, at least 1, got {gap!r}")
+    return int(gap)
