@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,8 @@ Overlay = Literal["none", "pictures", "video"]
 
 _MAX_NAMED = 1_000_000
 """Frames whose places are looked at beforehand; headers may declare any number."""
+
+_LEFTOVER = re.compile(r"\..+\.(png|jpg|mp4)\.[0-9]+\.partial")
 
 _DEFAULT_RATE = Fraction(24)
 """Frames a second of a video made from pictures that carry no time."""
@@ -137,7 +140,7 @@ class OutputFolder:
                 rate = frames.frame_rate or _DEFAULT_RATE
                 video = inside(self.root, self.overlay_video)
                 add = stack.enter_context(video_writer(video, frames.size, rate, is_marked=True))
-            outdated = marked
+            outdated = marked | (self._leftovers() if self.replaces else set())
 
             def write(name: str, frame: np.ndarray, ids: np.ndarray) -> None:
                 while outdated:
@@ -175,6 +178,14 @@ class OutputFolder:
         if with_frames:
             patterns.append("frames/*.png")
         return [path for pattern in patterns for path in self.root.glob(pattern)]
+
+    def _leftovers(self) -> set[Path]:
+        """The files that runs which were killed left half written."""
+        folders = [self.root, self.root / "masks", self.root / "overlays"]
+        if self.keeps_frames:
+            folders.append(self.root / "frames")
+        files = {path for folder in folders for path in folder.glob(".*.partial")}
+        return {path for path in files if _LEFTOVER.fullmatch(path.name)}
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:
         root = self.root.resolve()

@@ -186,7 +186,7 @@ def av_url(path: Path) -> str:
 def _open(av: ModuleType, path: Path) -> Any:
     # Lists of files must not reach beyond this machine.
     options = {"protocol_whitelist": "file"}
-    return av.open(av_url(path), options=options, metadata_errors="replace")
+    return av.open(av_url(path), container_options=options, metadata_errors="replace")
 
 
 def _require_no_text(path: Path) -> None:

@@ -106,7 +106,7 @@ def choose_stream(container: Any, path: Path) -> StreamChoice:
       ValueError: there is no stream of pictures but covers.
     """
     streams = container.streams.video
-    kinds = {s.index: "a cover picture" for s in streams if int(s.disposition) & _COVERS}
+    kinds = {s.index: "a cover picture" for s in streams if _disposition(s) & _COVERS}
     kinds |= {s.index: "of an unknown codec" for s in streams if s.codec_context is None}
     found = [stream for stream in streams if stream.index not in kinds]
     if not found:
@@ -120,12 +120,16 @@ def choose_stream(container: Any, path: Path) -> StreamChoice:
         single = _single_pictures(container, found)
         kinds |= {stream.index: "one picture" for stream in found if stream.index in single}
         found = [stream for stream in found if stream.index not in single] or found[:1]
-    chosen = next((s for s in found if int(s.disposition) & _DEFAULT), found[0])
+    chosen = next((s for s in found if _disposition(s) & _DEFAULT), found[0])
     kinds |= {s.index: f"a video of {s.width}x{s.height}" for s in found if s is not chosen}
     kinds.pop(chosen.index, None)
     return StreamChoice(
         chosen.index, tuple(f"stream {index}, {kinds[index]}" for index in sorted(kinds))
     )
+
+
+def _disposition(stream: Any) -> int:
+    return int(getattr(stream, "disposition", 0))  # PyAV 14 does not tell
 
 
 def describe_ratio(stream: Any) -> str:

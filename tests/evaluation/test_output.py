@@ -148,6 +148,14 @@ def test_a_run_without_results_leaves_no_folder(tmp_path):
     assert (tmp_path / "mine").is_dir()
 
 
+def test_what_killed_runs_left_half_written_goes(tmp_path):
+    write(OutputFolder.open(tmp_path), 1)
+    for name in (".00001.png.77.partial", ".mine.partial"):
+        (tmp_path / "masks" / name).write_bytes(b"half")
+    write(OutputFolder.open(tmp_path, overwrite=True), 1)
+    assert files(tmp_path) == ["masks/.mine.partial", "masks/00000.png"]
+
+
 def test_an_output_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(OutputFolder.open(Path("run:1"), "video"), 2)

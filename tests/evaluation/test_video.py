@@ -225,6 +225,23 @@ def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path):
         read_mask(tmp_path / "out" / "masks" / name, SIZE)
 
 
+def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
+    def stream(model, variables, frames, mask, **options):
+        for index, _ in enumerate(frames):
+            if index == 3:
+                raise KeyboardInterrupt
+            yield mask
+
+    monkeypatch.setattr(module, "stream_masks", stream)
+    with pytest.raises(KeyboardInterrupt):
+        segment(VideoTask.demonstration(), tmp_path, "video")
+    assert capsys.readouterr().err == f"finished in {tmp_path}: 3 frames\n"
+    assert names(tmp_path) == ["masks"]
+    for index in range(3):
+        ids, _ = read_mask(tmp_path / "masks" / f"{index:05d}.png", (192, 192))
+        assert ids.any()
+
+
 def test_an_unreadable_first_frame_leaves_nothing(tmp_path):
     frames = write_frames(tmp_path / "frames")
     write_mask(tmp_path / "first.png", CLIP.mask(0))
