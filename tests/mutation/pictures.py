@@ -18,7 +18,7 @@ SIZE = (24, 32)
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112
-_SHAPES = ((0, 0), (1, 1), (1, 1 << 30), (8192, 8192), (12_000, 12_000), (1 << 31, 1), (60_000, 2))
+_SHAPES = ((0, 0), (1, 1), (1, 1 << 30), (8000, 8000), (12_000, 12_000), (1 << 31, 1), (60_000, 2))
 _CHUNKS = (b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"tEXt", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"fdAT")
 _SCAN = b"\xff\xda"
 
