@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from video_files import QUARTERS, add_stream, encode, remux, set_matrix, write_quarters
+from video_files import QUARTERS, remux, set_matrix, write_quarters
 
 from mavos_jax.config import SourceConfig
 from mavos_jax.data.benchmarks import BenchmarkOptions, check_benchmark, open_benchmark
@@ -100,3 +100,126 @@ def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options)
     score.main([*paths, "--dataset", "folder", "--split", "val", "--processes", "0"])
     assert json.loads((tmp_path / "results/scores.json").read_text())["summary"]["J&F-Mean"] == 1
     assert "my clip" in capsys.readouterr().out
+
+
+def infer(root):
+    task = VideoTask.open(root, None)
+    for _ in task.frames:
+        pass
+
+
+def evaluate(root):
+    benchmark = open_benchmark(BenchmarkOptions("folder", "val", root))
+    for task in check_sequences(benchmark, None):
+        for path in task.sequence.frames:
+            read_frame(benchmark, path)
+
+
+def train(root):
+    video = open_source(SourceConfig("folder", str(root)))[0]
+    for index in range(len(video)):
+        video[index]
+
+
+def check(root):
+    lines = check_benchmark(BenchmarkOptions("folder", "val", root))
+    if lines:
+        raise ValueError(lines[0])
+
+
+def grey_levels(frame, mask):
+    mask.write_bytes(b"")
+    Image.fromarray(np.array([0, 127, 255], np.uint8)[draw(0)[1]]).save(mask)
+
+
+def turned(frame, mask):
+    Image.fromarray(np.rot90(draw(0)[1])).save(mask)
+
+
+def coloured(frame, mask):
+    Image.open(mask).convert("RGB").save(mask)
+
+
+def lossy(frame, mask):
+    Image.open(mask).convert("L").save(mask, format="JPEG")
+
+
+def too_deep(frame, mask):
+    Image.fromarray(draw(0)[1].astype(np.uint16) * 300).save(mask)
+
+
+def deep_frame(frame, mask):
+    Image.fromarray(draw(0)[0][..., 0].astype(np.uint16) * 256).save(frame)
+
+
+def two_pages(frame, mask):
+    image = Image.open(frame).convert("RGB")
+    frame.unlink()
+    image.save(frame.with_suffix(".tif"), save_all=True, append_images=[image])
+
+
+def a_mask_among_the_frames(frame, mask):
+    frame.with_name(f"{frame.stem}_mask.png").write_bytes(mask.read_bytes())
+
+
+def a_dangling_link(frame, mask):
+    frame.unlink()
+    frame.symlink_to("gone.png")
+
+
+def a_raw_picture(frame, mask):
+    frame.rename(frame.with_suffix(".heic"))
+
+
+def a_twin(frame, mask):
+    frame.with_suffix(".jpg").write_bytes(frame.read_bytes())
+
+
+def cut_off(frame, mask):
+    frame.write_bytes(frame.read_bytes()[:-60])
+
+
+def a_web_page(frame, mask):
+    mask.write_bytes(b"<!DOCTYPE html><html>not found</html>")
+
+
+DOORS = (infer, evaluate, train, check)
+HARM = (
+    *(turned, coloured, lossy, too_deep, deep_frame, two_pages, a_mask_among_the_frames),
+    *(a_dangling_link, a_raw_picture, a_twin, cut_off, a_web_page, grey_levels),
+)
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_what_cannot_be_used_is_refused_alike_by_all(tmp_path, harm):
+    root = tmp_path / "set"
+    write_tree(root, ".png", ".png")
+    frame, mask = (root / f"{kind}/my clip/frame 0.png" for kind in ("JPEGImages", "Annotations"))
+    for door in DOORS:
+        door(root)
+    harm(frame, mask)
+    for door in DOORS:
+        with pytest.raises(ValueError, match="frame 0") as caught:
+            door(root)
+        assert len(str(caught.value).splitlines()) == 1
+        assert str(root) in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mkv", ".mov", ".m4v"])
+def test_a_mask_of_a_turned_video_is_drawn_on_what_players_show(tmp_path, suffix):
+    codec, box = ("libvpx-vp9", ".mp4") if suffix == ".webm" else ("libx264", suffix)
+    box = ".mp4" if suffix == ".mkv" else box
+    video = set_matrix(write_quarters(tmp_path / f"stored{box}", codec=codec), (0, 1, -1, 0))
+    if suffix in (".webm", ".mkv"):
+        video = remux(video, tmp_path / f"clip{suffix}")
+    upright = np.rot90(np.eye(*QUARTERS.shape[:2], dtype=np.uint8))
+    write_mask(tmp_path / "upright.png", upright)
+    write_mask(tmp_path / "stored.png", np.ascontiguousarray(np.rot90(upright)))
+    task = VideoTask.open(video, tmp_path / "upright.png")
+    assert "turned by 90 degrees clockwise" in " ".join(task.notes)
+    for frame in task.frames:
+        assert frame.shape[:2] == task.mask.shape
+        assert np.abs(frame.astype(int) - np.rot90(QUARTERS, -1)).mean() < 8
+    with pytest.raises(ValueError, match=r"stored\.png: .* swapped") as caught:
+        VideoTask.open(video, tmp_path / "stored.png")
+    assert "resize" not in str(caught.value)
