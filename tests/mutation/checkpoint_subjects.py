@@ -41,11 +41,11 @@ class Checkpoint(Subject):
         files.sort(key=lambda file: (len(file.parts), file.stat().st_size))
         self.sound = {f.relative_to(places.tree).as_posix(): f.read_bytes() for f in files}
         put(places.tree / "metrics.jsonl", b'{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
-        self.run = self._write_run()
+        self.run, self.is_metrics = self._write_run(), False
 
     def damage(self, rng: random.Random) -> dict[str, bytes | None]:
-        self.may_speak = False
-        if rng.random() < 0.1:
+        self.may_speak, self.is_metrics = False, rng.random() < 0.1
+        if self.is_metrics:
             metrics = (self.places.tree / "metrics.jsonl").read_bytes()
             return {"metrics.jsonl": change_bytes(rng, metrics)}
         config = "checkpoint/config.json"
@@ -73,7 +73,7 @@ class Checkpoint(Subject):
         return changed
 
     def readers(self) -> tuple[Reader, ...]:
-        return (self._load, self._go_on, self._cut)
+        return (self._cut,) if self.is_metrics else (self._load, self._go_on)
 
     def _change_config(self, rng: random.Random, text: bytes) -> bytes:
         """Damages the description: half of the time with a checksum that fits again."""

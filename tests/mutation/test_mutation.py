@@ -14,9 +14,12 @@ from mutation.trial import SUBJECTS, Trial
 
 NUM_INPUTS = {
     "png": 25,
+    "jpeg": 25,
     "mp4": 25,
+    "npz": 9,
     "safetensors": 12,
-    "checkpoint": 5,
+    "pth": 20,
+    "checkpoint": 6,
     "metadata": 12,
     "records": 20,
     "scores": 20,

@@ -135,8 +135,9 @@ class Trial:
 
     def _try(self, reader: Reader, files: tuple[str, ...]) -> tuple[list[str], bool, str]:
         """Runs one reader: reasons why it failed, whether it refused the input, and where."""
-        shutil.rmtree(self.places.output)
-        self.places.output.mkdir()
+        if any(self.places.output.iterdir()):
+            shutil.rmtree(self.places.output)
+            self.places.output.mkdir()
         before = self._tree.look()
         reasons: list[str] = []
         is_refused, place = False, ""

@@ -42,7 +42,7 @@ def _few() -> dict[str, np.ndarray]:
 
 
 class _WeightFile(Subject):
-    """A file of weights; one in four is that of a whole network."""
+    """A file of weights; one in eight is that of a whole network."""
 
     name: str
 
@@ -62,7 +62,7 @@ class _WeightFile(Subject):
         raise NotImplementedError
 
     def damage(self, rng: random.Random) -> dict[str, bytes | None]:
-        source = rng.choice(self.whole if rng.random() < 0.25 else self.few)
+        source = rng.choice(self.whole if rng.random() < 0.12 else self.few)
         return {self.name: self.change(rng, source)}
 
     def readers(self) -> tuple[Reader, ...]:
@@ -92,6 +92,7 @@ class Npz(_WeightFile):
         variables = convert_state_dict(MOBILENET, draw_state())
         self.packaged = _npz({k: x.astype(np.float16) for k, x in _leaves(variables).items()})
         self._put_packaged(self.packaged)
+        self.is_packaged = False
 
     def sound(self) -> tuple[list[bytes], list[bytes]]:
         return [_npz(draw_state())], [_npz(_few()), _npz(_few(), is_compressed=True)]
@@ -100,7 +101,8 @@ class Npz(_WeightFile):
         return change_npz(rng, data, self.names)
 
     def damage(self, rng: random.Random) -> dict[str, bytes | None]:
-        if rng.random() < 0.8:
+        self.is_packaged = rng.random() < 0.15
+        if not self.is_packaged:
             return super().damage(rng)
         arrays = self.change(rng, self.packaged) if rng.random() < 0.7 else self.packaged
         text = self._describe(arrays)
@@ -109,7 +111,7 @@ class Npz(_WeightFile):
         return {"packaged/tiny.npz": arrays, "packaged/tiny.json": text}
 
     def readers(self) -> tuple[Reader, ...]:
-        return (*super().readers(), self._load_packaged)
+        return (self._load_packaged,) if self.is_packaged else super().readers()
 
     def _put_packaged(self, arrays: bytes) -> None:
         put(self.places.tree / "packaged/tiny.npz", arrays)
@@ -164,7 +166,6 @@ class Torch(_WeightFile):
             "complex": torch.ones(2, dtype=torch.complex64),
             "meta": torch.ones(2, device="meta"),
             "fp8": torch.ones(2).to(torch.float8_e4m3fn),
-            "quantised": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
             ("a", 1): torch.nn.Parameter(torch.ones(2)),
         }
         singles = [write({"model": {name: value}, "epoch": 3}) for name, value in odd.items()]
