@@ -145,7 +145,7 @@ def test_truth_and_predictions_are_taken_as_they_are(tmp_path):
 @pytest.mark.parametrize("draw", [slopes, lambda: np.asarray(blurred(blobs(80, 160, 255)))])
 def test_the_check_of_a_set_and_its_run_agree(tmp_path, draw):
     write_mask(tmp_path / "first.png", draw())
-    context = MaskContext(SIZE, True, False, {}, tmp_path)
+    context = MaskContext(SIZE, True, True, False, {}, tmp_path)
     (line,) = find_mask_faults(tmp_path / "first.png", context)
     assert "ids on outlines alone" in line
     with pytest.raises(ValueError, match="ids on outlines alone"):

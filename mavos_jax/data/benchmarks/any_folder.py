@@ -23,13 +23,20 @@ from mavos_jax.data.sets.listing import (
     MASKS,
     describe_folder,
     find_pair,
+    nested_folders,
     split_names,
     subfolders,
 )
 
+_ONLY = "frames"
+"""The name of a sequence whose frames lie in ``JPEGImages`` itself."""
+
 
 def find_folder(options: BenchmarkOptions) -> Layout:
     """Names every folder of images, below ``<root>/<split>`` if that has any, else below the root.
+
+    They lie at most two levels below ``JPEGImages``. Frames in ``JPEGImages`` itself are the
+    sequence ``frames``.
 
     The first mask is given, and every later one with new ids. All masks are truth if every object
     is in more than one of them.
@@ -40,11 +47,31 @@ def find_folder(options: BenchmarkOptions) -> Layout:
     folder = options.root / find_pair(options.root, (*split_names(options.split), "."))
     return Layout(
         origin=folder / FRAMES,
-        sequences=name_subfolders(folder),
+        sequences=_name_folders(folder),
         open_sequence=_open_sequence,
         is_labelled=False,
         is_exhaustive=True,
         is_gapless=False,
+        may_start_empty=True,
+    )
+
+
+def _name_folders(folder: Path) -> tuple[SequenceFolders, ...]:
+    """Takes every folder with pictures, at most two levels below ``JPEGImages``, for a sequence."""
+    names = nested_folders(folder / FRAMES)
+    if not names:
+        raise ValueError(
+            f"{folder / FRAMES}: expected a folder of frames for every sequence, found "
+            f"{describe_folder(folder / FRAMES)}"
+        )
+    return tuple(
+        SequenceFolders(
+            _ONLY if name == "." else name,
+            folder / FRAMES / name,
+            folder / MASKS / name,
+            folder / MASKS / name,
+        )
+        for name in names
     )
 
 

@@ -21,7 +21,7 @@ from mavos_jax.data.benchmarks.layout import (
 )
 from mavos_jax.data.benchmarks.mask_faults import MaskContext, find_mask_faults
 from mavos_jax.data.benchmarks.opening import find_layout
-from mavos_jax.data.sets.listing import subfolders
+from mavos_jax.data.sets.listing import KINDS, subfolders
 from mavos_jax.media.folders import MASK_SUFFIXES, describe_kind, images_by_stem, unread_names
 from mavos_jax.media.pictures import Size
 
@@ -67,15 +67,16 @@ def check_benchmark(
 
 def _extra_folders(layout: Layout) -> list[str]:
     """Says which folders of frames or masks belong to no sequence."""
-    known = {sequence.name for sequence in layout.sequences}
-    places = dict.fromkeys(p.parent for s in layout.sequences for p in (s.frames, s.masks))
+    folders = [path for s in layout.sequences for path in (s.frames, s.masks)]
+    known = {path for folder in folders for path in (folder, *folder.parents)}
+    places = dict.fromkeys(path.parent for path in folders if path.name not in KINDS)
     return [
         f"{place / name}: expected a sequence of {layout.origin}, found none of that name there; "
         "remove the folder, or take the list that belongs to the files"
         for place in places
         if place.is_dir()
         for name in subfolders(place)
-        if name not in known
+        if place / name not in known
     ]
 
 
@@ -144,7 +145,12 @@ def _check_masks(
             frame_size = _shrunk(frame_size, layout.output_height)
         is_start = folder == sequence.masks and stem in starts
         context = MaskContext(
-            frame_size, is_start, layout.is_binary, sequence.objects, layout.origin
+            frame_size,
+            is_start,
+            is_start and not layout.may_start_empty,
+            layout.is_binary,
+            sequence.objects,
+            layout.origin,
         )
         lines += find_mask_faults(path, context)
     return lines

@@ -56,6 +56,7 @@ class Layout:
       is_gapless: whether the numbers of frames rise by one step throughout a sequence.
       is_binary: see :class:`~mavos_jax.data.benchmarks.benchmark.Benchmark`.
       output_height: likewise.
+      may_start_empty: whether masks before the first with an object are passed over.
       oddities: lines that say what is odd about its lists or metadata, and no obstacle.
     """
 
@@ -67,6 +68,7 @@ class Layout:
     is_gapless: bool
     is_binary: bool = False
     output_height: int | None = None
+    may_start_empty: bool = False
     oddities: tuple[str, ...] = ()
 
 

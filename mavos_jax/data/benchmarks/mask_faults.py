@@ -20,6 +20,7 @@ class MaskContext(NamedTuple):
     Attributes:
       size: the height and width that it must have, in pixels; None where no frame tells.
       is_start: whether objects are taken from it.
+      needs_objects: whether it may not be empty.
       is_binary: whether everything that is not 0 is one object.
       objects: what metadata say of the sequence's objects, by id; empty where there are none.
       origin: of the metadata.
@@ -27,6 +28,7 @@ class MaskContext(NamedTuple):
 
     size: tuple[int, int] | None
     is_start: bool
+    needs_objects: bool
     is_binary: bool
     objects: Mapping[int, ListedObject]
     origin: Path
@@ -46,7 +48,7 @@ def find_mask_faults(path: Path, context: MaskContext) -> list[str]:
             f"{describe_size(size)}; {explain_size(size, context.size)}"
         )
     fault = explain_drawing(values, palette)
-    if fault is None and context.is_binary and context.is_start:
+    if fault is None and context.is_binary and context.needs_objects:
         fault = explain_emptiness((values > 0).astype(np.uint8))
     if fault is not None:
         return [*lines, f"{path}: {fault}"]
@@ -58,7 +60,8 @@ def find_mask_faults(path: Path, context: MaskContext) -> list[str]:
 def _id_faults(path: Path, values: np.ndarray, context: MaskContext) -> list[str]:
     ids = object_ids(values)
     # A later mask may well be empty.
-    fault = explain_emptiness(values) if context.is_start or (not ids and values.any()) else None
+    is_wanted = context.needs_objects or values.any()
+    fault = explain_emptiness(values) if is_wanted else None
     if fault is None and context.is_start:
         fault = explain_fullness(values)
     if fault is not None:

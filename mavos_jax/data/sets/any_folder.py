@@ -11,15 +11,13 @@ from mavos_jax.data.sets.listing import (
     MASKS,
     describe_folder,
     find_pair,
-    images_by_stem,
     name_some,
+    nested_folders,
     pair_sequence,
     read_list,
     require_annotations,
     split_names,
-    subfolders,
 )
-from mavos_jax.media.folders import natural_order
 
 _LIST_FOLDERS = ("ImageSets", ".")
 _SPLITS = ("train", "val", "valid", "trainval", "test", "test-dev")
@@ -38,7 +36,7 @@ def open_folder(config: SourceConfig) -> FileSet:
     """
     root = Path(config.root)
     folder = find_pair(root, (*split_names(config.split), "."))
-    found = _find_sequences(root / folder)
+    found = nested_folders(root / folder / FRAMES)
     if folder == "." and _has_lists(root, config.split):
         named = read_list(root, [f"{lists}/{config.split}.txt" for lists in _LIST_FOLDERS])
         found = _choose(root / folder / FRAMES, found, named)
@@ -72,15 +70,6 @@ def _has_lists(root: Path, split: str) -> bool:
         for folder in _LIST_FOLDERS
         for name in (split, *_SPLITS)
     )
-
-
-def _find_sequences(folder: Path) -> tuple[str, ...]:
-    """Finds the folders with images in ``folder/JPEGImages``, itself included, by relative name."""
-    images = folder / FRAMES
-    first = subfolders(images)
-    second = [f"{name}/{below}" for name in first for below in subfolders(images / name)]
-    names = [name for name in (".", *first, *second) if images_by_stem(images / name)]
-    return tuple(sorted(names, key=natural_order))
 
 
 def _choose(path: Path, found: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:

@@ -66,6 +66,24 @@ def subfolders(folder: Path) -> list[str]:
     return sorted(names, key=natural_order)
 
 
+def nested_folders(folder: Path) -> tuple[str, ...]:
+    """Finds the folders of frames, at most two levels below one, itself included.
+
+    Folders that hold nothing of use count, too, for they were meant to hold frames.
+
+    Returns:
+      Their relative names in natural order, "." for the folder itself.
+    """
+    found = ["."] if images_by_stem(folder) else []
+    for name in subfolders(folder):
+        below = [f"{name}/{nested}" for nested in subfolders(folder / name)]
+        if images_by_stem(folder / name):
+            found += [name, *(nested for nested in below if images_by_stem(folder / nested))]
+        else:
+            found += below or [name]
+    return tuple(sorted(found, key=natural_order))
+
+
 class BadName(ValueError):  # noqa: N818 - the name says what is wrong
     """A name that would lead elsewhere when it becomes a path."""
 

@@ -7,8 +7,16 @@ import pytest
 from benchmark_trees import write_benchmark_tree, write_mask
 from data.benchmarks.seen import contents, given, names
 from data.benchmarks.tree_videos import LATE_VIDEOS
+from PIL import Image
 
-from mavos_jax.data.benchmarks import GivenMask, check_benchmark, open_benchmark
+from mavos_jax.config import SourceConfig
+from mavos_jax.data.benchmarks import (
+    BenchmarkOptions,
+    GivenMask,
+    check_benchmark,
+    open_benchmark,
+)
+from mavos_jax.data.sets import open_source
 
 LATE = {video.name: video for video in LATE_VIDEOS}
 
@@ -70,3 +78,36 @@ def test_a_folder_starts_where_the_first_object_is(tmp_path):
     assert names(bear.frames) == [f"{t:05d}" for t in range(2, 7)]
     assert given(bear) == {0: ("00002", (1, 2))}
     assert sorted(bear.truth) == [0, 1, 2, 3, 4]
+
+
+def test_nested_folders_are_opened_as_training_opens_them(tmp_path):
+    write_benchmark_tree(tmp_path, "folder")
+    for kind in ("JPEGImages", "Annotations"):
+        (tmp_path / kind / "birds").mkdir()
+        (tmp_path / kind / "bear").rename(tmp_path / kind / "birds" / "bear")
+    options = BenchmarkOptions("folder", "val", tmp_path)
+    names = [sequence.name for sequence in open_benchmark(options).sequences]
+    assert names[0] == "birds/bear"
+    videos = open_source(SourceConfig("folder", str(tmp_path)))
+    assert [videos[i].name.split(": ")[1] for i in range(len(videos))] == names
+    assert check_benchmark(options) == []
+
+
+def test_frames_without_a_folder_of_their_own_are_a_sequence(tmp_path):
+    write_benchmark_tree(tmp_path / "all", "folder")
+    for kind in ("JPEGImages", "Annotations"):
+        (tmp_path / "one").mkdir(exist_ok=True)
+        (tmp_path / "all" / kind / "bear").rename(tmp_path / "one" / kind)
+    options = BenchmarkOptions("folder", "val", tmp_path / "one")
+    (sequence,) = open_benchmark(options).sequences
+    assert (sequence.name, sequence.frames[0].parent.name) == ("frames", "JPEGImages")
+    assert check_benchmark(options) == []
+
+
+def test_a_first_mask_without_objects_is_passed_over_by_the_check_as_by_a_run(tmp_path):
+    options = write_benchmark_tree(tmp_path, "folder")
+    sequence = open_benchmark(options).sequences[0]
+    path = sequence.given[0].path
+    write_mask(path, np.zeros_like(np.asarray(Image.open(path))))
+    assert check_benchmark(options) == []
+    assert open_benchmark(options).sequences[0].frames[0] == sequence.frames[1]
