@@ -4,6 +4,7 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -57,6 +58,7 @@ class Odd(Subject):
     """A reader that breaks a rule."""
 
     rule = ""
+    kept: ClassVar[list] = []
 
     def __init__(self, places):
         super().__init__(places)
@@ -84,6 +86,8 @@ class Odd(Subject):
                 os.write(2, b"odd")
             case "memory":
                 np.ones(10_000_000)
+            case "open file":
+                self.kept.extend(path.open() for _ in range(60))
             case "outside":
                 (self.places.outside / "notes.txt").unlink()
             case "outside too":
@@ -103,6 +107,7 @@ RULES = {
     "warning": "UserWarning: odd",
     "library": "said odd",
     "memory": "took",
+    "open file": "kept 60 files open",
     "outside": "changed files outside",
     "outside too": "changed files outside",
     "input": "changed its input",
@@ -121,5 +126,7 @@ def test_readers_that_break_a_rule_are_found(folder, monkeypatch):
         assert len(failures) == (reason is not None), rule
         if reason is not None:
             assert reason in failures[0].reason, rule
+        while Odd.kept:
+            Odd.kept.pop().close()
         assert (trial.places.tree / "file").read_bytes() == b"sound"
         assert [p.name for p in trial.places.outside.iterdir()] == ["notes.txt"]

@@ -22,7 +22,7 @@ from mutation.media_subjects import Pictures, Video
 from mutation.pictures import change_jpeg, change_png, sound_jpegs, sound_pngs
 from mutation.run_subjects import Records, Scores, Submission
 from mutation.subject import Places, Reader, Subject, put
-from mutation.watch import Guard, listening, peak, place_of, reset_peak
+from mutation.watch import Guard, Held, listening, peak, place_of, reset_peak
 from mutation.weight_subjects import Npz, Safetensors, Torch
 
 SUBJECTS: dict[str, Callable[[Places], Subject]] = {
@@ -43,6 +43,7 @@ MAX_GROWTH = 500_000_000
 MAX_SECONDS = 10
 """Of the processor, for one reader of one input."""
 _MAX_LENGTH = 10_000
+_MAX_FILES = 50
 
 
 class Failure(NamedTuple):
@@ -100,6 +101,7 @@ class Trial:
         put(self.places.outside / "notes.txt", b"mine")
         self._subject = SUBJECTS[kind](self.places)
         self._tree, self._outside = Guard(self.places.tree), Guard(self.places.outside)
+        self._held: Held | None = None
 
     def run(self, seed: int) -> Outcome:
         """Damages the files as a seed says, has them read, and brings them back."""
@@ -119,8 +121,21 @@ class Trial:
                 self._tree.restore()
                 self._apply(changed)
         self._tree.restore()
+        failures += [Failure(self._kind, seed, files, "all", reason) for reason in self._leaks()]
         num_broken = len({failure.reader for failure in failures})
         return Outcome(tuple(failures), len(readers) - num_refused - num_broken, num_refused)
+
+    def _leaks(self) -> list[str]:
+        """Says what the process holds more and more of; its first input sets the measure."""
+        held = Held.now()
+        if self._held is None:
+            self._held = held
+        memory, files = held.memory - self._held.memory, held.files - self._held.files
+        leaks = [f"kept {memory / 1e6:.0f} MB"] if memory > MAX_GROWTH else []
+        leaks += [f"kept {files} files open"] if files > _MAX_FILES else []
+        if leaks:
+            self._held = held
+        return leaks
 
     def keep(self, seed: int, folder: Path) -> None:
         """Copies the files, damaged as a seed says, to a new folder."""

@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 
 class Guard:
@@ -53,6 +54,18 @@ class Guard:
                 path.write_bytes(data)
         self._sound = self.look()
         return True
+
+
+class Held(NamedTuple):
+    """What the process holds: resident memory in bytes, and open files."""
+
+    memory: int
+    files: int
+
+    @classmethod
+    def now(cls) -> Held:
+        """Counts it."""
+        return cls(_status("VmRSS"), len(os.listdir("/proc/self/fd")))
 
 
 @contextlib.contextmanager
