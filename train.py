@@ -47,10 +47,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, config = parse_command(Arguments, argv)
     if config is None:
         raise ValueError("expected --config FILE, got none; for example --config configs/tiny.py")
-    from mavos_jax.runtime.devices import keep_compilations
+    from mavos_jax.runtime.devices import announce_compilations, keep_compilations
     from mavos_jax.training.processes import connect
 
     keep_compilations()
+    announce_compilations()
     connect(arguments.coordinator, arguments.num_processes, arguments.process_id)
     from mavos_jax.runtime.provenance import this_command
     from mavos_jax.training.loop import train

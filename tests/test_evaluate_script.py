@@ -103,7 +103,7 @@ def test_a_checkpoint_segments_a_video(tmp_path, capsys, clip, checkpoint, sourc
     last = lines[-1]
     number = r"\d+\.\d\d"
     assert re.fullmatch(
-        rf"5 frames, 2 objects, {number} FPS \({number} without compilation\), "
+        rf"5 frames, 2 objects, {number} FPS \({number} without tracing and compilation\), "
         rf"peak resident memory {number} GB",
         last,
     )

@@ -226,7 +226,7 @@ def _describe(record: SequenceRecord) -> str:
     size = f"{record.height}x{record.width}"
     return (
         f"{record.name}: {record.num_frames} frames of {size}, {record.num_objects} objects, "
-        f"FPS {speeds}, compilation {record.compilation_seconds:.1f} s"
+        f"FPS {speeds}, tracing and compilation {record.compilation_seconds:.1f} s"
     )
 
 

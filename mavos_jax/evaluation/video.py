@@ -47,7 +47,7 @@ class VideoReport:
         return (
             f"{_count(self.num_frames, 'frame')}, {_count(self.num_objects, 'object')}, "
             f"{self.num_frames / self.seconds:.2f} FPS "
-            f"({self.num_frames / running:.2f} without compilation), "
+            f"({self.num_frames / running:.2f} without tracing and compilation), "
             f"{name} {num_bytes / 1e9:.2f} GB"
         )
 

@@ -91,7 +91,7 @@ def keep_compilations() -> None:
 
     They lie in ``~/.cache/mavos_jax/compilation`` by kind of processor, or where
     ``JAX_COMPILATION_CACHE_DIR`` says. A damaged one is compiled and kept again; where none can be
-    kept, a line says so. Another line tells when a program takes long to compile.
+    kept, a line says so.
     """
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     try:
@@ -108,7 +108,6 @@ def keep_compilations() -> None:
     seconds = os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", float(seconds))
     _mend_cache()
-    _announce_compilations()
 
 
 def _cache_folder() -> str:
@@ -179,7 +178,7 @@ _SLOW_SECONDS = 5.0
 
 
 @functools.cache
-def _announce_compilations() -> None:
+def announce_compilations() -> None:
     """Prints a line once a program has been compiling for some seconds, at most one for each."""
     waiting: dict[int, threading.Timer] = {}
     said: set[str] = set()

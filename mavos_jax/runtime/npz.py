@@ -45,7 +45,12 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         version = np.lib.format.read_magic(member)
         if version not in _HEADERS:
             raise ValueError(f"{entry.filename}: expected format 1.0 or 2.0, found {version}")
-        shape, is_fortran, dtype = _HEADERS[version](member)
+        try:
+            shape, is_fortran, dtype = _HEADERS[version](member)
+        except MemoryError as error:  # of Python's parser, for too many brackets
+            raise ValueError(
+                f"{entry.filename}: {error or 'a header that nests too deep'}"
+            ) from None
         if dtype.hasobject:
             raise ValueError(f"{entry.filename}: expected numbers, found Python objects")
         data = member.read()

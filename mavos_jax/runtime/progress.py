@@ -106,11 +106,12 @@ class Progress:
         if is_compiling:
             words.append("compiling")
         elif rate and self._total is not None and self._total > done:
-            words.append(f"about {_describe_seconds((self._total - done) / rate)} left")
+            words.append(f"about {describe_seconds((self._total - done) / rate)} left")
         return ", ".join(words)
 
 
-def _describe_seconds(seconds: float) -> str:
+def describe_seconds(seconds: float) -> str:
+    """Returns a time in the unit that suits it, such as ``1 h 05 min``."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -83,7 +83,7 @@ class Meter:
           clip_frames: of one clip.
         """
         self.finish()
-        seconds = time.perf_counter() - self._start
+        seconds = max(time.perf_counter() - self._start, 1e-9)
         clips = num_clips * self._num_steps / seconds
         values = {
             name: np.mean(rows, axis=0, dtype=np.float64).tolist()
@@ -160,8 +160,10 @@ class Log:
         else:
             print(f"process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
 
-    def write(self, kind: str, step: int, values: Values) -> None:
+    def write(self, kind: str, step: int, values: Values, note: str = "") -> None:
         """Writes the metrics of one kind, such as ``train``, measured at a step.
+
+        The console's line ends in ``note``.
 
         Raises:
           OSError: the file could not be written, for instance because the disk is full.
@@ -180,7 +182,7 @@ class Log:
         for name, value in _by_position(values):
             self._tell_board("add_scalar", f"{kind}/{name}", value, step)
         self._tell_board("flush")
-        self.say(f"step {step}/{self._num_steps}  {kind}: {_describe(values)}")
+        self.say(f"step {step}/{self._num_steps}  {kind}: {_describe(values)}{note}")
 
     def picture(self, name: str, step: int, picture: np.ndarray) -> None:
         """Writes a picture, uint8 RGB [H, W, 3], as a file and for TensorBoard."""

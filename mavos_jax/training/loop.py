@@ -16,10 +16,12 @@ import numpy as np
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch, Loader, make_loader, set_weights
 from mavos_jax.data.sets import open_source
+from mavos_jax.data.sets.files import FileSet
 from mavos_jax.descriptions import SCORE_CONDITIONS, STEPS
 from mavos_jax.media.samples import VideoSet
 from mavos_jax.models.mavos import MAVOS, build_model
-from mavos_jax.runtime.devices import in_32_bits, products_in
+from mavos_jax.runtime.devices import CompilationClock, in_32_bits, products_in
+from mavos_jax.runtime.progress import describe_seconds
 from mavos_jax.runtime.provenance import describe_origin
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.evaluate import conditions, evaluate, require_scorable
@@ -117,6 +119,11 @@ def _describe_sources(config: Experiment, sets: Sequence[VideoSet]) -> None:
     weights = set_weights(config.data, sets)
     for videos, weight in zip(sets, weights, strict=True):
         left_out = f", {videos.num_left_out} left out" if videos.num_left_out else ""
+        if isinstance(videos, FileSet):
+            num_unused = sum(sequence.num_left_out for sequence in videos.sequences)
+            num_used = sum(len(sequence.frames) for sequence in videos.sequences)
+            frames = f"{num_unused} of {num_unused + num_used} frames without masks left out"
+            left_out += f", {frames}" if num_unused else ""
         share = weight / sum(weights)
         say(f"data: {videos.name}: {len(videos)} videos{left_out}, {share:.1%} of the clips")
 
@@ -159,8 +166,12 @@ class _Run:
         meter = Meter(int(host_state.skipped_in_row))
         state = replicate(host_state)
         batch = self._next_batch(meter)
+        compilation = CompilationClock()
         while step < last and not self.tools.stop.reached(step):
-            state, metrics = self.step_of_all_devices(state, batch)
+            with compilation:
+                compiled = compilation.seconds
+                state, metrics = self.step_of_all_devices(state, batch)
+            meter.leave_out(compilation.seconds - compiled)
             step += 1
             meter.add(metrics)
             current = batch
@@ -245,7 +256,9 @@ class _Run:
         config = self.config
         values = meter.summary(config.training.batch_size, config.data.clip_frames)
         self._require_finite(meter, step)
-        self.tools.log.write("train", step, values)
+        clips_left = (config.training.steps - step) * config.training.batch_size
+        seconds_left = clips_left / float(np.mean(values["clips_per_second"]))
+        self.tools.log.write("train", step, values, f"  {describe_seconds(seconds_left)} left")
 
     def _has_lost_a_checkpoint(self) -> bool:
         """Whether to save now, because the last time failed behind the run.

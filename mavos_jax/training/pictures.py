@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from mavos_jax.media.overlay import draw_overlay
 
@@ -11,7 +12,7 @@ _MAX_SIDE = 256
 
 
 def paint_clip(frames: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Draws a clip as a row of frames with true masks over a row with predicted ones.
+    """Draws a clip as a row of frames with true masks over a row with predicted ones, named so.
 
     Args:
       frames: uint8 RGB [T, S, S, 3].
@@ -33,4 +34,16 @@ def paint_clip(frames: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> 
         )
         for masks in (truth, predicted)
     ]
-    return np.concatenate(rows)
+    return np.concatenate(
+        [_with_title(*pair) for pair in zip(rows, ("truth", "network"), strict=True)]
+    )
+
+
+def _with_title(row: np.ndarray, title: str) -> np.ndarray:
+    """Returns a row of pictures with words in its upper left corner."""
+    picture = Image.fromarray(row)
+    drawing = ImageDraw.Draw(picture)
+    box = drawing.textbbox((2, 2), title)
+    drawing.rectangle((box[0] - 2, box[1] - 2, box[2] + 2, box[3] + 2), fill="black")
+    drawing.text((2, 2), title, fill="white")
+    return np.asarray(picture)

@@ -120,7 +120,8 @@ calls = {
     "variables": [lambda: segment(variables=model), lambda: batch(variables=None)],
     "videos": [lambda: batch(videos=path), lambda: batch(videos=["a.mp4", "b.mp4"])],
     "masks": [
-        lambda: batch(masks="first.png"), lambda: batch(masks=None), lambda: batch(masks=["a", "b"]),
+        lambda: batch(masks="first.png"), lambda: batch(masks=None),
+        lambda: batch(masks=["a", "b"]),
     ],
     "path": [lambda: m.load(3), lambda: m.save(None, config, {}), lambda: m.load_config(None)],
     "config": [

@@ -1,12 +1,14 @@
 import errno
 import json
 import sys
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mavos_jax.training.log import Log, Meter, cut_lines
+from mavos_jax.training.pictures import paint_clip
 from mavos_jax.training.step import Metrics
 
 
@@ -143,3 +145,28 @@ def test_a_wait_for_data_counts_if_the_device_had_finished(is_ready, counted):
     meter.add(metrics(1.0)._replace(loss=Loss()))
     meter.waited_for_data(2.0)
     assert meter._data_seconds == counted
+
+
+def test_the_console_says_how_much_time_is_left(tmp_path, capsys):
+    with Log(tmp_path, 0, 10) as log:
+        log.write("train", 4, {"loss": 0.5}, "  3 min left")
+    assert "step 4/10  train: loss 0.5  3 min left\n" in capsys.readouterr().out
+    assert "left" not in (tmp_path / "metrics.jsonl").read_text()
+
+
+def test_time_that_is_left_out_does_not_slow_the_rates():
+    meter = Meter()
+    meter.add(metrics(1.0))
+    time.sleep(0.2)
+    meter.leave_out(0.2)
+    assert meter.summary(num_clips=1, clip_frames=1)["clips_per_second"] > 10
+
+
+def test_the_rows_of_a_picture_are_named():
+    frames, masks = np.zeros((2, 64, 64, 3), np.uint8), np.zeros((2, 64, 64), np.uint8)
+    upper, lower = np.split(paint_clip(frames, masks, masks), 2)
+    assert upper.shape == (64, 128, 3)
+    # Nothing but the words tells the rows apart, and they leave the second picture free.
+    assert (upper[:20, :64] != lower[:20, :64]).any()
+    np.testing.assert_array_equal(upper[:, 64:], 0)
+    np.testing.assert_array_equal(upper[20:], lower[20:])

@@ -6,6 +6,7 @@ import pytest
 from training.stand_in import CONFIG, changed, fail_writes, parameters, same
 
 from mavos_jax.checkpoints import load
+from mavos_jax.data.sets.files import FileSet, SequenceFiles
 from mavos_jax.training import loop
 from mavos_jax.training.step import build_step
 
@@ -246,3 +247,12 @@ def test_scores_that_are_wanting_or_do_not_count_are_told(tmp_path, run, monkeyp
 def test_a_skipped_step_does_not_cost_a_checkpoint(tmp_path, run):
     run(changed(keep=5), tmp_path, bad_steps=(1,))
     assert {x.name for x in (tmp_path / "checkpoints").iterdir()} == {"2", "4"}
+
+
+def test_frames_that_are_not_read_are_said(capsys):
+    files = tuple(f"{number}.png" for number in range(3))
+    sequence = SequenceFiles("a", "JPEGImages/a", "Annotations/a", files, files, num_left_out=5)
+    loop._describe_sources(CONFIG, [FileSet("folder train", "root", (sequence,), "ids", 5)])
+    assert "folder train: 1 videos, 5 of 8 frames without masks left out, 100" in (
+        capsys.readouterr().out
+    )

@@ -26,6 +26,7 @@ class SequenceFiles(NamedTuple):
       frames: file names of the images, in order.
       masks: file names of the masks, one for each image.
       ids: objects to keep, others become background; all where None.
+      num_left_out: images in the folder that have no mask and are left out.
     """
 
     name: str
@@ -34,6 +35,7 @@ class SequenceFiles(NamedTuple):
     frames: tuple[str, ...]
     masks: tuple[str, ...]
     ids: tuple[int, ...] | None = None
+    num_left_out: int = 0
 
 
 class VideoSummary(NamedTuple):

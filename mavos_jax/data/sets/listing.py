@@ -272,6 +272,7 @@ def pair_sequence(
         *(name, frame_folder, mask_folder),
         tuple(images[stem] for stem in stems),
         tuple(masks.get(stem, f"{stem}.png") for stem in stems),
+        num_left_out=len(images) - len(stems),
     )
 
 
