@@ -92,7 +92,8 @@ def test_masks_are_named_as_the_frames_and_keep_the_palette(tmp_path):
 def test_the_report_names_its_numbers():
     report = VideoReport(16, 2, 16.0, 12.0, ("peak resident memory", 1_900_000_000))
     assert str(report) == (
-        "16 frames, 2 objects, 1.00 FPS (4.00 without tracing and compilation), peak resident memory 1.90 GB"
+        "16 frames, 2 objects, 1.00 FPS (4.00 without tracing and compilation), "
+        "peak resident memory 1.90 GB"
     )
     one = dataclasses.replace(report, num_frames=1, num_objects=1)
     assert str(one).startswith("1 frame, 1 object, ")
