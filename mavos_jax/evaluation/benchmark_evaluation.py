@@ -31,6 +31,7 @@ from mavos_jax.evaluation.sequence_record import SequenceRecord
 from mavos_jax.evaluation.speeds import set_speeds
 from mavos_jax.evaluation.submissions import write_submission
 from mavos_jax.evaluation.tables import format_table, global_table, table_files
+from mavos_jax.media.folders import describe_unread
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.files import inside
 from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
@@ -108,6 +109,8 @@ def evaluate_benchmark(
             f"{benchmark.name}: {len(waiting)} of {len(tasks)} sequences to segment, {num_frames} "
             f"frames, {count_programs(model, waiting, options.segmentation)} programs"
         )
+        for note in describe_unread(task.sequence.frames[0].parent for task in tasks):
+            report(note)
         if benchmark.has_truth:
             check_truth(waiting)
         devices = jax.local_devices()[: options.num_devices]

@@ -120,6 +120,15 @@ def unread_names(folder: Path) -> tuple[str, ...]:
     return tuple(n for n in names if os.path.splitext(n)[1].lower() not in IMAGE_SUFFIXES)
 
 
+def describe_unread(folders: Iterable[Path]) -> tuple[str, ...]:
+    """Says in a line, or none, which files in folders of frames are no pictures and left out."""
+    found = [str(folder / name) for folder in folders for name in unread_names(folder)]
+    if not found:
+        return ()
+    are = "1 file is no picture" if len(found) == 1 else f"{len(found)} files are no pictures"
+    return (f"left out: {are}: {name_some(found)}",)
+
+
 def _files(folder: Path) -> list[str]:
     """Lists what is visible in a folder and no folder, in natural order; dangling links, too."""
     if not folder.is_dir():

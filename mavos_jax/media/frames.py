@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from mavos_jax.media.decoding import read_frame_header, read_image
-from mavos_jax.media.folders import frames_by_stem, name_some, unread_names
+from mavos_jax.media.folders import describe_unread, frames_by_stem, name_some, visible
 from mavos_jax.media.pictures import Size, describe_size
 
 
@@ -76,10 +76,9 @@ class ImageFolder:
             differ, two have the same name but for the suffix, or some look like masks.
         """
         files = tuple(folder / name for name in frames_by_stem(folder).values())
-        left_out = unread_names(folder)
         if not files:
-            found = f" but {name_some(left_out)}" if left_out else ""
-            raise ValueError(f"{folder}: expected frames (.jpg or .png), found none{found}")
+            found = name_some(visible(folder)) or "an empty folder"
+            raise ValueError(f"{folder}: expected frames (.jpg or .png), found none: {found}")
         headers = [read_frame_header(file) for file in files]
         first = headers[0].size
         for file, header in zip(files, headers, strict=True):
@@ -88,12 +87,7 @@ class ImageFolder:
                     f"{file}: expected {describe_size(first)} as {files[0].name}, found "
                     f"{describe_size(header.size)}; all frames must have one size"
                 )
-        notes = []
-        if left_out:
-            notes.append(
-                f"{folder}: {len(left_out)} of {len(files) + len(left_out)} files left out, no "
-                f"pictures: {name_some(left_out)}"
-            )
+        notes = [*describe_unread([folder])]
         if num_turned := sum(header.orientation != 1 for header in headers):
             notes.append(
                 f"{folder}: {num_turned} of {len(files)} frames turned upright, as their EXIF "

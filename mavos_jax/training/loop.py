@@ -126,6 +126,8 @@ def _describe_sources(config: Experiment, sets: Sequence[VideoSet]) -> None:
             left_out += f", {frames}" if num_unused else ""
         share = weight / sum(weights)
         say(f"data: {videos.name}: {len(videos)} videos{left_out}, {share:.1%} of the clips")
+        for note in getattr(videos, "notes", ()):
+            say(f"data: {videos.name}: {note}")
 
 
 def _open_loader(config: Experiment, sets: Sequence[VideoSet], step: int) -> Loader:

@@ -91,7 +91,7 @@ def deep_image(folder):
     ("spoil", "message"),
     [
         (changed_size, r"00002\.png: expected 12 x 16 \(height x width\) .* found 12 x 17"),
-        (no_frames, r"expected frames \(\.jpg or \.png\), found none"),
+        (no_frames, r"expected frames \(\.jpg or \.png\), found none: an empty folder"),
         (two_of_one_name, r"expected one image for each .* 00001\.jpg and 00001\.png; remove"),
         (no_image, r"00001\.png: expected an image .* no known image format; restore"),
         (empty_file, r"00001\.png: expected an image .* no known image format; restore"),

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from mavos_jax.media.folders import describe_unread
 from mavos_jax.media.pictures import DamagedSample, File
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
 
@@ -132,6 +133,12 @@ class FileSet:
     def files(self, index: int) -> FrameFiles:
         """The files of one video."""
         return FrameFiles(self.root, self.sequences[index])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is left out of the folders of frames, for the user to know."""
+        folders = dict.fromkeys(sequence.frame_folder for sequence in self.sequences)
+        return describe_unread(Path(self.root, folder) for folder in folders)
 
     def fingerprint(self) -> str:
         """A short hash of the names and sizes of all files; that of the records made from them."""
