@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mavos_jax.media.masks import object_ids, read_mask, voc_palette, write_mask
+from mavos_jax.media.masks import (
+    explain_fullness,
+    object_ids,
+    read_mask,
+    voc_palette,
+    write_mask,
+)
 
 SIZE = (48, 64)
 
@@ -170,3 +176,75 @@ def test_a_failed_write_leaves_the_old_mask(tmp_path, monkeypatch):
         write_mask(path, 2 * ids)
     assert [file.name for file in tmp_path.iterdir()] == ["mask.png"]
     np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
+
+
+def indexed(places, *colours):
+    """An indexed picture: a box of index 1 on index 0, or what ``places`` makes of them."""
+    image = Image.new("P", (SIZE[1], SIZE[0]), places[0])
+    ImageDraw.Draw(image).rectangle((10, 10, 40, 30), fill=places[1])
+    image.putpalette([value for colour in colours for value in colour])
+    return image
+
+
+BLACK, WHITE, GREY, RED, GREEN = (0, 0, 0), (255,) * 3, (90,) * 3, (200, 0, 0), (0, 200, 0)
+
+
+@pytest.mark.parametrize(
+    ("places", "colours"),
+    [
+        ((1, 0), (RED, BLACK)),  # sorted by colour, the background second
+        ((1, 0), (WHITE, BLACK)),
+        ((2, 0), (RED, GREEN, BLACK)),
+        ((1, 0), (RED, GREEN)),
+    ],
+)
+def test_an_index_0_that_is_no_background_is_refused(tmp_path, places, colours):
+    indexed(places, *colours).save(tmp_path / "first.png")
+    words = rf"first\.png: expected the background at index 0, .* at index {places[0]}, .*commands"
+    with pytest.raises(ValueError, match=words):
+        read_mask(tmp_path / "first.png", SIZE)
+    read_mask(tmp_path / "first.png", SIZE, is_drawn=False)
+
+
+@pytest.mark.parametrize(
+    ("places", "colours"),
+    [
+        ((0, 1), (BLACK, RED)),
+        ((1, 0), (BLACK, RED)),  # an object that fills most of the frame
+        ((0, 1), (WHITE, BLACK)),
+        ((0, 1), (GREEN, RED)),
+        ((1, 0), (GREY, RED)),
+        ((0, 1), (BLACK, BLACK)),
+    ],
+)
+def test_a_background_of_any_colour_at_index_0_is_taken(tmp_path, places, colours):
+    indexed(places, *colours).save(tmp_path / "first.png")
+    assert object_ids(read_mask(tmp_path / "first.png", SIZE)[0]) == (1,)
+
+
+@pytest.mark.parametrize("values", [(127, 255), (85, 170, 255), (21, 255)])
+@pytest.mark.parametrize("ramp", [False, True])
+def test_grey_levels_up_to_white_are_no_ids(tmp_path, values, ramp):
+    image = blobs(*values)
+    if ramp:  # as the palette of indexed pictures may be
+        image.putpalette([value for value in range(256) for _ in range(3)])
+    image.save(tmp_path / "first.png")
+    with pytest.raises(ValueError, match=rf"grey levels \({values[0]}.* area of 255, .*commands"):
+        read_mask(tmp_path / "first.png", SIZE)
+
+
+def test_255_beside_ids_marks_what_to_ignore(tmp_path):
+    outlined = np.asarray(blobs(127)).copy()
+    outlined[4:6, :] = 255  # an outline, as those of PASCAL VOC
+    for ids in (outlined, np.asarray(blobs(1, 2, 255)), np.asarray(blobs(1, 20, 255))):
+        Image.fromarray(ids).save(tmp_path / "first.png")
+        np.testing.assert_array_equal(read_mask(tmp_path / "first.png", SIZE)[0], ids)
+    write_mask(tmp_path / "first.png", np.asarray(blobs(127, 255)))  # white is no colour there
+    assert object_ids(read_mask(tmp_path / "first.png", SIZE)[0]) == (127,)
+
+
+def test_a_first_mask_without_background_is_told():
+    assert explain_fullness(np.asarray(blobs(1))) is None
+    assert "if 3, the id of the corner, is the background" in (
+        explain_fullness(np.asarray(blobs(1)) + np.uint8(3)) or ""
+    )
