@@ -17,6 +17,13 @@ _SYNC_BYTE = 0x47
 _PACKET_SIZES = {0: 188, 4: 192}
 """Of MPEG transport streams, by the position of the first sync byte: .ts and .m2ts."""
 
+_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+_COUNTS = {b"stsz": 8, b"trun": 4}
+"""Boxes of .mp4 that say how many frames or samples follow, and where in them."""
+_MOST_DEPTH = 6
+_MOST_PER_BYTE = 32
+"""Samples in a byte of the file; the sparsest old sound has some ten."""
+
 _DECLARING = ("flv", "matroska,webm")
 """Formats whose header declares a duration; others' is estimated, or checked by their index."""
 
@@ -29,13 +36,20 @@ def require_declared_size(path: Path) -> None:
     """Raises if a Matroska, WebM, AVI or transport stream is shorter than its header says.
 
     Cut off, these have no index to compare with. Of a transport stream only an end inside a packet
-    shows.
+    shows. An .mp4 may not declare more frames than can be in it: FFmpeg would make room for all.
 
     Raises:
-      ValueError: the file is cut off.
+      ValueError: the file is cut off or damaged.
     """
     found = path.stat().st_size
     with path.open("rb") as file:
+        count = _largest_count(file, found)
+        if count > _MOST_PER_BYTE * found:
+            raise ValueError(
+                f"{path}: expected a whole video, found {count} frames or samples declared in "
+                f"{found} bytes; {RECODE}"
+            )
+        file.seek(0)
         declared = _declared_size(file) or _whole_packets(file, found)
     if declared is not None and found < declared:
         raise ValueError(
@@ -90,6 +104,25 @@ def _declared_size(file: BinaryIO) -> int | None:
         return None
     size = _read_matroska_size(file)
     return None if size is None else file.tell() + size
+
+
+def _largest_count(file: BinaryIO, end: int, depth: int = 0) -> int:
+    """The most samples that a table of an .mp4 declares, 0 for other files."""
+    largest = 0
+    while (start := file.tell()) + 8 <= end and depth < _MOST_DEPTH:
+        size, kind = int.from_bytes(file.read(4)), file.read(4)
+        if size == 1:
+            size = int.from_bytes(file.read(8))
+        stop = min(start + size, end) if size else end
+        if stop <= start:
+            break
+        if kind in _CONTAINERS:
+            largest = max(largest, _largest_count(file, stop, depth + 1))
+        elif kind in _COUNTS:
+            file.seek(_COUNTS[kind], io.SEEK_CUR)
+            largest = max(largest, int.from_bytes(file.read(4)))
+        file.seek(stop)
+    return largest
 
 
 def _whole_packets(file: BinaryIO, found: int) -> int | None:

@@ -1,4 +1,5 @@
 import os
+import struct
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -166,6 +167,20 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
     for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
         with pytest.raises(ValueError, match=rf"{path}: .* found a pipe or a device; save"):
             open_frames(path)
+
+
+@pytest.mark.parametrize(
+    ("box", "fields", "flags"),
+    [(b"stsz", (1, 1 << 25), "faststart"), (b"trun", (1 << 25,), "frag_keyframe+empty_moov")],
+)
+def test_more_frames_than_a_file_can_hold_are_refused_at_once(tmp_path, box, fields, flags):
+    path = write_video(tmp_path / "clip.mp4", num_frames=3, movflags=flags)
+    assert len(list(open_frames(path))) == 3
+    data = bytearray(path.read_bytes())
+    struct.pack_into(f">{len(fields)}I", data, data.index(box) + 8, *fields)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"clip\.mp4: .* {1 << 25} frames .* {len(data)} bytes"):
+        open_frames(path)
 
 
 def test_other_files_that_are_no_video(tmp_path):
