@@ -124,12 +124,14 @@ def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] 
         try:
             main()
         except Exception as error:
-            line = _describe(error)
-            if line is None:
-                raise
-            print(f"error: {_join(line)}", file=sys.stderr)
-            if not line.startswith(_OUT_OF_MEMORY):
+            if not isinstance(error, MemoryError) and "bad_alloc" not in str(error):
+                line = _describe(error)
+                if line is None:
+                    raise
+                print(f"error: {_join(line)}", file=sys.stderr)
                 raise SystemExit(2) from None
+            error.__traceback__ = error.__context__ = None  # frees what the calls held
+            _print_out_of_memory(error)
             code = 2
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
@@ -138,7 +140,12 @@ def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] 
         leave(code)
 
 
-_OUT_OF_MEMORY = "out of memory"
+def _print_out_of_memory(error: Exception) -> None:
+    try:
+        reason = f" ({error})" if str(error) else ""
+        print(f"error: out of memory{reason}; {_WAYS_OUT[errno.ENOMEM]}", file=sys.stderr)
+    except MemoryError:  # not even for the words
+        os.write(2, b"error: out of memory\n")
 
 
 _WAYS_OUT = {
@@ -157,8 +164,6 @@ def _describe(error: Exception) -> str | None:
         return f"{text}; {_WAYS_OUT[error.errno]}"
     if isinstance(error, (ValueError, OSError)):
         return text or type(error).__name__
-    if isinstance(error, MemoryError) or "bad_alloc" in text:
-        return f"{_OUT_OF_MEMORY}{f' ({text})' if text else ''}; {_WAYS_OUT[errno.ENOMEM]}"
     if "can't start new thread" in text:
         return f"{text}; raise the limits of processes and memory (ulimit -u, ulimit -v)"
     if isinstance(error, (EOFError, OverflowError, RecursionError)):
