@@ -234,3 +234,22 @@ def test_weights_of_another_checkpoint_are_noticed(tmp_path, checkpoint):
 def test_empty_constants_stay_a_dictionary(tmp_path):
     save(tmp_path / "model", SWIN, variables_of(SWIN))
     assert load(tmp_path / "model")[1]["constants"] == {}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_and_named(tmp_path, bank, value):
+    kernel = bank["params"]["encoder_projector"]["kernel"].copy()
+    kernel.flat[5] = value
+    params = bank["params"] | {
+        "encoder_projector": bank["params"]["encoder_projector"] | {"kernel": kernel}
+    }
+    save(tmp_path / "model", BANK, {"params": params, "constants": bank["constants"]})
+    with pytest.raises(ValueError, match="params/encoder_projector/kernel") as caught:
+        load(tmp_path / "model")
+    assert str(tmp_path / "model") in str(caught.value)
+
+
+def test_a_deep_description_is_a_damaged_one(checkpoint):
+    (checkpoint / "config.json").write_text('{"config":' * 100_000)
+    with pytest.raises(ValueError, match=r"config\.json: .*damaged"):
+        load(checkpoint)

@@ -223,6 +223,11 @@ def test_existing_outputs_are_kept_unless_overwritten(tmp_path):
     with pytest.raises(ValueError, match="expected a path where no file is yet"):
         export_file(tmp_path / "x", source)
     export_file(tmp_path / "x", source, overwrite=True)
+    config = tmp_path / "x" / "config.json"
+    text = config.read_text()
+    with pytest.raises(ValueError, match=r"config\.json: expected a path outside the checkpoint"):
+        export_file(tmp_path / "x", config, overwrite=True)
+    assert config.read_text() == text
 
 
 @pytest.mark.parametrize("config", small_configs.ALL, ids=lambda config: config.name)
