@@ -63,10 +63,13 @@ def test_a_finished_run_is_kept_and_another_one_refused(tmp_path, capsys):
     tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
     words = (*options_of(tree), "--output", tmp_path / "out", *QUICK)
     run(*words)
+    (tmp_path / "tree/JPEGImages/480p/bear/notes.txt").touch()
     masks = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
     capsys.readouterr()
     run(*words)
-    assert "0 of 3 sequences to segment" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "0 of 3 sequences to segment" in said
+    assert "480p/bear/notes.txt" in said
     assert masks == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
     error = fail(capsys, *words, "--flip")
     assert "expected the results of the same run, found that flip differ" in error
