@@ -48,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         would be replaced.
     """
     arguments, _ = parse_command(Arguments, argv)
+    if not all(0 <= value <= 255 for value in arguments.background):
+        raise ValueError(
+            f"--background: expected three values from 0 to 255, got {arguments.background}"
+        )
     background = _packed(arguments.background)
     require_writable_parent(arguments.output / "masks")
     for files, folder in _videos(arguments.input, arguments.output):
@@ -61,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{folder}: {len(files)} masks of {len(set(ids.values()) - {0})} objects")
         for colour, number in sorted(ids.items(), key=lambda item: item[1]):
             print(f"  {_describe(colour)} -> {number}, in {counts[colour]} of {len(files)}")
+        if background not in counts:
+            print(f"  no background {_describe(background)}; --background RED GREEN BLUE names it")
 
 
 def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
@@ -71,6 +77,8 @@ def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
     if not source.is_dir():
         raise ValueError(f"{source}: expected a picture or a folder of pictures, found nothing")
     folders = [source, *sorted(path for path in source.rglob("*") if path.is_dir())]
+    if source in output.parents:  # results of an earlier run are no input
+        folders = [path for path in folders if output not in (path, *path.parents)]
     found = [(folder, list(images_by_stem(folder, IMAGE_SUFFIXES).values())) for folder in folders]
     if not any(names for _, names in found):
         raise ValueError(f"{source}: expected pictures (.png), found none in it or below")

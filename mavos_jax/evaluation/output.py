@@ -18,7 +18,7 @@ from mavos_jax.media.marks import is_marked, png_mark
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.overlay import draw_overlay, video_writer, write_picture
 from mavos_jax.media.video_file import import_av
-from mavos_jax.runtime.files import WriteBehind, inside
+from mavos_jax.runtime.files import WriteBehind, inside, require_writable_parent
 from mavos_jax.runtime.locks import LockFile
 
 Overlay = Literal["none", "pictures", "video"]
@@ -59,7 +59,7 @@ class OutputFolder:
         frames: bool = False,
         inputs: Iterable[Path] = (),
     ) -> OutputFolder:
-        """Checks a folder that need not exist yet, and creates nothing.
+        """Checks a folder that need not exist yet, and leaves nothing there.
 
         Args:
           root: see the class.
@@ -75,9 +75,8 @@ class OutputFolder:
         folder = cls(root, overlay, frames, overwrite)
         if overlay == "video":
             import_av(folder.overlay_video)
-        _require_writable(root)
-        for path in (folder.mask(""), folder.overlay_picture(""), folder.frame("")):
-            _require_writable(inside(root, path).parent)
+        for path in (folder.mask("00000"), folder.overlay_picture("00000"), folder.frame("00000")):
+            require_writable_parent(inside(root, path))
         if (root / "config.json").is_file() and (root / "weights").is_dir():
             raise ValueError(
                 f"{root}: expected a folder for results, found a checkpoint; give another --output"
@@ -239,18 +238,3 @@ def _require_free(places: Iterable[Path], others: Collection[Path]) -> None:
                 f"{path}: expected a result of an earlier run to replace, found a file that no run "
                 "wrote, or that was changed since; move it, or give another --output"
             )
-
-
-def _require_writable(path: Path) -> None:
-    """Raises unless files can be put into a folder, which need not exist yet."""
-    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not nearest.is_dir():
-        raise ValueError(
-            f"{path}: expected a folder to write into, but {nearest} is a file; "
-            "give another --output"
-        )
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"{path}: expected a folder to write into, but {nearest} is not writable; "
-            "give another --output, or change its permissions"
-        )

@@ -18,7 +18,7 @@ from mavos_jax.media.pictures import (
 )
 
 _LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")
-_INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 _DEEP_MODES = ("I", "F")
 
 DEEP = 1 << 24
@@ -76,7 +76,8 @@ def read_image(source: Source, size: Size | None = None) -> np.ndarray:
 def read_values(source: Source, size: Size | None = None, owner: str = "the frames") -> Values:
     """Decodes a mask to the values that are stored in it, upright as a frame.
 
-    Indexed, grey and one-bit pictures hold ids, also of 16 or 32 bits where all values fit uint8.
+    Indexed, grey and one-bit pictures hold ids, also of 16 or 32 bits where all values fit uint8,
+    and floats that are whole.
 
     Args:
       source: a path, or the bytes of a file.
@@ -87,7 +88,7 @@ def read_values(source: Source, size: Size | None = None, owner: str = "the fram
     Raises:
       DamagedSample: it is missing, no image, cut off or damaged, or has another size.
       UnusablePicture: see :func:`~mavos_jax.media.pictures.read_header`; or it holds colours,
-        values beyond 255, or is compressed with loss.
+        fractions or values beyond 255, or is compressed with loss.
     """
     with opened(source, "a mask") as (image, header):
         if size is not None:
@@ -101,8 +102,9 @@ def read_values(source: Source, size: Size | None = None, owner: str = "the fram
         image = turn_upright(image, header)
         values = np.asarray(image)
         colours = image.getpalette("RGB") if image.mode == "P" else None
+    _require_whole(source, values)
     if values.itemsize > 1 and (values.min() < 0 or values.max() > IGNORED):
-        found = values.min() if values.min() < 0 else values.max()
+        found = int(values.min() if values.min() < 0 else values.max())
         raise UnusablePicture(
             f"{source}: expected ids from 0 to 254 (and 255 to ignore), found {found}: more ids "
             f"than uint8 holds; {_renumber(source)}"
@@ -121,13 +123,15 @@ def read_colours(source: Source) -> np.ndarray:
     Raises:
       DamagedSample: it is missing, no image, cut off or damaged.
       UnusablePicture: see :func:`~mavos_jax.media.pictures.read_header`; or it is compressed with
-        loss, has half-transparent pixels or values beyond 24 bits.
+        loss, has half-transparent pixels, fractions or values beyond 24 bits.
     """
     with opened(source, "a mask") as (image, header):
         _require_no_loss(source, header)
         image = turn_upright(image, header)
-        if header.mode.startswith("I"):
-            values = np.asarray(image).astype(np.int64)
+        if header.mode.startswith(_DEEP_MODES):
+            values = np.asarray(image)
+            _require_whole(source, values)
+            values = values.astype(np.int64)
             if values.min() < 0 or values.max() > _MOST_LEVELS:
                 raise UnusablePicture(
                     f"{source}: expected values from 0 to {_MOST_LEVELS}, found "
@@ -149,6 +153,18 @@ def _require_no_loss(source: Source, header: Header) -> None:
         raise UnusablePicture(
             f"{source}: expected a mask stored without loss, found {header.kind}, which changes "
             "ids; save object ids as an indexed PNG (0 = background, 1, 2, ... = objects)"
+        )
+
+
+def _require_whole(source: Source, values: np.ndarray) -> None:
+    """Raises :class:`UnusablePicture` if floats are fractions, NaN or infinite."""
+    if values.dtype.kind != "f":
+        return
+    is_odd = ~np.isfinite(values) | (values != np.trunc(values))
+    if is_odd.any():
+        raise UnusablePicture(
+            f"{source}: expected ids as whole numbers, found {values[is_odd][0]:g}; scale the "
+            "values to 0, 1, 2, ... and save them as an indexed PNG"
         )
 
 

@@ -135,7 +135,7 @@ def _files(folder: Path) -> list[str]:
         return []
     with os.scandir(folder) as entries:
         names = [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]
-    return sorted(names, key=natural_order)
+    return sorted(names, key=lambda name: (natural_order(os.path.splitext(name)[0]), name))
 
 
 def _mask_by_name(found: Mapping[str, str]) -> tuple[str, str] | None:

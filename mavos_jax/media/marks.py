@@ -21,7 +21,7 @@ _PNG_KEY = "Software"
 
 def text_mark(name: str) -> str:
     """Returns the mark of a file by its name without suffix, for a JPEG or a video."""
-    return f"{_MAKER} {name}"
+    return f"{_MAKER} {name.encode(errors='backslashreplace').decode()}"  # PNG takes no surrogates
 
 
 def png_mark(name: str, pixels: np.ndarray) -> PngInfo:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
+from mavos_jax.runtime.files import is_endless
+
 # What Pillow warns of either does no harm, such as odd metadata, or is refused here.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -156,6 +158,11 @@ def opened(source: Source, expected: str) -> Iterator[tuple[Image.Image, Header]
     """
     try:
         file = source if isinstance(source, Path) else io.BytesIO(source.data)
+        if isinstance(file, Path) and is_endless(file):
+            raise DamagedSample(
+                f"{source}: expected {expected} in a file, found a pipe or a device; save it to a "
+                "file first"
+            )
         with Image.open(file, formats=_FORMATS) as image:
             yield image, _header(source, image)
     except (DamagedSample, UnusablePicture):

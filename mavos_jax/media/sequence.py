@@ -11,6 +11,7 @@ from mavos_jax.media.folders import IMAGE_SUFFIXES, MASK_SUFFIXES, images_by_ste
 from mavos_jax.media.frames import FrameSource, ImageFolder
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.video_file import VideoFile
+from mavos_jax.runtime.files import is_endless
 
 _NUM_NAMED = 8
 _MAX_DIGITS = 10
@@ -187,7 +188,7 @@ def open_frames(path: Path) -> ImageFolder | VideoFile:
         return ImageFolder.open(path)
     if not path.exists():
         raise ValueError(f"{path}: expected a video file or a folder of frames, found nothing")
-    if not path.is_file():
+    if is_endless(path):
         raise ValueError(
             f"{path}: expected a video file or a folder of frames, found a pipe or a device; "
             "save the video to a file first"

@@ -130,6 +130,11 @@ def decoded_ahead(
             pool.shutdown(cancel_futures=True)
 
 
+def is_endless(path: Path) -> bool:
+    """Whether a path is a pipe, a socket or a device: to open or to read it may never end."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def require_writable_parent(path: str | os.PathLike[str]) -> None:
     """Raises unless the nearest existing parent of a path is a folder that takes new entries.
 

@@ -136,3 +136,18 @@ def test_it_is_a_program(tmp_path):
         text=True,
     )
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+
+
+def test_results_below_the_input_are_not_converted_again(tmp_path, colours):
+    (colours / "more").mkdir()
+    draw(BLUE).save(colours / "more" / "0.png")
+    for _ in range(2):
+        convert(colours, colours / "ids", "--overwrite")
+    assert sorted(path.name for path in (colours / "ids").iterdir() if path.is_dir()) == ["more"]
+
+
+def test_a_background_that_is_nowhere_is_told(tmp_path, colours, capsys):
+    convert(colours, tmp_path / "ids", "--background", 9, 9, 9)
+    assert "no background (9, 9, 9); --background RED GREEN BLUE" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"--background: .*0 to 255, got \(300, 0, 0\)"):
+        convert(colours, tmp_path / "other", "--background", 300, 0, 0)

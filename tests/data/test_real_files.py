@@ -1,5 +1,7 @@
 """Files as people have them: training takes and refuses what inference and benchmarks do."""
 
+import os
+
 import numpy as np
 import pytest
 from data import trees
@@ -39,6 +41,15 @@ def test_frames_of_any_format_are_trained_on(tmp_path, suffix):
     Image.fromarray(frame).save(path.with_suffix(suffix), lossless=True)
     path.unlink()
     np.testing.assert_array_equal(open_files(source)[0][1].frame, frame)
+
+
+def test_a_pipe_among_the_frames_is_named(tmp_path):
+    source = trees.write_tree(tmp_path, "mose")
+    path = open_files(source).files(0).frame_path(1)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DamagedSample, match=f"{path}: expected .*, found a pipe"):
+        open_files(source)[0][1]
 
 
 def test_a_turned_photo_is_trained_on_as_it_is_shown(tmp_path):

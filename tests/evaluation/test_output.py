@@ -1,5 +1,6 @@
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -173,22 +174,33 @@ def test_a_new_video_takes_the_place_of_the_old_one(tmp_path):
 
 def test_an_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for root in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(ValueError, match=r"expected a folder to write into, but .*file is a f"):
-            OutputFolder.open(root)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for root in ("file", "file/below", "link"):
+        with pytest.raises(ValueError, match=rf"found that .*{root[:4]} is none; choose another"):
+            OutputFolder.open(tmp_path / root)
 
 
 @pytest.mark.parametrize("folder", ["fixed", "fixed/masks"])
 def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, folder):
-    fixed, access = tmp_path / folder, os.access
+    fixed, make = tmp_path / folder, tempfile.TemporaryDirectory
     fixed.mkdir(parents=True)
-    # Permissions do not hold for the user of many containers.
-    monkeypatch.setattr(os, "access", lambda path, mode: path != fixed and access(path, mode))
-    with pytest.raises(ValueError, match=rf"but .*{folder} is not writable; give another"):
+
+    def refuse(prefix, dir):  # permissions do not hold for the user of many containers
+        if Path(dir) == fixed:
+            raise PermissionError(13, "Permission denied")
+        return make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+    with pytest.raises(ValueError, match=rf"that .*{folder} takes no new files \(Permission den"):
         OutputFolder.open(tmp_path / "fixed")
     if folder == "fixed":
-        with pytest.raises(ValueError, match=r"fixed/x/y: .*fixed is not writable"):
+        with pytest.raises(ValueError, match=r"fixed/x/y/.*fixed takes no new files"):
             OutputFolder.open(tmp_path / "fixed" / "x" / "y")
+
+
+def test_an_output_where_nothing_can_be_is_refused():
+    with pytest.raises(ValueError, match=r"/proc takes no new files"):
+        OutputFolder.open(Path("/proc/results"))
 
 
 def test_a_checkpoint_is_no_output(tmp_path):
@@ -208,3 +220,11 @@ def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=r"expected the input apart from results"):
             OutputFolder.open(tmp_path, overwrite=True, inputs=[path])
     OutputFolder.open(tmp_path, overwrite=True, inputs=[tmp_path / "frames"])
+
+
+def test_names_that_are_no_utf8_are_marked_as_results(tmp_path):
+    name = os.fsdecode(b"frame\xff")
+    for _ in range(2):
+        with OutputFolder.open(tmp_path, "pictures", overwrite=True).writer(Frames(1), None) as add:
+            add(name, CLIP.frame(0), CLIP.mask(0))
+    assert files(tmp_path) == [f"masks/{name}.png", f"overlays/{name}.jpg"]

@@ -135,3 +135,9 @@ def test_a_frame_that_changed_its_size_meanwhile_is_named(tmp_path):
     frames = ImageFolder.open(tmp_path)
     Image.fromarray(np.zeros((13, 16, 3), np.uint8)).save(tmp_path / "1.png")
     refuses(lambda: list(frames), "1.png: expected a frame of 12 x 16", "found 13 x 16")
+
+
+def test_a_name_without_a_number_comes_before_those_with_one(tmp_path):
+    for name in ("a1.png", "a.png", "a10.jpg", "a2.tif", "a-1.png"):
+        (tmp_path / name).touch()
+    assert list(images_by_stem(tmp_path)) == ["a", "a1", "a2", "a10", "a-1"]

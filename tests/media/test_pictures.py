@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mavos_jax.media.decoding import read_frame_header, read_image, read_values
+from mavos_jax.media.decoding import read_colours, read_frame_header, read_image, read_values
 from mavos_jax.media.pictures import DamagedSample, File, UnusablePicture, read_header
 
 SIZE = (12, 16)
@@ -206,3 +206,27 @@ def test_half_of_a_file_is_damaged(tmp_path, kind):
     os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(DamagedSample, match=r"a: expected an image that can be decoded, found: "):
         read_image(path)
+
+
+@pytest.mark.parametrize("read", [read_header, read_image, read_values, read_colours])
+def test_a_pipe_is_refused_at_once(tmp_path, read):
+    os.mkfifo(tmp_path / "00000.png")
+    with pytest.raises(DamagedSample, match=r"00000\.png: .*found a pipe"):
+        read(tmp_path / "00000.png")
+
+
+def test_floats_are_ids_if_they_are_whole():
+    values = np.zeros(SIZE, np.float32)
+    values[2:5] = 3
+    file = File("m.tif", encoded(Image.fromarray(values), "TIFF"))
+    np.testing.assert_array_equal(read_values(file).ids, values)
+    np.testing.assert_array_equal(read_colours(file) > 0, values > 0)
+
+
+@pytest.mark.parametrize("odd", [0.5, np.nan, np.inf])
+@pytest.mark.parametrize("read", [read_values, read_colours])
+def test_fractions_are_no_ids(read, odd):
+    values = np.full(SIZE, odd, np.float32)
+    file = File("m.tif", encoded(Image.fromarray(values), "TIFF"))
+    with pytest.raises(UnusablePicture, match=rf"m\.tif: .*whole numbers, found {odd}"):
+        read(file)

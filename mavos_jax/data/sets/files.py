@@ -12,6 +12,7 @@ from typing import NamedTuple
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.media.pictures import DamagedSample, File
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
+from mavos_jax.runtime.files import is_endless
 
 SIZES = "."
 """What the sizes of files begin with in a fingerprint."""
@@ -160,6 +161,8 @@ def fingerprint_of(form: Form, videos: Iterable[VideoSummary]) -> str:
 
 def _read(path: Path, purpose: str) -> File:
     try:
+        if is_endless(path):
+            raise DamagedSample(f"{path}: expected {purpose}, found a pipe or a device")
         return File(str(path), path.read_bytes())
     except FileNotFoundError as error:
         raise DamagedSample(f"{path}: expected {purpose}, found no such file") from error
