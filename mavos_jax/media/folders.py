@@ -104,6 +104,31 @@ def frames_by_stem(folder: Path) -> dict[str, str]:
     return found
 
 
+def subfolders(folder: Path) -> list[str]:
+    """Lists the visible folders in a folder, in natural order."""
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+    return sorted(names, key=natural_order)
+
+
+def nested_folders(folder: Path) -> tuple[str, ...]:
+    """Finds the folders of frames, at most two levels below one, itself included.
+
+    Folders that hold nothing of use count, too, for they were meant to hold frames.
+
+    Returns:
+      Their relative names in natural order, "." for the folder itself.
+    """
+    found = ["."] if images_by_stem(folder) else []
+    for name in subfolders(folder):
+        below = [f"{name}/{nested}" for nested in subfolders(folder / name)]
+        if images_by_stem(folder / name):
+            found += [name, *(nested for nested in below if images_by_stem(folder / nested))]
+        else:
+            found += below or [name]
+    return tuple(sorted(found, key=natural_order))
+
+
 def describe_kind(path: Path, suffixes: Iterable[str]) -> str:
     """Says that a picture is of another kind than those of ``suffixes``."""
     if suffixes == MASK_SUFFIXES:

@@ -7,7 +7,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from mavos_jax.media.folders import IMAGE_SUFFIXES, MASK_SUFFIXES, images_by_stem, natural_order
+from mavos_jax.media.folders import (
+    IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
+    images_by_stem,
+    nested_folders,
+)
 from mavos_jax.media.frames import FrameSource, ImageFolder
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.video_file import VideoFile
@@ -149,9 +154,7 @@ def _first_with_objects(
 def _only_sequence(root: Path) -> Path:
     """Finds the one folder with images below ``root/JPEGImages``, at most two levels down."""
     images = root / "JPEGImages"
-    folders = [images, *images.glob("*/"), *images.glob("*/*/")]
-    found = [folder for folder in folders if folder.is_dir() and images_by_stem(folder)]
-    found.sort(key=lambda folder: natural_order(str(folder)))
+    found = [images / name for name in nested_folders(images) if images_by_stem(images / name)]
     if not found:
         raise ValueError(f"{images}: expected a folder of frames (.jpg or .png), found none")
     if len(found) > 1:

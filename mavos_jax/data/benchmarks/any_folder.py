@@ -23,10 +23,10 @@ from mavos_jax.data.sets.listing import (
     MASKS,
     describe_folder,
     find_pair,
-    nested_folders,
     split_names,
     subfolders,
 )
+from mavos_jax.media.folders import nested_folders
 
 _ONLY = "frames"
 """The name of a sequence whose frames lie in ``JPEGImages`` itself."""

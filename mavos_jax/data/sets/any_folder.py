@@ -12,12 +12,12 @@ from mavos_jax.data.sets.listing import (
     describe_folder,
     find_pair,
     name_some,
-    nested_folders,
     pair_sequence,
     read_list,
     require_annotations,
     split_names,
 )
+from mavos_jax.media.folders import nested_folders
 
 _LIST_FOLDERS = ("ImageSets", ".")
 _SPLITS = ("train", "val", "valid", "trainval", "test", "test-dev")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from mavos_jax.media.folders import (
     images_by_stem,
     name_some,
     natural_order,
+    subfolders,
     visible,
 )
 from mavos_jax.runtime.json_files import shortened
@@ -57,31 +57,6 @@ def describe_folder(folder: Path) -> str:
     if not folder.is_dir():
         return f"no folder {folder}"
     return name_some(visible(folder)) or "an empty folder"
-
-
-def subfolders(folder: Path) -> list[str]:
-    """Lists the visible folders in a folder, in natural order."""
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
-    return sorted(names, key=natural_order)
-
-
-def nested_folders(folder: Path) -> tuple[str, ...]:
-    """Finds the folders of frames, at most two levels below one, itself included.
-
-    Folders that hold nothing of use count, too, for they were meant to hold frames.
-
-    Returns:
-      Their relative names in natural order, "." for the folder itself.
-    """
-    found = ["."] if images_by_stem(folder) else []
-    for name in subfolders(folder):
-        below = [f"{name}/{nested}" for nested in subfolders(folder / name)]
-        if images_by_stem(folder / name):
-            found += [name, *(nested for nested in below if images_by_stem(folder / nested))]
-        else:
-            found += below or [name]
-    return tuple(sorted(found, key=natural_order))
 
 
 class BadName(ValueError):  # noqa: N818 - the name says what is wrong
