@@ -24,6 +24,7 @@ from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.config_files import read_config_file
 from mavos_jax.runtime.devices import require_device
+from mavos_jax.runtime.files import expand_home
 from mavos_jax.runtime.streams import lasting_streams
 
 _Arguments = TypeVar("_Arguments")
@@ -79,7 +80,7 @@ def parse_command(
         shapes of the checkpoint's parameters.
       SystemExit: with code 0 after ``--help``.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [expand_home(word) for word in (sys.argv[1:] if argv is None else argv)]
     fields = set(inspect.signature(kind).parameters)
     config = _path_option("config", words)
     checkpoint = _path_option("checkpoint", words) if "checkpoint" in fields else None

@@ -260,3 +260,10 @@ def test_checkpoint_takes_overrides_that_keep_its_parameters(checkpoint):
 def test_configuration_beside_a_checkpoint_is_the_base(checkpoint):
     words = ["--checkpoint", checkpoint, "--config", TINY]
     assert parse_command(Arguments, words)[1] == load_config(TINY)
+
+
+def test_the_home_folder_is_put_in_place_of_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    for words in (["--output=~/out"], ["--output", "~/out"]):
+        assert parse_command(Arguments, words)[0].output == Path("/home/ann/out")
+    assert parse_command(Arguments, ["--output", "a~b"])[0].output == Path("a~b")

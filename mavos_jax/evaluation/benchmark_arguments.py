@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mavos_jax.data.benchmarks.benchmark import DATASETS, BenchmarkOptions, Resolution
+from mavos_jax.runtime.files import expand_home
 
 
 class RaisingParser(argparse.ArgumentParser):
@@ -21,7 +22,9 @@ class RaisingParser(argparse.ArgumentParser):
     def parse_known_args(self, args=None, namespace=None):
         """Parses words, those of this process by default."""
         words = sys.argv[1:] if args is None else args
-        return super().parse_known_args([_with_dashes(word) for word in words], namespace)
+        return super().parse_known_args(
+            [_with_dashes(expand_home(word)) for word in words], namespace
+        )
 
     def error(self, message: str) -> NoReturn:
         """Raises ValueError."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
-from mavos_jax.data.sets.listing import describe_folder, name_some
+from mavos_jax.data.sets.listing import describe_folder, name_some, subfolders, visible
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import describe_size, read_header
 
@@ -40,6 +40,31 @@ def find_masks(results: Path, benchmark: Benchmark) -> Path:
         f"{results}: expected folders of masks ({name_some(names)}) in it, or in Annotations or "
         f"masks under it, found {describe_folder(results)}"
     )
+
+
+def describe_surplus(results: Path, benchmark: Benchmark, *, is_whole: bool = True) -> str:
+    """Says which masks and folders of a result belong to no frame or sequence, "" for none.
+
+    Masks that are named after the wrong frames show so.
+
+    Args:
+      results: see :func:`find_masks`.
+      benchmark: what was segmented.
+      is_whole: whether ``benchmark`` has all sequences of its set.
+    """
+    masks = find_masks(results, benchmark)
+    surplus = []
+    for sequence in benchmark.sequences:
+        known = {f"{sequence.frame_name(index)}.png" for index in range(len(sequence.frames))}
+        names = (name for name in visible(masks / sequence.name) if name.endswith(".png"))
+        surplus += [f"{sequence.name}/{name}" for name in names if name not in known]
+    if is_whole:
+        known = {PurePosixPath(sequence.name).parts[0] for sequence in benchmark.sequences}
+        others = (name for name in subfolders(masks) if name not in known)
+        surplus += [name for name in others if any((masks / name).glob("*.png"))]
+    if not surplus:
+        return ""
+    return f"not scored, of no frame or sequence of {benchmark.name}: {name_some(surplus)}"
 
 
 def mask_path(masks: Path, sequence: BenchmarkSequence, index: int) -> Path:

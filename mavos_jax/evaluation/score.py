@@ -16,6 +16,7 @@ from mavos_jax.evaluation.benchmark_arguments import (
     benchmark_options,
     whole_number,
 )
+from mavos_jax.evaluation.result_files import describe_surplus
 from mavos_jax.evaluation.score_files import (
     FILE_NAME,
     describe_inputs,
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         long_time_video=arguments.long_time_video_rule,
         unseen=None if arguments.unseen is None else read_names(arguments.unseen),
     )
+    is_whole = not arguments.sequences
+    if surplus := describe_surplus(arguments.results, benchmark, is_whole=is_whole):
+        print(f"{arguments.results}: {surplus}")
     inputs = describe_inputs(arguments.results, benchmark, rule)
     if not arguments.overwrite:
         require_replaceable(output, benchmark, inputs)

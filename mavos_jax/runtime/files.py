@@ -130,6 +130,12 @@ def decoded_ahead(
             pool.shutdown(cancel_futures=True)
 
 
+def expand_home(word: str) -> str:
+    """Puts the home folder in place of ``~``, which shells leave alone in ``--output=~/masks``."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return option + equals + os.path.expanduser(value)
+
+
 def is_endless(path: Path) -> bool:
     """Whether a path is a pipe, a socket or a device: to open or to read it may never end."""
     return path.exists() and not path.is_file() and not path.is_dir()

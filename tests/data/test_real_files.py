@@ -1,5 +1,6 @@
 """Files as people have them: training takes and refuses what inference and benchmarks do."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -97,3 +98,10 @@ def test_grey_levels_are_no_ids_anywhere(tmp_path):
     for call in (lambda: read_mask(path, trees.SIZE), lambda: open_files(source)[0][0]):
         with pytest.raises(ValueError, match=r"grey levels .*127.* mavos_jax\.commands\.masks"):
             call()
+
+
+def test_a_root_may_begin_at_home(tmp_path, monkeypatch):
+    source = trees.write_tree(tmp_path / "set", "mose")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = open_files(dataclasses.replace(source, root="~/set"))
+    assert found.fingerprint() == open_files(source).fingerprint()

@@ -219,3 +219,18 @@ def test_an_empty_list_and_results_elsewhere_are_named(tree, tmp_path):
     shutil.rmtree(tree[1] / "Annotations")
     with pytest.raises(ValueError, match=r"results: expected folders of masks \(ant, bee\) in it"):
         run(tree)
+
+
+def test_masks_of_no_frame_are_told(tree, capsys):
+    results = tree[1]
+    run(tree)
+    assert "not scored" not in capsys.readouterr().out
+    first = sorted((results / "Annotations/ant").iterdir())[0]
+    shutil.copy(first, first.with_name("00099.png"))
+    shutil.copytree(first.parent, first.parents[1] / "bug")
+    run(tree, "--overwrite")
+    line, *_ = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{results}: not scored, of no frame or sequence of lvos2 val: ")
+    assert line.endswith(": ant/00099.png, bug")
+    run(tree, "--overwrite", "--sequences", "ant", "bee")
+    assert capsys.readouterr().out.splitlines()[0].endswith("ant/00099.png")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Callable, Mapping
 
 from mavos_jax.config.data import SourceConfig
@@ -44,10 +46,15 @@ def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> Vid
     if config.format == "records":
         from mavos_jax.data.records import open_records
 
-        return open_records(config)
+        return open_records(_at_home(config))
     return open_files(config)
 
 
 def open_files(config: SourceConfig) -> FileSet:
     """Opens a data set that is laid out as files, see :func:`open_source`."""
-    return _LAYOUTS[config.kind](config)
+    return _LAYOUTS[config.kind](_at_home(config))
+
+
+def _at_home(config: SourceConfig) -> SourceConfig:
+    """Puts the home folder in place of a ``~`` in a configuration file."""
+    return dataclasses.replace(config, root=os.path.expanduser(config.root))
