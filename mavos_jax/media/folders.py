@@ -154,6 +154,19 @@ def describe_unread(folders: Iterable[Path]) -> tuple[str, ...]:
     return (f"left out: {are}: {name_some(found)}",)
 
 
+def describe_series(names: Iterable[str]) -> tuple[str, ...]:
+    """Says in a line, or none, that frames have the numbers of others, as those of two cameras."""
+    groups = _series(names).values()
+    found = [
+        next(iter(one.values()))
+        for one in groups
+        if any(one is not other and len(one.keys() & other.keys()) > 1 for other in groups)
+    ]
+    if not found:
+        return ()
+    return (f"frames: {len(found)} series, taken one after the other: {name_some(found)}",)
+
+
 def _files(folder: Path) -> list[str]:
     """Lists what is visible in a folder and no folder, in natural order; dangling links, too."""
     if not folder.is_dir():
@@ -163,16 +176,23 @@ def _files(folder: Path) -> list[str]:
     return sorted(names, key=lambda name: (natural_order(os.path.splitext(name)[0]), name))
 
 
+def _series(names: Iterable[str]) -> dict[str, dict[tuple[str, ...], str]]:
+    """Groups file names by what they are apart from numbers and suffix; each group by numbers."""
+    groups: dict[str, dict[tuple[str, ...], str]] = {}
+    for name in names:
+        stem = os.path.splitext(name)[0]
+        pattern = re.sub("[0-9]+", "#", stem.lower())
+        groups.setdefault(pattern, {})[tuple(re.findall("[0-9]+", stem))] = name
+    return groups
+
+
 def _mask_by_name(found: Mapping[str, str]) -> tuple[str, str] | None:
     """Finds files that have the numbers of others and a longer name, or one that says mask.
 
     Returns:
       The first such file, and one of the others.
     """
-    groups: dict[str, dict[tuple[str, ...], str]] = {}
-    for stem, name in found.items():
-        pattern = re.sub("[0-9]+", "#", stem.lower())
-        groups.setdefault(pattern, {})[tuple(re.findall("[0-9]+", stem))] = name
+    groups = _series(found.values())
     for (one, frames), (other, masks) in itertools.permutations(groups.items(), 2):
         if "#" not in one or (len(frames) == 1 and len(masks) > 1):
             continue

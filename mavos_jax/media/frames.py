@@ -11,7 +11,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from mavos_jax.media.decoding import read_frame_header, read_image
-from mavos_jax.media.folders import describe_unread, frames_by_stem, name_some, visible
+from mavos_jax.media.folders import (
+    describe_series,
+    describe_unread,
+    frames_by_stem,
+    name_some,
+    visible,
+)
 from mavos_jax.media.pictures import Size, describe_size
 
 
@@ -87,7 +93,7 @@ class ImageFolder:
                     f"{file}: expected {describe_size(first)} as {files[0].name}, found "
                     f"{describe_size(header.size)}; all frames must have one size"
                 )
-        notes = [*describe_unread([folder])]
+        notes = [*describe_unread([folder]), *describe_series(file.name for file in files)]
         if num_turned := sum(header.orientation != 1 for header in headers):
             notes.append(
                 f"{folder}: {num_turned} of {len(files)} frames turned upright, as their EXIF "

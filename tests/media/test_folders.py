@@ -141,3 +141,11 @@ def test_a_name_without_a_number_comes_before_those_with_one(tmp_path):
     for name in ("a1.png", "a.png", "a10.jpg", "a2.tif", "a-1.png"):
         (tmp_path / name).touch()
     assert list(images_by_stem(tmp_path)) == ["a", "a1", "a2", "a10", "a-1"]
+
+
+def test_two_series_of_frames_in_one_folder_are_told(tmp_path):
+    save(tmp_path, "left0.png", "left1.png", "right0.png", "right1.png")
+    (note,) = ImageFolder.open(tmp_path).notes
+    assert note == "frames: 2 series, taken one after the other: left0.png, right0.png"
+    (tmp_path / "right0.png").unlink()
+    assert ImageFolder.open(tmp_path).notes == ()
