@@ -12,11 +12,13 @@ from mutation.changes import Change, change_bytes
 from mutation.pictures import SIZE, draw_mask
 from mutation.subject import Places, Reader, Subject, put, require_array, require_lines
 
+from mavos_jax.commands import masks
 from mavos_jax.config import SourceConfig
 from mavos_jax.data.benchmarks import BenchmarkOptions, check_benchmark, open_benchmark
 from mavos_jax.data.sets import open_source
 from mavos_jax.evaluation.benchmark_files import read_frame, read_given
 from mavos_jax.evaluation.benchmark_run import check_sequences
+from mavos_jax.media.decoding import read_values
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.sequence import open_frames, open_sequence
 
@@ -51,7 +53,8 @@ class Pictures(Subject):
         return {f"{folder}/s/{index:05d}{suffix}": content}
 
     def readers(self) -> tuple[Reader, ...]:
-        return (self._segment, self._read_masks, self._evaluate, self._train, self._check)
+        readers = (self._segment, self._read_masks, self._evaluate, self._train, self._check)
+        return (*readers, self._convert)
 
     def _segment(self) -> None:
         sequence = open_sequence(self.frames)
@@ -89,6 +92,14 @@ class Pictures(Subject):
     def _check(self) -> None:
         options = BenchmarkOptions("folder", "val", self.places.tree)
         require_lines(check_benchmark(options), self.places.tree)
+
+    def _convert(self) -> None:
+        output = self.places.output / "ids"
+        masks.main(["--input", str(self.masks), "--output", str(output)])
+        for path in sorted(output.iterdir()):
+            ids, palette = read_values(path)
+            require_array(ids, np.uint8, ids.shape[:2])
+            assert palette is not None
 
 
 class Video(Subject):
