@@ -110,7 +110,7 @@ def read_curve(file: Path, step: int | None = None) -> dict[str, dict[str, list[
             if step is None or values["step"] <= step:
                 kinds.setdefault(values["kind"], []).append(_point(values))
         return {kind: _columns(_thin(points)) for kind, points in kinds.items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{file}: expected the {_CURVE} of a training run, found none or a damaged one "
             f"({type(error).__name__}: {error})"

@@ -246,7 +246,7 @@ def cut_lines(file: Path, step: int) -> None:
 def _is_kept(line: bytes, step: int) -> bool:
     try:
         return line.endswith(b"\n") and json.loads(line)["step"] <= step
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

@@ -19,9 +19,15 @@ from mavos_jax.checkpoints import load, load_config_of, save
 from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import convert_state_dict
 from mavos_jax.descriptions import write_description
+from mavos_jax.pack_weights import read_curve
 from mavos_jax.runtime.files import file_checksums, text_checksum
 from mavos_jax.training.log import cut_lines
 from mavos_jax.training.resume import newest_whole
+
+_METRICS = b"".join(
+    b'{"step": %d, "kind": "train", "loss": 2.5, "frame_ious": [1.0, 0.5, 0.25]}\n' % step
+    for step in (1, 2)
+)
 
 
 class Checkpoint(Subject):
@@ -40,14 +46,18 @@ class Checkpoint(Subject):
         files = [file for file in self.folder.rglob("*") if file.is_file()]
         files.sort(key=lambda file: (len(file.parts), file.stat().st_size))
         self.sound = {f.relative_to(places.tree).as_posix(): f.read_bytes() for f in files}
-        put(places.tree / "metrics.jsonl", b'{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
+        put(places.tree / "metrics.jsonl", _METRICS)
         self.run, self.is_metrics = self._write_run(), False
 
     def damage(self, rng: random.Random) -> dict[str, bytes | None]:
         self.may_speak, self.is_metrics = False, rng.random() < 0.1
         if self.is_metrics:
             metrics = (self.places.tree / "metrics.jsonl").read_bytes()
-            return {"metrics.jsonl": change_bytes(rng, metrics)}
+            if rng.random() < 0.5:
+                return {"metrics.jsonl": change_bytes(rng, metrics)}
+            lines = metrics.splitlines(keepends=True)
+            changed_line = change_document(rng, lines[0], self.names) + b"\n"
+            return {"metrics.jsonl": changed_line + lines[1]}
         config = "checkpoint/config.json"
         if rng.random() < 0.5:
             return {config: self._change_config(rng, self.sound[config])}
@@ -73,7 +83,9 @@ class Checkpoint(Subject):
         return changed
 
     def readers(self) -> tuple[Reader, ...]:
-        return (self._cut,) if self.is_metrics else (self._load, self._go_on)
+        if self.is_metrics:
+            return (self._cut, self._read_curve)
+        return (self._load, self._choose_best, self._go_on)
 
     def _change_config(self, rng: random.Random, text: bytes) -> bytes:
         """Damages the description: half of the time with a checksum that fits again."""
@@ -116,10 +128,17 @@ class Checkpoint(Subject):
         write_description(step, MOBILENET, others)
         return run
 
-    def _go_on(self) -> None:
+    def _copy_run(self) -> Path:
         run = self.places.output / "run"
         shutil.copytree(self.run, run)
         shutil.copytree(self.folder, run / "checkpoints" / "2")
+        return run
+
+    def _choose_best(self) -> None:
+        load_config_of(self._copy_run())
+
+    def _go_on(self) -> None:
+        run = self._copy_run()
         newest = newest_whole(run)
         assert newest in (1, 2)
         load_config_of(run)
@@ -128,6 +147,9 @@ class Checkpoint(Subject):
         file = self.places.output / "metrics.jsonl"
         shutil.copyfile(self.places.tree / "metrics.jsonl", file)
         cut_lines(file, 1)
+
+    def _read_curve(self) -> None:
+        assert isinstance(read_curve(self.places.tree / "metrics.jsonl"), dict)
 
 
 def _plain(value: Any) -> Any:

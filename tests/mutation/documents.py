@@ -223,7 +223,7 @@ def _odd(rng: random.Random, value: Any, names: tuple[str, ...]) -> Any:
             return list(value.items())
         case 4 if isinstance(value, int | float):
             return rng.choice((str(value), -value, value + 1, value * 1_000_000_000, float(value)))
-        case 4 if isinstance(value, str) and value.isdecimal():
+        case 4 if isinstance(value, str) and value.isdecimal() and len(value) < 20:
             return rng.choice((int(value), str(int(value) + 10**9), f"-{value}", f" {value} "))
         case _:
             return rng.choice(_VALUES)
