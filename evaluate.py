@@ -40,6 +40,17 @@ _NO_CHECKPOINT = (
     "--config for the small weights that come with the package"
 )
 
+_VIDEO_OPTIONS = ("mask", "start", "annotations")
+_SHARED_OPTIONS = (
+    *("num_objects", "overwrite", "scales", "flip"),
+    *("scoring_processes", "num_devices", "report_frames"),  # change no result
+)
+_BENCHMARK_OPTIONS = tuple(
+    field.name
+    for field in dataclasses.fields(BenchmarkArguments)
+    if field.name not in _SHARED_OPTIONS
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Arguments(BenchmarkArguments):
@@ -153,10 +164,19 @@ def _require_sources(arguments: Arguments) -> None:
             "expected --video PATH or --dataset NAME, got neither; give a video, a folder of "
             "frames or a benchmark"
         )
-    for name in ("mask", "start"):
-        if arguments.video is None and getattr(arguments, name) is not None:
+    video_options = _VIDEO_OPTIONS if arguments.dataset is None else (*_VIDEO_OPTIONS, "overlay")
+    if arguments.video is None:
+        _require_unused(arguments, video_options, "--video PATH")
+    if arguments.dataset is None and not arguments.check_data:
+        _require_unused(arguments, _BENCHMARK_OPTIONS, "--dataset NAME")
+
+
+def _require_unused(arguments: Arguments, names: Sequence[str], needed: str) -> None:
+    """Raises for an option that would do nothing without another."""
+    for field in dataclasses.fields(arguments):
+        if field.name in names and getattr(arguments, field.name) != field.default:
             raise ValueError(
-                f"expected --video PATH for --{name}, got none; give the {name}'s video"
+                f"expected {needed} for --{field.name}, got none; give it, or drop --{field.name}"
             )
 
 

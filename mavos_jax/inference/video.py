@@ -100,7 +100,7 @@ def segment_video(
     """
     check_network(model, variables)
     check_frames(frames)
-    if not hasattr(frames, "__len__"):
+    if not (hasattr(frames, "__len__") and hasattr(frames, "__getitem__")):
         raise ValueError(
             f"frames: expected an array or a sequence, got a {type(frames).__name__}; "
             "stream_video takes any iterable"
