@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
-from mavos_jax.data.sets.listing import BadName, name_some, require_name
+from mavos_jax.data.sets.listing import name_some
+from mavos_jax.data.sets.names import BadName, require_name
 from mavos_jax.evaluation.benchmark_files import output_size, read_given
 from mavos_jax.media.decoding import read_frame_header, read_values
 from mavos_jax.media.masks import object_ids

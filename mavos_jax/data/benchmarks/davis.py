@@ -18,14 +18,8 @@ from mavos_jax.data.benchmarks.layout import (
     list_masks,
     require_all_or_first,
 )
-from mavos_jax.data.sets.listing import (
-    FRAMES,
-    MASKS,
-    describe_folder,
-    read_list,
-    require_root,
-    split_names,
-)
+from mavos_jax.data.sets.listing import FRAMES, MASKS, describe_folder, require_root, split_names
+from mavos_jax.data.sets.names import read_list
 
 _SMALL = ("480p",)
 _FULL = ("Full-Resolution", "1080p")

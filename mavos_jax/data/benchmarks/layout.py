@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence, GivenMask
-from mavos_jax.data.sets.listing import (
-    describe_folder,
-    name_some,
-    read_lines,
-    require_name,
-)
+from mavos_jax.data.sets.listing import describe_folder, name_some
 from mavos_jax.data.sets.metadata import ListedObject
+from mavos_jax.data.sets.names import read_lines, require_name
 from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem, natural_order
 
 

@@ -15,7 +15,8 @@ from mavos_jax.data.benchmarks.layout import (
     list_frames,
     list_start_masks,
 )
-from mavos_jax.data.sets.listing import FRAMES, MASKS, find_pair, read_list, split_names
+from mavos_jax.data.sets.listing import FRAMES, MASKS, find_pair, split_names
+from mavos_jax.data.sets.names import read_list
 
 
 def find_long_time_video(options: BenchmarkOptions) -> Layout:

@@ -13,7 +13,8 @@ from mavos_jax.data.benchmarks.long_time_video import find_long_time_video
 from mavos_jax.data.benchmarks.lvos import find_lvos
 from mavos_jax.data.benchmarks.mose import find_mose
 from mavos_jax.data.benchmarks.youtube_vos import find_youtube_vos
-from mavos_jax.data.sets.listing import name_some, require_name
+from mavos_jax.data.sets.listing import name_some
+from mavos_jax.data.sets.names import require_name
 
 _FINDERS = {
     "davis2016": find_davis,

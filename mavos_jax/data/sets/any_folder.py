@@ -13,10 +13,10 @@ from mavos_jax.data.sets.listing import (
     find_pair,
     name_some,
     pair_sequence,
-    read_list,
     require_annotations,
     split_names,
 )
+from mavos_jax.data.sets.names import read_list
 from mavos_jax.media.folders import nested_folders
 
 _LIST_FOLDERS = ("ImageSets", ".")

@@ -6,12 +6,8 @@ from pathlib import Path
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.sets.files import FileSet
-from mavos_jax.data.sets.listing import (
-    find_sequences,
-    read_list,
-    require_root,
-    split_names,
-)
+from mavos_jax.data.sets.listing import find_sequences, require_root, split_names
+from mavos_jax.data.sets.names import read_list
 
 _RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mavos_jax.config import MAX_ID
-from mavos_jax.data.sets.listing import BadName, describe_folder, require_name
+from mavos_jax.data.sets.listing import describe_folder
+from mavos_jax.data.sets.names import BadName, require_name
 from mavos_jax.media.folders import natural_order
 from mavos_jax.runtime.json_files import read_json, shortened
 

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from mavos_jax.data.sets.listing import read_lines
+from mavos_jax.data.sets.names import read_lines
 
 LvosRule = Literal["2024-05", "before-2024-05"]
 LongTimeVideoRule = Literal["davis", "afb-urr"]

@@ -14,8 +14,8 @@ from PIL import Image
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.data.benchmarks import check_benchmark, open_benchmark
 from mavos_jax.data.sets import open_source
-from mavos_jax.data.sets.listing import read_lines, read_list, require_name
 from mavos_jax.data.sets.metadata import parse_frames, read_metadata
+from mavos_jax.data.sets.names import read_lines, read_list, require_name
 from mavos_jax.runtime.json_files import read_json
 
 BAD_NAMES = [
