@@ -95,6 +95,8 @@ class OptimizerConfig:
       ema: share of the steps that the moving average of the parameters looks back.
       freeze_early: keep the encoder's first stages as they are, as for ImageNet weights; a run
         whose encoder starts fresh is refused with it.
+      freeze_encoder: keep all of the encoder as it is. A step then needs no backward pass of it,
+        which takes most of the time of a step of a small network.
       max_skipped: steps with a non-finite loss or gradient in a row, after which training stops.
     """
 
@@ -108,6 +110,7 @@ class OptimizerConfig:
     clip_norm: float = 5.0
     ema: float = 0.1
     freeze_early: bool = True
+    freeze_encoder: bool = False
     max_skipped: int = 20
 
     def __post_init__(self) -> None:

@@ -91,7 +91,10 @@ def clip_loss(
     labels = clip.masks.astype(jnp.int32)
     most = model.config.data.max_objects
 
-    over_frames = _one_by_one if recipe.rematerialise else jax.vmap
+    over_frames = _recomputed if recipe.rematerialise else jax.vmap
+    # What a frozen encoder computes is no part of the backward pass: its maps are kept.
+    is_kept = recipe.rematerialise and config.optimizer.freeze_encoder
+    encode_frames = _one_by_one if is_kept else over_frames
     keys = None
     if key is not None and recipe.dropout:
         keys = jax.random.split(jax.random.fold_in(key, 1), len(labels))
@@ -126,7 +129,7 @@ def clip_loss(
 
     if recipe.rematerialise:
         start, advance = jax.checkpoint(start), jax.checkpoint(advance, prevent_cse=False)
-    features = over_frames(encode)(clip.frames.astype(jnp.float32), keys)
+    features = encode_frames(encode)(clip.frames.astype(jnp.float32), keys)
     inputs = features, labels, keys
     memory, first = start(*jax.tree.map(lambda x: x[0], inputs))
     later = *jax.tree.map(lambda x: x[1:], inputs), write_times(len(labels), recipe.gap)
@@ -166,6 +169,10 @@ def _put_in_places(slots: Mask, places: Int[Array, "o"]) -> Mask:
 
 
 def _one_by_one(function: Callable) -> Callable:
-    """Maps a function over frames as ``vmap`` does; each frame's activations are computed again."""
-    body = jax.checkpoint(lambda inputs: function(*inputs), prevent_cse=False)
-    return lambda *inputs: jax.lax.map(body, inputs)
+    """Maps a function over frames as ``vmap`` does, frame after frame."""
+    return lambda *inputs: jax.lax.map(lambda frame: function(*frame), inputs)
+
+
+def _recomputed(function: Callable) -> Callable:
+    """Maps a function frame after frame; the backward pass computes each frame's values again."""
+    return _one_by_one(jax.checkpoint(function, prevent_cse=False))

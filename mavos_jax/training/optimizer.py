@@ -63,8 +63,15 @@ def average_decay(config: TrainingConfig, updates: Scalar) -> Float[Array, ""]:
     return jnp.minimum(longest, (1 + updates) / (10 + updates))
 
 
-def is_frozen(encoder: EncoderConfig, path: str) -> bool:
-    """Whether a parameter belongs to the encoder's first stages, which keep their weights.
+def is_frozen(recipe: OptimizerConfig, encoder: EncoderConfig, path: str) -> bool:
+    """Whether a parameter keeps its weights: ``freeze_encoder`` and ``freeze_early`` decide."""
+    if recipe.freeze_encoder and path.startswith(_ENCODER):
+        return True
+    return recipe.freeze_early and is_early(encoder, path)
+
+
+def is_early(encoder: EncoderConfig, path: str) -> bool:
+    """Whether a parameter belongs to the encoder's first stages.
 
     MobileNetV2: features 0 to 3. ResNet: the stem and the first stage. Swin: the patch embedding
     and the first stage's blocks; its patch merging is trained.

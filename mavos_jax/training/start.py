@@ -118,12 +118,13 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     is_fresh = not config.training.start or any(
         part.partition("/")[0] == "encoder" for part in config.training.fresh
     )
-    if is_fresh and config.training.optimizer.freeze_early:
-        raise ValueError(
-            "training.start: expected trained weights of the encoder, whose first stages "
-            "training.optimizer.freeze_early keeps as they are, found fresh ones; name weights, or "
-            "pass --training.optimizer.freeze_early False"
-        )
+    for field, parts in (("freeze_encoder", "weights"), ("freeze_early", "first stages")):
+        if is_fresh and getattr(config.training.optimizer, field):
+            raise ValueError(
+                f"training.start: expected trained weights of the encoder, whose {parts} "
+                f"training.optimizer.{field} keeps as they are, found fresh ones; name weights, or "
+                f"pass --training.optimizer.{field} False"
+            )
     if not config.training.start:
         return _fresh(config), f"starts from fresh weights (seed {config.training.seed})"
     start = Path(config.training.start)

@@ -90,9 +90,9 @@ def new_state(config: Experiment, variables: Variables) -> TrainState:
       variables: the starting weights.
     """
     leaves = jax.tree.map(jnp.asarray, flatten(variables["params"]))
-    freezes = config.training.optimizer.freeze_early
+    recipe = config.training.optimizer
     frozen = {
-        path: leaf for path, leaf in leaves.items() if freezes and is_frozen(config.encoder, path)
+        path: leaf for path, leaf in leaves.items() if is_frozen(recipe, config.encoder, path)
     }
     trained = {path: leaf for path, leaf in leaves.items() if path not in frozen}
     return TrainState(

@@ -19,6 +19,7 @@ from mavos_jax.training.optimizer import (
     decays,
     encoder_rate,
     global_norm,
+    is_early,
     is_frozen,
     is_orthogonalised,
     learning_rate,
@@ -64,12 +65,12 @@ FIRST_STAGES = {
 
 
 @pytest.mark.parametrize("config", [MOBILENET, RESNET, SWIN], ids=lambda config: config.name)
-def test_what_is_frozen(config):
+def test_what_is_early(config):
     leaves = parameters(config)
-    parts = {path.split("/")[1] for path in leaves if is_frozen(config.encoder, path)}
+    parts = {path.split("/")[1] for path in leaves if is_early(config.encoder, path)}
     assert parts == FIRST_STAGES[config.name]
     assert not any(
-        is_frozen(config.encoder, path) for path in leaves if not path.startswith("encoder/")
+        is_early(config.encoder, path) for path in leaves if not path.startswith("encoder/")
     )
     rest = {path.split("/")[1] for path in leaves if path.startswith("encoder/")} - parts
     assert (
@@ -83,17 +84,22 @@ def test_what_is_frozen(config):
 
 
 def test_ten_first_blocks_are_not_the_first():
-    assert is_frozen(MOBILENET.encoder, "encoder/block_1/expand/kernel")
-    assert not is_frozen(MOBILENET.encoder, "encoder/block_10/expand/kernel")
+    assert is_early(MOBILENET.encoder, "encoder/block_1/expand/kernel")
+    assert not is_early(MOBILENET.encoder, "encoder/block_10/expand/kernel")
 
 
-@pytest.mark.parametrize("freezes", [True, False])
-def test_frozen_parameters_have_no_optimiser_state(freezes):
-    rates = dataclasses.replace(RATES, freeze_early=freezes)
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("encoder", [True, False])
+def test_frozen_parameters_have_no_optimiser_state(early, encoder):
+    rates = dataclasses.replace(RATES, freeze_early=early, freeze_encoder=encoder)
     config = dataclasses.replace(SWIN, training=dataclasses.replace(SWIN.training, optimizer=rates))
     state = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
     leaves = parameters(config)
-    frozen = {path for path in leaves if freezes and is_frozen(config.encoder, path)}
+    frozen = {path for path in leaves if is_frozen(rates, config.encoder, path)}
+    is_any = early or encoder
+    assert frozen == {path for path in leaves if is_any and path.startswith("encoder/")} - (
+        set() if encoder else {path for path in leaves if not is_early(config.encoder, path)}
+    )
     assert set(state.frozen) == frozen
     assert set(state.trained) == set(state.average) == set(leaves) - frozen
     sizes = sum(leaf.size for leaf in state.trained.values())

@@ -81,6 +81,9 @@ def test_fresh_first_stages_are_not_frozen(stored):
         config = dataclasses.replace(CONFIG, training=dataclasses.replace(frozen, **fields))
         with pytest.raises(ValueError, match=r"--training\.optimizer\.freeze_early False"):
             starting_variables(config)
+    optimizer = OptimizerConfig(freeze_early=False, freeze_encoder=True)
+    with pytest.raises(ValueError, match=r"--training\.optimizer\.freeze_encoder False"):
+        starting_variables(changed(optimizer=optimizer))
 
 
 def test_nothing_starts_fresh_twice():
