@@ -25,6 +25,11 @@ class MemoryConfig:
       write: how ``mca`` updates the dynamic frame: ``mca`` modulated cross-attention;
         ``cross_attention`` without the modulation, ``focal_modulation`` without the attention
         (paper Table 6).
+      on_label: what a later frame does that brings masks of objects. ``fuse``: it runs as a
+        reference and is written like any other frame (the released code); a network that saw
+        every object from the first frame on in training may then lose the new ones.
+        ``restart``: the memory begins again, with its prediction, the new masks pasted over, as
+        the reference; what an object looked like before is forgotten.
       num_heads: attention heads of MCA.
       focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).
       mlp_ratio: hidden width of MCA's multi-layer perceptron, in multiples of its input.
@@ -42,6 +47,7 @@ class MemoryConfig:
     capacity: int = 16
     grows: bool = False
     write: Literal["mca", "cross_attention", "focal_modulation"] = "mca"
+    on_label: Literal["fuse", "restart"] = "fuse"
     num_heads: int = 4
     focal_levels: int = 2
     mlp_ratio: int = 4

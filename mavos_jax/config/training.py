@@ -33,6 +33,9 @@ class ClipConfig:
         learns to prefer the background by as much where it is in doubt. Clips of a few frames
         show objects away less often than videos do, and a pixel of an object that is away costs
         scores more than one that is missed.
+      late: probability that the clips of a step lack objects in their references, which a label
+        brings in a later frame, the same for all of them, as a user gives late objects: it is
+        pasted over the prediction and the frame runs as a reference (``memory.on_label``).
       shuffle_identities: permute the slots of the objects, anew for every clip.
       dropout: use the drop rates of the network.
       rematerialise: compute each frame's activations again in the backward pass.
@@ -48,6 +51,7 @@ class ClipConfig:
     absence: float = 0.0
     absence_weight: float = 1.0
     background_margin: float = 0.0
+    late: float = 0.0
     shuffle_identities: bool = True
     dropout: bool = True
     rematerialise: bool = False
@@ -65,6 +69,7 @@ class ClipConfig:
         require(
             0 <= self.absence < 1, "training.clip.absence", "a share of the pixels", self.absence
         )
+        require(0 <= self.late <= 1, "training.clip.late", "a probability", self.late)
         margin = self.background_margin
         require(margin >= 0, "training.clip.background_margin", "0 or more", margin)
         weight = self.absence_weight

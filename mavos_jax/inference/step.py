@@ -152,13 +152,17 @@ def memorise_reference(
     mask: Mask,
     *,
     num_identities: int = NUM_IDENTITIES,
+    key: Array | None = None,
 ) -> Memory:
     """Returns the memory after a later reference frame, one that brings new objects.
 
-    The frame runs as a reference of its own and is then written by the usual rule.
+    The frame runs as a reference of its own. It is then written by the usual rule, or the memory
+    starts again from it, as ``MemoryConfig.on_label`` says.
     """
-    _, written = refer(model, variables, features, mask, num_identities=num_identities)
-    long_term, num_writes = _write(model, variables, memory, written, features.size)
+    _, written = refer(model, variables, features, mask, num_identities=num_identities, key=key)
+    if model.config.memory.on_label == "restart":
+        return start_memory(model.config.memory, written)
+    long_term, num_writes = _write(model, variables, memory, written, features.size, key)
     return Memory(long_term, written, num_writes)
 
 

@@ -22,6 +22,7 @@ from mavos_jax.inference.frame import normalise
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.models.resize import resize_planes
+from mavos_jax.training.late import give_at_once, give_late
 from mavos_jax.training.losses import (
     FullLogits,
     frame_loss,
@@ -67,6 +68,7 @@ def clip_loss(
     clip: Clip,
     at: Scalar,
     key: Array | None,
+    label_at: Scalar | None = None,
 ) -> tuple[Float[Array, ""], FrameResult]:
     """Returns the loss of a clip: the mean over its frames plus the weighted reference loss.
 
@@ -76,6 +78,8 @@ def clip_loss(
       clip: frames and masks.
       at: optimiser steps done, traced: it decides teacher forcing and the weights of the losses.
       key: of this clip in this step; ``None`` for neither dropout nor identity shuffle.
+      label_at: frame whose label brings objects that the reference lacks, 0 for none; ``None``
+        leaves such labels out of the program. It needs a key.
 
     Returns:
       The loss, and what each frame gave.
@@ -88,7 +92,11 @@ def clip_loss(
     is_frozen = ~is_forced if recipe.teacher_forcing else True
     variables = _freeze_identification(variables, is_frozen)
     places = _shuffled_places(key if recipe.shuffle_identities else None)
-    labels = clip.masks.astype(jnp.int32)
+    if label_at is None or key is None:
+        given = give_at_once(clip.masks, clip.num_objects)
+    else:
+        given = give_late(clip.masks, clip.num_objects, label_at, jax.random.fold_in(key, 2))
+    labels, counts, label = given
     most = model.config.data.max_objects
 
     over_frames = _recomputed if recipe.rematerialise else jax.vmap
@@ -105,16 +113,28 @@ def clip_loss(
     def start(features: Features, labels: Mask, key: Array | None) -> tuple[Memory, tuple]:
         slots = _put_in_places(labels, places)
         logits, memory = step.start_segmented(model, variables, features, slots, key=key)
-        return memory, (logits, predict(enlarge(logits, labels), clip.num_objects))
+        return memory, (logits, predict(enlarge(logits, labels), counts[0]))
 
     def advance(memory: Memory, inputs: tuple) -> tuple[Memory, tuple]:
-        features, labels, key, is_due = inputs
+        features, labels, key, count, index, is_due = inputs
         logits, currents = step.segment(model, variables, memory, features, key=key)
-        slots = predict(enlarge(logits, labels), clip.num_objects)
-        chosen = _put_in_places(jnp.where(is_forced, labels, slots), places)
+        slots = predict(enlarge(logits, labels), count)
+        chosen = jnp.where(is_forced, labels, slots)
+
+        def memorise() -> Memory:
+            mask = _put_in_places(chosen, places)
+            return step.memorise(model, variables, memory, currents, mask, is_due=is_due, key=key)
+
         # The last frame's memory is never read; leaving it out would need a second body.
-        memory = step.memorise(model, variables, memory, currents, chosen, is_due=is_due, key=key)
-        return memory, (logits, slots)
+        if label is None:
+            return memorise(), (logits, slots)
+        pasted = paste(label, chosen)
+
+        def take_in() -> Memory:
+            mask = _put_in_places(pasted, places)
+            return step.memorise_reference(model, variables, memory, features, mask, key=key)
+
+        return jax.lax.cond(index == label_at, take_in, memorise), (logits, slots)
 
     def enlarge(logits: Logits, labels: Mask) -> FullLogits:
         # Slots are put back in order at stride 4, where that is cheap.
@@ -122,28 +142,42 @@ def clip_loss(
         size = (labels.shape[0], labels.shape[1])
         return resize_planes(planes, size, align_corners=model.config.align_corners)
 
-    def score(logits: Logits, slots: Mask, labels: Mask) -> FrameResult:
+    def score(logits: Logits, slots: Mask, labels: Mask, count: Scalar) -> FrameResult:
         full = enlarge(logits, labels)
-        loss = frame_loss(full, labels, clip.num_objects, share, recipe)
-        return FrameResult(loss, mean_iou(slots, labels, clip.num_objects, most), slots)
+        loss = frame_loss(full, labels, count, share, recipe)
+        return FrameResult(loss, mean_iou(slots, labels, count, most), slots)
 
     if recipe.rematerialise:
         start, advance = jax.checkpoint(start), jax.checkpoint(advance, prevent_cse=False)
     features = encode_frames(encode)(clip.frames.astype(jnp.float32), keys)
     inputs = features, labels, keys
     memory, first = start(*jax.tree.map(lambda x: x[0], inputs))
-    later = *jax.tree.map(lambda x: x[1:], inputs), write_times(len(labels), recipe.gap)
+    index = np.arange(1, len(labels))
+    times = write_times(len(labels), recipe.gap, label_at)
+    later = *jax.tree.map(lambda x: x[1:], inputs), counts[1:], index, times
     _, rest = jax.lax.scan(advance, memory, later)
     logits, slots = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), first, rest)
-    result = over_frames(score)(logits, slots, labels)
+    result = over_frames(score)(logits, slots, labels, counts)
     weight = reference_weight(recipe, at, config.steps)
     return result.loss[1:].mean() + weight * result.loss[0], result
 
 
-def write_times(num_frames: int, gap: int) -> np.ndarray:
-    """Returns for frames 1..T-1 whether they enter the long-term memory; the last never does."""
+def write_times(num_frames: int, gap: int, label_at: Scalar | None = None) -> Array | np.ndarray:
+    """Returns for frames 1..T-1 whether they enter the long-term memory; the last never does.
+
+    Args:
+      num_frames: T.
+      gap: frames between two writes.
+      label_at: a later reference, from which the frames are counted anew; it is written itself.
+    """
     index = np.arange(1, num_frames)
-    return (index % gap == 0) & (index < num_frames - 1)
+    since = index if label_at is None else index - jnp.where(index >= label_at, label_at, 0)
+    return (since % gap == 0) & (index < num_frames - 1)
+
+
+def paste(label: Mask, slots: Mask) -> Mask:
+    """Returns slots with those of a label over them, as a later reference is made."""
+    return jnp.where(label > 0, label, slots)
 
 
 def _freeze_identification(variables: Variables, is_frozen: Flag | bool) -> Variables:

@@ -25,6 +25,7 @@ from mavos_jax.models.forms import forms_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.devices import products_in
 from mavos_jax.training.clip import Clip, FrameResult, clip_loss
+from mavos_jax.training.late import draw_label_frame
 from mavos_jax.training.optimizer import (
     average_decay,
     build_optimizer,
@@ -121,6 +122,11 @@ def train_step(
     """
     config = model.config.training
     key = jax.random.fold_in(state.key, state.step)
+    label_at = None
+    if config.clip.late:
+        # Clips fold their place in the batch in, which is below its size.
+        step_key = jax.random.fold_in(key, config.batch_size)
+        label_at = draw_label_frame(config.clip.late, batch.frames.shape[2], step_key)
 
     def part_loss(trained: Leaves, part: DeviceBatch) -> tuple[Array, FrameResult]:
         variables = merge(trained, state.frozen, state.constants)
@@ -128,7 +134,7 @@ def train_step(
         def loss(frames: Array, masks: Array, num_objects: Array, index: Array) -> Any:
             clip = Clip(frames, masks, num_objects)
             clip_key = jax.random.fold_in(key, index)
-            total, result = clip_loss(model, variables, clip, state.step, clip_key)
+            total, result = clip_loss(model, variables, clip, state.step, clip_key, label_at)
             return total, result._replace(slots=())
 
         totals, results = jax.vmap(loss)(*part)

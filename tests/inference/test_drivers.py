@@ -1,5 +1,6 @@
 """Scan, loop and stream are the same computation, compiled once, whatever the video's length."""
 
+import dataclasses
 import functools
 
 import jax
@@ -12,6 +13,7 @@ from mavos_jax.inference.chunk import segment_chunk, start_video
 from mavos_jax.inference.frame import encode_frame, memorise_frame, segment_frame
 from mavos_jax.inference.geometry import Sizes, geometries
 from mavos_jax.inference.objects import ObjectIds, predict_slots
+from mavos_jax.inference.video import stream_masks
 
 GAP = 3
 
@@ -54,6 +56,31 @@ def test_scan_loop_and_stream_agree_bit_for_bit(segment, stream, tiny, clip):
     streamed = np.stack(list(stream(*clip, gap=GAP)))
     np.testing.assert_array_equal(masks, streamed)
     assert len(np.unique(masks)) == 3
+
+
+def restarting(network):
+    """The network with a memory that begins again at every label."""
+    model, variables = network
+    memory = dataclasses.replace(model.config.memory, on_label="restart")
+    return model.clone(config=dataclasses.replace(model.config, memory=memory)), variables
+
+
+def test_a_label_can_begin_the_memory_again(segment, tiny, clip):
+    frames, mask = clip
+    label = np.zeros_like(mask)
+    label[2:12, 40:60] = 9
+    network, at = restarting(tiny), 5
+    options = {"labels": {at: label}, "gap": GAP}
+    masks = mavos_jax.segment_video(*network, frames, mask, **options)
+    fused = segment(frames, mask, **options)
+    np.testing.assert_array_equal(masks[: at + 1], fused[: at + 1])
+    assert (masks[at + 1 :] != fused[at + 1 :]).any()
+    assert set(np.unique(masks[at])) == {0, 3, 8, 9}
+    # What follows is a video that starts with the labelled frame.
+    rest = segment(frames[at:], masks[at], gap=GAP)
+    np.testing.assert_array_equal(masks[at:], rest)
+    streamed = stream_masks(*network, frames, mask, **options, chunk_frames=3)
+    np.testing.assert_array_equal(masks, np.stack(list(streamed)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from whole_maps import resize_cubic, resize_nearest
 
 import mavos_jax
 from mavos_jax.config import MemoryConfig
-from mavos_jax.inference.chunk import segment_chunk, start_video
+from mavos_jax.inference.chunk import label_frame, segment_chunk, start_video
 from mavos_jax.inference.frame import normalise
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.models.mavos import init_variables, variable_shapes
@@ -261,3 +261,21 @@ def test_growing_bank_takes_up_new_groups_and_references(clip, late_label):
     expected = segment(fixed, clip, chunk_frames=2, **options)
     np.testing.assert_array_equal(masks, expected[0])
     np.testing.assert_allclose(logits, expected[1], atol=10 * ROUNDING)  # merged groups
+
+
+@pytest.mark.parametrize("on_label", ["fuse", "restart"])
+@pytest.mark.parametrize("name", MEMORIES)
+def test_carry_is_fixed_at_a_label(name, on_label):
+    memory = dataclasses.replace(MEMORIES[name], on_label=on_label)
+    model = build(memory)
+    size = (50, 66)
+    views, padded = geometries(model.config, Sizes(size, size)), padded_size(size)
+    frame = jax.ShapeDtypeStruct((*padded, 3), jnp.uint8)
+    slots = jax.ShapeDtypeStruct(padded, jnp.uint8)
+    variables = variable_shapes(model.config)
+    start = functools.partial(start_video, model, groups=2, identities=11)
+    before = jax.eval_shape(start, variables, views, frame, slots)
+    label = functools.partial(label_frame, model, groups=2, identities=(11, 11), logits_form="none")
+    masks = (slots, None)
+    after, _ = jax.eval_shape(label, variables, views, before, frame, masks, jnp.int32(12))
+    assert before == after

@@ -18,6 +18,7 @@ from mavos_jax.models.forms import forms_for
 from mavos_jax.models.mavos import build_model, init_variables, variable_shapes
 from mavos_jax.models.resize import resize_bilinear
 from mavos_jax.training.clip import Clip, clip_loss, write_times
+from mavos_jax.training.late import give_at_once, give_late
 from mavos_jax.training.losses import frame_loss, kept_share, mean_iou, predict, reference_weight
 
 # The first write is a plain copy: with this gap, frame 4 is fused and frame 5 segmented from it.
@@ -85,18 +86,25 @@ def parts():
         loss = frame_loss(full, labels, num_objects, share, RECIPE)
         return loss, mean_iou(slots, labels, num_objects), slots
 
-    names = (step.encode, step.start_segmented, step.segment, step.memorise)
+    names = (
+        step.encode,
+        step.start_segmented,
+        step.segment,
+        step.memorise,
+        step.memorise_reference,
+    )
     return [jax.jit(functools.partial(name, model)) for name in names] + [jax.jit(score)]
 
 
-def drive(clip, at, is_forced, places=tuple(range(11))):
+def drive(clip, at, is_forced, places=tuple(range(11)), given=None, label_at=0):
     """The loss by a Python loop over all slots, used or not.
 
-    What goes into the memory has its slots renamed to ``places``.
+    What goes into the memory has its slots renamed to ``places``; a label comes at ``label_at``.
     """
-    encode, start, segment, memorise, score = parts()
+    encode, start, segment, memorise, refer, score = parts()
     network, names = variables(), np.array([*places, *[255] * 245])
-    labels = np.asarray(clip.masks, np.int32)
+    given = give_at_once(clip.masks, clip.num_objects) if given is None else given
+    labels, since = np.asarray(given.labels), 0
     share = kept_share(RECIPE, at, STEPS)
     results = []
     for t in range(NUM_FRAMES):
@@ -106,10 +114,15 @@ def drive(clip, at, is_forced, places=tuple(range(11))):
         else:
             logits, currents = segment(network, memory, features)
         logits = jnp.asarray(np.asarray(logits)[..., list(places)])
-        results.append(score(logits, jnp.asarray(labels[t]), clip.num_objects, share))
+        results.append(score(logits, jnp.asarray(labels[t]), given.num_objects[t], share))
         if 0 < t < NUM_FRAMES - 1:
-            kept = labels[t] if is_forced else np.asarray(results[t][2])
-            is_due = jnp.bool_(t % GAP == 0)
+            kept, since = labels[t] if is_forced else np.asarray(results[t][2]), since + 1
+            if t == label_at:
+                label = np.asarray(given.label)
+                kept, since = np.where(label > 0, label, kept), 0
+                memory = refer(network, memory, features, jnp.asarray(names[kept]))
+                continue
+            is_due = jnp.bool_(since and since % GAP == 0)
             memory = memorise(network, memory, currents, jnp.asarray(names[kept]), is_due=is_due)
     losses, ious, slots = (np.stack(values) for values in zip(*results, strict=True))
     weight = reference_weight(RECIPE, at, STEPS)
@@ -144,6 +157,28 @@ def test_shuffled_identities_are_renamed_slots():
     assert abs(float(found[0]) - drive(clip(), FORCED, True)[0]) > 1e-4 * float(found[0])
 
 
+@pytest.mark.parametrize(("at", "is_forced", "label_at"), [(FORCED, True, 3), (FREE, False, 1)])
+def test_a_label_is_taken_in_as_in_inference(at, is_forced, label_at):
+    config = changed(late=1.0, shuffle_identities=False)
+    found = jax.jit(loss_of(config))(variables(), clip(), at, KEY, jnp.int32(label_at))
+    late = functools.partial(give_late, clip().masks, clip().num_objects)
+    given = late(jnp.int32(label_at), jax.random.fold_in(KEY, 2))
+    assert given.num_objects[0] < 3
+    expected = drive(clip(), at, is_forced, given=given, label_at=label_at)
+    check(found, expected)
+    assert found[1].slots[: label_at + 1].max() <= given.num_objects[0]
+    other = drive(clip(), at, is_forced, given=given)  # the frame is memorised like any other
+    assert abs(float(found[0]) - other[0]) > 1e-4 * float(found[0])
+
+
+@pytest.mark.parametrize("late", [0.0, 1.0])
+def test_no_label_changes_nothing(late):
+    config = changed(late=late, shuffle_identities=False)
+    found = jax.jit(loss_of(config))(variables(), clip(), FREE, KEY, jnp.int32(0))
+    _, result, _ = measure(FREE)
+    np.testing.assert_allclose(found[1].loss, result.loss, rtol=1e-5)
+
+
 def test_the_identification_bank_learns_from_true_masks_alone():
     for at, is_trained in ((FORCED, True), (FREE, False)):
         _, _, gradient = measure(at)
@@ -165,6 +200,11 @@ def test_write_times(gap, times):
     found = write_times(6, gap)
     assert found.dtype == bool
     np.testing.assert_array_equal(1 + np.flatnonzero(found), times)
+
+
+def test_writes_are_counted_from_a_label_on():
+    found = [1 + np.flatnonzero(write_times(9, 2, jnp.int32(at))) for at in (0, 3, 4)]
+    assert [times.tolist() for times in found] == [[2, 4, 6], [3, 5, 7], [2, 4, 6]]
 
 
 def test_rematerialising_changes_nothing():
