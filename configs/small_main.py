@@ -29,7 +29,7 @@ config = dataclasses.replace(
     ),
     training=dataclasses.replace(
         small.training,
-        steps=600,
+        steps=300,
         start="runs/small",
         clip=dataclasses.replace(
             small.training.clip,
@@ -42,6 +42,6 @@ config = dataclasses.replace(
             background_margin=0.3,
             late=0.4,
         ),
-        optimizer=dataclasses.replace(small.training.optimizer, peak_rate=8e-4, warmup=0.03),
+        optimizer=dataclasses.replace(small.training.optimizer, peak_rate=6e-4, warmup=0.03),
     ),
 )

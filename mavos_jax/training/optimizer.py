@@ -22,6 +22,7 @@ from mavos_jax.config import (
     ResNetConfig,
     TrainingConfig,
 )
+from mavos_jax.training.muon import scale_by_muon
 from mavos_jax.training.state import Leaves
 
 MUON_SIZE = 0.4
@@ -127,20 +128,14 @@ def build_optimizer(config: OptimizerConfig) -> optax.GradientTransformation:
 def _muon() -> optax.GradientTransformation:
     """Muon for what :func:`is_orthogonalised` names, Adam for the rest, both with Nesterov."""
 
-    def numbers(parameters: Any) -> Any:
+    def name(parameters: Leaves) -> dict[str, str]:
         return {
-            # Rows are all that adds up to an output: channels in, and the taps of convolutions.
-            path: optax.contrib.MuonDimensionNumbers(tuple(range(leaf.ndim - 1)), leaf.ndim - 1)
-            if is_orthogonalised(path, np.ndim(leaf))  # optax asks about placeholders, too
-            else None
+            path: "muon" if is_orthogonalised(path, leaf.ndim) else "adam"
             for path, leaf in parameters.items()
         }
 
-    # optax subtracts rates; -1 leaves the directions as they are.
-    return optax.contrib.muon(
-        -1.0,
-        consistent_rms=MUON_SIZE,
-        muon_weight_dimension_numbers=numbers,
+    return optax.partition(
+        {"muon": scale_by_muon(MUON_SIZE), "adam": optax.scale_by_adam(nesterov=True)}, name
     )
 
 

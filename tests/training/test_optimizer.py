@@ -239,3 +239,31 @@ def test_muon_makes_updates_orthogonal_and_leaves_the_rest_to_adam():
     none = {path: jnp.zeros(shape) for path, shape in shapes.items()}
     found, _ = optimizer.update(none, optimizer.init(leaves), leaves)
     assert not any(leaf.any() for leaf in found.values())
+
+
+def test_muon_is_that_of_optax():
+    shapes = {"wide/kernel": (6, 9), "tall/kernel": (3, 3, 5, 4), "scale": (6,)}
+    random = np.random.RandomState(1)
+    leaves: Any = {path: jnp.zeros(shape) for path, shape in shapes.items()}
+    ours = build_optimizer(OptimizerConfig(kind="muon", clip_norm=1e3, weight_decay=0.0))
+    numbers = optax.contrib.MuonDimensionNumbers
+    theirs = optax.contrib.muon(
+        -1.0,
+        consistent_rms=MUON_SIZE,
+        muon_weight_dimension_numbers={
+            "wide/kernel": numbers(0, 1),
+            "tall/kernel": numbers((0, 1, 2), 3),
+            "scale": None,
+        },
+    )
+    state, other = ours.init(leaves), theirs.init(leaves)
+    for _ in range(3):
+        gradient = {
+            path: jnp.asarray(random.randn(*shape), jnp.float32) for path, shape in shapes.items()
+        }
+        found: Any
+        expected: Any
+        found, state = ours.update(gradient, state, leaves)
+        expected, other = theirs.update(gradient, other, leaves)
+        for path in shapes:
+            np.testing.assert_allclose(found[path], expected[path], rtol=1e-4, atol=1e-5)
