@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+from flax.errors import FlaxError
 
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS
+
+_LONGEST_GAP = 2**31 - 1
+"""Longer than any video, and all that int32 holds."""
 
 
 def check_network(model: object, variables: object) -> None:
     """Raises ValueError unless these are a network and, by their kind, its variables."""
     require_kind("model", model, MAVOS, "a network from load or build_model")
     require_kind("variables", variables, Mapping, "the dictionary of variables that load returns")
+
+
+@contextlib.contextmanager
+def fitting_variables() -> Iterator[None]:
+    """Raises ValueError for what Flax raises in the block: variables of another network."""
+    try:
+        yield
+    except FlaxError as error:
+        found = str(error).partition(" (http")[0]
+        raise ValueError(
+            f"variables: expected those of the network, as load returns them, found others: {found}"
+        ) from error
+
+
+def as_array(value: object, name: str) -> np.ndarray:
+    """Returns an array-like object as an array.
+
+    Raises:
+      ValueError: NumPy cannot read it, as a tensor that lies on a device; ``name`` names it.
+    """
+    try:
+        return np.asarray(value)
+    except Exception as error:  # whatever the objects' own libraries raise
+        raise ValueError(
+            f"{name}: expected an array, got a {type(value).__name__} that NumPy cannot read: "
+            f"{' '.join(str(error).split())}"
+        ) from error
 
 
 def check_frames(frames: object, name: str = "frames") -> None:
@@ -49,4 +81,4 @@ def checked_gap(model: MAVOS, gap: int | None) -> int:
         return model.config.memory.gap
     if not isinstance(gap, int | np.integer) or gap < 1:
         raise ValueError(f"gap: expected a whole number of frames, at least 1, got {gap!r}")
-    return int(gap)
+    return min(int(gap), _LONGEST_GAP)

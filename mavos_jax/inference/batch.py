@@ -19,6 +19,7 @@ from mavos_jax.inference.arguments import (
     check_network,
     check_sequence,
     checked_gap,
+    fitting_variables,
 )
 from mavos_jax.inference.chunk import Geometries, States, segment_chunk, start_video
 from mavos_jax.inference.frame import VideoState
@@ -204,6 +205,7 @@ class _Batch:
         self._geometry: Geometries = ()
         self.size = (0, 0)
 
+    @fitting_variables()
     @in_32_bits
     def start(
         self, masks: Sequence[np.ndarray], num_objects: Sequence[int] | None

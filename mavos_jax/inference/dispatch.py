@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from mavos_jax.inference.arguments import check_frames, check_labels
+from mavos_jax.inference.arguments import check_frames, check_labels, fitting_variables
 from mavos_jax.inference.chunk import (
     MERGED_STEP,
     LogitsForm,
@@ -140,6 +140,7 @@ class _Video:
         self._sizes = Sizes((0, 0), (0, 0))
         self._programs: set[tuple[object, ...]] = set()
 
+    @fitting_variables()
     @in_32_bits
     def start(self, mask: np.ndarray) -> np.ndarray:
         """Starts the computation of frame 0; returns its ids at the size of the output."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mavos_jax.config import IGNORED
+from mavos_jax.inference.arguments import as_array
 from mavos_jax.inference.geometry import padded_size
 from mavos_jax.inference.objects import ObjectIds
 
@@ -70,8 +71,8 @@ class FrameSource:
             raise ValueError(f"labels: expected frames 1..{self.position - 1}, got {late}")
 
     def _checked(self, frame: Any) -> np.ndarray:
-        frame = np.asarray(frame)
         name = f"frame {self.position}"
+        frame = as_array(frame, name)
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
             raise ValueError(
                 f"{name}: expected uint8 RGB [H, W, 3], got {frame.dtype} {list(frame.shape)}"
@@ -90,11 +91,11 @@ def check_mask(mask: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray
     """Returns a mask as an array of the frames' size; ``name`` names it in the error.
 
     Raises:
-      ValueError: it has another size.
+      ValueError: it is no array or has another size.
     """
     if isinstance(mask, (str, bytes, os.PathLike)) or mask is None:
         raise ValueError(f"{name}: expected a mask of integer ids [H, W], got {mask!r}")
-    mask = np.asarray(mask)
+    mask = as_array(mask, name)
     if mask.shape != size:
         raise ValueError(
             f"{name}: expected {size[0]}x{size[1]} pixels (height x width) like the frames, got "

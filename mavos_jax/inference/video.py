@@ -12,6 +12,7 @@ from typing import Literal, overload
 import numpy as np
 
 from mavos_jax.inference.arguments import (
+    as_array,
     check_frames,
     check_labels,
     check_network,
@@ -237,7 +238,7 @@ def stream_masks(
 
 def _final_groups(mask: np.ndarray, labels: Labels, num_objects: int | None) -> int:
     ids = ObjectIds(num_objects)
-    ids.add(np.asarray(mask), "mask")
+    ids.add(as_array(mask, "mask"), "mask")
     for t in sorted(labels):
-        ids.add(np.asarray(labels[t]), f"labels[{t}]")
+        ids.add(as_array(labels[t], f"labels[{t}]"), f"labels[{t}]")
     return num_groups(ids.num_objects)

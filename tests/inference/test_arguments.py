@@ -7,6 +7,8 @@ import jax
 import numpy as np
 import pytest
 
+from mavos_jax.inference.arguments import checked_gap
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -90,6 +92,11 @@ model = m.build_model(config)
 frames, mask = np.zeros((2, 32, 32, 3), np.uint8), np.ones((32, 32), np.uint8)
 path = pathlib.Path("clip.mp4")
 
+class Tensor:
+    def __array__(self, *_, **__):
+        raise TypeError("it lies on\\nanother device")
+
+
 def segment(**change):
     m.segment_video(**({"model": model, "variables": {}, "frames": frames, "mask": mask} | change))
 
@@ -104,12 +111,15 @@ def batch(**change):
 calls = {
     "gap": [lambda: segment(gap=2.5), lambda: stream(gap="2"), lambda: batch(gap=0)],
     "num_objects": [lambda: segment(num_objects=8.0), lambda: batch(num_objects=2)],
+    "frame 0": [lambda: segment(frames=[Tensor()]), lambda: stream(frames=[Tensor()])],
     "frames": [
         lambda: segment(frames=(x for x in frames)), lambda: segment(frames=str(path)),
         lambda: segment(frames=path), lambda: stream(frames=path), lambda: stream(frames=None),
+        lambda: segment(frames={1, 2}),
     ],
     "mask": [
         lambda: segment(mask="first.png"), lambda: stream(mask=None), lambda: stream(mask=path),
+        lambda: segment(mask=Tensor()), lambda: segment(mask=Tensor(), return_logits=True),
     ],
     "labels": [
         lambda: segment(labels=[mask]), lambda: stream(labels=mask),
@@ -117,7 +127,9 @@ calls = {
     ],
     "memorise_with": [lambda: segment(memorise_with=3)],
     "model": [lambda: segment(model=config), lambda: stream(model={}), lambda: batch(model="tiny")],
-    "variables": [lambda: segment(variables=model), lambda: batch(variables=None)],
+    "variables": [lambda: segment(variables=model), lambda: batch(variables=None),
+                  lambda: segment(variables={}), lambda: batch(variables={"params": {"a": {}}}),
+                  lambda: stream(variables={"params": {"encoder": {"stem": {"kernel": mask}}}})],
     "videos": [lambda: batch(videos=path), lambda: batch(videos=["a.mp4", "b.mp4"])],
     "masks": [
         lambda: batch(masks="first.png"), lambda: batch(masks=None),
@@ -156,3 +168,7 @@ def test_64_bit_mode_changes_nothing(segment, clip):
     masks = segment(frames[:3], mask)
     with jax.enable_x64(True):
         np.testing.assert_array_equal(segment(frames[:3], mask), masks)
+
+
+def test_a_gap_longer_than_any_video_is_one_without_writes(tiny):
+    assert checked_gap(tiny[0], 10**30) == checked_gap(tiny[0], 2**31 - 1) == 2**31 - 1
