@@ -21,7 +21,7 @@ from mavos_jax.media.video_ends import (
     require_declared_size,
     require_whole_index,
 )
-from mavos_jax.media.video_stream import Turn, choose_stream, describe_ratio
+from mavos_jax.media.video_stream import Turn, choose_stream, describe_light, describe_ratio
 
 _PICTURES = re.compile(r"image2|.*_pipe|tty|bin|xbin|adf|idf")
 """Formats of FFmpeg's that are single pictures, or texts drawn as pictures."""
@@ -83,7 +83,8 @@ class VideoFile:
                 raise ValueError(f"{path}: expected frames, found a video with none; {RECODE}")
             turn = _turn(path, frame)
             size = turn.size(frame.height, frame.width)
-            looks = [f"{size[1]}x{size[0]}", *filter(None, (str(turn), describe_ratio(stream)))]
+            oddities = (str(turn), describe_ratio(stream), *describe_light(frame))
+            looks = [f"{size[1]}x{size[0]}", *filter(None, oddities)]
             count = f"{stream.frames or 'unknown'} frames"
         note = f"video: {count} of stream {choice.index} ({', '.join(looks)})"
         note = "; ".join([note, *(f"{words}, left out" for words in choice.left_out)])

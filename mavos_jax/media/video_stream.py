@@ -13,6 +13,9 @@ _NUM_LOOKED_FOR = 2
 _DEFAULT, _COVERS = 0x1, 0x400 | 0x800
 """FFmpeg's dispositions of streams: the default; attached pictures and timed thumbnails."""
 
+_HDR = (16, 18)
+"""FFmpeg's transfer characteristics of HDR: perceptual quantiser (HDR10) and hybrid log-gamma."""
+
 _MATRIX_NAME = "DISPLAYMATRIX"
 _MATRIX = struct.Struct("=9i")
 _SLANT = 0.01
@@ -136,6 +139,13 @@ def describe_ratio(stream: Any) -> str:
     """Words for pixels that are no squares, "" for those that are."""
     ratio = stream.sample_aspect_ratio or Fraction(1)
     return "" if ratio == 1 else f"pixels {ratio.numerator}:{ratio.denominator} wide as stored"
+
+
+def describe_light(frame: Any) -> tuple[str, ...]:
+    """Words for what players do to a frame's pixels and is not done here."""
+    is_hdr = getattr(frame, "color_trc", None) in _HDR  # older PyAV does not tell
+    words = ("HDR without tone mapping" if is_hdr else "", "interlaced" * frame.interlaced_frame)
+    return tuple(filter(None, words))
 
 
 def _single_pictures(container: Any, streams: list[Any]) -> set[int]:

@@ -139,3 +139,16 @@ def test_pixels_that_are_no_squares_are_kept_and_named(tmp_path):
     assert isinstance(frames, VideoFile)
     assert frames.size == SIZE
     assert frames.notes == ("video: 2 frames of stream 0 (64x48, pixels 16:15 wide as stored)",)
+
+
+@pytest.mark.parametrize("light", ["smpte2084", "arib-std-b67", "interlaced", "bt709"])
+def test_what_players_would_do_to_the_pixels_is_named(tmp_path, light):
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = add_stream(container)
+        key, value = ("flags", "+ildct") if light == "interlaced" else ("color_trc", light)
+        stream.options = {key: value}
+        encode(container, stream, [QUARTERS] * 2)
+    words = {"interlaced": "interlaced", "bt709": None}.get(light, "HDR without tone mapping")
+    expected = () if words is None else (f"video: 2 frames of stream 0 (64x48, {words})",)
+    assert VideoFile.open(path).notes == expected
