@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -90,6 +91,26 @@ def require_declared_end(container: Any, end: Fraction, rate: Fraction | None) -
     declared = Fraction(container.duration, _MICROSECONDS)
     if end + _NUM_TOLERATED / (rate or _SLOWEST_RATE) < declared:
         raise EOFError(f"the end is at {float(end):.2f} of {float(declared):.2f} seconds")
+
+
+def require_decodable_end(reopen: Callable[[], Any], index: int, start: int | None) -> None:
+    """Decodes the end of a video without threads, which keep quiet about the last packets' errors.
+
+    Args:
+      reopen: opens the container.
+      index: of the stream.
+      start: the time of a picture to begin at, in the stream's units; None for the first.
+
+    Raises:
+      av.FFmpegError: it is damaged.
+    """
+    with reopen() as container:
+        stream = container.streams[index]
+        stream.thread_type = "SLICE"
+        if start is not None:
+            container.seek(start, stream=stream)
+        for packet in container.demux(stream):
+            packet.decode()
 
 
 def _declared_size(file: BinaryIO) -> int | None:

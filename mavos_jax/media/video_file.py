@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import contextlib
 import dataclasses
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ from mavos_jax.media.video_ends import (
     RECODE,
     require_declared_end,
     require_declared_size,
+    require_decodable_end,
     require_whole_index,
 )
 from mavos_jax.media.video_stream import Turn, choose_stream, describe_light, describe_ratio
@@ -121,7 +123,8 @@ class VideoFile:
         with contextlib.ExitStack() as stack:
             with _named_errors(av, self.path):
                 container = stack.enter_context(_open(av, self.path))
-            frames = _decode(container, container.streams[self.stream])
+            reopen = functools.partial(_open, av, self.path)
+            frames = _decode(container, container.streams[self.stream], reopen)
             # A frame's own converter would start threads for every frame.
             convert = av.video.reformatter.VideoReformatter().reformat
             while True:
@@ -227,23 +230,36 @@ def _turn(path: Path, frame: Any) -> Turn:
         ) from None
 
 
-def _decode(container: Any, stream: Any) -> Iterator[Any]:
+def _decode(container: Any, stream: Any, reopen: Callable[[], Any]) -> Iterator[Any]:
     """Decodes a video stream.
+
+    Args:
+      container: of PyAV.
+      stream: the one to decode.
+      reopen: opens the container once more.
 
     Raises:
       EOFError: the file ended inside a packet, or before the duration that its header declares. The
         decoder would take that for the end of the video. Other streams count too, because sound may
         be longer.
+      av.FFmpegError: it is damaged.
     """
     stream.thread_type = "AUTO"
     end, is_cut = Fraction(0), False
+    num_missing, last_key = 0, None
     for packet in container.demux():
         if packet.size:
             is_cut = packet.is_corrupt
         if packet.pts is not None and packet.time_base is not None:
             end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
         if packet.stream.index == stream.index:
-            yield from packet.decode()
+            num_missing += bool(packet.size) and not packet.is_discard
+            last_key = packet.pts if packet.is_keyframe else last_key
+            for frame in packet.decode():
+                num_missing -= 1
+                yield frame
+    if num_missing > 0:
+        require_decodable_end(reopen, stream.index, last_key)
     if is_cut:  # the decoder's threads may keep quiet about a last packet
         raise EOFError("the last data are incomplete")
     require_declared_end(container, end, stream.average_rate)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from video_files import NUM_FRAMES, SIZE, add_stream, write_video
 
+from mavos_jax.media import video_file
 from mavos_jax.media.sequence import open_frames
 from mavos_jax.media.video_file import VideoFile
 
@@ -99,6 +100,37 @@ def test_damage_inside_a_video_is_named_when_it_is_reached(tmp_path):
     with pytest.raises(ValueError, match=r"clip\.mp4: .* cut off or damaged at frame 9 ") as error:
         next(frames)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("clip.mp4", {}),
+        ("clip.mp4", {"movflags": "frag_keyframe+empty_moov"}),
+        ("clip.mkv", {}),
+        ("clip.mov", {"codec": "mpeg4"}),
+    ],
+)
+def test_damage_in_the_last_picture_is_named(tmp_path, name, options):
+    path = write_video(tmp_path / name, **options)
+    with av.open(str(path)) as container:
+        place, size = [(p.pos, p.size) for p in container.demux(video=0) if p.size][-1]
+    data = bytearray(path.read_bytes())
+    half = size // 2  # in .mkv the packet's own header comes first
+    data[place + half : place + size] = b"\xff" * (size - half)
+    path.write_bytes(data)
+    frames = []
+    with pytest.raises(ValueError, match=rf"{name}: expected a whole video.* damaged at frame"):
+        frames.extend(open_frames(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("clip.mp4", "libx264"), ("clip.webm", "libvpx-vp9"), ("clip.avi", "mpeg4")]
+)
+def test_no_whole_video_is_decoded_twice(tmp_path, monkeypatch, name, codec):
+    path = write_video(tmp_path / name, codec=codec)
+    monkeypatch.setattr(video_file, "require_decodable_end", None)
+    assert len(list(open_frames(path))) == NUM_FRAMES
 
 
 def test_a_video_whose_frames_change_size_is_refused(tmp_path):
