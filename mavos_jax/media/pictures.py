@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
+from mavos_jax.media.foreign_pictures import NUM_BYTES, describe_foreign
 from mavos_jax.runtime.files import is_endless
 
 # What Pillow warns of either does no harm, such as odd metadata, or is refused here.
@@ -217,7 +218,14 @@ def _explain(source: Source, error: Exception) -> tuple[str, str]:
     if isinstance(error, PermissionError):
         return "a file that may not be read", "change its permissions"
     if isinstance(error, Image.UnidentifiedImageError):
-        return "no known image format", "restore the file"
+        return describe_foreign(_first_bytes(source))
     if isinstance(error, OSError) and error.strerror:
         return error.strerror, "restore the file"
     return " ".join(str(error).split())[:_MAX_WORDS] or type(error).__name__, "restore the file"
+
+
+def _first_bytes(source: Source) -> bytes:
+    if isinstance(source, File):
+        return source.data[:NUM_BYTES]
+    with source.open("rb") as file:
+        return file.read(NUM_BYTES)

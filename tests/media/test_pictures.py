@@ -230,3 +230,22 @@ def test_fractions_are_no_ids(read, odd):
     file = File("m.tif", encoded(Image.fromarray(values), "TIFF"))
     with pytest.raises(UnusablePicture, match=rf"m\.tif: .*whole numbers, found {odd}"):
         read(file)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"\0\0\0\x18ftypheic", "a HEIC photo; convert it"),
+        (b"8BPS\0\x01", "a Photoshop document; export it as PNG"),
+        (b'\xef\xbb\xbf\n{"shapes": []}', "a JSON text, .*; draw its shapes into a PNG"),
+        (b"<!DOCTYPE html>", "a web page; download the file again"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer; .*git lfs pull"),
+        (b"nothing", "no known image format; restore"),
+    ],
+)
+def test_files_of_other_kinds_are_named(tmp_path, head, words):
+    path = tmp_path / "00000.png"
+    path.write_bytes(head)
+    for source in (path, File(str(path), head)):
+        with pytest.raises(DamagedSample, match=rf"00000\.png: .* found: {words}"):
+            read_header(source)
