@@ -13,6 +13,7 @@ import numpy as np
 
 from mavos_jax.config.experiment import to_dict
 from mavos_jax.data.benchmarks import Benchmark, BenchmarkOptions, open_benchmark
+from mavos_jax.evaluation.benchmark_files import require_apart
 from mavos_jax.evaluation.benchmark_run import (
     check_sequences,
     check_truth,
@@ -94,6 +95,7 @@ def evaluate_benchmark(
       OSError: results cannot be written.
     """
     benchmark = open_benchmark(options.benchmark)
+    require_apart(benchmark, root)
     tasks = check_sequences(benchmark, options.segmentation.num_objects)
     identity = _identity(model, variables, benchmark, options)
     software = describe_software(this_command())

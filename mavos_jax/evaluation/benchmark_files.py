@@ -9,10 +9,24 @@ import numpy as np
 
 from mavos_jax.config import IGNORED
 from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
+from mavos_jax.data.sets.listing import KINDS
 from mavos_jax.media.decoding import read_image
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import read_header
 from mavos_jax.models.resize import cubic_taps, nearest_indices
+
+
+def require_apart(benchmark: Benchmark, root: Path) -> None:
+    """Raises ValueError for results among frames or masks, where they would count as a sequence."""
+    place = root.resolve()
+    paths = [path for s in benchmark.sequences for path in (s.frames[0], s.given[0].path)]
+    folders = {next((p for p in path.parents if p.name in KINDS), path.parent) for path in paths}
+    for folder in sorted(folders):
+        if folder.resolve() in (place, *place.parents):
+            raise ValueError(
+                f"{root}: expected a folder for results outside of {folder}, found it inside; give "
+                "another --output"
+            )
 
 
 def input_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]:

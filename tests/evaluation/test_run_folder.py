@@ -10,6 +10,7 @@ import pytest
 from benchmark_trees import write_benchmark_tree
 
 from mavos_jax.data.benchmarks import open_benchmark
+from mavos_jax.evaluation.benchmark_files import require_apart
 from mavos_jax.evaluation.benchmark_run import check_sequences
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence_record import SequenceRecord, parse_record
@@ -357,3 +358,17 @@ def test_masks_left_by_a_killed_process_go(tmp_path, tasks):
         folder.begin(tasks[0])
     assert not list(tmp_path.glob("masks/*/*"))
     assert not list(tmp_path.glob("masks/*/.*"))
+
+
+def test_results_do_not_lie_among_frames_or_masks(tmp_path):
+    options = write_benchmark_tree(tmp_path / "set", "davis2017")
+    benchmark = open_benchmark(options)
+    frames = benchmark.sequences[0].frames[0].parent
+    for place in (frames, frames / "out", frames.parents[1], tmp_path / "set/Annotations/out"):
+        with pytest.raises(ValueError, match=f"{place}: .* outside of .*(JPEGImages|Annotations)"):
+            require_apart(benchmark, place)
+    (tmp_path / "link").symlink_to(frames)
+    with pytest.raises(ValueError, match=f"{tmp_path / 'link'}: "):
+        require_apart(benchmark, tmp_path / "link")
+    for place in (tmp_path / "out", tmp_path / "set", tmp_path / "set/out"):
+        require_apart(benchmark, place)
