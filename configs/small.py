@@ -1,6 +1,12 @@
-"""A small MAVOS for real video that two CPU cores can train: first stage.
+"""A small MAVOS for real video that two CPU cores can train: the first stage.
 
 Command:  python train.py --config configs/small.py --workdir runs/small
+Data:     data/static, still images with masks; the ImageNet weights of torchvision's MobileNetV2
+          as weights/mobilenet_v2.safetensors. Elsewhere: --data.sources.0.root, --training.start.
+Hardware: two CPU cores, 8 GB.
+Time:     1 second a step on two cores of their own: 27 minutes.
+Expected: a start for small_main.py. Not measured to the end: after 398 steps, on a machine that
+          was shared, the mean IoU of the training clips was 0.35.
 """
 
 from mavos_jax.config import (

@@ -1,7 +1,12 @@
-"""The second stage of small: real video beside stills and generated video, late objects.
+"""The second stage of small: real video beside stills and generated video, objects that come late.
 
 Command:  python train.py --config configs/small_main.py --workdir runs/small_main
 Start:    the first stage's run, runs/small.
+Data:     data/static; data/DAVIS; data/own/train, videos of several objects. Elsewhere:
+          --data.sources.N.root.
+Hardware: two CPU cores, 8 GB.
+Time:     2 seconds a step on two cores of their own: 10 minutes.
+Expected: not measured to the end yet.
 """
 
 import dataclasses

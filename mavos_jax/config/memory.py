@@ -28,7 +28,7 @@ class MemoryConfig:
       on_label: what a later frame does that brings masks of objects. ``fuse``: it runs as a
         reference and is written like any other frame (the released code); a network that saw
         every object from the first frame on in training may then lose the new ones.
-        ``restart``: the memory begins again, with its prediction, the new masks pasted over, as
+        ``restart``: the memory begins again, with its prediction, the new masks put over it, as
         the reference; what an object looked like before is forgotten.
       num_heads: attention heads of MCA.
       focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).

@@ -34,8 +34,8 @@ class ClipConfig:
         show objects away less often than videos do, and a pixel of an object that is away costs
         scores more than one that is missed.
       late: probability that the clips of a step lack objects in their references, which a label
-        brings in a later frame, the same for all of them, as a user gives late objects: it is
-        pasted over the prediction and the frame runs as a reference (``memory.on_label``).
+        brings in a later frame, the same for all of them, as a user gives late objects: it is put
+        over the prediction and the frame runs as a reference (``memory.on_label``).
       shuffle_identities: permute the slots of the objects, anew for every clip.
       dropout: use the drop rates of the network.
       rematerialise: compute each frame's activations again in the backward pass.

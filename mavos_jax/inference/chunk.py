@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from mavos_jax.axes import Array, Frame, Frames, Scalar, SourceMask
-from mavos_jax.config import IGNORED, MAX_OBJECTS, NUM_IDENTITIES
+from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference.frame import (
     Prediction,
     VideoState,
@@ -31,6 +31,7 @@ from mavos_jax.inference.objects import (
     merged_logits,
     most_likely,
     predict_slots,
+    put_label,
 )
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.resize import Taps
@@ -200,19 +201,15 @@ def label_frame(
       The states, and the padded slots with the label over the prediction, with the logits.
     """
     label, given = masks
-    is_shown = jnp.zeros(256, bool).at[label].set(True).at[IGNORED].set(False)
     before, after = identities
     views = _encode_views(model, variables, geometries, frame)
     predictions = _segment_views(model, variables, states, views, num_objects)
     slots, own = _decide(geometries, predictions, before)
 
-    def paste(slots: Array) -> Array:
-        return jnp.where(label > 0, label, jnp.where(is_shown[slots], 0, slots))
-
     states = tuple(
         refer_frame(
             *(model, variables, state, prediction.features),
-            geometry.predicted_mask(paste(view_slots if given is None else given)),
+            geometry.predicted_mask(put_label(label, view_slots if given is None else given)),
             groups=groups,
             identities=after,
         )
@@ -220,7 +217,10 @@ def label_frame(
             geometries, states, predictions, own, strict=True
         )
     )
-    return states, (paste(slots), _select_logits(geometries[0], predictions[0], logits_form))
+    return states, (
+        put_label(label, slots),
+        _select_logits(geometries[0], predictions[0], logits_form),
+    )
 
 
 def logits_shape(

@@ -123,6 +123,15 @@ def mask_unused(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Float[A
     return jnp.where(in_use[:, None, None], logits, UNUSED_LOGIT)
 
 
+def put_label(label: Integer[Array, "H W"], slots: Integer[Array, "H W"]) -> Array:
+    """Returns slots under a label: objects that it shows get its pixels and lose all others.
+
+    Where the label is zero, the other slots stay; where it is ignored, so is the result.
+    """
+    is_shown = jnp.zeros(256, bool).at[label].set(True).at[IGNORED].set(False)
+    return jnp.where(label > 0, label, jnp.where(is_shown[slots], 0, slots))
+
+
 def predict_slots(
     logits: Float[Array, "g h w o"], output: tuple[Taps, Taps], *, channels: int
 ) -> Integer[Array, "H W"]:

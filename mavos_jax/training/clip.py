@@ -19,6 +19,7 @@ from mavos_jax.axes import Flag, Logits, Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import normalise
+from mavos_jax.inference.objects import put_label
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.models.resize import resize_planes
@@ -128,10 +129,10 @@ def clip_loss(
         # The last frame's memory is never read; leaving it out would need a second body.
         if label is None:
             return memorise(), (logits, slots)
-        pasted = paste(label, chosen)
+        brought = label
 
         def take_in() -> Memory:
-            mask = _put_in_places(pasted, places)
+            mask = _put_in_places(put_label(brought, chosen), places)
             return step.memorise_reference(model, variables, memory, features, mask, key=key)
 
         return jax.lax.cond(index == label_at, take_in, memorise), (logits, slots)
@@ -173,11 +174,6 @@ def write_times(num_frames: int, gap: int, label_at: Scalar | None = None) -> Ar
     index = np.arange(1, num_frames)
     since = index if label_at is None else index - jnp.where(index >= label_at, label_at, 0)
     return (since % gap == 0) & (index < num_frames - 1)
-
-
-def paste(label: Mask, slots: Mask) -> Mask:
-    """Returns slots with those of a label over them, as a later reference is made."""
-    return jnp.where(label > 0, label, slots)
 
 
 def _freeze_identification(variables: Variables, is_frozen: Flag | bool) -> Variables:

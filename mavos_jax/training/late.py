@@ -1,6 +1,6 @@
 """Objects that come later: a clip's reference lacks them, the label of a later frame brings them.
 
-In inference a label is pasted over the frame's prediction and the frame runs as a reference of its
+In inference a label is put over the frame's prediction and the frame runs as a reference of its
 own (``memory.on_label``). A network that never met this in training has not learned to take an
 object into a memory that began without it.
 """

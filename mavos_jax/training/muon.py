@@ -39,17 +39,17 @@ def scale_by_muon(size: float, decay: float = 0.95) -> optax.GradientTransformat
       decay: of the momentum, whose bias towards its start is corrected as in Adam.
     """
 
-    def init(parameters: Any) -> MomentumState:
-        return MomentumState(jnp.int32(0), jax.tree.map(jnp.zeros_like, parameters))
+    def init(params: Any) -> MomentumState:
+        return MomentumState(jnp.int32(0), jax.tree.map(jnp.zeros_like, params))
 
-    def update(gradient: Any, state: MomentumState, parameters: Any = None) -> tuple[Any, Any]:
-        del parameters
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
         count = state.count + 1
         momentum = jax.tree.map(
-            lambda old, new: decay * old + (1 - decay) * new, state.momentum, gradient
+            lambda old, new: decay * old + (1 - decay) * new, state.momentum, updates
         )
         of_old, of_new = decay / (1 - decay ** (count + 1)), (1 - decay) / (1 - decay**count)
-        ahead = jax.tree.map(lambda old, new: of_old * old + of_new * new, momentum, gradient)
+        ahead = jax.tree.map(lambda old, new: of_old * old + of_new * new, momentum, updates)
         directions = jax.tree.map(lambda leaf: _scaled(leaf, size), ahead)
         return directions, MomentumState(count, momentum)
 

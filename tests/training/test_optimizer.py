@@ -246,15 +246,13 @@ def test_muon_is_that_of_optax():
     random = np.random.RandomState(1)
     leaves: Any = {path: jnp.zeros(shape) for path, shape in shapes.items()}
     ours = build_optimizer(OptimizerConfig(kind="muon", clip_norm=1e3, weight_decay=0.0))
-    numbers = optax.contrib.MuonDimensionNumbers
+    numbers: Any = {
+        "wide/kernel": optax.contrib.MuonDimensionNumbers(0, 1),
+        "tall/kernel": optax.contrib.MuonDimensionNumbers((0, 1, 2), 3),
+        "scale": None,
+    }
     theirs = optax.contrib.muon(
-        -1.0,
-        consistent_rms=MUON_SIZE,
-        muon_weight_dimension_numbers={
-            "wide/kernel": numbers(0, 1),
-            "tall/kernel": numbers((0, 1, 2), 3),
-            "scale": None,
-        },
+        -1.0, consistent_rms=MUON_SIZE, muon_weight_dimension_numbers=numbers
     )
     state, other = ours.init(leaves), theirs.init(leaves)
     for _ in range(3):
