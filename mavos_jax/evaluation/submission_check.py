@@ -72,7 +72,8 @@ def find_problems(benchmark: Benchmark, file: Path, masks: Path | None = None) -
       masks: the folder that was packed, of whose files problems are told; else of the zip's.
     """
     if not file.is_file():
-        return [f"{file}: expected a zip, found no such file"]
+        found = "a folder or a pipe" if file.exists() else "no such file"
+        return [f"{file}: expected a zip, found {found}"]
     try:
         archive = zipfile.ZipFile(file)
     except _UNREADABLE as error:

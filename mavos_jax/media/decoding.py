@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -178,4 +179,5 @@ def _require_eight_bits(source: Source, header: Header) -> None:
 
 
 def _renumber(source: Source) -> str:
-    return f"make ids of them: python -m mavos_jax.commands.masks --input {source} --output FOLDER"
+    path = shlex.quote(str(source))
+    return f"make ids of them: python -m mavos_jax.commands.masks --input {path} --output FOLDER"

@@ -249,3 +249,10 @@ def test_files_of_other_kinds_are_named(tmp_path, head, words):
     for source in (path, File(str(path), head)):
         with pytest.raises(DamagedSample, match=rf"00000\.png: .* found: {words}"):
             read_header(source)
+
+
+def test_a_hint_can_be_pasted_into_a_shell(tmp_path):
+    path = tmp_path / "my mask.png"
+    Image.fromarray(gradient()).save(path)
+    with pytest.raises(UnusablePicture, match=f"--input '{path}' --output FOLDER"):
+        read_values(path)
