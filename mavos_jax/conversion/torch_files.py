@@ -7,6 +7,7 @@ before any of its code could run.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import pickletools
@@ -31,10 +32,11 @@ def read_torch_file(path: Path) -> Any:
     try:
         with _no_warnings():  # about old file formats, which read well
             return _to_numpy(torch, torch.load(path, map_location="cpu", weights_only=True))
-    except OSError:
-        raise
     # A file that is no PyTorch file can fail in any way that unpickling can.
     except Exception as error:
+        # A damaged position is an invalid argument, all else says nothing about the content.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         found = (
             f"{_name_object(path, error)}, which could run code; save the tensors alone, with "
             "torch.save(model.state_dict(), path), or of a file that you trust by python -c "

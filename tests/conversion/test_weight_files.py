@@ -1,6 +1,8 @@
 """State dictionaries in files of every format, wrapped as training scripts wrap them."""
 
 import builtins
+import errno
+import os
 import pickle
 
 import numpy as np
@@ -54,6 +56,20 @@ def test_usual_wrappings_are_taken_off(tmp_path, wrap):
     tensors = {name: torch.from_numpy(array) for name, array in STATE.items()}
     torch.save(wrap(tensors), tmp_path / "x.pth")
     assert_same(read_weight_file(tmp_path / "x.pth").state)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.EINVAL, ValueError), (errno.EIO, OSError)])
+def test_a_damaged_position_is_damage_and_a_failing_disk_is_not(
+    tmp_path, monkeypatch, number, kind
+):
+    torch.save({"a": torch.zeros(2)}, tmp_path / "x.pth")
+
+    def fail(path, **options):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(kind, match=r"x\.pth"):
+        read_weight_file(tmp_path / "x.pth")
 
 
 def test_entries_that_are_no_tensors_are_named(tmp_path):
