@@ -65,7 +65,7 @@ def _describe_archive(path: Path) -> str | None:
     if not names:
         return None
     inside = [x for x in names if Path(x).suffix in _SUFFIXES]
-    shown = ", ".join((inside or names)[:3])
+    shown = " ".join(", ".join((inside or names)[:3]).split())  # names may hold line breaks
     return f"it is a zip archive around {shown}; unpack it (unzip) and give the file inside"
 
 

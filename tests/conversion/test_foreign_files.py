@@ -43,6 +43,10 @@ def test_a_zip_around_the_weights_names_what_is_inside(tmp_path):
         archive.write(tmp_path / "mavos.pth", "weights/mavos.pth")
     with pytest.raises(ValueError, match=r"zip archive around weights/mavos\.pth; unpack it"):
         read_weight_file(tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("two\nlines", "read me")
+    with pytest.raises(ValueError, match=r"zip archive around two lines; unpack it"):
+        read_weight_file(tmp_path / "x.pth")
 
 
 @pytest.mark.parametrize("right", [".pth", ".npz", ".safetensors"])
