@@ -28,7 +28,8 @@ config = Experiment(
     encoder=ResNetConfig(width=16, depths=(1, 2, 2), norm="group"),
     elstt=ELSTTConfig(num_blocks=2, dim=96, attention_dim=48, value_dim=192),
     # In token order, what MCA learns at one size holds at every other.
-    memory=MemoryConfig(gap=5, mlp_ratio=2, released_value_layout=False),
+    # Every object of its training clips is in the reference: fused, a late one is lost at once.
+    memory=MemoryConfig(gap=5, on_label="restart", mlp_ratio=2, released_value_layout=False),
     decoder=DecoderConfig(dim=64),
     data=DataConfig(
         sources=(SourceConfig(kind="synthetic", max_gap=3, num_videos=1_000_000),),
