@@ -114,7 +114,7 @@ def test_damage_inside_a_video_is_named_when_it_is_reached(tmp_path):
 def test_damage_in_the_last_picture_is_named(tmp_path, name, options):
     path = write_video(tmp_path / name, **options)
     with av.open(str(path)) as container:
-        place, size = [(p.pos, p.size) for p in container.demux(video=0) if p.size][-1]
+        place, size = [(p.pos or 0, p.size) for p in container.demux(video=0) if p.size][-1]
     data = bytearray(path.read_bytes())
     half = size // 2  # in .mkv the packet's own header comes first
     data[place + half : place + size] = b"\xff" * (size - half)
