@@ -29,7 +29,7 @@ from mavos_jax.runtime.npz import read_npz
 DEFAULT_NAME = "tiny"
 
 _FORMAT = 1
-_MAX_BYTES = 6_000_000
+_MAX_BYTES = 16_000_000
 _FIX = "install the package again, or make the files again with python -m mavos_jax.pack_weights"
 
 Arrays = Mapping[str, np.ndarray]
