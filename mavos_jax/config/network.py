@@ -22,6 +22,14 @@ NUM_IDENTITIES = MAX_OBJECTS + 1
 NORM_GROUPS = 8
 """Groups of every group normalisation beside AOT-L's: of the decoder, and of a ResNet that asks."""
 
+_MOST_BLOCKS = 200
+"""In one stage; a damaged number of them would take for ever to build."""
+
+
+def _require_blocks(path: str, numbers: tuple[int, ...]) -> None:
+    is_right = min(numbers) >= 1 and max(numbers) <= _MOST_BLOCKS
+    require(is_right, path, f"1 to {_MOST_BLOCKS} blocks a stage", numbers)
+
 
 @dataclasses.dataclass(frozen=True)
 class MobileNetV2Config:
@@ -52,9 +60,9 @@ class MobileNetV2Config:
         require_positive("encoder", stem=self.stem, last=self.last)
         for row in self.stages:
             require(
-                len(row) == 4 and min(row) >= 1 and row[3] <= 2,
+                len(row) == 4 and min(row) >= 1 and row[2] <= _MOST_BLOCKS and row[3] <= 2,
                 "encoder.stages",
-                "rows of (expansion, channels, blocks, stride 1 or 2)",
+                f"rows of (expansion, channels, 1 to {_MOST_BLOCKS} blocks, stride 1 or 2)",
                 row,
             )
         strides = [row[3] for row in self.stages]
@@ -85,7 +93,7 @@ class ResNetConfig:
     def __post_init__(self) -> None:
         check_types("encoder", self)
         require_positive("encoder", width=self.width)
-        require(min(self.depths) >= 1, "encoder.depths", "at least one block a stage", self.depths)
+        _require_blocks("encoder.depths", self.depths)
         require(
             self.norm != "group" or self.width % NORM_GROUPS == 0,
             "encoder.width",
@@ -118,7 +126,7 @@ class SwinConfig:
         check_types("encoder", self)
         require_positive("encoder", width=self.width, window=self.window)
         require_rates("encoder", drop_path=self.drop_path)
-        require(min(self.depths) >= 1, "encoder.depths", "at least one block a stage", self.depths)
+        _require_blocks("encoder.depths", self.depths)
         for i, heads in enumerate(self.heads):
             channels = self.width * 2**i
             require(
@@ -160,12 +168,12 @@ class ELSTTConfig:
         check_types("elstt", self)
         require_positive(
             "elstt",
-            num_blocks=self.num_blocks,
             dim=self.dim,
             attention_dim=self.attention_dim,
             value_dim=self.value_dim,
             window_radius=self.window_radius,
         )
+        _require_blocks("elstt.num_blocks", (self.num_blocks,))
         require_rates("elstt", channel_dropout=self.channel_dropout, drop_path=self.drop_path)
 
 
@@ -196,12 +204,12 @@ class LSTTConfig:
         check_types("elstt", self)
         require_positive(
             "elstt",
-            num_blocks=self.num_blocks,
             dim=self.dim,
             num_heads=self.num_heads,
             hidden_dim=self.hidden_dim,
             window_radius=self.window_radius,
         )
+        _require_blocks("elstt.num_blocks", (self.num_blocks,))
         require_rates("elstt", drop_path=self.drop_path)
         require(self.dim % 4 == 0, "elstt.dim", "a multiple of 4 (sines of two axes)", self.dim)
         require(

@@ -11,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.evaluation.benchmark_files import read_frame, read_given
+from mavos_jax.evaluation.benchmark_files import read_given
 from mavos_jax.evaluation.benchmark_task import GivenMasks, SequenceTask
 from mavos_jax.evaluation.sequence_record import SequenceRecord
 from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
-from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.devices import CompilationClock, peak_memory
 from mavos_jax.runtime.files import WriteBehind, decoded_ahead, inside
@@ -65,7 +64,7 @@ def segment_sequence(
     """
     sequence, saved = task.sequence, frozenset(task.sequence.saved)
     mask, palette = read_given(task.benchmark, sequence, 0, task.stored)
-    frames = decoded_ahead(lambda index: _read(task, index), len(sequence.frames))
+    frames = decoded_ahead(task.frame, len(sequence.frames))
     start = time.perf_counter()
     with (
         CompilationClock() as compilation,
@@ -125,15 +124,3 @@ class _FrameTimes:
             return {}
         count, total = len(self._seconds), sum(self._seconds)
         return {"aot": (count - 1, total - self._seconds[0]), "xmem": (count, total)}
-
-
-def _read(task: SequenceTask, index: int) -> np.ndarray:
-    path = task.sequence.frames[index]
-    frame = read_frame(task.benchmark, path)
-    size = (frame.shape[0], frame.shape[1])
-    if size != task.sizes.frame:
-        raise ValueError(
-            f"{path}: expected {describe_size(task.sizes.frame)} as {task.sequence.frames[0].name},"
-            f" found {describe_size(size)}; all frames must have one size"
-        )
-    return frame

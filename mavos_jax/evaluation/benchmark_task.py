@@ -12,6 +12,7 @@ from mavos_jax.data.benchmarks import Benchmark, BenchmarkSequence
 from mavos_jax.evaluation.benchmark_files import (
     input_size,
     output_size,
+    read_frame,
     read_given,
     shrink_mask,
 )
@@ -19,6 +20,7 @@ from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.media.decoding import read_frame_header
 from mavos_jax.media.masks import object_ids
+from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS
 
 
@@ -92,6 +94,22 @@ class SequenceTask:
                 f"got {num_objects}; scorers refuse ids that no object has"
             )
         return cls(benchmark, sequence, stored, sizes, sequence.fingerprint(), tuple(counts))
+
+    def frame(self, index: int) -> np.ndarray:
+        """Reads a frame, uint8 RGB [H, W, 3], at the size that frames are taken at.
+
+        Raises:
+          ValueError: it cannot be read or has another size; sizes are compared before pixels are
+            decoded.
+        """
+        path = self.sequence.frames[index]
+        size = read_frame_header(path).size
+        if size != self.stored:
+            raise ValueError(
+                f"{path}: expected {describe_size(self.stored)} as {self.sequence.frames[0].name}, "
+                f"found {describe_size(size)}; all frames must have one size"
+            )
+        return read_frame(self.benchmark, path)
 
     def programs(self, model: MAVOS, augmentation: Augmentation) -> frozenset[tuple[Any, ...]]:
         """Returns what the sequence's compiled programs depend on."""

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.media.decoding import read_image, read_values
+from mavos_jax.media.decoding import read_frame_header, read_image, read_values
 from mavos_jax.media.ids import count_pixels
 from mavos_jax.media.masks import explain_grey_levels
 from mavos_jax.media.pictures import File
@@ -143,10 +143,10 @@ class EncodedVideo:
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self))[index]
         frame_file, mask_file = self.files.frame(index), self.files.mask(index)
-        frame = read_image(frame_file)
-        size = (frame.shape[0], frame.shape[1])
+        # Sizes are compared before pixels are decoded, which a damaged header makes many of.
+        size = read_frame_header(frame_file).size
         values, palette = read_values(mask_file, size, f"its frame {frame_file}")
-        return Sample(frame, self._labelled(mask_file, values, palette))
+        return Sample(read_image(frame_file), self._labelled(mask_file, values, palette))
 
     def mask(self, index: int) -> np.ndarray:
         """The mask alone; that it has the frame's size is not checked."""

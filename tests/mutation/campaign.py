@@ -109,7 +109,8 @@ def _run_batch(kind: str, start: int, end: int) -> list[Outcome]:
 
 def _work(kind: str, first: int, num_inputs: int) -> None:
     """Tries seeds one after the other, telling the parent of each before and after."""
-    talk = os.fdopen(os.dup(1), "w", buffering=1)
+    talk, cry = (os.fdopen(os.dup(number), "w", buffering=1) for number in (1, 2))
+    faulthandler.enable(cry)  # the standard error output is listened to
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         trial = Trial(kind, Path(folder))
         trial.run(-1)  # imports, caches and pools are no growth
@@ -117,7 +118,7 @@ def _work(kind: str, first: int, num_inputs: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size + _HEADROOM, resource.RLIM_INFINITY))
         for seed in range(first, first + num_inputs):
             print(json.dumps((seed, None)), file=talk)
-            faulthandler.dump_traceback_later(_WATCHDOG_SECONDS, exit=True)
+            faulthandler.dump_traceback_later(_WATCHDOG_SECONDS, exit=True, file=cry)
             outcome = trial.run(seed)
             faulthandler.cancel_dump_traceback_later()
             print(json.dumps((seed, outcome)), file=talk)
@@ -165,7 +166,6 @@ def main() -> None:
     arguments = parser.parse_args()
     kinds = arguments.kind or list(SUBJECTS)
     if arguments.worker:
-        faulthandler.enable()
         _work(kinds[0], arguments.seed, arguments.inputs)
     if arguments.seed is not None:
         raise SystemExit(_run_one(kinds[0], arguments.seed, arguments.keep))

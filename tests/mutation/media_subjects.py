@@ -16,7 +16,7 @@ from mavos_jax.commands import masks
 from mavos_jax.config import SourceConfig
 from mavos_jax.data.benchmarks import BenchmarkOptions, check_benchmark, open_benchmark
 from mavos_jax.data.sets import open_source
-from mavos_jax.evaluation.benchmark_files import read_frame, read_given
+from mavos_jax.evaluation.benchmark_files import read_given
 from mavos_jax.evaluation.benchmark_run import check_sequences
 from mavos_jax.media.decoding import read_values
 from mavos_jax.media.masks import read_mask, write_mask
@@ -74,9 +74,8 @@ class Pictures(Subject):
     def _evaluate(self) -> None:
         benchmark = open_benchmark(BenchmarkOptions("folder", "val", self.places.tree))
         (task,) = check_sequences(benchmark, None)
-        for path in task.sequence.frames:
-            frame = read_frame(benchmark, path)
-            require_array(frame, np.uint8, (*frame.shape[:2], 3))
+        for index in range(len(task.sequence.frames)):
+            require_array(task.frame(index), np.uint8, (*task.stored, 3))
         for index in task.sequence.given:
             ids, _ = read_given(benchmark, task.sequence, index, task.stored)
             require_array(ids, np.uint8, task.stored)

@@ -7,15 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from mavos_jax.media.decoding import read_image
 from mavos_jax.media.pictures import Size, describe_size, read_header
-
-
-class _Decoded(NamedTuple):
-    size: Size | None
-    fault: str | None
 
 
 def find_frame_faults(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size], list[str]]:
@@ -32,10 +26,14 @@ def find_frame_faults(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size
     paths = list(paths)
     # Pillow lets other threads run while it decodes.
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        decoded = dict(zip(paths, pool.map(_decode, paths), strict=True))
-    sizes = {path: found.size for path, found in decoded.items() if found.size is not None}
-    lines = [found.fault for found in decoded.values() if found.fault is not None]
-    usual = _usual_size(sizes)
+        headers = dict(zip(paths, pool.map(_read_size, paths), strict=True))
+        sizes = {path: found for path, found in headers.items() if not isinstance(found, str)}
+        faults = {path: found for path, found in headers.items() if isinstance(found, str)}
+        usual = _usual_size(sizes)
+        # A damaged header may declare any number of pixels.
+        fitting = [path for path, size in sizes.items() if size == usual]
+        faults |= dict(zip(fitting, pool.map(_find_damage, fitting), strict=True))
+    lines = [fault for path in paths if (fault := faults.get(path))]
     lines += [
         f"{path}: expected {describe_size(usual)} as most frames of {name}, found "
         f"{describe_size(found)}; all frames must have one size"
@@ -45,14 +43,20 @@ def find_frame_faults(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size
     return sizes, lines
 
 
-def _decode(path: Path) -> _Decoded:
-    size = None
+def _read_size(path: Path) -> Size | str:
+    """The height and width in a frame's header, or what is wrong with it."""
     try:
-        size = read_header(path).size
+        return read_header(path).size
+    except ValueError as error:
+        return str(error)
+
+
+def _find_damage(path: Path) -> str | None:
+    try:
         read_image(path)
     except ValueError as error:
-        return _Decoded(size, str(error))
-    return _Decoded(size, None)
+        return str(error)
+    return None
 
 
 def _usual_size(sizes: Mapping[Path, Size]) -> Size | None:
