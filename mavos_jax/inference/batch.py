@@ -114,7 +114,7 @@ def stream_batch(
     model: MAVOS,
     variables: Variables,
     videos: Sequence[Iterable[np.ndarray]],
-    masks: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray] | np.ndarray,
     *,
     num_objects: Sequence[int] | None = None,
     gap: int | None = None,
@@ -158,7 +158,7 @@ def segment_batch(
     model: MAVOS,
     variables: Variables,
     videos: Sequence[Iterable[np.ndarray]],
-    masks: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray] | np.ndarray,
     *,
     num_objects: Sequence[int] | None = None,
     gap: int | None = None,
@@ -208,7 +208,7 @@ class _Batch:
     @fitting_variables()
     @in_32_bits
     def start(
-        self, masks: Sequence[np.ndarray], num_objects: Sequence[int] | None
+        self, masks: Sequence[np.ndarray] | np.ndarray, num_objects: Sequence[int] | None
     ) -> tuple[np.ndarray, ...]:
         """Starts the computation of the first frames; returns their masks."""
         count = len(self._sources)
