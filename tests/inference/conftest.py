@@ -13,8 +13,9 @@ from mavos_jax.models.mavos import build_model, init_variables
 
 @pytest.fixture(scope="session")
 def tiny():
-    """The small model with fresh weights: (model, variables)."""
-    model = build_model(load_config("configs/tiny.py", ("--inference.chunk-frames", "4")))
+    """The small model with fresh weights, labels fused as released: (model, variables)."""
+    words = ("--inference.chunk-frames", "4", "--memory.on_label", "fuse")
+    model = build_model(load_config("configs/tiny.py", words))
     return model, init_variables(model)
 
 

@@ -93,7 +93,10 @@ class Driver:
             kept = found if memorise_with is None else self.slots(memorise_with[t])
             if t in labels:
                 label = self.slots(labels[t])
-                found, kept = np.where(label, label, found), np.where(label, label, kept)
+                shown = np.setdiff1d(label, (0, 255))  # these lose what the label leaves out
+                found, kept = (
+                    np.where(label, label, np.where(np.isin(x, shown), 0, x)) for x in (found, kept)
+                )
                 parts = [self.own(kept, group) for group in range(-(-len(self.ids) // 10))]
                 known = len(memories)
                 memories = [
