@@ -64,6 +64,13 @@ _ACCELERATOR = Forms(
 )
 
 
-def forms_for(platform: str) -> Forms:
-    """Returns the forms for a JAX platform: ``cpu``, ``gpu`` (``cuda``, ``rocm``) or ``tpu``."""
-    return _CPU if platform == "cpu" else _ACCELERATOR
+def forms_for(platform: str, precision: str = "float32") -> Forms:
+    """Returns the forms for a JAX platform: ``cpu``, ``gpu`` (``cuda``, ``rocm``) or ``tpu``.
+
+    Args:
+      platform: as JAX names it.
+      precision: ``InferenceConfig.precision``.
+    """
+    forms = _CPU if platform == "cpu" else _ACCELERATOR
+    is_half = precision == "bfloat16"
+    return dataclasses.replace(forms, compute="bfloat16" if is_half else "float32")

@@ -6,7 +6,6 @@ transition that inference and training share.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -153,9 +152,7 @@ def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
     require_kind("config", config, Experiment, "an Experiment; load_config reads one from a file")
     if forms is None:
         require_device()
-        forms = forms_for(jax.default_backend())
-        is_half = config.inference.precision == "bfloat16"
-        forms = dataclasses.replace(forms, compute="bfloat16" if is_half else "float32")
+        forms = forms_for(jax.default_backend(), config.inference.precision)
     return MAVOS(config, forms)
 
 

@@ -35,7 +35,7 @@ def use_precision(config: Experiment) -> None:
     choose. ``JAX_DEFAULT_MATMUL_PRECISION`` has the last word.
     """
     if _is_free():
-        jax.config.update("jax_default_matmul_precision", _name(config.inference.precision))
+        jax.config.update("jax_default_matmul_precision", matmul_precision(config.inference.precision))
 
 
 @contextlib.contextmanager
@@ -48,7 +48,7 @@ def products_in(precision: str) -> Iterator[None]:
     if not _is_free():
         yield
         return
-    with jax.default_matmul_precision(_name(precision)):
+    with jax.default_matmul_precision(matmul_precision(precision)):
         yield
 
 
@@ -57,7 +57,8 @@ def _is_free() -> bool:
     return jax.default_backend() != "cpu" and "JAX_DEFAULT_MATMUL_PRECISION" not in os.environ
 
 
-def _name(precision: str) -> str:
+def matmul_precision(precision: str) -> str:
+    """Returns JAX's name for ``inference.precision``."""
     return "highest" if precision == "float32" else "default"
 
 

@@ -1,0 +1,1 @@
+"""What a compiler tells of a program before a device runs it."""

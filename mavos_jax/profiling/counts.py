@@ -1,0 +1,225 @@
+"""Counts what a program launches, and models how long it takes."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+from mavos_jax.profiling.dump import Dump, Instruction, Thunk, arrays, num_bytes
+
+Kind = Literal["convolution", "product", "reduction", "gather", "conversion", "layout", "other"]
+
+_COPIES = {"kCopy", "kDeviceToDeviceCopy", "kMemset32BitValue", "kMemzero"}
+_PRODUCTS = {"kGemm", "kCublasLtMatmul", "kCuDnn"}
+_LAUNCHED = {"kKernel", "kCustomKernel", "kConvolution", "kCustomCall", *_COPIES, *_PRODUCTS}
+_FREE = {"parameter", "bitcast", "tuple", "get-tuple-element", "constant", "broadcast", "reshape"}
+_LAYOUT = {"transpose", "copy", "concatenate", "pad", "slice", "convert", "dynamic-slice"}
+_LAYOUT |= {"dynamic-update-slice"}
+
+
+class Rates(NamedTuple):
+    """What a card was seen to reach: bytes of memory, and operations by type, a second.
+
+    Attributes:
+      memory: read and written.
+      half: operations on bfloat16.
+      rough: operations on float32 rounded to TF32.
+      full: operations on float32.
+      floor: seconds that the least kernel takes.
+    """
+
+    memory: float
+    half: float
+    rough: float
+    full: float
+    floor: float = 2.5e-6
+
+
+@dataclasses.dataclass
+class Counts:
+    """What a part of a program costs.
+
+    Attributes:
+      kernels: kernels, library calls and copies.
+      graphs: CUDA graphs.
+      launches: of the host: graphs, and kernels outside of them.
+      waits: times that the host waits for the device to decide a condition or a loop.
+      bytes: read and written.
+      operations: of products and convolutions.
+      seconds: by the model: each kernel takes the longest of a floor, its bytes at the memory's
+        rate and its operations at theirs; no gaps, no waits.
+      kinds: kernels of each kind.
+    """
+
+    kernels: float = 0
+    graphs: float = 0
+    launches: float = 0
+    waits: float = 0
+    bytes: float = 0
+    operations: float = 0
+    seconds: float = 0
+    kinds: dict[Kind, float] = dataclasses.field(default_factory=dict)
+
+    def add(self, other: Counts, times: float = 1) -> Counts:
+        """Adds what another part costs, so many times; returns itself."""
+        for field in dataclasses.fields(self):
+            if field.name != "kinds":
+                value = getattr(self, field.name) + times * getattr(other, field.name)
+                setattr(self, field.name, value)
+        kinds = collections.Counter(self.kinds)
+        for kind, number in other.kinds.items():
+            kinds[kind] += times * number  # pyright: ignore[reportArgumentType]
+        self.kinds = dict(kinds)
+        return self
+
+
+class Chunk(NamedTuple):
+    """A scan over frames, taken apart.
+
+    Attributes:
+      once: what runs once a chunk.
+      frame: a frame without a long-term write.
+      written: a frame with one.
+    """
+
+    once: Counts
+    frame: Counts
+    written: Counts
+
+    def mean(self, frames: int, gap: int) -> Counts:
+        """Returns the mean over the frames of full chunks, every ``gap``-th of them written."""
+        total = Counts().add(self.once, 1 / frames)
+        return total.add(self.frame, 1 - 1 / gap).add(self.written, 1 / gap)
+
+
+class Counter:
+    """Counts the thunks of a dump."""
+
+    def __init__(self, dump: Dump, rates: Rates, *, is_rough: bool = True) -> None:
+        """Takes the dump; ``is_rough``: whether float32 products run in TF32."""
+        self._dump, self._rates, self._is_rough = dump, rates, is_rough
+
+    def chunk(self) -> Chunk:
+        """Counts a scan over frames: the loop of the program that launches most.
+
+        Of a condition inside a frame, the memory write, the branch that launches least counts in
+        ``frame`` and the one that launches most in ``written``.
+
+        Raises:
+          ValueError: there is no loop.
+        """
+        loops = {i: thunk for i, thunk in enumerate(self._dump.thunks) if thunk.kind == "kWhile"}
+        if not loops:
+            raise ValueError("expected a program with a loop over frames, found none")
+        bodies = {i: loop.branches["body"] for i, loop in loops.items()}
+        scan = max(bodies, key=lambda i: self.count(bodies[i], max).kernels)
+        rest = [thunk for i, thunk in enumerate(self._dump.thunks) if i != scan]
+        once = self.count(rest, max)
+        if self._rounds(loops[scan]) is None:
+            once.waits += 1
+        return Chunk(once, self.count(bodies[scan], min), self.count(bodies[scan], max))
+
+    def count(
+        self, thunks: Iterable[Thunk], choose: Callable[..., Counts], in_graph: bool = False
+    ) -> Counts:
+        """Counts thunks and what is inside them.
+
+        Args:
+          thunks: one after the other.
+          choose: ``min`` or ``max``: which branch of a condition counts, by its kernels.
+          in_graph: whether they are part of a graph.
+        """
+        total = Counts()
+        for thunk in thunks:
+            if thunk.kind == "kCommandBuffer":
+                total.add(Counts(graphs=1, launches=0 if in_graph else 1))
+                total.add(self.count(thunk.inside, choose, True))
+            elif thunk.kind == "kWhile":
+                rounds = self._rounds(thunk)
+                body = self.count(thunk.branches["body"], choose, in_graph)
+                total.add(body, rounds or 1)
+                total.waits += rounds is None and not in_graph
+            elif thunk.kind == "kConditional":
+                branches = [self.count(x, choose, in_graph) for x in thunk.branches.values()]
+                total.add(choose(branches, key=lambda branch: branch.kernels))
+                total.waits += not in_graph
+            elif thunk.kind in _LAUNCHED:
+                total.add(self.kernel(thunk))
+                total.launches += not in_graph
+            else:
+                total.add(self.count(thunk.inside, choose, in_graph))
+        return total
+
+    def kernel(self, thunk: Thunk) -> Counts:
+        """Counts one kernel, library call or copy; not its launch."""
+        instruction = self._dump.instruction(thunk)
+        if instruction is None:
+            return Counts(kernels=1, seconds=self._rates.floor, kinds={"layout": 1})
+        body = self._dump.body(instruction)
+        moved = self._bytes(instruction, body)
+        operations = sum(map(self._operations, {x.name: x for x in [*body, instruction]}.values()))
+        shapes = [instruction.shape, *map(self._dump.shape, instruction.operands)]
+        is_half = any("bf16[" in shape for shape in shapes)
+        rate = self._rates.rough if self._is_rough else self._rates.full
+        times = moved / self._rates.memory, operations / (self._rates.half if is_half else rate)
+        return Counts(
+            kernels=1,
+            bytes=moved,
+            operations=operations,
+            seconds=max(self._rates.floor, *times),
+            kinds={_kind(thunk, {x.op for x in body} - _FREE): 1},
+        )
+
+    def _rounds(self, loop: Thunk) -> int | None:
+        instruction = self._dump.instruction(loop)
+        text = instruction.attributes if instruction is not None else ""
+        found = re.search(r'known_trip_count":\{"n":"(\d+)"', text)
+        return int(found[1]) if found else None
+
+    def _bytes(self, instruction: Instruction, body: list[Instruction]) -> int:
+        read = {name: num_bytes(self._dump.shape(name)) for name in instruction.operands}
+        if any(x.op == "dynamic-update-slice" for x in body):
+            # In place: only the slice is read and written.
+            return 2 * (sum(read.values()) - max(read.values(), default=0))
+        if instruction not in body:
+            for x in body:  # of an operand that is only sliced, the slice is read
+                if x.op == "parameter" and x.inside.strip().isdigit():
+                    name = instruction.operands[int(x.inside)]
+                    users = [y for y in body if x.name in y.operands]
+                    if users and all(y.op in ("slice", "dynamic-slice", "gather") for y in users):
+                        read[name] = min(read[name], sum(num_bytes(y.shape) for y in users))
+        return sum(read.values()) + num_bytes(instruction.shape)
+
+    def _operations(self, instruction: Instruction) -> float:
+        text, out = instruction.attributes, instruction.arrays
+        operands = [arrays(self._dump.shape(name)) for name in instruction.operands[:2]]
+        if len(operands) < 2 or not (out and operands[0] and operands[1]):
+            return 0.0
+        (_, left), (_, right) = operands[0][0], operands[1][0]
+        if instruction.op == "dot" or "__cublas" in text:
+            found = re.search(r'lhs_contracting_dim\w+"?[=:][\[{]([\d",]*)[\]}]', text)
+            axes = [int(axis) for axis in re.findall(r"\d+", found[1])] if found else [-1]
+            return 2.0 * math.prod(out[0][1]) * math.prod(left[axis] for axis in axes)
+        if instruction.op == "convolution" or "__cudnn$conv" in text:
+            labels = re.search(r"dim_labels=\w+_(\w+)->", text)
+            outputs = right[labels[1].index("o")] if labels else right[-1]
+            return 2.0 * math.prod(out[0][1]) * math.prod(right) / max(outputs, 1)
+        return 0.0
+
+
+def _kind(thunk: Thunk, ops: set[str]) -> Kind:
+    if thunk.kind == "kConvolution":
+        return "convolution"
+    if thunk.kind in _PRODUCTS or "dot" in ops:
+        return "product"
+    if ops & {"reduce", "reduce-window"}:
+        return "reduction"
+    if "gather" in ops:
+        return "gather"
+    if ops == {"convert"}:
+        return "conversion"
+    return "layout" if thunk.kind in _COPIES or ops <= _LAYOUT else "other"

@@ -1,0 +1,198 @@
+"""Reads what XLA dumps of a program for a GPU: its instructions, and the thunks that it runs.
+
+A thunk is one step of XLA's GPU runtime: a kernel, a library call, a copy, a CUDA graph of such, a
+loop or a condition.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_BYTES = {"pred": 1, "s8": 1, "u8": 1, "s16": 2, "u16": 2, "bf16": 2, "f16": 2, "s32": 4, "u32": 4}
+_BYTES |= {"f32": 4, "s64": 8, "u64": 8, "f64": 8, "c64": 8, "f8e4m3fn": 1, "f8e5m2": 1}
+_ARRAY = re.compile(rf"\b({'|'.join(_BYTES)})\[([\d,]*)\]")
+_COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.\-]+) \(.*\{\s*$")
+_INSTRUCTION = re.compile(r"\s+(?:ROOT )?%?([\w.\-]+) = ")
+_THUNK = re.compile(r"( *)(\d+): (k\w+)")
+_BRANCH = re.compile(r"( *)(condition|body|false_branch|true_branch|branch_?\d+\S*):\s*$")
+_METADATA = re.compile(r'profile_annotation: "([^"]*)"\s+thunk_id: (\d+)')
+
+
+class Instruction(NamedTuple):
+    """An instruction of the optimised program.
+
+    Attributes:
+      name: unique in the program.
+      shape: type and dimensions of the result, as text.
+      op: what it does.
+      operands: names of instructions; ``#i`` behind one takes element i of a tuple.
+      inside: the text of the operands.
+      attributes: the text behind the operands.
+    """
+
+    name: str
+    shape: str
+    op: str
+    operands: tuple[str, ...]
+    inside: str
+    attributes: str
+
+    @property
+    def arrays(self) -> list[tuple[str, list[int]]]:
+        """Type and dimensions of every array of the result."""
+        return arrays(self.shape)
+
+
+@dataclasses.dataclass
+class Thunk:
+    """A step of the runtime.
+
+    Attributes:
+      kind: XLA's name for it, such as ``kConvolution``.
+      number: refers to its instruction; graphs share one.
+      branches: the thunks inside it; those of a loop are its ``condition`` and ``body``, those of a
+        graph have no name.
+    """
+
+    kind: str
+    number: int
+    branches: dict[str, list[Thunk]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def inside(self) -> Iterator[Thunk]:
+        """All thunks directly inside."""
+        return (thunk for branch in self.branches.values() for thunk in branch)
+
+
+class Dump(NamedTuple):
+    """A dumped program.
+
+    Attributes:
+      thunks: what the runtime does, in order.
+      names: instructions of thunks, by number.
+      instructions: by name.
+      computations: what fusions and loops call, by name.
+    """
+
+    thunks: list[Thunk]
+    names: dict[int, str]
+    instructions: dict[str, Instruction]
+    computations: dict[str, list[Instruction]]
+
+    def instruction(self, thunk: Thunk) -> Instruction | None:
+        """The instruction that a thunk carries out, if it is one."""
+        return self.instructions.get(self.names.get(thunk.number, ""))
+
+    def body(self, instruction: Instruction) -> list[Instruction]:
+        """What a fusion fuses; an instruction that calls nothing is its own body."""
+        called = re.search(r"calls=%?([\w.\-]+)", instruction.attributes)
+        return self.computations.get(called[1], []) if called else [instruction]
+
+    def shape(self, operand: str) -> str:
+        """The type and dimensions of an operand, as text."""
+        name, _, index = operand.partition("#")
+        found = self.instructions.get(name)
+        if found is None:
+            return ""
+        return _elements(found.shape)[int(index)] if index else found.shape
+
+
+def read_dump(folder: Path) -> Dump:
+    """Reads the largest program that was dumped into a folder.
+
+    Raises:
+      ValueError: there is none.
+    """
+    programs = sorted(folder.glob("*gpu_after_optimizations.txt"), key=lambda x: x.stat().st_size)
+    if not programs:
+        raise ValueError(f"{folder}: expected XLA's dump of a program for a GPU, found none")
+    stem = programs[-1].name.partition(".sm_")[0]
+    thunks = folder / f"{stem}.thunk_sequence_after_thunk_passes.txt"
+    if not thunks.exists():  # no pass changed anything: there are no graphs
+        thunks = folder / f"{stem}.thunk_sequence.txt"
+    metadata = (folder / f"{stem}.thunk_metadata.txt").read_text()
+    names = {int(number): name for name, number in _METADATA.findall(metadata)}
+    computations = _read_program(programs[-1].read_text(errors="replace"))
+    instructions = {each.name: each for body in computations.values() for each in body}
+    return Dump(_read_thunks(thunks.read_text()), names, instructions, computations)
+
+
+def arrays(shape: str) -> list[tuple[str, list[int]]]:
+    """Returns type and dimensions of every array in a shape's text."""
+    return [(kind, [int(n) for n in size.split(",") if n]) for kind, size in _ARRAY.findall(shape)]
+
+
+def num_bytes(shape: str) -> int:
+    """Returns the size of all arrays in a shape's text."""
+    return sum(_BYTES[kind] * math.prod(size) for kind, size in arrays(shape))
+
+
+def _read_program(text: str) -> dict[str, list[Instruction]]:
+    computations: dict[str, list[Instruction]] = {}
+    current: list[Instruction] = []
+    for line in text.splitlines():
+        if not line.startswith(" "):
+            found = _COMPUTATION.match(line)
+            current = computations.setdefault(found[1], []) if found else []
+        elif found := _INSTRUCTION.match(line):
+            end = _close(line, found.end(), " ")
+            op = re.match(r" ([\w\-]+)\(", line[end:])
+            if op is not None:
+                start = end + op.end()
+                stop = _close(line, start, ")")
+                inside = line[start:stop]
+                operands = tuple(re.findall(r"%([\w.\-]+(?:#\d+)?)", inside))
+                shape = line[found.end() : end]
+                current.append(
+                    Instruction(found[1], shape, op[1], operands, inside, line[stop + 1 :])
+                )
+    return computations
+
+
+def _read_thunks(text: str) -> list[Thunk]:
+    root = Thunk("kSequential", -1)
+    stack: list[tuple[int, Thunk, str]] = [(-1, root, "")]  # indentation, thunk, its open branch
+    for line in text.splitlines():
+        if found := _BRANCH.match(line):
+            # "condition:" is printed without indentation, right after its loop.
+            depth = len(found[1]) if found[2] != "condition" else math.inf
+            while stack[-1][1].kind not in ("kWhile", "kConditional") or stack[-1][0] > depth:
+                stack.pop()
+            indentation, holder, _ = stack[-1]
+            holder.branches[found[2]] = []
+            stack[-1] = indentation, holder, found[2]
+        elif found := _THUNK.match(line):
+            while stack[-1][0] >= len(found[1]):
+                stack.pop()
+            _, holder, branch = stack[-1]
+            thunk = Thunk(found[3], int(found[2]))
+            holder.branches.setdefault(branch, []).append(thunk)
+            stack.append((len(found[1]), thunk, ""))
+    return root.branches.get("", [])
+
+
+def _close(text: str, start: int, *ends: str) -> int:
+    """Returns the place of the first of ``ends`` from ``start`` on that is outside of brackets."""
+    depth = 0
+    for place in range(start, len(text)):
+        if depth == 0 and text[place] in ends:
+            return place
+        depth += (text[place] in "([{") - (text[place] in ")]}")
+    return len(text)
+
+
+@functools.cache
+def _elements(shape: str) -> list[str]:
+    """Splits the text of a tuple's shape."""
+    parts, start = [], 1
+    while start < len(shape) - 1:
+        end = _close(shape, start, ",", ")")
+        parts.append(shape[start:end])
+        start = end + 1
+    return parts
