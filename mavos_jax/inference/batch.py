@@ -29,7 +29,7 @@ from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory
-from mavos_jax.runtime.devices import in_32_bits
+from mavos_jax.runtime.devices import GraphProgram, in_32_bits
 
 _Result = TypeVar("_Result")
 
@@ -70,7 +70,9 @@ def start_videos(
     return jax.vmap(start, out_axes=_STATES)(frames, slots)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "identities"), donate_argnames=("states",))
+@functools.partial(
+    GraphProgram, static_argnames=("model", "identities"), donate_argnames=("states",)
+)
 def segment_chunks(
     model: MAVOS,
     variables: Variables,
@@ -99,7 +101,7 @@ def segment_chunks(
     num_frames, num_objects, gap = scalars
 
     def segment(states: States, frames: Array, num_objects: Scalar) -> tuple[States, Array]:
-        states, (slots, _) = segment_chunk(
+        states, (slots, _) = segment_chunk.function(
             *(model, variables, geometry, states, frames, None, (num_frames, num_objects, gap)),
             identities=identities,
             logits_form="none",

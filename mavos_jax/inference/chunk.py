@@ -8,12 +8,12 @@ are given.
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
-from mavos_jax.axes import Array, Frame, Frames, Scalar, SourceMask
+from mavos_jax.axes import Array, Flag, Frame, Frames, Scalar, SourceMask
 from mavos_jax.config import MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference.frame import (
     Prediction,
@@ -35,6 +35,7 @@ from mavos_jax.inference.objects import (
 )
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.resize import Taps
+from mavos_jax.runtime.devices import GraphProgram
 
 LogitsForm = Literal["none", "stride4", "merged"]
 """Which logits a program returns: none, one group's at stride 4, or all groups' merged."""
@@ -51,6 +52,9 @@ Geometries = tuple[Geometry, ...]
 
 Views = tuple[Features, ...]
 """The features of every view of a frame."""
+
+Outputs = tuple[Array, Array | None]
+"""Slots, and logits if asked for; of one frame, or of several with a leading axis."""
 
 
 @functools.partial(jax.jit, static_argnames=("model", "groups", "identities"))
@@ -89,7 +93,7 @@ def start_video(
 
 
 @functools.partial(
-    jax.jit,
+    GraphProgram,
     static_argnames=("model", "identities", "logits_form"),
     donate_argnames=("states",),
 )
@@ -104,7 +108,7 @@ def segment_chunk(
     *,
     identities: int,
     logits_form: LogitsForm,
-) -> tuple[States, tuple[Array, Array | None]]:
+) -> tuple[States, Outputs]:
     """Segments and memorises a chunk of frames in one scan.
 
     Args:
@@ -121,7 +125,7 @@ def segment_chunk(
 
     Returns:
       The states, and padded slots [t, H, W] with the logits, if asked for, of every frame. What
-      belongs to a frame that only fills the chunk is zero.
+      belongs to a frame that only fills the chunk means nothing.
     """
     num_frames, num_objects, gap = scalars
     encode = functools.partial(_encode_views, model, variables, geometries)
@@ -129,7 +133,12 @@ def segment_chunk(
     entering, leaving = geometries[0].network_size, geometries[0].output_size
     shape = logits_shape(entering, leaving, states[0].memory.num_writes.shape[0], logits_form)
 
-    def segment(states: States, views: Views, given: SourceMask | None) -> Any:
+    def advance(states: States, index: Scalar, is_real: Flag | None) -> tuple[States, Outputs]:
+        frame, given = jax.tree.map(
+            lambda x: jax.lax.dynamic_index_in_dim(x, index, keepdims=False),
+            (frames if encoded is None else encoded, memorise_with),
+        )
+        views = encode(frame) if encoded is None else frame
         predictions = _segment_views(model, variables, states, views, num_objects)
         slots, own = _decide(geometries, predictions, identities)
         states = tuple(
@@ -138,6 +147,7 @@ def segment_chunk(
                 geometry.predicted_mask(view_slots if given is None else given),
                 gap,
                 identities=identities,
+                is_real=is_real,
             )
             for geometry, state, prediction, view_slots in zip(
                 geometries, states, predictions, own, strict=True
@@ -145,24 +155,20 @@ def segment_chunk(
         )
         return states, (slots, _select_logits(geometries[0], predictions[0], logits_form))
 
-    def body(carry: tuple[States, Scalar], inputs: tuple[Any, SourceMask | None]) -> Any:
-        (states, index), (frame, given) = carry, inputs
-
-        def skip() -> Any:
-            logits = None if shape is None else jnp.zeros(shape)
-            return states, (jnp.zeros(leaving, jnp.uint8), logits)
-
-        def views() -> Views:
-            return frame if encoded is not None else encode(frame)
-
-        states, outputs = jax.lax.cond(
-            index < num_frames, lambda: segment(states, views(), given), skip
+    if model.forms.short_chunk == "discards":
+        return jax.lax.scan(
+            lambda states, index: advance(states, index, index < num_frames),
+            states,
+            jnp.arange(len(frames)),
         )
-        return (states, index + 1), outputs
 
-    inputs = (frames if encoded is None else encoded, memorise_with)
-    (states, _), outputs = jax.lax.scan(body, (states, jnp.int32(0)), inputs)
-    return states, outputs
+    def put(index: Scalar, carry: tuple[States, Outputs]) -> tuple[States, Outputs]:
+        states, outputs = advance(carry[0], index, None)
+        return states, jax.tree.map(lambda x, y: x.at[index].set(y), carry[1], outputs)
+
+    slots = jnp.zeros((len(frames), *leaving), jnp.uint8)
+    logits = None if shape is None else jnp.zeros((len(frames), *shape))
+    return jax.lax.fori_loop(0, num_frames, put, (states, (slots, logits)))
 
 
 @functools.partial(jax.jit, static_argnames=("model", "groups", "identities", "logits_form"))
@@ -178,7 +184,7 @@ def label_frame(
     groups: int,
     identities: tuple[int, int],
     logits_form: LogitsForm,
-) -> tuple[States, tuple[Array, Array | None]]:
+) -> tuple[States, Outputs]:
     """Segments a frame that also brings a label, and makes it a reference.
 
     Objects that the label shows get its pixels and lose all others; the rest of the prediction

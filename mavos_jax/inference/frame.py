@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from mavos_jax.axes import Frame, Image, Mask, Scalar
+from mavos_jax.axes import Flag, Frame, Image, Mask, Scalar
 from mavos_jax.inference import step
 from mavos_jax.inference.geometry import Geometry
 from mavos_jax.inference.objects import mask_unused, split_groups
@@ -129,6 +129,7 @@ def memorise_frame(
     gap: Scalar,
     *,
     identities: int,
+    is_real: Flag | None = None,
 ) -> VideoState:
     """Returns the state after a frame.
 
@@ -140,9 +141,12 @@ def memorise_frame(
       mask: slots to memorise, at network size.
       gap: frames between two long-term writes.
       identities: channels of a group that can be in use.
+      is_real: whether the frame counts; else the state stays as it was. ``None``: it does.
     """
     since_write = state.since_write + 1
     is_due = since_write >= gap
+    if is_real is not None:
+        is_due &= is_real
     groups = state.memory.num_writes.shape[0]
     memory = _over_groups(
         model,
@@ -153,6 +157,13 @@ def memorise_frame(
         prediction.currents,
         split_groups(mask, groups),
     )
+    if is_real is not None:
+        since_write = jnp.where(is_real, since_write, state.since_write)
+        short_term = jax.tree.map(
+            lambda new, old: jnp.where(is_real, new, old),
+            *(memory.short_term, state.memory.short_term),
+        )
+        memory = memory._replace(short_term=short_term)
     return VideoState(memory, jnp.where(is_due, 0, since_write))
 
 

@@ -30,6 +30,8 @@ class Forms:
         residual sums and logits are float32 with either.
       encoder: whether the frames of a chunk are encoded one by one, each before it is propagated,
         or all together before the first.
+      short_chunk: what a chunk does that is not full: its loop stops early, or it also computes the
+        frames that fill it up, and discards them. To stop, the host would wait for the device.
       conv_gradient: whether the gradient of a dense convolution's kernel is XLA's or a matrix
         product over patches.
     """
@@ -40,6 +42,7 @@ class Forms:
     groups: Mapping
     compute: Literal["float32", "bfloat16"] = "float32"
     encoder: Literal["frame", "chunk"] = "frame"
+    short_chunk: Literal["stops", "discards"] = "stops"
     conv_gradient: Literal["xla", "products"] = "xla"
 
     @property
@@ -61,6 +64,7 @@ _ACCELERATOR = Forms(
     heads="batched",
     groups="batched",
     encoder="chunk",
+    short_chunk="discards",
 )
 
 

@@ -29,7 +29,7 @@ from mavos_jax.models.forms import forms_for
 from mavos_jax.models.mavos import build_model, variable_shapes
 from mavos_jax.profiling.counts import Chunk, Counter, Counts, Rates
 from mavos_jax.profiling.dump import read_dump
-from mavos_jax.runtime.devices import matmul_precision
+from mavos_jax.runtime.devices import graph_options, matmul_precision
 from mavos_jax.runtime.files import require_writable_parent
 
 _TARGET = """
@@ -185,6 +185,7 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
         else:
             traced = chunk.segment_chunk.trace(*inputs, None, scalars, logits_form="none", **kind)
         options = {
+            **(graph_options("gpu") or {}),
             "xla_gpu_autotune_level": 0,
             "xla_dump_to": str(folder),
             "xla_dump_hlo_as_text": True,
@@ -210,9 +211,7 @@ def _describe(gpu: str) -> jax.sharding.Sharding:
             "expected JAX with its plugin for CUDA, found none; run: pip install 'jax[cuda13]'"
         )
     target = _TARGET.format(**_CARDS[gpu][0], cuda=cuda[0])
-    topology = topologies.get_topology_desc(
-        platform="cuda", target_config=target, topology="1x1x1"
-    )
+    topology = topologies.get_topology_desc(platform="cuda", target_config=target, topology="1x1x1")
     return jax.sharding.SingleDeviceSharding(topology.devices[0])
 
 

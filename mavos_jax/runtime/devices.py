@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import jax
 import tqdm
@@ -26,6 +26,8 @@ import tqdm
 from mavos_jax.config import Experiment
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 def use_precision(config: Experiment) -> None:
@@ -35,7 +37,9 @@ def use_precision(config: Experiment) -> None:
     choose. ``JAX_DEFAULT_MATMUL_PRECISION`` has the last word.
     """
     if _is_free():
-        jax.config.update("jax_default_matmul_precision", matmul_precision(config.inference.precision))
+        jax.config.update(
+            "jax_default_matmul_precision", matmul_precision(config.inference.precision)
+        )
 
 
 @contextlib.contextmanager
@@ -85,6 +89,52 @@ def in_32_bits(function: _Function) -> _Function:
             return function(*arguments, **options)
 
     return cast(_Function, run)
+
+
+_GRAPHS = "xla_gpu_enable_command_buffer"
+_IN_GRAPHS = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,DYNAMIC_SLICE_FUSION,CONVOLUTION"
+
+
+def graph_options(platform: str) -> dict[str, str] | None:
+    """Returns the compiler options that make CUDA graphs of whole frames, ``None`` for none.
+
+    By default XLA leaves convolutions out of graphs; each then ends a graph, and the host has to
+    decide every condition around one. ``XLA_FLAGS`` with ``--xla_gpu_enable_command_buffer`` has
+    the last word; empty behind the equals sign, it forbids graphs.
+    """
+    if platform not in ("gpu", "cuda") or _GRAPHS in os.environ.get("XLA_FLAGS", ""):
+        return None
+    return {_GRAPHS: _IN_GRAPHS}
+
+
+class GraphProgram(Generic[_P, _R]):
+    """``jax.jit`` with :func:`graph_options` of the platform, which is asked at the first use.
+
+    Attributes:
+      function: the function itself, for use inside another program.
+    """
+
+    def __init__(self, function: Callable[_P, _R], **options: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.function, self._options = function, options
+
+    @functools.cached_property
+    def jitted(self) -> Any:
+        """The jitted function."""
+        graphs = graph_options(jax.default_backend())
+        return jax.jit(self.function, compiler_options=graphs, **self._options)
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Runs the function."""
+        return self.jitted(*args, **kwargs)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Traces the function, which may take shapes instead of arrays."""
+        return self.jitted.trace(*args, **kwargs)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """Lowers the function, which may take shapes instead of arrays."""
+        return self.jitted.lower(*args, **kwargs)
 
 
 def keep_compilations() -> None:
