@@ -19,6 +19,7 @@ from mavos_jax.inference.chunk import Geometries, States, start_video
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
+from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import products_in
 
 _NUM_FRAMES = 4
@@ -84,7 +85,7 @@ class Workload(NamedTuple):
         random = np.random.default_rng(0)
         return cls(
             model,
-            jax.device_put(variables),
+            jax.device_put(prepare_variables(model, variables)),
             setting,
             jax.device_put(geometries(model.config, Sizes(setting.size, setting.size))),
             random.integers(0, 256, (_NUM_FRAMES, *padded, 3), dtype=np.uint8),

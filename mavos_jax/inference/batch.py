@@ -28,6 +28,7 @@ from mavos_jax.inference.growth import Writes, grow_states, with_room
 from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.runtime.devices import GraphProgram, in_32_bits
 
@@ -199,7 +200,7 @@ class _Batch:
         self._memory, self._gap = model.config.memory, gap
         self._writes = Writes()
         self._model = with_room(model, self._memory, self._writes)
-        self._variables = jax.device_put(variables)
+        self._variables = jax.device_put(prepare_variables(model, variables))
         self._sources = [FrameSource(iter(video), ()) for video in videos]
         self._ids: list[ObjectIds] = []
         self._identities = 0

@@ -29,6 +29,7 @@ from mavos_jax.inference.growth import Writes, grow_states, with_room
 from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, check_mask, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.models.resize import nearest_indices
 from mavos_jax.runtime.devices import in_32_bits
 
@@ -132,7 +133,7 @@ class _Video:
         self._memory = model.config.memory
         self._writes = Writes()
         self._model = with_room(model, self._memory, self._writes)
-        self._variables = jax.device_put(variables)
+        self._variables = jax.device_put(prepare_variables(model, variables))
         self._options = options
         self._source = FrameSource(iter(frames), options.labels)
         self._states: States = ()

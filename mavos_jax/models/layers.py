@@ -68,11 +68,14 @@ def conv(
 class FrozenBatchNorm(nn.Module):
     """Batch normalisation with constant statistics: y = x s + (b - m s), s = w / sqrt(v + 1e-5).
 
-    Its four vectors are in the collection ``constants`` and are never trained.
+    Its four vectors are in the collection ``constants`` and are never trained. Where that holds a
+    ``bias`` instead, the convolution before has the factor s, see :mod:`mavos_jax.models.prepare`.
     """
 
     @nn.compact
     def __call__(self, x: Map) -> Map:
+        if self.has_variable(CONSTANTS, "bias"):
+            return x + self.get_variable(CONSTANTS, "bias")
         shape = (x.shape[-1],)
         scale = self.variable(CONSTANTS, "scale", jnp.ones, shape).value
         offset = self.variable(CONSTANTS, "offset", jnp.zeros, shape).value

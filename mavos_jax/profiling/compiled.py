@@ -27,6 +27,7 @@ from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.models.forms import forms_for
 from mavos_jax.models.mavos import build_model, variable_shapes
+from mavos_jax.models.prepare import prepared_shapes
 from mavos_jax.profiling.counts import Chunk, Counter, Counts, Rates
 from mavos_jax.profiling.dump import read_dump
 from mavos_jax.runtime.devices import graph_options, matmul_precision
@@ -166,7 +167,7 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
     precision = experiment.inference.precision
     model = build_model(experiment, forms_for("cuda", precision))
     views = abstract(geometries(experiment, Sizes(arguments.size, arguments.size)))
-    variables = abstract(variable_shapes(experiment))
+    variables = abstract(prepared_shapes(model, variable_shapes(experiment)))
     kind = {"identities": num_identities(arguments.objects)}
     padded, scalar = padded_size(arguments.size), struct((), jnp.int32)
     several = () if arguments.videos == 1 else (arguments.videos,)

@@ -1,0 +1,125 @@
+"""Variables prepared for inference: what depends on them alone is computed once per model.
+
+The scale of a frozen batch normalisation goes into the convolution before it, and the operands of
+products and convolutions are stored in the type that they are computed in.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from mavos_jax.models.identification import STRIDE, Identification
+from mavos_jax.models.layers import CONSTANTS, EPSILON, DepthwiseConv, FrozenBatchNorm
+from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.multi_head import HeadLinear
+
+_CAST = {nn.Dense: ("kernel", "bias"), nn.Conv: ("kernel", "bias")}
+_CAST |= {HeadLinear: ("kernel", "bias"), Identification: ("kernel",)}
+"""Modules that cast variables to the type that they compute in, and which."""
+
+Path = tuple[str, ...]
+
+
+class _Plan(NamedTuple):
+    """What is to be prepared.
+
+    Attributes:
+      casts: variables to store in the type of the forms.
+      folds: kernels by the frozen batch normalisations behind them.
+    """
+
+    casts: frozenset[Path]
+    folds: dict[Path, Path]
+
+
+def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
+    """Returns variables with which a model's methods compute the same, and faster.
+
+    They lie where the given ones lie, and are kept while these are; what needs no preparation is
+    shared. Not for training: the frozen vectors are gone.
+    """
+    if model.forms.dtype is None and not variables.get(CONSTANTS):
+        return variables
+    leaves = jax.tree.leaves(variables)
+    key = (model.forms, *map(id, leaves))
+    if key in _KEPT:
+        return _KEPT[key]
+    folds, flat = _plan(model).folds, flatten_dict(variables)
+    fresh = _compute(model, variables)
+    kept = {path: x for path, x in flat.items() if path[:-1] not in folds}
+    prepared = unflatten_dict({**kept, **fresh})
+    if all(isinstance(leaf, jax.Array) for leaf in leaves):  # others may change
+        _KEPT[key] = prepared
+        for path, leaf in flat.items():
+            if path in fresh or path[:-1] in folds:  # not shared, so it ends with its owner
+                weakref.finalize(leaf, _KEPT.pop, key, None)
+    return prepared
+
+
+_KEPT: dict[tuple[Any, ...], Variables] = {}
+
+
+def prepared_shapes(model: MAVOS, variables: Variables) -> Variables:
+    """Returns what :func:`prepare_variables` would, as ``jax.ShapeDtypeStruct``."""
+    return jax.eval_shape(functools.partial(prepare_variables, model), variables)
+
+
+@functools.partial(jax.jit, static_argnames=("model",))
+def _compute(model: MAVOS, variables: Variables) -> dict[Path, jax.Array]:
+    """Returns the variables that are new, by path."""
+    plan, flat = _plan(model), flatten_dict(variables)
+    fresh = {path: flat[path] for path in plan.casts}
+    for norm, kernel in plan.folds.items():
+        scale, offset, mean, variance = (
+            flat[*norm, name] for name in ("scale", "offset", "mean", "variance")
+        )
+        factor = scale * jax.lax.rsqrt(variance + EPSILON)
+        fresh[kernel] = flat[kernel] * factor
+        fresh[*norm, "bias"] = offset - mean * factor
+    if model.forms.dtype is None:
+        return fresh
+    biases = {(*norm, "bias") for norm in plan.folds}
+    return {
+        path: x.astype(model.forms.dtype) if path in plan.casts | biases else x
+        for path, x in fresh.items()
+    }
+
+
+@functools.lru_cache(maxsize=8)
+def _plan(model: MAVOS) -> _Plan:
+    """Notes the calls of a run: a frozen batch normalisation follows its convolution directly."""
+    casts: set[Path] = set()
+    folds: dict[Path, Path] = {}
+    kernels: list[Path] = []
+
+    def note(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+        module, result = context.module, call(*args, **kwargs)
+        if context.method_name != "__call__":
+            return result
+        if isinstance(module, FrozenBatchNorm):
+            folds[CONSTANTS, *module.path] = kernels[-1]
+        elif isinstance(module, nn.Dense | nn.Conv | DepthwiseConv):
+            kernels.append(("params", *module.path, "kernel"))
+        dtype = module.dtype if isinstance(module, nn.Dense | nn.Conv) else model.forms.dtype
+        for name in _CAST.get(type(module), ()) if dtype is not None else ():
+            if module.has_variable("params", name):
+                casts.add(("params", *module.path, name))
+        return result
+
+    is_half = model.forms.dtype is not None  # else the encoder alone has something to prepare
+    side = 2 * STRIDE + (1 if model.config.align_corners else 0)
+    image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
+    with nn.intercept_methods(note):
+        key = jax.random.PRNGKey(0)
+        if is_half:
+            jax.eval_shape(lambda: model.init(key, image, mask, method=MAVOS.touch_all))
+        else:
+            jax.eval_shape(lambda: model.init(key, image, method=MAVOS.encode))
+    return _Plan(frozenset(casts), folds)
