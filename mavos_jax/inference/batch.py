@@ -28,8 +28,8 @@ from mavos_jax.inference.growth import Writes, grow_states, with_room
 from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
 from mavos_jax.inference.source import FrameSource, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.models.memory import Memory
+from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import GraphProgram, in_32_bits
 
 _Result = TypeVar("_Result")

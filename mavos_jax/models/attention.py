@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from mavos_jax.models.forms import Softmax
+
 MASKED = -1e30
 """Added to the logits of places that must get no weight."""
 
@@ -15,12 +17,23 @@ def attend(
     key: Float[Array, "m k"],
     value: Float[Array, "m v"],
     bias: Float[Array, "#n m"] | None = None,
+    *,
+    softmax: Softmax = "after",
 ) -> Float[Array, "n v"]:
     """Returns softmax(q k^T + bias) v; the caller scales the query.
 
-    The weights are normalised after the product with the values, which saves a pass over [n, m].
+    Args:
+      query: [n, k], scaled.
+      key: [m, k].
+      value: [m, v].
+      bias: added to the logits.
+      softmax: whether the weights are normalised ``before`` the product with the values, or what
+        comes of it ``after``, which saves a pass over [n, m] where that is not fused.
     """
     weights, total = _weigh(query, key, bias)
+    if softmax == "before":
+        weights = (weights / total).astype(value.dtype)
+        return jnp.matmul(weights, value, preferred_element_type=jnp.float32)
     weights = weights.astype(value.dtype)
     return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
 
@@ -47,6 +60,7 @@ def attend_window(
     size: tuple[int, int],
     radius: int,
     tile: int | None,
+    softmax: Softmax = "after",
 ) -> Float[Array, "n v"]:
     """Attention of each token to the (2 radius + 1)^2 tokens around it.
 
@@ -63,6 +77,7 @@ def attend_window(
       size: rows and columns of the map, n = rows * columns.
       radius: largest distance of a key, in tokens.
       tile: side of the query tiles in tokens; ``None`` for one tile.
+      softmax: see :func:`attend`.
     """
     rows, columns = size
     window = 2 * radius + 1
@@ -92,6 +107,7 @@ def attend_window(
             bias,
             relative_value,
             margins,
+            softmax,
         )
 
     strips = [
@@ -110,6 +126,7 @@ def _attend_places(
     bias: Float[Array, "y x a b"],
     relative_value: Float[Array, "r v"] | None,
     margins: tuple[tuple[int, int], tuple[int, int]],
+    softmax: Softmax,
 ) -> Float[Array, "y x v"]:
     """Attention of a tile to the places around it.
 
@@ -120,6 +137,7 @@ def _attend_places(
       bias: added to the logits.
       relative_value: added to the values by their offset.
       margins: rows and columns of the tile's surroundings that lie outside the map, on both sides.
+      softmax: see :func:`attend`.
     """
     rows, columns, _ = query.shape
     weights, total = _weigh(
@@ -127,6 +145,8 @@ def _attend_places(
         key.reshape(-1, key.shape[-1]),
         bias.reshape(rows * columns, -1),
     )
+    if softmax == "before":
+        weights, total = weights / total, 1.0
     weights = weights.astype(value.dtype)
     flat = value.reshape(-1, value.shape[-1])
     out = jnp.matmul(weights, flat, preferred_element_type=jnp.float32)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 Mapping = Literal["sequential", "batched"]
+Softmax = Literal["before", "after"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Forms:
         or all together before the first.
       short_chunk: what a chunk does that is not full: its loop stops early, or it also computes the
         frames that fill it up, and discards them. To stop, the host would wait for the device.
+      softmax: whether attention divides by the sum of its weights before the product with the
+        values, so that a softmax is one kernel, or after it, where there is less to divide.
       conv_gradient: whether the gradient of a dense convolution's kernel is XLA's or a matrix
         product over patches.
     """
@@ -43,6 +46,7 @@ class Forms:
     compute: Literal["float32", "bfloat16"] = "float32"
     encoder: Literal["frame", "chunk"] = "frame"
     short_chunk: Literal["stops", "discards"] = "stops"
+    softmax: Softmax = "after"
     conv_gradient: Literal["xla", "products"] = "xla"
 
     @property
@@ -65,6 +69,7 @@ _ACCELERATOR = Forms(
     groups="batched",
     encoder="chunk",
     short_chunk="discards",
+    softmax="before",
 )
 
 

@@ -6,6 +6,8 @@ away, for the paper's Table 6.
 
 from __future__ import annotations
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -119,10 +121,11 @@ class ModulatedCrossAttention(nn.Module):
             return x.reshape(x.shape[0], heads, depth).transpose(1, 0, 2)
 
         operands = (split(query * depth**-0.5), split(key), split(value))
+        attend_head = functools.partial(attend, softmax=self.forms.softmax)
         if self.forms.heads == "sequential":
-            out = jax.lax.map(lambda x: attend(*x), operands)
+            out = jax.lax.map(lambda x: attend_head(*x), operands)
         else:
-            out = jax.vmap(attend)(*operands)
+            out = jax.vmap(attend_head)(*operands)
         return out.transpose(1, 0, 2).reshape(query.shape)
 
 

@@ -33,7 +33,12 @@ class SelfAttention(nn.Module):
         key = linear(dim, "key", self.forms)(x + position)
         value = linear(dim, "value", self.forms)(x)
         operands = (_scale(query, self.config), key, value)
-        attended = _over_heads(attend, operands, self.config.num_heads, self.forms)
+        attended = _over_heads(
+            lambda *x: attend(*x, softmax=self.forms.softmax),
+            operands,
+            self.config.num_heads,
+            self.forms,
+        )
         return linear(dim, "projection", self.forms)(attended)
 
 
@@ -47,7 +52,7 @@ class LongTermAttention(nn.Module):
     def __call__(self, query: Tokens, memory: KeyValue, bias: Float[Array, "m"] | None) -> Tokens:
         row = None if bias is None else bias[None]
         attended = _over_heads(
-            lambda q, k, v: attend(q, k, v, row),
+            lambda q, k, v: attend(q, k, v, row, softmax=self.forms.softmax),
             (_scale(query, self.config), memory.key, memory.value),
             self.config.num_heads,
             self.forms,
@@ -89,6 +94,7 @@ class ShortTermAttention(nn.Module):
                 size=size,
                 radius=config.window_radius,
                 tile=self.forms.short_term_tile,
+                softmax=self.forms.softmax,
             )
 
         relative = HeadLinear(config.num_heads, offsets, self.forms, name="relative_key")(query)

@@ -66,7 +66,7 @@ class LongTermPropagation(nn.Module):
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         scaled = query * self.config.attention_dim**-0.5
         row = None if bias is None else bias[None]
-        attended = attend(scaled, memory.key, memory.value, row)
+        attended = attend(scaled, memory.key, memory.value, row, softmax=self.forms.softmax)
         return GatedOutput(self.config, self.forms, name="output")(attended, gate, size)
 
 
@@ -98,6 +98,7 @@ class ShortTermPropagation(nn.Module):
             size=size,
             radius=self.config.window_radius,
             tile=self.forms.short_term_tile,
+            softmax=self.forms.softmax,
         )
         return GatedOutput(self.config, self.forms, name="output")(attended, gate, size)
 
@@ -122,5 +123,6 @@ class SelfPropagation(nn.Module):
             ]
             return jax.nn.silu(jnp.concatenate(halves, axis=-1))
 
-        attended = attend(query * self.config.attention_dim**-0.5, query, pair("value"))
+        scaled = query * self.config.attention_dim**-0.5
+        attended = attend(scaled, query, pair("value"), softmax=self.forms.softmax)
         return GatedOutput(self.config, self.forms, name="output")(attended, pair("gate"), size)
