@@ -14,6 +14,9 @@ from mavos_jax.models.forms import Forms
 from mavos_jax.models.layers import conv, group_norm
 from mavos_jax.models.resize import resize_bilinear
 
+Shortcuts = tuple[Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]]
+"""Maps of a frame at strides 4, 8 and 16."""
+
 
 class FPNDecoder(nn.Module):
     """Refines from stride 16 to 4, adding an adapted encoder map at each stride.
@@ -28,36 +31,39 @@ class FPNDecoder(nn.Module):
     align_corners: bool
     forms: Forms
 
-    @nn.compact
-    def __call__(
-        self,
-        propagated: Propagated,
-        shortcuts: tuple[
-            Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]
-        ],
-    ) -> Logits:
+    def setup(self) -> None:
+        wide, narrow = self.config.dim, self.config.dim // 2
+        self.conv_in = nn.Dense(wide, dtype=self.forms.dtype)
+        self.norm_in = group_norm(NORM_GROUPS, "norm_in")
+        self.adapter_16 = nn.Dense(wide, dtype=self.forms.dtype)
+        self.conv_16 = conv(wide, 3, "conv_16", self.forms, padding=1)
+        self.norm_16 = group_norm(NORM_GROUPS, "norm_16")
+        self.adapter_8 = nn.Dense(wide, dtype=self.forms.dtype)
+        self.conv_8 = conv(narrow, 3, "conv_8", self.forms, padding=1)
+        self.norm_8 = group_norm(NORM_GROUPS, "norm_8")
+        self.adapter_4 = nn.Dense(narrow, dtype=self.forms.dtype)
+        self.conv_4 = conv(narrow, 3, "conv_4", self.forms, padding=1)
+        self.norm_4 = group_norm(NORM_GROUPS, "norm_4")
+        self.conv_out = nn.Dense(NUM_IDENTITIES)
+
+    def adapt(self, shortcuts: Shortcuts) -> Shortcuts:
+        """Returns the encoder's maps in the decoder's widths."""
+        stride4, stride8, stride16 = shortcuts
+        return self.adapter_4(stride4), self.adapter_8(stride8), self.adapter_16(stride16)
+
+    def __call__(self, propagated: Propagated, adapted: Shortcuts) -> Logits:
         """Returns the logits of all identities at stride 4.
 
         Args:
           propagated: [h, w, 2 D], the E-LSTT's output at stride 16.
-          shortcuts: encoder maps at strides 4, 8 and 16.
+          adapted: from :meth:`adapt`.
         """
-        stride4, stride8, stride16 = shortcuts
-        wide, narrow = self.config.dim, self.config.dim // 2
-        x = nn.Dense(wide, dtype=self.forms.dtype, name="conv_in")(propagated)
-        x = nn.relu(group_norm(NORM_GROUPS, "norm_in")(x))
-        x = self._refine(x, stride16, wide, wide, "16")
-        x = self._refine(self._upsample(x, stride8), stride8, wide, narrow, "8")
-        x = self._refine(self._upsample(x, stride4), stride4, narrow, narrow, "4")
-        return nn.Dense(NUM_IDENTITIES, name="conv_out")(x)
-
-    def _refine(
-        self, x: Map, shortcut: Array, dim: int, out: int, stride: str
-    ) -> Float[Array, "h w c2"]:
-        """relu(GroupNorm(Conv3x3(adapter(shortcut) + x)))."""
-        x = nn.Dense(dim, dtype=self.forms.dtype, name=f"adapter_{stride}")(shortcut) + x
-        x = conv(out, 3, f"conv_{stride}", self.forms, padding=1)(x)
-        return nn.relu(group_norm(NORM_GROUPS, f"norm_{stride}")(x))
+        stride4, stride8, stride16 = adapted
+        x = nn.relu(self.norm_in(self.conv_in(propagated)))
+        x = nn.relu(self.norm_16(self.conv_16(stride16 + x)))
+        x = nn.relu(self.norm_8(self.conv_8(stride8 + self._upsample(x, stride8))))
+        x = nn.relu(self.norm_4(self.conv_4(stride4 + self._upsample(x, stride4))))
+        return self.conv_out(x)
 
     def _upsample(self, x: Map, like: Array) -> Float[Array, "h2 w2 c"]:
         return resize_bilinear(x, (like.shape[0], like.shape[1]), align_corners=self.align_corners)

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
 from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, TransformerConfig
 from mavos_jax.config.checks import require_kind
-from mavos_jax.models.decoder import FPNDecoder
+from mavos_jax.models.decoder import FPNDecoder, Shortcuts
 from mavos_jax.models.elstt import ELSTT
 from mavos_jax.models.encoders import build_encoder
 from mavos_jax.models.forms import Forms, forms_for
@@ -35,13 +35,11 @@ class Features(NamedTuple):
     """What the encoder gives of one frame.
 
     Attributes:
-      shortcuts: maps at strides 4, 8 and 16 for the decoder.
+      shortcuts: maps at strides 4, 8 and 16 in the decoder's widths.
       projected: [h, w, D], the stride-16 map that enters the E-LSTT.
     """
 
-    shortcuts: tuple[
-        Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]
-    ]
+    shortcuts: Shortcuts
     projected: Float[Array, "h w d"]
 
     @property
@@ -84,7 +82,8 @@ class MAVOS(nn.Module):
     def encode(self, image: Image) -> Features:
         """Returns the features of a normalised image at network size."""
         stride4, stride8, stride16, last = self.encoder(image)
-        return Features((stride4, stride8, stride16), self.encoder_projector(last))
+        shortcuts = self.decoder.adapt((stride4, stride8, stride16))
+        return Features(shortcuts, self.encoder_projector(last))
 
     def identify(self, mask: Mask, num_identities: int = NUM_IDENTITIES) -> Tokens:
         """Returns the identification embedding [n, D] of a mask at network size."""
