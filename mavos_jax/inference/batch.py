@@ -274,6 +274,7 @@ class _Batch:
             (np.int32(max(counts)), objects, np.int32(self._gap)),
             identities=self._identities,
         )
+        slots.copy_to_host_async()  # as soon as they are there, not when they are asked for
         return counts, slots
 
     def fetch(self, counts: list[int], slots: jax.Array) -> Iterator[tuple[np.ndarray | None, ...]]:

@@ -199,6 +199,7 @@ class _Video:
                 identities=num_identities(num_objects),
                 logits_form=self._options.logits_form,
             )
+        slots.copy_to_host_async()  # as soon as they are there, not when they are asked for
         return _Pending(count, slots, logits)
 
     @in_32_bits

@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jax.typing import DTypeLike
 
 from mavos_jax.models.identification import STRIDE, Identification
 from mavos_jax.models.layers import CONSTANTS, EPSILON, DepthwiseConv, FrozenBatchNorm
@@ -32,11 +33,11 @@ class _Plan(NamedTuple):
 
     Attributes:
       casts: variables to store in the type of the forms.
-      folds: kernels by the frozen batch normalisations behind them.
+      folds: frozen batch normalisations, and the kernels before them.
     """
 
     casts: frozenset[Path]
-    folds: dict[Path, Path]
+    folds: tuple[tuple[Path, Path], ...]
 
 
 def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
@@ -51,14 +52,12 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     key = (model.forms, *map(id, leaves))
     if key in _KEPT:
         return _KEPT[key]
-    folds, flat = _plan(model).folds, flatten_dict(variables)
-    fresh = _compute(model, variables)
-    kept = {path: x for path, x in flat.items() if path[:-1] not in folds}
-    prepared = unflatten_dict({**kept, **fresh})
+    prepared = _prepare(model, variables)
     if all(isinstance(leaf, jax.Array) for leaf in leaves):  # others may change
         _KEPT[key] = prepared
-        for path, leaf in flat.items():
-            if path in fresh or path[:-1] in folds:  # not shared, so it ends with its owner
+        shared = set(map(id, jax.tree.leaves(prepared)))
+        for leaf in leaves:
+            if id(leaf) not in shared:
                 weakref.finalize(leaf, _KEPT.pop, key, None)
     return prepared
 
@@ -68,28 +67,38 @@ _KEPT: dict[tuple[Any, ...], Variables] = {}
 
 def prepared_shapes(model: MAVOS, variables: Variables) -> Variables:
     """Returns what :func:`prepare_variables` would, as ``jax.ShapeDtypeStruct``."""
-    return jax.eval_shape(functools.partial(prepare_variables, model), variables)
+    return jax.eval_shape(functools.partial(_prepare, model), variables)
 
 
-@functools.partial(jax.jit, static_argnames=("model",))
-def _compute(model: MAVOS, variables: Variables) -> dict[Path, jax.Array]:
+def _prepare(model: MAVOS, variables: Variables) -> Variables:
+    plan = _plan(model)  # pyright: ignore[reportArgumentType]
+    norms = {norm for norm, _ in plan.folds}
+    kept = {path: x for path, x in _flatten(variables).items() if path[:-1] not in norms}
+    return unflatten_dict({**kept, **_compute(plan, variables, model.forms.dtype)})
+
+
+@functools.partial(jax.jit, static_argnames=("plan", "dtype"))
+def _compute(plan: _Plan, variables: Variables, dtype: DTypeLike | None) -> dict[Path, Any]:
     """Returns the variables that are new, by path."""
-    plan, flat = _plan(model), flatten_dict(variables)
+    flat = _flatten(variables)
     fresh = {path: flat[path] for path in plan.casts}
-    for norm, kernel in plan.folds.items():
+    biases = set()
+    for norm, kernel in plan.folds:
         scale, offset, mean, variance = (
             flat[*norm, name] for name in ("scale", "offset", "mean", "variance")
         )
         factor = scale * jax.lax.rsqrt(variance + EPSILON)
         fresh[kernel] = flat[kernel] * factor
         fresh[*norm, "bias"] = offset - mean * factor
-    if model.forms.dtype is None:
+        biases.add((*norm, "bias"))
+    if dtype is None:
         return fresh
-    biases = {(*norm, "bias") for norm in plan.folds}
-    return {
-        path: x.astype(model.forms.dtype) if path in plan.casts | biases else x
-        for path, x in fresh.items()
-    }
+    cast = plan.casts | biases
+    return {path: x.astype(dtype) if path in cast else x for path, x in fresh.items()}
+
+
+def _flatten(variables: Variables) -> dict[Path, Any]:
+    return flatten_dict(variables)  # pyright: ignore[reportReturnType]
 
 
 @functools.lru_cache(maxsize=8)
@@ -122,4 +131,4 @@ def _plan(model: MAVOS) -> _Plan:
             jax.eval_shape(lambda: model.init(key, image, mask, method=MAVOS.touch_all))
         else:
             jax.eval_shape(lambda: model.init(key, image, method=MAVOS.encode))
-    return _Plan(frozenset(casts), folds)
+    return _Plan(frozenset(casts), tuple(folds.items()))
