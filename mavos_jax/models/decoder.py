@@ -15,7 +15,10 @@ from mavos_jax.models.layers import conv, group_norm
 from mavos_jax.models.resize import resize_bilinear
 
 Shortcuts = tuple[Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]]
-"""Maps of a frame at strides 4, 8 and 16."""
+"""The encoder's maps of a frame at strides 4, 8 and 16."""
+
+Adapted = tuple[Float[Array, "h4 w4 a4"], Float[Array, "h8 w8 a8"], Float[Array, "h16 w16 a16"]]
+"""The same in the decoder's widths."""
 
 
 class FPNDecoder(nn.Module):
@@ -46,12 +49,12 @@ class FPNDecoder(nn.Module):
         self.norm_4 = group_norm(NORM_GROUPS, "norm_4")
         self.conv_out = nn.Dense(NUM_IDENTITIES)
 
-    def adapt(self, shortcuts: Shortcuts) -> Shortcuts:
+    def adapt(self, shortcuts: Shortcuts) -> Adapted:
         """Returns the encoder's maps in the decoder's widths."""
         stride4, stride8, stride16 = shortcuts
         return self.adapter_4(stride4), self.adapter_8(stride8), self.adapter_16(stride16)
 
-    def __call__(self, propagated: Propagated, adapted: Shortcuts) -> Logits:
+    def __call__(self, propagated: Propagated, adapted: Adapted) -> Logits:
         """Returns the logits of all identities at stride 4.
 
         Args:

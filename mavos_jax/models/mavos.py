@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
 from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, TransformerConfig
 from mavos_jax.config.checks import require_kind
-from mavos_jax.models.decoder import FPNDecoder, Shortcuts
+from mavos_jax.models.decoder import Adapted, FPNDecoder
 from mavos_jax.models.elstt import ELSTT
 from mavos_jax.models.encoders import build_encoder
 from mavos_jax.models.forms import Forms, forms_for
@@ -39,7 +39,7 @@ class Features(NamedTuple):
       projected: [h, w, D], the stride-16 map that enters the E-LSTT.
     """
 
-    shortcuts: Shortcuts
+    shortcuts: Adapted
     projected: Float[Array, "h w d"]
 
     @property

@@ -13,6 +13,9 @@ from mavos_jax.profiling.dump import Dump, Instruction, Thunk, arrays, num_bytes
 
 Kind = Literal["convolution", "product", "reduction", "gather", "conversion", "layout", "other"]
 
+Number = int | float
+"""A count, or a mean of counts."""
+
 _COPIES = {"kCopy", "kDeviceToDeviceCopy", "kMemset32BitValue", "kMemzero"}
 _PRODUCTS = {"kGemm", "kCublasLtMatmul", "kCuDnn"}
 _LAUNCHED = {"kKernel", "kCustomKernel", "kConvolution", "kCustomCall", *_COPIES, *_PRODUCTS}
@@ -55,16 +58,16 @@ class Counts:
       kinds: kernels of each kind.
     """
 
-    kernels: float = 0
-    graphs: float = 0
-    launches: float = 0
-    waits: float = 0
-    bytes: float = 0
-    operations: float = 0
-    seconds: float = 0
-    kinds: dict[Kind, float] = dataclasses.field(default_factory=dict)
+    kernels: Number = 0
+    graphs: Number = 0
+    launches: Number = 0
+    waits: Number = 0
+    bytes: Number = 0
+    operations: Number = 0
+    seconds: Number = 0
+    kinds: dict[Kind, Number] = dataclasses.field(default_factory=dict)
 
-    def add(self, other: Counts, times: float = 1) -> Counts:
+    def add(self, other: Counts, times: Number = 1) -> Counts:
         """Adds what another part costs, so many times; returns itself."""
         for field in dataclasses.fields(self):
             if field.name != "kinds":

@@ -53,6 +53,20 @@ def test_attention_to_keys_twice_is_attention_to_keys_once():
     np.testing.assert_allclose(twice, once, atol=1e-6)
 
 
+def test_dividing_before_or_after_the_product_is_the_same():
+    random = np.random.RandomState(2)
+    query, key, value = (jnp.asarray(random.randn(12, 6), jnp.float32) for _ in range(3))
+    after, before = (attend(query, key, value, softmax=form) for form in ("after", "before"))
+    np.testing.assert_allclose(before, after, atol=1e-6)
+    relative = jnp.asarray(random.randn(12, 9), jnp.float32)
+    inputs = (query, key, value, relative, jnp.asarray(random.randn(9, 6), jnp.float32))
+    after, before = (
+        attend_window(*inputs, size=(3, 4), radius=1, tile=None, softmax=form)
+        for form in ("after", "before")
+    )
+    np.testing.assert_allclose(before, after, atol=2e-6)
+
+
 def test_large_logits_do_not_overflow():
     query = jnp.full((1, 1), 1e4)
     key = jnp.array([[1.0], [-1.0]])

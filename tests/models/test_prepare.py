@@ -1,0 +1,80 @@
+"""Prepared variables compute the same with fewer and smaller arrays."""
+
+import dataclasses
+import gc
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_configs import MOBILENET, RESNET, SWIN
+
+from mavos_jax.models import prepare
+from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.models.prepare import prepare_variables, prepared_shapes
+
+
+def random_variables(model):
+    """Variables whose frozen norms do something."""
+    keys = iter(jax.random.split(jax.random.PRNGKey(0), 1000))
+    return jax.tree.map(
+        lambda x: x + 0.2 * jax.random.uniform(next(keys), x.shape), init_variables(model)
+    )
+
+
+@pytest.mark.parametrize("config", [MOBILENET, RESNET], ids=lambda config: config.name)
+def test_folded_norms_change_the_features_by_rounding_alone(config):
+    model = build_model(config)
+    variables = random_variables(model)
+    prepared = prepare_variables(model, variables)
+    assert len(jax.tree.leaves(prepared["constants"])) * 4 == len(
+        jax.tree.leaves(variables["constants"])
+    )
+    encode = jax.jit(lambda variables, x: model.apply(variables, x, method="encode"))
+    image = jax.random.normal(jax.random.PRNGKey(1), (33, 49, 3))
+    for x, y in zip(
+        *(jax.tree.leaves(encode(v, image)) for v in (variables, prepared)), strict=True
+    ):
+        np.testing.assert_allclose(y, x, rtol=2e-5, atol=2e-6 * float(jnp.abs(x).max()))
+
+
+def test_in_bfloat16_what_products_cast_is_stored_so():
+    inference = dataclasses.replace(RESNET.inference, precision="bfloat16")
+    model = build_model(dataclasses.replace(RESNET, inference=inference))
+    params = prepare_variables(model, init_variables(model))["params"]
+    assert params["encoder"]["stem"]["kernel"].dtype == jnp.bfloat16
+    assert params["elstt"]["block_0"]["gate"]["bias"].dtype == jnp.bfloat16
+    assert params["identification"]["kernel"].dtype == jnp.bfloat16
+    full = [params["decoder"]["conv_out"], params["elstt"]["block_0"]["norm"]]
+    assert {x.dtype for x in jax.tree.leaves(full)} == {jnp.dtype("float32")}
+
+
+def test_they_are_kept_while_the_given_ones_are():
+    model = build_model(MOBILENET)
+    variables = init_variables(model)
+    before = len(prepare._KEPT)
+    prepared = prepare_variables(model, variables)
+    assert prepare_variables(model, variables) is prepared
+    assert len(prepare._KEPT) == before + 1
+    shapes = jax.eval_shape(lambda x: x, prepared)
+    assert prepared_shapes(model, variables) == shapes
+    assert "scale" in variables["constants"]["encoder"]["stem_norm"]
+    del variables, prepared
+    gc.collect()
+    assert len(prepare._KEPT) == before
+
+
+def test_arrays_that_may_change_are_prepared_anew():
+    model = build_model(MOBILENET)
+    variables = jax.tree.map(np.array, init_variables(model))
+    first = prepare_variables(model, variables)
+    variables["params"]["encoder"]["stem"]["kernel"][:] = 0
+    second = prepare_variables(model, variables)
+    assert first["params"]["encoder"]["stem"]["kernel"].any()
+    assert not second["params"]["encoder"]["stem"]["kernel"].any()
+
+
+def test_where_there_is_nothing_to_prepare_they_are_the_given_ones():
+    model = build_model(SWIN)
+    variables = init_variables(model)
+    assert prepare_variables(model, variables) is variables
