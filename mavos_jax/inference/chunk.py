@@ -164,7 +164,10 @@ def segment_chunk(
 
     def put(index: Scalar, carry: tuple[States, Outputs]) -> tuple[States, Outputs]:
         states, outputs = advance(carry[0], index, None)
-        return states, jax.tree.map(lambda x, y: x.at[index].set(y), carry[1], outputs)
+        return states, jax.tree.map(
+            lambda x, y: jax.lax.dynamic_update_index_in_dim(x, y, index, axis=0),
+            *(carry[1], outputs),
+        )
 
     slots = jnp.zeros((len(frames), *leaving), jnp.uint8)
     logits = None if shape is None else jnp.zeros((len(frames), *shape))
