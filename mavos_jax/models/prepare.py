@@ -53,7 +53,9 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     if key in _KEPT:
         return _KEPT[key]
     prepared = _prepare(model, variables)
-    if all(isinstance(leaf, jax.Array) for leaf in leaves):  # others may change
+    if prepared is not variables and all(
+        isinstance(leaf, jax.Array) for leaf in leaves
+    ):  # others may change
         _KEPT[key] = prepared
         shared = set(map(id, jax.tree.leaves(prepared)))
         for leaf in leaves:
@@ -73,8 +75,12 @@ def prepared_shapes(model: MAVOS, variables: Variables) -> Variables:
 def _prepare(model: MAVOS, variables: Variables) -> Variables:
     plan = _plan(model)  # pyright: ignore[reportArgumentType]
     norms = {norm for norm, _ in plan.folds}
+    try:
+        fresh = _compute(plan, variables, model.forms.dtype)
+    except KeyError:  # of another network, whose modules say what they lack
+        return variables
     kept = {path: x for path, x in _flatten(variables).items() if path[:-1] not in norms}
-    return unflatten_dict({**kept, **_compute(plan, variables, model.forms.dtype)})
+    return unflatten_dict({**kept, **fresh})
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "dtype"))

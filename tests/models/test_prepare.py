@@ -74,6 +74,11 @@ def test_arrays_that_may_change_are_prepared_anew():
     assert not second["params"]["encoder"]["stem"]["kernel"].any()
 
 
+def test_variables_of_another_network_are_left_for_its_modules_to_name():
+    variables = init_variables(build_model(RESNET))
+    assert prepare_variables(build_model(MOBILENET), variables) is variables
+
+
 def test_where_there_is_nothing_to_prepare_they_are_the_given_ones():
     model = build_model(SWIN)
     variables = init_variables(model)
