@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from mavos_jax.checkpoints import load_config_of
-from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.checkpoints.folder import load_config_of
+from mavos_jax.commands.options import main_with_errors, parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.conversion.transfer import convert_file, export_file
 

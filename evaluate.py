@@ -17,21 +17,21 @@ from typing import Literal
 import jax
 import tqdm
 
-from mavos_jax.checkpoints import load
-from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.packaged import describe_default, load_default
+from mavos_jax.commands.evaluation_options import BenchmarkArguments, print_faults
+from mavos_jax.commands.options import main_with_errors, parse_command
 from mavos_jax.config import Experiment
-from mavos_jax.default_weights import describe_default, load_default
-from mavos_jax.evaluation.benchmark_evaluation import evaluate_benchmark
 from mavos_jax.evaluation.demonstration import in_percent
-from mavos_jax.evaluation.evaluation_arguments import BenchmarkArguments, print_faults
-from mavos_jax.evaluation.metrics import ObjectScores
+from mavos_jax.evaluation.one_video import segment_to_folder
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video import segment_to_folder
+from mavos_jax.evaluation.run import evaluate_benchmark
 from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.media.later_masks import AnnotationUse
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.runtime.devices import keep_compilations, use_precision
 from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.scores.metrics import ObjectScores
 
 _NO_CHECKPOINT = (
     "expected --checkpoint DIR for --config, got none; make one of released weights by `python "

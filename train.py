@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.commands.options import main_with_errors, parse_command
 from mavos_jax.config import Experiment
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from data.benchmarks.tree_videos import (
+from datasets.tree_videos import (
     DAVIS_VIDEOS,
     LATE_VIDEOS,
     LISTED_STEP,
@@ -19,7 +19,7 @@ from data.benchmarks.tree_videos import (
 )
 from PIL import Image
 
-from mavos_jax.data.benchmarks import BenchmarkOptions, Dataset, Resolution
+from mavos_jax.datasets import BenchmarkOptions, Dataset, Resolution
 
 SPLITS: Mapping[Dataset, str] = {
     "davis2016": "val",

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset, GivenMask
-from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.evaluation.metrics import ObjectScores, score_frame, statistics
+from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset, GivenMask
 from mavos_jax.evaluation.report import ReportContents, SequenceTiming
-from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
 from mavos_jax.evaluation.speeds import Speed
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import write_mask
+from mavos_jax.scores.metrics import ObjectScores, score_frame, statistics
+from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 Pair = tuple[np.ndarray, np.ndarray]
 

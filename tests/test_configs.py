@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mavos_jax.command_line import load_config
+from mavos_jax.commands.options import load_config
 from mavos_jax.config import (
     ClipConfig,
     DataConfig,

@@ -10,8 +10,8 @@ import torch
 from seeded_weights import seeded_state_dict
 
 from convert_torch_weights import main
-from mavos_jax.checkpoints import load
-from mavos_jax.command_line import load_config, main_with_errors
+from mavos_jax.checkpoints.folder import load
+from mavos_jax.commands.options import load_config, main_with_errors
 from mavos_jax.conversion.convert import torch_shapes
 
 ROOT = Path(__file__).parents[1]

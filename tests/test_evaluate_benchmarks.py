@@ -10,8 +10,8 @@ from benchmark_trees import write_benchmark_tree
 from PIL import Image
 
 import evaluate
-from mavos_jax.command_line import main_with_errors
-from mavos_jax.data.benchmarks import DATASETS, open_benchmark
+from mavos_jax.commands.options import main_with_errors
+from mavos_jax.datasets import DATASETS, open_benchmark
 
 QUICK = ("--num_devices", "1", "--scoring_processes", "0", "--report_frames", "4")
 

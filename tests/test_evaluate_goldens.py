@@ -10,8 +10,8 @@ from seeded_weights import seeded_state_dict
 
 import evaluate
 import mavos_jax
-from mavos_jax.checkpoints import save
-from mavos_jax.command_line import load_config
+from mavos_jax.checkpoints.folder import save
+from mavos_jax.commands.options import load_config
 from mavos_jax.media.masks import write_mask
 
 

@@ -12,11 +12,11 @@ import pytest
 from video_files import set_matrix
 
 import evaluate
-from mavos_jax import default_weights
-from mavos_jax.checkpoints import save
-from mavos_jax.command_line import load_config, main_with_errors
-from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.default_weights import to_arrays, write_default
+from mavos_jax.checkpoints import packaged as default_weights
+from mavos_jax.checkpoints.folder import save
+from mavos_jax.checkpoints.packaged import to_arrays, write_default
+from mavos_jax.commands.options import load_config, main_with_errors
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import video_writer, write_picture
 from mavos_jax.models.mavos import build_model, init_variables

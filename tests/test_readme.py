@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import mavos_jax
-from mavos_jax.checkpoints import save
-from mavos_jax.command_line import load_config
+from mavos_jax.checkpoints.folder import save
+from mavos_jax.commands.options import load_config
 from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]

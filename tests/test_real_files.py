@@ -7,12 +7,11 @@ import pytest
 from PIL import Image
 from video_files import QUARTERS, remux, set_matrix, write_quarters
 
+from mavos_jax.commands import score
 from mavos_jax.config import SourceConfig
-from mavos_jax.data.benchmarks import BenchmarkOptions, check_benchmark, open_benchmark
-from mavos_jax.data.sets import open_source
-from mavos_jax.evaluation import score
-from mavos_jax.evaluation.benchmark_files import read_frame, read_given
-from mavos_jax.evaluation.benchmark_run import check_sequences
+from mavos_jax.datasets import BenchmarkOptions, check_benchmark, open_benchmark, open_source
+from mavos_jax.evaluation.reading import read_frame, read_given
+from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.media.masks import write_mask
 

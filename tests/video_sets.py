@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.data.sets import DamagedSample
-from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.datasets import DamagedSample
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.samples import Sample
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.commands.options import main_with_errors, parse_command
 from mavos_jax.config import MAX_ID
 from mavos_jax.media.decoding import DEEP, read_colours
 from mavos_jax.media.folders import IMAGE_SUFFIXES, images_by_stem

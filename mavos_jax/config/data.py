@@ -26,7 +26,7 @@ class SourceConfig:
         videos; ``eventful``, as many in which objects move fast, hide one another, leave and
         return; or ``held_out``, the committed list of eventful ones that training never sees.
       format: ``files`` as its authors lay it out, or ``records`` written by
-        ``python -m mavos_jax.data.prepare``.
+        ``python -m mavos_jax.commands.prepare``.
       max_gap: largest distance between two neighbouring frames of a clip, in frames of the set.
       repeats: how often the set counts when clips are drawn from several: its share is its number
         of videos times this. A set without end counts as ``num_videos`` videos.

@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from mavos_jax.checkpoints.mismatch import (
+    Problems,
+    WeightsMismatch,
+    compare_shapes,
+    expected_shapes,
+)
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
-from mavos_jax.mismatch import Problems, WeightsMismatch, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import Variables
 
 NOT_FINITE = "expected finite numbers, found NaN or infinity"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mavos_jax.checkpoints.mismatch import Problems, abbreviate
 from mavos_jax.config import (
     EncoderConfig,
     Experiment,
@@ -19,7 +20,6 @@ from mavos_jax.config import (
 )
 from mavos_jax.conversion.convert import NOT_FINITE, find_problems, torch_shapes
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
-from mavos_jax.mismatch import Problems, abbreviate
 
 _MCA = "long_term_memory_attention."
 

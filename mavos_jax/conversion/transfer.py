@@ -10,12 +10,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from mavos_jax.checkpoints import load, require_free, save
+from mavos_jax.checkpoints.folder import load, require_free, save
+from mavos_jax.checkpoints.mismatch import Problems, abbreviate
 from mavos_jax.config import Experiment
 from mavos_jax.conversion.convert import convert_state_dict, to_state_dict, torch_shapes
 from mavos_jax.conversion.recognise import describe_misfit, recognise
 from mavos_jax.conversion.weight_files import read_weight_file, write_weight_file
-from mavos_jax.mismatch import Problems, abbreviate
 from mavos_jax.models.mavos import Variables, build_model, init_variables
 from mavos_jax.runtime.files import require_writable_parent
 

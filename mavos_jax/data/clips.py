@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.data.sets import DamagedSample
+from mavos_jax.datasets import DamagedSample
 from mavos_jax.media.ids import count_pixels
 from mavos_jax.media.pictures import describe_size
 from mavos_jax.media.samples import AnnotatedVideo, Sample

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.augment import Crops, augment
+from mavos_jax.data.augment import Crops, augment, paste_over
 from mavos_jax.data.clips import draw_clip, repeat_image
-from mavos_jax.data.merge import paste_over
-from mavos_jax.data.sets import DamagedSample
+from mavos_jax.datasets import DamagedSample
 from mavos_jax.media.ids import pixel_threshold
 from mavos_jax.media.samples import VideoSet
 

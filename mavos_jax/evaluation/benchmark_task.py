@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.data.benchmarks import Benchmark, BenchmarkSequence
-from mavos_jax.evaluation.benchmark_files import (
+from mavos_jax.datasets import Benchmark, BenchmarkSequence
+from mavos_jax.evaluation.reading import (
     input_size,
     output_size,
     read_frame,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.evaluation.metrics import DavisScorer, ObjectScores, mean_scores
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.scores.metrics import DavisScorer, ObjectScores, mean_scores
 
 DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num_objects=3)
 

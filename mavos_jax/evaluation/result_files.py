@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
-from mavos_jax.data.sets.listing import describe_folder, name_some, subfolders, visible
+from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence
+from mavos_jax.datasets.listing import describe_folder, name_some, subfolders, visible
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import describe_size, read_header
 

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark
-from mavos_jax.evaluation.metrics import ObjectScores, Statistics
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.rule import ScoringRule
 from mavos_jax.evaluation.result_files import fingerprint_results
-from mavos_jax.evaluation.scorers.rule import ScoringRule
-from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
 from mavos_jax.evaluation.tables import write_tables
 from mavos_jax.runtime.files import inside, written_whole
 from mavos_jax.runtime.json_files import read_json, shortened, typed
 from mavos_jax.runtime.provenance import code_fingerprint
+from mavos_jax.scores.metrics import ObjectScores, Statistics
+from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 FILE_NAME = "scores.json"
 

@@ -14,23 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
-from mavos_jax.data.sets.listing import name_some
-from mavos_jax.evaluation.benchmark_files import output_size, read_truth
+from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset
+from mavos_jax.datasets.davis import score_davis2016, score_davis2017, summarise_davis
+from mavos_jax.datasets.listing import name_some
+from mavos_jax.datasets.long_time_video import score_long_time_video, summarise_long_time_video
+from mavos_jax.datasets.lvos import score_lvos, summarise_lvos
+from mavos_jax.datasets.mose import score_mose, summarise_mose
+from mavos_jax.datasets.protocol import SequenceMasks
+from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.seen import describe_unseen
+from mavos_jax.datasets.youtube_vos import score_youtube_vos, summarise_youtube_vos
+from mavos_jax.evaluation.reading import output_size, read_truth
 from mavos_jax.evaluation.result_files import find_masks, mask_path, read_prediction
-from mavos_jax.evaluation.scorers.davis import score_davis2016, score_davis2017, summarise_davis
-from mavos_jax.evaluation.scorers.long_time_video import (
-    score_long_time_video,
-    summarise_long_time_video,
-)
-from mavos_jax.evaluation.scorers.lvos import score_lvos, summarise_lvos
-from mavos_jax.evaluation.scorers.mose import score_mose, summarise_mose
-from mavos_jax.evaluation.scorers.rule import ScoringRule
-from mavos_jax.evaluation.scorers.seen import describe_unseen
-from mavos_jax.evaluation.scorers.sequence import SequenceMasks
-from mavos_jax.evaluation.scorers.youtube_vos import score_youtube_vos, summarise_youtube_vos
-from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
 from mavos_jax.media.pictures import read_header
+from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 __all__ = ["ScoringRule", "score_results"]
 

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, Dataset
-from mavos_jax.data.sets.listing import name_some
-from mavos_jax.data.sets.names import BadName, require_name
-from mavos_jax.evaluation.benchmark_files import output_size, read_given
+from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset
+from mavos_jax.datasets.listing import name_some
+from mavos_jax.datasets.names import BadName, require_name
+from mavos_jax.evaluation.reading import output_size, read_given
 from mavos_jax.media.decoding import read_frame_header, read_values
 from mavos_jax.media.masks import object_ids
 from mavos_jax.media.pictures import (
@@ -64,7 +64,7 @@ def submission_form(benchmark: Benchmark) -> str:
 
 
 def find_problems(benchmark: Benchmark, file: Path, masks: Path | None = None) -> list[str]:
-    """Checks a zip, as :func:`mavos_jax.evaluation.submissions.check_submission` says.
+    """Checks a zip, as :func:`mavos_jax.evaluation.submission.check_submission` says.
 
     Args:
       benchmark: what was segmented.

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark
-from mavos_jax.evaluation.scorers.seen import boundary_mean, mean_of, region_mean
-from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.seen import boundary_mean, mean_of, region_mean
 from mavos_jax.runtime.files import inside, written_whole
+from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 # The columns of the official tool of LVOS and what the summary calls them.
 _LVOS_COLUMNS = {

@@ -21,11 +21,11 @@ from mavos_jax.inference.arguments import (
     checked_gap,
     fitting_variables,
 )
-from mavos_jax.inference.chunk import Geometries, States, segment_chunk, start_video
 from mavos_jax.inference.frame import VideoState
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.growth import Writes, grow_states, with_room
 from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
+from mavos_jax.inference.programs import Geometries, States, segment_chunk, start_video
 from mavos_jax.inference.source import FrameSource, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory

@@ -11,14 +11,6 @@ import jax
 import numpy as np
 
 from mavos_jax.inference.arguments import check_frames, check_labels, fitting_variables
-from mavos_jax.inference.chunk import (
-    MERGED_STEP,
-    LogitsForm,
-    States,
-    label_frame,
-    segment_chunk,
-    start_video,
-)
 from mavos_jax.inference.geometry import (
     Augmentation,
     Geometry,
@@ -27,6 +19,14 @@ from mavos_jax.inference.geometry import (
 )
 from mavos_jax.inference.growth import Writes, grow_states, with_room
 from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
+from mavos_jax.inference.programs import (
+    MERGED_STEP,
+    LogitsForm,
+    States,
+    label_frame,
+    segment_chunk,
+    start_video,
+)
 from mavos_jax.inference.source import FrameSource, check_mask, first_slots, pad_masks
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.prepare import prepare_variables

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 
 from mavos_jax.config import MemoryConfig
-from mavos_jax.inference.chunk import States
+from mavos_jax.inference.programs import States
 from mavos_jax.models.mavos import MAVOS
 from mavos_jax.models.memory import grow_memory, with_room_for
 

@@ -23,8 +23,8 @@ from jaxtyping import Array
 
 from mavos_jax.axes import Flag, Image, Logits, Mask, Propagated
 from mavos_jax.config import NUM_IDENTITIES
-from mavos_jax.models.drop import STREAM
 from mavos_jax.models.identification import STRIDE
+from mavos_jax.models.layers import STREAM
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Current, KeyValue, Memory, put_frame, start_memory
 

@@ -19,10 +19,10 @@ from mavos_jax.inference.arguments import (
     check_sequence,
     checked_gap,
 )
-from mavos_jax.inference.chunk import logits_shape
 from mavos_jax.inference.dispatch import Labels, Masks, Options, run
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
 from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
+from mavos_jax.inference.programs import logits_shape
 from mavos_jax.models.mavos import MAVOS, Variables
 
 _ABSENT = np.float32(np.log(CLAMP / (1 - CLAMP)))

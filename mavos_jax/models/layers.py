@@ -113,3 +113,36 @@ def depthwise_init(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.fl
     """He initialisation with the fan-in of a depthwise kernel: its taps alone."""
     taps = shape[0] * shape[1]
     return jax.random.normal(key, shape, dtype) * (2.0 / taps) ** 0.5
+
+
+STREAM = "dropout"
+"""The name of the stream of random numbers."""
+
+
+class DropChannels(nn.Module):
+    """Sets each channel of a map to zero with probability ``rate`` and scales up the others.
+
+    PyTorch ``Dropout2d``.
+    """
+
+    rate: float
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*map c"]) -> Float[Array, "*map c"]:
+        if self.rate == 0 or not self.has_rng(STREAM):
+            return x
+        is_kept = jax.random.bernoulli(self.make_rng(STREAM), 1 - self.rate, x.shape[-1:])
+        return x * (is_kept / (1 - self.rate)).astype(x.dtype)
+
+
+class DropPath(nn.Module):
+    """Sets a residual update to zero with probability ``rate``, scales it up otherwise."""
+
+    rate: float
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*any"]) -> Float[Array, "*any"]:
+        if self.rate == 0 or not self.has_rng(STREAM):
+            return x
+        is_kept = jax.random.bernoulli(self.make_rng(STREAM), 1 - self.rate)
+        return x * (is_kept / (1 - self.rate)).astype(x.dtype)

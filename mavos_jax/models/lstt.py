@@ -12,9 +12,8 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import LSTTConfig
-from mavos_jax.models.drop import DropPath
 from mavos_jax.models.forms import Forms
-from mavos_jax.models.layers import CONSTANTS, DepthwiseConv, group_norm, layer_norm
+from mavos_jax.models.layers import CONSTANTS, DepthwiseConv, DropPath, group_norm, layer_norm
 from mavos_jax.models.mca import gelu
 from mavos_jax.models.memory import Current, KeyValue
 from mavos_jax.models.multi_head import LongTermAttention, SelfAttention, ShortTermAttention

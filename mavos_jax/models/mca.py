@@ -16,9 +16,8 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Map, Tokens
 from mavos_jax.config import MemoryConfig
 from mavos_jax.models.attention import attend
-from mavos_jax.models.drop import DropPath
 from mavos_jax.models.forms import Forms
-from mavos_jax.models.layers import DepthwiseConv, layer_norm
+from mavos_jax.models.layers import DepthwiseConv, DropPath, layer_norm
 from mavos_jax.models.memory import KeyValue
 
 

@@ -10,9 +10,8 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.attention import attend, attend_window
-from mavos_jax.models.drop import DropChannels
 from mavos_jax.models.forms import Forms
-from mavos_jax.models.layers import DepthwiseConv
+from mavos_jax.models.layers import DepthwiseConv, DropChannels
 from mavos_jax.models.memory import KeyValue
 
 linear_init = nn.initializers.xavier_uniform()

@@ -20,9 +20,9 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from mavos_jax.command_line import main_with_errors, parse_command
+from mavos_jax.commands.options import main_with_errors, parse_command
 from mavos_jax.config import Experiment
-from mavos_jax.inference import batch, chunk
+from mavos_jax.inference import batch, programs
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.models.forms import forms_for
@@ -174,7 +174,7 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
     counts = struct(several, jnp.int32)
     frames = struct((*several, experiment.inference.chunk_frames, *padded, 3), jnp.uint8)
     slots = struct((*several, *padded), jnp.uint8)
-    start = batch.start_videos if several else chunk.start_video
+    start = batch.start_videos if several else programs.start_video
     start = functools.partial(start, model, groups=num_groups(arguments.objects), **kind)
     with jax.default_matmul_precision(matmul_precision(precision)):
         first = struct((*several, *padded, 3), jnp.uint8)
@@ -184,7 +184,9 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
         if several:
             traced = batch.segment_chunks.trace(*inputs, scalars, **kind)
         else:
-            traced = chunk.segment_chunk.trace(*inputs, None, scalars, logits_form="none", **kind)
+            traced = programs.segment_chunk.trace(
+                *inputs, None, scalars, logits_form="none", **kind
+            )
         options = {
             **(graph_options("gpu") or {}),
             "xla_gpu_autotune_level": 0,

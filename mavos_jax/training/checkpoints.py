@@ -1,6 +1,6 @@
 """The checkpoints of a training run: written behind it, checked before they are used.
 
-``WORKDIR/checkpoints/STEP`` is a checkpoint as :mod:`mavos_jax.checkpoints` reads it, and more::
+``WORKDIR/checkpoints/STEP`` is a checkpoint (:mod:`mavos_jax.checkpoints.folder`), and more::
 
   config.json   the experiment, what wrote the folder, the score, and checksums of all below
   weights/      the moving average, which is what evaluation reads
@@ -25,9 +25,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from mavos_jax.checkpoints import quiet_orbax
-from mavos_jax.config import Experiment
-from mavos_jax.descriptions import (
+from mavos_jax.checkpoints.description import (
     SCORE_CONDITIONS,
     STEPS,
     WEIGHTS,
@@ -37,6 +35,8 @@ from mavos_jax.descriptions import (
     steps_in,
     write_description,
 )
+from mavos_jax.checkpoints.folder import quiet_orbax
+from mavos_jax.config import Experiment
 from mavos_jax.runtime.files import file_checksums
 from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.state import TrainState, variables_of

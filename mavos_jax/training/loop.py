@@ -13,18 +13,17 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from mavos_jax.checkpoints.description import SCORE_CONDITIONS, STEPS
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch, Loader, make_loader, set_weights
-from mavos_jax.data.sets import open_source
-from mavos_jax.data.sets.files import FileSet
-from mavos_jax.descriptions import SCORE_CONDITIONS, STEPS
+from mavos_jax.datasets import open_source
+from mavos_jax.datasets.files import FileSet
 from mavos_jax.media.samples import VideoSet
 from mavos_jax.models.mavos import MAVOS, build_model
 from mavos_jax.runtime.devices import CompilationClock, in_32_bits, products_in
 from mavos_jax.runtime.progress import describe_seconds
 from mavos_jax.runtime.provenance import describe_origin
 from mavos_jax.training.checkpoints import Checkpoints
-from mavos_jax.training.evaluate import conditions, evaluate, require_scorable
 from mavos_jax.training.log import Log, Meter
 from mavos_jax.training.pictures import paint_clip
 from mavos_jax.training.preemption import StopRequest
@@ -39,6 +38,7 @@ from mavos_jax.training.step import (
     replicate,
     unreplicate,
 )
+from mavos_jax.training.validation import conditions, evaluate, require_scorable
 
 
 class Diverged(ValueError):  # noqa: N818 - the name says what is wrong

@@ -11,10 +11,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from mavos_jax.checkpoints import quiet_orbax
-from mavos_jax.config import Experiment, to_dict
-from mavos_jax.data.sets.files import SIZES
-from mavos_jax.descriptions import (
+from mavos_jax.checkpoints.description import (
     CONFIG,
     SCORE_CONDITIONS,
     STEPS,
@@ -23,8 +20,11 @@ from mavos_jax.descriptions import (
     read_description,
     steps_in,
 )
+from mavos_jax.checkpoints.folder import quiet_orbax
+from mavos_jax.checkpoints.mismatch import Problems
+from mavos_jax.config import Experiment, to_dict
+from mavos_jax.datasets.files import SIZES
 from mavos_jax.media.samples import VideoSet
-from mavos_jax.mismatch import Problems
 from mavos_jax.runtime.files import file_checksums
 from mavos_jax.training.checkpoints import TRAINING, by_name, split
 from mavos_jax.training.processes import say
@@ -90,7 +90,7 @@ def compare_scores(folder: Path, conditions: str, is_due: bool) -> None:
 
     Args:
       folder: of the checkpoint from which it goes on.
-      conditions: of the scores to come, see :func:`mavos_jax.training.evaluate.conditions`.
+      conditions: of the scores to come, see :func:`mavos_jax.training.validation.conditions`.
       is_due: whether that step should have been scored.
     """
     others = read_description(folder).others

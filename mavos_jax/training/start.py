@@ -11,10 +11,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from mavos_jax.checkpoints import load
+from mavos_jax.checkpoints.description import STEPS, Stored, read_description
+from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
 from mavos_jax.config import Experiment
-from mavos_jax.descriptions import STEPS, Stored, read_description
-from mavos_jax.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.training.processes import agree, is_first, say

@@ -10,12 +10,12 @@ import pytest
 import small_configs
 from seeded_weights import seeded_state_dict
 
-from mavos_jax.command_line import load_config
+from mavos_jax.checkpoints.mismatch import Problems, WeightsMismatch, abbreviate
+from mavos_jax.commands.options import load_config
 from mavos_jax.config import ResNetConfig
 from mavos_jax.conversion import convert_state_dict, to_state_dict
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.rules import computed_buffers
-from mavos_jax.mismatch import Problems, WeightsMismatch, abbreviate
 from mavos_jax.models.mavos import variable_shapes
 
 GOLDENS = Path(__file__).parents[1] / "goldens"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_configs import MOBILENET, SWIN
 
-from mavos_jax.command_line import load_config
+from mavos_jax.commands.options import load_config
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.recognise import _KNOWN_CONFIGS, encoder_kind
 from mavos_jax.conversion.rules import conversion_rules

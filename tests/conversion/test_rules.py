@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import small_configs
 
-from mavos_jax.command_line import load_config
+from mavos_jax.commands.options import load_config
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.models.mavos import parameter_shapes

@@ -10,7 +10,7 @@ import torch
 from seeded_weights import seeded_state_dict
 from small_configs import BANK, MOBILENET, RESNET, SWIN
 
-from mavos_jax.checkpoints import load
+from mavos_jax.checkpoints.folder import load
 from mavos_jax.conversion import convert_state_dict, to_state_dict, transfer
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules

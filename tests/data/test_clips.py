@@ -3,7 +3,7 @@ import pytest
 from video_sets import MaskVideo
 
 from mavos_jax.data.clips import draw_clip, draw_indices, repeat_image, walk
-from mavos_jax.data.sets import DamagedSample
+from mavos_jax.datasets import DamagedSample
 from mavos_jax.media.samples import Sample
 
 

@@ -14,7 +14,7 @@ from video_sets import BoxSet
 
 from mavos_jax.config.data import DataConfig, SourceConfig
 from mavos_jax.data.loader import Batch, make_loader
-from mavos_jax.data.sets import DamagedSample
+from mavos_jax.datasets import DamagedSample
 
 CONFIG = DataConfig(clip_frames=3, crop=48, short_edge=0, workers=0, threads=2, prefetch=1)
 STEPS = 4

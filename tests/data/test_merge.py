@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from mavos_jax.data.augment import Crops
-from mavos_jax.data.merge import paste_over
+from mavos_jax.data.augment import Crops, paste_over
 from mavos_jax.media.ids import count_pixels, pixel_threshold, repack
 
 SIZE = 465

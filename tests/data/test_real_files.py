@@ -9,9 +9,9 @@ from data import trees
 from PIL import Image
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.data.benchmarks.mask_faults import MaskContext, find_mask_faults
-from mavos_jax.data.sets import DamagedSample
-from mavos_jax.data.sets.source import open_files
+from mavos_jax.datasets import DamagedSample
+from mavos_jax.datasets.mask_faults import MaskContext, find_mask_faults
+from mavos_jax.datasets.source import open_files
 from mavos_jax.media.masks import read_mask
 
 

@@ -9,12 +9,12 @@ import pytest
 from data import trees
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.data.sets import generated, open_source
-from mavos_jax.data.sets.files import FileSet
-from mavos_jax.data.sets.generated import GeneratedSet
-from mavos_jax.data.sets.source import open_files
-from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.data.synthetic_recipe import EVENTFUL, VARIED
+from mavos_jax.datasets import generated, open_source
+from mavos_jax.datasets.files import FileSet
+from mavos_jax.datasets.generated import GeneratedSet
+from mavos_jax.datasets.source import open_files
+from mavos_jax.generated.recipe import EVENTFUL, VARIED
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 
 EXPECTED = {

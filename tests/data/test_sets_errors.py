@@ -11,8 +11,8 @@ from data import trees
 from PIL import Image
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.data.sets import DamagedSample, open_source
-from mavos_jax.data.sets.source import open_files
+from mavos_jax.datasets import DamagedSample, open_source
+from mavos_jax.datasets.source import open_files
 
 
 def fails(source, *words):

@@ -8,13 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mavos_jax.data.benchmarks.benchmark import (
-    Benchmark,
-    BenchmarkSequence,
-    Dataset,
-    GivenMask,
-)
-from mavos_jax.evaluation.scorers.sequence import SequenceMasks
+from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset, GivenMask
+from mavos_jax.datasets.protocol import SequenceMasks
 from mavos_jax.media.masks import write_mask
 
 SIZE = (36, 48)

@@ -2,21 +2,21 @@ import numpy as np
 import pytest
 
 from mavos_jax.config import Experiment
-from mavos_jax.data.synthetic import SyntheticVideo
-from mavos_jax.evaluation import demonstration, video
+from mavos_jax.evaluation import demonstration, one_video
 from mavos_jax.evaluation.demonstration import (
     DEMONSTRATION,
     TruthScorer,
     in_percent,
     score_demonstration,
 )
-from mavos_jax.evaluation.metrics import ObjectScores, Statistics, mean_scores, score_davis
+from mavos_jax.evaluation.one_video import segment_to_folder
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video import segment_to_folder
 from mavos_jax.evaluation.video_task import VideoTask
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.overlay import write_picture
 from mavos_jax.models.mavos import build_model
+from mavos_jax.scores.metrics import ObjectScores, Statistics, mean_scores, score_davis
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
 TRUTH = np.stack([CLIP.mask(index) for index in range(len(CLIP))])
@@ -32,7 +32,7 @@ def copying(monkeypatch):
             yield mask
 
     monkeypatch.setattr(demonstration, "stream_masks", stream)
-    monkeypatch.setattr(video, "stream_masks", stream)
+    monkeypatch.setattr(one_video, "stream_masks", stream)
 
 
 def score(masks):

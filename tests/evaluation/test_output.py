@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mavos_jax.data.synthetic import SyntheticVideo
 from mavos_jax.evaluation.output import OutputFolder
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import write_picture
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from report_benchmarks import blocks, contents_of, score, write_blocks
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence, GivenMask
+from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, GivenMask
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.report.paper import find_paper_row
 from mavos_jax.evaluation.report.selection import (

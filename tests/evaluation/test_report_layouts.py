@@ -12,10 +12,10 @@ from benchmark_trees import write_benchmark_tree
 from report_benchmarks import contents_of, score, write_blocks, write_masks
 
 import evaluate
-from mavos_jax.command_line import main_with_errors
-from mavos_jax.data.benchmarks import DATASETS, open_benchmark
+from mavos_jax.commands.options import main_with_errors
+from mavos_jax.datasets import DATASETS, open_benchmark
+from mavos_jax.datasets.rule import ScoringRule
 from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
-from mavos_jax.evaluation.scorers.rule import ScoringRule
 from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.evaluation.speeds import Speed
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
 
-from mavos_jax.data.benchmarks import open_benchmark
-from mavos_jax.evaluation.benchmark_files import require_apart
-from mavos_jax.evaluation.benchmark_run import check_sequences
+from mavos_jax.datasets import open_benchmark
+from mavos_jax.evaluation.reading import require_apart
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence_record import SequenceRecord, parse_record
+from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.media.masks import write_mask
 
 RUN = {"benchmark": "davis2017 val", "run": 1}

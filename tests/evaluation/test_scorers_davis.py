@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 from evaluation.scored_trees import drifting, in_memory, sequence_of
 
-from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
-from mavos_jax.evaluation.metrics import mean_scores, score_davis, score_frame, statistics
-from mavos_jax.evaluation.scorers.davis import score_davis2016, score_davis2017, summarise_davis
-from mavos_jax.evaluation.scorers.long_time_video import (
-    score_long_time_video,
-    summarise_long_time_video,
-)
-from mavos_jax.evaluation.scorers.mose import score_mose
-from mavos_jax.evaluation.scorers.rule import ScoringRule
+from mavos_jax.datasets.dataset import BenchmarkSequence
+from mavos_jax.datasets.davis import score_davis2016, score_davis2017, summarise_davis
+from mavos_jax.datasets.long_time_video import score_long_time_video, summarise_long_time_video
+from mavos_jax.datasets.mose import score_mose
+from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.scores.metrics import mean_scores, score_davis, score_frame, statistics
 
 RULE = ScoringRule()
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from evaluation.scored_trees import drifting, in_memory, lvos_spans, sequence_of
 
-from mavos_jax.evaluation.metrics import ObjectScores, score_frame, statistics
-from mavos_jax.evaluation.scorers.lvos import score_lvos, stability, summarise_lvos
-from mavos_jax.evaluation.scorers.rule import ScoringRule
-from mavos_jax.evaluation.scorers.youtube_vos import score_youtube_vos, summarise_youtube_vos
+from mavos_jax.datasets.lvos import score_lvos, stability, summarise_lvos
+from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.youtube_vos import score_youtube_vos, summarise_youtube_vos
+from mavos_jax.scores.metrics import ObjectScores, score_frame, statistics
 
 SPANS = {1: tuple(range(10)), 2: tuple(range(3, 8))}
 

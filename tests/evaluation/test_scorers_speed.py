@@ -5,8 +5,8 @@ import time
 import numpy as np
 from evaluation.scored_trees import drifting
 
-from mavos_jax.evaluation.boundary import boundary_map, boundary_tolerance
-from mavos_jax.evaluation.metrics import score_frame
+from mavos_jax.scores.boundary import boundary_map, boundary_tolerance
+from mavos_jax.scores.metrics import score_frame
 
 SIZE = (480, 854)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 
-from mavos_jax.evaluation.scorers.rule import ScoringRule
+from mavos_jax.datasets.rule import ScoringRule
 from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.evaluation.tables import (
     Table,

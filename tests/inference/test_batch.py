@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from video_sets import draw_whole
 
-from mavos_jax.data.synthetic import SyntheticVideo
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.inference.batch import segment_batch, segment_chunks, start_videos, stream_batch
-from mavos_jax.inference.chunk import segment_chunk, start_video
 from mavos_jax.inference.geometry import Sizes, geometries
+from mavos_jax.inference.programs import segment_chunk, start_video
 from mavos_jax.inference.video import segment_video
 from mavos_jax.models.mavos import build_model
 

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import mavos_jax
-from mavos_jax.inference.chunk import segment_chunk, start_video
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
+from mavos_jax.inference.programs import segment_chunk, start_video
 
 
 def resident_bytes():

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import mavos_jax
-from mavos_jax.inference.chunk import segment_chunk, start_video
 from mavos_jax.inference.frame import encode_frame, memorise_frame, segment_frame
 from mavos_jax.inference.geometry import Sizes, geometries
 from mavos_jax.inference.objects import ObjectIds, predict_slots
+from mavos_jax.inference.programs import segment_chunk, start_video
 from mavos_jax.inference.video import stream_masks
 
 GAP = 3

@@ -12,9 +12,9 @@ from whole_maps import resize_cubic, resize_nearest
 
 import mavos_jax
 from mavos_jax.config import MemoryConfig
-from mavos_jax.inference.chunk import label_frame, segment_chunk, start_video
 from mavos_jax.inference.frame import normalise
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
+from mavos_jax.inference.programs import label_frame, segment_chunk, start_video
 from mavos_jax.models.mavos import init_variables, variable_shapes
 from mavos_jax.models.resize import network_size, resize_bilinear
 from mavos_jax.training.clip import Clip, clip_loss

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import mavos_jax
-from mavos_jax.inference.chunk import start_video
 from mavos_jax.inference.geometry import Sizes, geometries
+from mavos_jax.inference.programs import start_video
 
 
 def in_precision(model, precision):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mavos_jax.models.drop import STREAM, DropChannels, DropPath
+from mavos_jax.models.layers import STREAM, DropChannels, DropPath
 
 KEYS = jax.random.split(jax.random.PRNGKey(0), 2000)
 RATE = 0.3

@@ -11,8 +11,8 @@ import pytest
 
 from mavos_jax.config import LSTTConfig
 from mavos_jax.models.attention import MASKED, attend_window
-from mavos_jax.models.drop import STREAM
 from mavos_jax.models.forms import Forms
+from mavos_jax.models.layers import STREAM
 from mavos_jax.models.lstt import LSTT, sine_position
 from mavos_jax.models.memory import KeyValue
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mavos_jax.command_line import load_config
+from mavos_jax.commands.options import load_config
 from mavos_jax.models.mavos import (
     build_model,
     init_variables,

@@ -15,11 +15,11 @@ from mutation.subject import Places, Reader, Subject, put
 from mutation.weight_subjects import draw_state, require_variables
 from small_configs import BANK, LSTT, MOBILENET, RESNET
 
-from mavos_jax.checkpoints import load, load_config_of, save
+from mavos_jax.checkpoints.description import write_description
+from mavos_jax.checkpoints.folder import load, load_config_of, save
+from mavos_jax.commands.pack_weights import read_curve
 from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import convert_state_dict
-from mavos_jax.descriptions import write_description
-from mavos_jax.pack_weights import read_curve
 from mavos_jax.runtime.files import file_checksums, text_checksum
 from mavos_jax.training.log import cut_lines
 from mavos_jax.training.resume import newest_whole

@@ -12,18 +12,13 @@ from mutation.subject import Places, Reader, Subject, put, require_lines
 
 from mavos_jax.config import SourceConfig
 from mavos_jax.config.data import Kind
-from mavos_jax.data.benchmarks import (
-    Benchmark,
-    BenchmarkOptions,
-    check_benchmark,
-    open_benchmark,
-)
-from mavos_jax.data.sets.files import FrameFiles
-from mavos_jax.data.sets.source import open_files
+from mavos_jax.datasets import Benchmark, BenchmarkOptions, check_benchmark, open_benchmark
+from mavos_jax.datasets.files import FrameFiles
+from mavos_jax.datasets.rule import read_names
+from mavos_jax.datasets.source import open_files
 from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.result_files import mask_path
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.scorers.rule import read_names
 
 _FRAME = (48, 64)
 _TRAINED: Mapping[str, Kind] = {

@@ -14,10 +14,9 @@ from mutation.subject import Places, Reader, Subject, put, require_array, requir
 
 from mavos_jax.commands import masks
 from mavos_jax.config import SourceConfig
-from mavos_jax.data.benchmarks import BenchmarkOptions, check_benchmark, open_benchmark
-from mavos_jax.data.sets import open_source
-from mavos_jax.evaluation.benchmark_files import read_given
-from mavos_jax.evaluation.benchmark_run import check_sequences
+from mavos_jax.datasets import BenchmarkOptions, check_benchmark, open_benchmark, open_source
+from mavos_jax.evaluation.reading import read_given
+from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.media.decoding import read_values
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.sequence import open_frames, open_sequence

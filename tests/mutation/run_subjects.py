@@ -17,11 +17,8 @@ from mutation.documents import change_document, change_lines, odd_names
 from mutation.pictures import change_png
 from mutation.subject import Places, Reader, Subject, put, require_lines
 
-from mavos_jax.data.benchmarks import (
-    Benchmark,
-    open_benchmark,
-)
-from mavos_jax.evaluation.benchmark_run import check_sequences
+from mavos_jax.datasets import Benchmark, open_benchmark
+from mavos_jax.datasets.rule import ScoringRule, read_names
 from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.result_files import mask_path
 from mavos_jax.evaluation.run_folder import RunFolder
@@ -31,11 +28,11 @@ from mavos_jax.evaluation.score_files import (
     require_replaceable,
     write_scores,
 )
-from mavos_jax.evaluation.scorers.rule import ScoringRule, read_names
 from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.evaluation.sequence_record import SequenceRecord
+from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.evaluation.speeds import set_speeds
-from mavos_jax.evaluation.submissions import check_submission, write_submission
+from mavos_jax.evaluation.submission import check_submission, write_submission
 from mavos_jax.media.masks import read_mask
 
 

@@ -15,13 +15,13 @@ from mutation.documents import change_document, odd_names
 from mutation.subject import Places, Reader, Subject, put
 from small_configs import MOBILENET
 
-from mavos_jax.checkpoints import load_config_of
+from mavos_jax.checkpoints.folder import load_config_of
+from mavos_jax.checkpoints.mismatch import expected_shapes
+from mavos_jax.checkpoints.packaged import load_default
 from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
 from mavos_jax.conversion.transfer import convert_file
 from mavos_jax.conversion.weight_files import read_weight_file
-from mavos_jax.default_weights import load_default
-from mavos_jax.mismatch import expected_shapes
 
 
 def draw_state() -> dict[str, np.ndarray]:

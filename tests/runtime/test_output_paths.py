@@ -3,7 +3,7 @@
 import pytest
 from small_configs import BANK
 
-from mavos_jax.checkpoints import require_free
+from mavos_jax.checkpoints.folder import require_free
 from mavos_jax.conversion.transfer import convert_file, export_file
 from mavos_jax.runtime.files import require_writable_parent
 

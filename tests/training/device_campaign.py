@@ -22,7 +22,7 @@ import jax
 import numpy as np
 from small_configs import ELSTT, MOBILENET
 
-from mavos_jax.command_line import load_config
+from mavos_jax.commands.options import load_config
 from mavos_jax.config import (
     ClipConfig,
     DataConfig,

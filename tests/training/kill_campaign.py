@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from training.stand_in import changed, parameters, same, start
 
-from mavos_jax.descriptions import steps_in
+from mavos_jax.checkpoints.description import steps_in
 
 STEPS = 120
 SAVE_EVERY = 5

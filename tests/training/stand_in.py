@@ -21,7 +21,7 @@ import numpy as np
 from small_configs import MOBILENET
 
 from mavos_jax.config import DataConfig, LoopConfig, OptimizerConfig, SourceConfig, TrainingConfig
-from mavos_jax.training import checkpoints, evaluate, loop
+from mavos_jax.training import checkpoints, loop, validation
 from mavos_jax.training.step import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +165,7 @@ def main():
 
     loop.build_step = stand_in_step(float(os.environ.get("STAND_IN_SECONDS", "0")))
     if failing := os.environ.get("STAND_IN_FAILS"):
-        evaluate.score_video = lambda *_: fail_on(int(failing))
+        validation.score_video = lambda *_: fail_on(int(failing))
     train.run()
 
 

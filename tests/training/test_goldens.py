@@ -13,7 +13,7 @@ import pytest
 from seeded_weights import seeded_state_dict
 
 import mavos_jax
-from mavos_jax.command_line import load_config
+from mavos_jax.commands.options import load_config
 from mavos_jax.config import ClipConfig, Experiment, OptimizerConfig
 from mavos_jax.conversion.rules import conversion_rules
 from mavos_jax.training.clip import Clip, clip_loss

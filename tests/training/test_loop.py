@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from training.stand_in import CONFIG, changed, fail_writes, parameters, same
 
-from mavos_jax.checkpoints import load
-from mavos_jax.data.sets.files import FileSet, SequenceFiles
+from mavos_jax.checkpoints.folder import load
+from mavos_jax.datasets.files import FileSet, SequenceFiles
 from mavos_jax.training import loop
 from mavos_jax.training.step import build_step
 
@@ -225,7 +225,7 @@ def test_held_out_videos_are_looked_at_first(tmp_path, run, monkeypatch, capsys)
     monkeypatch.setattr(loop, "evaluate", lambda *_: None)
     run(config, tmp_path / "same")
     assert "data.held_out: synthetic train is trained on, too" in capsys.readouterr().out
-    monkeypatch.setattr("mavos_jax.data.sets.generated._NUM_FRAMES", 2)
+    monkeypatch.setattr("mavos_jax.datasets.generated._NUM_FRAMES", 2)
     words = "data.held_out: expected videos of at least 3 frames .* found 2 shorter: synthetic"
     with pytest.raises(ValueError, match=words):
         run(changed(evaluate_every=4), tmp_path / "short")

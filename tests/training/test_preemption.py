@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from training.stand_in import changed, parameters, same, start
 
+from mavos_jax.checkpoints.description import steps_in
 from mavos_jax.conversion.convert import to_state_dict
 from mavos_jax.conversion.weight_files import write_weight_file
-from mavos_jax.descriptions import steps_in
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training.preemption import StopRequest
 

@@ -5,7 +5,7 @@ import jax
 import pytest
 from training.stand_in import CONFIG, changed, same
 
-from mavos_jax.checkpoints import save
+from mavos_jax.checkpoints.folder import save
 from mavos_jax.config import MemoryConfig, OptimizerConfig
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime import files

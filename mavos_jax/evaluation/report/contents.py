@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from mavos_jax.data.benchmarks.benchmark import Benchmark, BenchmarkSequence
-from mavos_jax.evaluation.scores import BenchmarkScores, ObjectResult
+from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence
 from mavos_jax.evaluation.speeds import Speed
+from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 
 class SequenceTiming(NamedTuple):

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
-from mavos_jax.evaluation.metrics import mean_scores
+from mavos_jax.datasets.dataset import BenchmarkSequence
 from mavos_jax.evaluation.report.contents import (
     ReportContents,
     SequenceTiming,
@@ -16,7 +15,8 @@ from mavos_jax.evaluation.report.contents import (
 )
 from mavos_jax.evaluation.report.paper import PaperRow, find_paper_row
 from mavos_jax.evaluation.report.selection import worst_frame
-from mavos_jax.evaluation.scores import ObjectResult
+from mavos_jax.scores.metrics import mean_scores
+from mavos_jax.scores.scores import ObjectResult
 
 Plain = dict[str, object]
 """What JSON can hold."""

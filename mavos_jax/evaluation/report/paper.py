@@ -85,7 +85,7 @@ def find_paper_row(network: str, dataset: str, split: str) -> PaperRow | None:
     Args:
       network: a model's name, whatever its case and punctuation, or that of a
         configuration that trains it to the end: "r50_mavos", "mavos_main".
-      dataset: see :class:`mavos_jax.data.benchmarks.benchmark.Benchmark`.
+      dataset: see :class:`mavos_jax.datasets.dataset.Benchmark`.
       split: likewise; the paper has the validation sets alone.
     """
     if dataset not in _TABLES or split not in ("val", "valid"):

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.config import IGNORED
-from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
-from mavos_jax.evaluation.benchmark_files import read_frame, read_truth
+from mavos_jax.datasets.dataset import BenchmarkSequence
+from mavos_jax.evaluation.reading import read_frame, read_truth
 from mavos_jax.evaluation.report.contents import ReportContents
 from mavos_jax.media.masks import object_ids, read_mask, voc_palette
 from mavos_jax.media.pictures import read_header

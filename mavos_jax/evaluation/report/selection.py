@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from mavos_jax.evaluation.scores import ObjectResult
+from mavos_jax.scores.scores import ObjectResult
 
 
 def share_budget(counts: Sequence[int], budget: int) -> list[int]:

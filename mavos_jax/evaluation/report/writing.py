@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mavos_jax.data.benchmarks.benchmark import BenchmarkSequence
+from mavos_jax.datasets.dataset import BenchmarkSequence
 from mavos_jax.evaluation.report.contents import ReportContents, labelled_frames
 from mavos_jax.evaluation.report.overview import Plain, overview, score_columns
 from mavos_jax.evaluation.report.pictures import make_picture, picture_size, read_prediction
 from mavos_jax.evaluation.report.selection import changes, choose_frames, share_budget
-from mavos_jax.evaluation.scores import ObjectResult
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.runtime.files import written_whole
+from mavos_jax.scores.scores import ObjectResult
 
 _SCRIPTS = (
     *("elements", "pictures", "gallery", "overview"),

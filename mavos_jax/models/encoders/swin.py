@@ -10,9 +10,8 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import SwinConfig
-from mavos_jax.models.drop import DropPath
 from mavos_jax.models.forms import Forms
-from mavos_jax.models.layers import conv, layer_norm
+from mavos_jax.models.layers import DropPath, conv, layer_norm
 
 PATCH = 4
 NUM_LEFT_OUT = 2

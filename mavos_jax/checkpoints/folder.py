@@ -1,0 +1,230 @@
+"""Weights on disk, with the configuration of the network that they belong to.
+
+A checkpoint is a folder::
+
+  config.json   the experiment, what wrote the folder, and checksums
+  weights/      ``{"params": ..., "constants": ...}``, written by Orbax
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from mavos_jax.checkpoints.description import (
+    CONFIG,
+    WEIGHTS,
+    Stored,
+    read_description,
+    write_description,
+)
+from mavos_jax.checkpoints.mismatch import (
+    Problems,
+    WeightsMismatch,
+    compare_shapes,
+    expected_shapes,
+    require_finite,
+)
+from mavos_jax.config import Experiment
+from mavos_jax.config.checks import require_kind
+from mavos_jax.models.mavos import MAVOS, Variables, build_model
+from mavos_jax.runtime.files import file_checksums, require_writable_parent
+
+PathLike = str | os.PathLike[str]
+
+
+def save(
+    path: PathLike, config: Experiment, variables: Mapping[str, Any], *, overwrite: bool = False
+) -> None:
+    """Writes weights and their configuration into a folder that :func:`load` reads.
+
+    The folder appears complete or not at all.
+
+    Args:
+      path: the folder to create.
+      config: the experiment whose network the variables are for.
+      variables: ``{"params": trained and frozen weights, "constants": batch-norm vectors}``.
+      overwrite: replace a checkpoint that is there already.
+
+    Raises:
+      WeightsMismatch: a :class:`ValueError`; the variables are not those of the configuration.
+      ValueError: something is at ``path`` that must not be replaced.
+    """
+    path = _absolute(path)
+    require_kind("config", config, Experiment, "an Experiment")
+    require_kind("variables", variables, Mapping, "a dictionary of variables")
+    require_free(path, overwrite=overwrite)
+    host = {name: jax.device_get(dict(tree)) for name, tree in variables.items()}
+    found = {name: np.shape(leaf) for name, leaf in _leaves(host).items()}
+    problems = compare_shapes(expected_shapes(config), found)
+    if problems:
+        raise WeightsMismatch(problems)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name:
+        complete, replaced = Path(name) / "complete", Path(name) / "replaced"
+        complete.mkdir()
+        with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(complete / WEIGHTS, host)
+        write_description(complete, config)
+        _put_in_place(complete, path, replaced)
+
+
+def load(path: PathLike) -> tuple[MAVOS, Variables]:
+    """Returns the network of a checkpoint and its variables.
+
+    Args:
+      path: a folder written by :func:`save` or by ``convert_torch_weights.py``; or that of a
+        training run, for the moving average of its best step.
+
+    Returns:
+      The model, and ``{"params": ..., "constants": ...}`` as NumPy arrays, on no device yet.
+
+    Raises:
+      ValueError: there is no checkpoint at ``path``, or it is damaged, or its weights are not
+        those of its configuration.
+    """
+    stored = read_description(_absolute(path))
+    _require_checksums(stored)
+    return build_model(stored.config), _restore(stored)
+
+
+def load_config_of(path: PathLike) -> Experiment:
+    """Returns the configuration of a checkpoint without reading its weights.
+
+    Raises:
+      ValueError: there is no checkpoint at ``path``, or its configuration is damaged.
+    """
+    return read_description(_absolute(path)).config
+
+
+def _absolute(path: PathLike) -> Path:
+    require_kind("path", path, (str, os.PathLike), "the path of a checkpoint folder")
+    return Path(os.path.abspath(path))
+
+
+def require_free(path: PathLike, *, overwrite: bool = False) -> None:
+    """Raises unless a checkpoint may be written at ``path``.
+
+    Raises:
+      ValueError: something is there; with ``overwrite``, something other than a checkpoint; or
+        nothing can be written there.
+    """
+    require_writable_parent(path)
+    path = Path(path)
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise ValueError(
+            f"{path}: expected a path where nothing is yet; choose another, or overwrite it "
+            "(--overwrite)"
+        )
+    if not (path / CONFIG).is_file() or not (path / WEIGHTS).is_dir():
+        raise ValueError(f"{path}: expected a checkpoint to overwrite, found something else")
+
+
+def _put_in_place(complete: Path, path: Path, replaced: Path) -> None:
+    """Moves a complete folder to ``path`` and what was there out of the way."""
+    if path.exists():
+        path.rename(replaced)
+    try:
+        complete.rename(path)
+    except BaseException:
+        if replaced.exists():
+            replaced.rename(path)
+        raise
+
+
+def _require_checksums(stored: Stored) -> None:
+    """Raises for damaged files before Orbax reads them: it does not notice every wrong byte.
+
+    Where it does notice, its reads that are still under way fill the standard error output.
+    """
+    try:
+        _require_readable(stored.weights)
+        found = file_checksums(stored.weights)
+    except PermissionError as error:
+        raise ValueError(
+            f"{error.filename or stored.weights}: expected readable weights, found that this user "
+            "may not read them; change the permissions or copy the checkpoint"
+        ) from None
+    except OSError as error:
+        raise _damaged(stored, str(error)) from None
+    for name, checksum in stored.checksums.items():
+        if found.get(name) != checksum:
+            reason = "is missing" if name not in found else "is not what was written"
+            raise _damaged(stored, f"{name} {reason}")
+
+
+def _require_readable(folder: Path) -> None:
+    """Raises PermissionError where a search for files would skip what it may not enter."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for _ in os.walk(folder, onerror=fail):
+        pass
+
+
+def _restore(stored: Stored) -> Variables:
+    """Reads the weights after a look at their names and shapes, which costs little."""
+    try:
+        with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
+            metadata = checkpointer.metadata(stored.weights).item_metadata
+            if metadata is None:
+                raise FileNotFoundError("their description is missing or unreadable")
+            found = {name: tuple(leaf.shape) for name, leaf in _leaves(metadata.tree).items()}
+            problems = compare_shapes(expected_shapes(stored.config), found)
+            restored = None if problems else checkpointer.restore(stored.weights)
+    except MemoryError:
+        raise
+    # Orbax and its storage raise many kinds of exceptions for damaged files.
+    except Exception as error:
+        raise _damaged(stored, str(error).partition("\n")[0]) from None
+    if restored is None:
+        raise _unfit(stored, problems, found)
+    require_finite(stored.weights, _leaves(restored))
+    return {"params": restored["params"], "constants": restored.get("constants", {})}
+
+
+def _damaged(stored: Stored, reason: str) -> ValueError:
+    return ValueError(
+        f"{stored.weights}: expected readable weights, found damaged ones ({reason}); "
+        "write the checkpoint again"
+    )
+
+
+def _unfit(stored: Stored, problems: Problems, found: Iterable[str]) -> ValueError:
+    summary = problems.summary(expected_shapes(stored.config), found)
+    return ValueError(
+        f"{stored.weights}: expected the weights of the configuration beside them, found "
+        f"{summary}; write the checkpoint again"
+    )
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    """Returns the leaves of nested dictionaries by their path, such as ``params/encoder/...``."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
+
+
+@contextlib.contextmanager
+def quiet_orbax() -> Iterator[None]:
+    """Silences the remarks of Orbax, whose failures are reported as one exception instead."""
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,149 @@
+"""Makes the weights that come with the package, of a checkpoint.
+
+::
+
+    python -m mavos_jax.commands.pack_weights --checkpoint RUN --output mavos_jax/weights
+
+The same checkpoint, curve and scores give the same bytes on the same machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mavos_jax.checkpoints.description import read_description
+from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.packaged import to_arrays, to_variables, write_default
+from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.evaluation.demonstration import in_percent, score_demonstration
+from mavos_jax.models.mavos import build_model
+
+_CURVE = "metrics.jsonl"
+_NUM_POINTS = 100
+_DIGITS = 4
+_LEFT_OUT = ("checksums", "data_position", "score")
+"""What a checkpoint says of itself and not of its weights, or under another name."""
+
+Number = int | float
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Make the weights that come with the package, of a checkpoint.
+
+    Attributes:
+      checkpoint: the folder of a checkpoint or of a training run, whose best step is taken, or the
+        newest if none was scored. Options change its configuration, for instance ``--memory.gap``.
+      output: the folder for the two files.
+      config: a configuration for the weights instead of the checkpoint's.
+      curve: metrics.jsonl of the training run; by default the one in ``--checkpoint``.
+      scores: a JSON file of more scores to keep, by name.
+      overwrite: replace the files.
+    """
+
+    checkpoint: Path
+    output: Path
+    config: Path | None = None
+    curve: Path | None = None
+    scores: Path | None = None
+    overwrite: bool = False
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Packs the weights that the command line names, and says what came of it.
+
+    Raises:
+      ValueError: the checkpoint, its curve or its scores cannot be read, the weights are too many,
+        or there are packed ones already.
+    """
+    arguments, config = parse_command(Arguments, argv)
+    assert config is not None  # --checkpoint has one
+    stored = read_description(arguments.checkpoint)
+    for suffix in (".npz", ".json"):
+        file = arguments.output / f"{config.name}{suffix}"
+        if file.exists() and not arguments.overwrite:
+            raise ValueError(f"{file}: expected no file yet; add --overwrite to replace it")
+    curve = arguments.curve
+    if curve is None and (arguments.checkpoint / _CURVE).is_file():
+        curve = arguments.checkpoint / _CURVE
+    origin = {name: value for name, value in stored.others.items() if name not in _LEFT_OUT}
+    scores = {} if arguments.scores is None else _read_scores(arguments.scores)
+    points = {} if curve is None else read_curve(curve, origin.get("step"))
+
+    _, variables = load(stored.weights.parent)
+    arrays = to_arrays(variables)
+    # The score of what is stored, not of what it was rounded from.
+    scores["demonstration"] = in_percent(
+        score_demonstration(build_model(config), to_variables(arrays))
+    )
+    origin |= {"scores": scores, "curve": points}
+    for file in write_default(arguments.output, config, arrays, origin):
+        print(f"wrote {file}, {file.stat().st_size / 1e6:.2f} MB")
+    print(f"step {origin.get('step')}, scores {json.dumps(scores)}")
+
+
+def read_curve(file: Path, step: int | None = None) -> dict[str, dict[str, list[Number]]]:
+    """Reads how training went, thinned to 100 points of each kind.
+
+    Args:
+      file: ``metrics.jsonl`` of a training run.
+      step: the last one that counts; all by default.
+
+    Returns:
+      By kind, such as ``train`` and ``evaluation``, the values of each metric at its points:
+      ``step``, and ``loss`` and ``iou`` (the mean over the frames after the reference), or ``J``,
+      ``F`` and ``J&F``; rounded to 4 digits.
+
+    Raises:
+      ValueError: the file cannot be read.
+    """
+    kinds: dict[str, list[dict[str, Number]]] = {}
+    try:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            values = json.loads(line)
+            if step is None or values["step"] <= step:
+                kinds.setdefault(values["kind"], []).append(_point(values))
+        return {kind: _columns(_thin(points)) for kind, points in kinds.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{file}: expected the {_CURVE} of a training run, found none or a damaged one "
+            f"({type(error).__name__}: {error})"
+        ) from None
+
+
+def _point(values: Mapping[str, Any]) -> dict[str, Number]:
+    numbers = {name: values[name] for name in ("loss", "J", "F", "J&F") if name in values}
+    if "frame_ious" in values:
+        numbers["iou"] = np.mean(values["frame_ious"][1:])
+    rounded = {name: float(f"{value:.{_DIGITS}g}") for name, value in numbers.items()}
+    return {"step": values["step"], **rounded}
+
+
+def _thin(points: Sequence[dict[str, Number]]) -> list[dict[str, Number]]:
+    """Returns evenly spaced points, the first and the last among them."""
+    count = min(len(points), _NUM_POINTS)
+    return [points[index] for index in np.rint(np.linspace(0, len(points) - 1, count)).astype(int)]
+
+
+def _columns(points: Sequence[dict[str, Number]]) -> dict[str, list[Number]]:
+    return {name: [point[name] for point in points] for name in points[0]}
+
+
+def _read_scores(file: Path) -> dict[str, Any]:
+    try:
+        scores = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file}: expected scores as JSON, found none ({error})") from None
+    if not isinstance(scores, dict):
+        raise ValueError(f"{file}: expected scores by name, found {type(scores).__name__}")
+    return scores
+
+
+if __name__ == "__main__":
+    main_with_errors(main)

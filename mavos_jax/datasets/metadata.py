@@ -1,0 +1,130 @@
+"""The metadata of YouTube-VOS and LVOS: videos, their objects, and the frames of those."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mavos_jax.config import MAX_ID
+from mavos_jax.datasets.listing import describe_folder
+from mavos_jax.datasets.names import BadName, require_name
+from mavos_jax.media.folders import natural_order
+from mavos_jax.runtime.json_files import read_json, shortened
+
+_WHOLE = re.compile("[0-9]{1,8}")
+
+
+class ListedObject(NamedTuple):
+    """What metadata say of an object.
+
+    Attributes:
+      frames: names of the frames that it counts in, ascending; its mask is given at the first.
+      category: None where nothing tells.
+      declared: how many frames the metadata count of it, None where they do not.
+    """
+
+    frames: tuple[str, ...]
+    category: str | None = None
+    declared: int | None = None
+
+
+VideoObjects = dict[str, dict[int, ListedObject]]
+"""Objects by id, by video."""
+
+
+def read_metadata(
+    path: Path,
+    parse: Callable[[str, Any], ListedObject],
+    *,
+    expected: str,
+    allow_empty: bool = False,
+) -> VideoObjects:
+    """Reads ``videos.<video>.objects.<id>``, videos in natural order.
+
+    Args:
+      path: the JSON file.
+      parse: makes an object from the name of its video and its value; may raise as broken values
+        make it do.
+      expected: words for what an object's value holds.
+      allow_empty: whether videos may have no objects, and objects no frames.
+
+    Raises:
+      ValueError: the file is missing or damaged, it lists no video or one without objects, the name
+        of a video or frame would lead elsewhere, or an object has an impossible id or no frame.
+    """
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: expected the list of videos and objects, found no such file; "
+            f"{path.parent} holds {describe_folder(path.parent)}"
+        )
+    content = read_json(path)
+    try:
+        videos = content["videos"].items()
+        read = {name: _read_objects(path, name, video["objects"], parse) for name, video in videos}
+    except BadName:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{path}: expected videos.<video>.objects.<id>.{expected}, found {found}; restore the "
+            "file"
+        ) from error
+    if not read:
+        raise ValueError(
+            f"{path}: expected videos, found none; restore the file that belongs to the frames"
+        )
+    for name, objects in read.items():
+        if not objects and not allow_empty:
+            raise ValueError(f"{path}: expected objects of every video, found none of {name}")
+        for number, listed in objects.items():
+            if not 1 <= number <= MAX_ID:
+                raise ValueError(
+                    f"{path}: expected ids from 1 to {MAX_ID}, found {number} in {name}"
+                )
+            if not listed.frames and not allow_empty:
+                raise ValueError(
+                    f"{path}: expected frames of every object, found none of {number} in {name}"
+                )
+    return dict(sorted(read.items(), key=lambda item: natural_order(item[0])))
+
+
+def parse_frames(path: Path, value: Any) -> ListedObject:
+    """Reads an object whose value lists its ``frames``, and may name its ``category``.
+
+    Raises:
+      ValueError: the value is another, or a frame has a name that leads elsewhere.
+      KeyError: there is no ``frames``.
+      TypeError: the value has no fields.
+    """
+    frames, category = value["frames"], value.get("category")
+    if not isinstance(frames, list) or not all(isinstance(name, str) for name in frames):
+        raise ValueError(f"frames {shortened(frames)}, which is no list of texts")
+    if not isinstance(category, str | None):
+        raise ValueError(f"category {shortened(category)}, which is no text")
+    for name in frames:
+        require_name(path, name, is_nested=False)
+    return ListedObject(tuple(sorted(set(frames), key=natural_order)), category)
+
+
+def whole_number(value: Any) -> int:
+    """Reads a whole number of up to eight digits, which may be a text.
+
+    Raises:
+      ValueError: it is none.
+    """
+    digits = str(value) if isinstance(value, int | str) else ""
+    if not _WHOLE.fullmatch(digits):
+        raise ValueError(f"{shortened(value)}, which is no whole number of up to eight digits")
+    return int(digits)
+
+
+def _read_objects(
+    path: Path, video: str, objects: Any, parse: Callable[[str, Any], ListedObject]
+) -> dict[int, ListedObject]:
+    require_name(path, video)
+    read = {whole_number(number): parse(video, value) for number, value in objects.items()}
+    if len(read) < len(objects):
+        raise ValueError(f"two keys for one id in {video}")
+    return read

@@ -1,0 +1,220 @@
+"""Writing a data set as records, with TensorFlow Datasets and without TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mavos_jax.datasets.files import FileSet
+from mavos_jax.datasets.listing import describe_folder
+from mavos_jax.datasets.records import (
+    FRAMES_PER_RECORD,
+    INDEX,
+    SPLIT,
+    VERSION,
+    RecordedVideo,
+    RecordIndex,
+    folder_name,
+    import_tfds,
+    records_folder,
+    write_index,
+)
+from mavos_jax.media.pictures import read_header, require_size
+from mavos_jax.runtime.files import inside
+
+_FORMAT = "array_record"  # the default needs TensorFlow, and says so after all the work
+
+
+class Written(NamedTuple):
+    """What was written.
+
+    Attributes:
+      folder: where the records are.
+      num_videos: in them.
+      num_frames: in them.
+      num_records: in all.
+      num_bytes: of all frames and masks.
+      num_left_out: videos, or images, that the set's rules leave out.
+    """
+
+    folder: Path
+    num_videos: int
+    num_frames: int
+    num_records: int
+    num_bytes: int
+    num_left_out: int
+
+
+def write_records(
+    videos: FileSet, output: Path, kind: str, split: str, *, overwrite: bool = False
+) -> Written:
+    """Writes all videos, under their name only once they are whole and have been read back.
+
+    A killed run leaves a hidden folder ``.<kind>-<split>.<process>.partial`` in the output, which
+    may be deleted.
+
+    Args:
+      videos: the set.
+      output: the folder for the records of any number of sets.
+      kind: of the set.
+      split: of the set.
+      overwrite: replace earlier records of this kind and split.
+
+    Raises:
+      ValueError: there are records already, or other files in their place, a frame or its mask is
+        missing, damaged or of another size, or TensorFlow Datasets is missing.
+    """
+    final = inside(output, records_folder(output, kind, split))
+    if final.parent.exists() and not overwrite:
+        raise ValueError(
+            f"{final.parent}: expected a place for new records, found some; give --overwrite or "
+            "another --output"
+        )
+    if final.parent.exists() and (
+        os.listdir(final.parent) != [VERSION] or not (final / INDEX).is_file()
+    ):
+        raise ValueError(
+            f"{final.parent}: expected records alone to overwrite, found "
+            f"{describe_folder(final.parent)}; give another --output"
+        )
+    tfds = import_tfds(str(final))
+    partial = output / f".{kind}-{folder_name(split)}.{os.getpid()}.partial"
+    try:
+        partial.mkdir(parents=True)
+        folder = _build(tfds, videos, partial, kind, folder_name(split))
+        index = _index(tfds, videos, folder)
+        write_index(folder, index)
+        _replace(folder.parent, final.parent, partial / "replaced")
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    summaries = [video.summary for video in index.videos]
+    return Written(
+        folder=final,
+        num_videos=len(summaries),
+        num_frames=sum(len(summary.frames) for summary in summaries),
+        num_records=sum(len(video.records) for video in index.videos),
+        num_bytes=sum(sum(s.frame_sizes) + sum(s.mask_sizes) for s in summaries),
+        num_left_out=videos.num_left_out,
+    )
+
+
+def _build(tfds: Any, videos: FileSet, output: Path, kind: str, split: str) -> Path:
+    """Runs the builder; returns the folder of the records."""
+    builder_class = _builder_class(tfds, videos, kind, split)
+    shown = contextlib.nullcontext if sys.stderr.isatty() else contextlib.redirect_stderr
+    with contextlib.redirect_stdout(io.StringIO()), shown(io.StringIO()):
+        # The format must be given in both places.
+        builder = builder_class(data_dir=str(output), config=split, file_format=_FORMAT)
+        builder.download_and_prepare(file_format=_FORMAT)
+    return records_folder(output, kind, split)
+
+
+def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
+    """The builder of one set; a class of this package, as TensorFlow Datasets asks for."""
+    encoded = tfds.features.Tensor(shape=(), dtype=np.object_)  # bytes, never decoded
+
+    # Unregistered, because a process may write several sets under one name.
+    class VideoRecords(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore
+        """Annotated videos as the bytes of their files."""
+
+        name = kind
+        VERSION = tfds.core.Version(VERSION)
+        BUILDER_CONFIGS = (tfds.core.BuilderConfig(name=split),)
+
+        def _info(self) -> Any:
+            features = {
+                "name": tfds.features.Text(),
+                "start": np.int32,
+                "size": tfds.features.Tensor(shape=(2,), dtype=np.int32),
+                "ids": tfds.features.Sequence(np.int32),
+                "frame_names": tfds.features.Sequence(tfds.features.Text()),
+                "frames": tfds.features.Sequence(encoded),
+                "masks": tfds.features.Sequence(encoded),
+            }
+            return tfds.core.DatasetInfo(
+                builder=self,
+                description="Annotated videos: up to 32 frames a record, in files' own encoding; "
+                "objects other than ids, where ids are given, are background.",
+                features=tfds.features.FeaturesDict(features),
+            )
+
+        def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+            del dl_manager
+            return {SPLIT: self._generate_examples()}
+
+        def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
+            return _examples(videos)
+
+    return VideoRecords
+
+
+def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Reads every video, and checks the headers of its files."""
+    for index, sequence in enumerate(videos.sequences):
+        files = videos.files(index)
+        for start in range(0, len(files), FRAMES_PER_RECORD):
+            indices = range(start, min(start + FRAMES_PER_RECORD, len(files)))
+            frames = [files.frame(i) for i in indices]
+            masks = [files.mask(i) for i in indices]
+            sizes = [read_header(frame).size for frame in frames]
+            for frame, size, mask in zip(frames, sizes, masks, strict=True):
+                found = read_header(mask, "a mask").size
+                require_size(mask, found, size, f"its frame {frame}")
+            yield (
+                f"{sequence.name}/{start}",
+                {
+                    "name": sequence.name,
+                    "start": start,
+                    "size": sizes[0],
+                    "ids": list(sequence.ids or ()),
+                    "frame_names": [sequence.frames[i] for i in indices],
+                    "frames": [frame.data for frame in frames],
+                    "masks": [mask.data for mask in masks],
+                },
+            )
+
+
+def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
+    """Reads all records back to find the place of each, for they are shuffled.
+
+    Raises:
+      ValueError: a record is not what was written.
+    """
+    source = tfds.builder_from_directory(str(folder)).as_data_source(SPLIT)
+    places: dict[tuple[str, int], int] = {}
+    sizes: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
+    for place in range(len(source)):
+        record = source[place]
+        key = record["name"].decode(), int(record["start"])
+        places[key] = place
+        sizes[key] = [len(f) for f in record["frames"]], [len(m) for m in record["masks"]]
+    recorded = []
+    for index, sequence in enumerate(videos.sequences):
+        summary = videos.files(index).summary()
+        keys = [(sequence.name, s) for s in range(0, len(sequence.frames), FRAMES_PER_RECORD)]
+        if any(key not in places for key in keys) or any(
+            [size for key in keys for size in sizes[key][column]] != list(expected)
+            for column, expected in enumerate((summary.frame_sizes, summary.mask_sizes))
+        ):
+            raise ValueError(
+                f"{folder}: expected {sequence.name} as its files are, found other records; did "
+                "the files change meanwhile? prepare them again"
+            )
+        recorded.append(RecordedVideo(summary, tuple(places[key] for key in keys)))
+    return RecordIndex(videos.form, videos.is_static, videos.num_left_out, tuple(recorded))
+
+
+def _replace(new: Path, final: Path, old: Path) -> None:
+    """Moves ``new`` to ``final``, after moving away what is there."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        final.rename(old)
+    new.rename(final)

@@ -1,0 +1,236 @@
+"""From a network to the results of a benchmark: masks, scores, a submission and a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from mavos_jax.config.experiment import to_dict
+from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
+from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.evaluation.benchmark_task import SequenceTask
+from mavos_jax.evaluation.reading import require_apart
+from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
+from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.score_files import FILE_NAME, describe_inputs, write_scores
+from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.sequence import SegmentationOptions
+from mavos_jax.evaluation.sequence_record import SequenceRecord
+from mavos_jax.evaluation.sharing import check_sequences, check_truth, count_programs, segment_all
+from mavos_jax.evaluation.speeds import set_speeds
+from mavos_jax.evaluation.submission import write_submission
+from mavos_jax.evaluation.tables import format_table, global_table, table_files
+from mavos_jax.media.folders import describe_unread
+from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.files import inside
+from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
+from mavos_jax.scores.scores import BenchmarkScores
+
+_CONCLUSION = ""
+"""What the process that scores claims; no sequence of a set is called so."""
+
+_PROVENANCE = "provenance.json"
+_REPORT = "report.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationOptions:
+    """What to evaluate on, and how.
+
+    Attributes:
+      benchmark: which set.
+      segmentation: how its sequences are segmented.
+      rule: variants of its scorer.
+      overwrite: whether the results of another run may be removed.
+      num_processes: that score; 0 scores in this process.
+      num_devices: that segment; None for all of this process.
+      report_frames: frames with pictures in the report, over all sequences.
+    """
+
+    benchmark: BenchmarkOptions
+    segmentation: SegmentationOptions
+    rule: ScoringRule
+    overwrite: bool = False
+    num_processes: int = 0
+    num_devices: int | None = None
+    report_frames: int = 1500
+
+
+def evaluate_benchmark(
+    model: MAVOS,
+    variables: Variables,
+    options: EvaluationOptions,
+    root: Path,
+    report: Callable[[str], None],
+) -> BenchmarkScores | None:
+    """Segments a benchmark, scores it where labels are public, and writes a page about it.
+
+    Several processes may do this for the same folder at once and share the sequences; one of them
+    scores. What an earlier call has finished is kept, if it was of the same run.
+
+    Args:
+      model: the network.
+      variables: its variables.
+      options: see the class.
+      root: gets ``masks/``, ``run.json``, ``provenance.json``, a zip for the server,
+        ``report.html``, and, where labels are public, ``scores.json`` and CSV files.
+      report: called with lines for the user.
+
+    Returns:
+      The scores, None without public labels or if another process scores.
+
+    Raises:
+      ValueError: the set, a file of it, or the folder is not as expected.
+      OSError: results cannot be written.
+    """
+    benchmark = open_benchmark(options.benchmark)
+    require_apart(benchmark, root)
+    tasks = check_sequences(benchmark, options.segmentation.num_objects)
+    identity = _identity(model, variables, benchmark, options)
+    software = describe_software(this_command())
+    conclusions = (FILE_NAME, _PROVENANCE, _REPORT, *table_files(benchmark), _zip_name(benchmark))
+    with RunFolder.opened(
+        root, identity, software, conclusions=conclusions, overwrite=options.overwrite
+    ) as folder:
+        for fault in filter(None, map(folder.fault, tasks)):
+            report(f"{fault}; the sequence is done again")
+        waiting = [task for task in tasks if folder.record(task) is None]
+        num_frames = sum(len(task.sequence.frames) for task in waiting)
+        report(
+            f"{benchmark.name}: {len(waiting)} of {len(tasks)} sequences to segment, {num_frames} "
+            f"frames, {count_programs(model, waiting, options.segmentation)} programs"
+        )
+        for note in describe_unread(task.sequence.frames[0].parent for task in tasks):
+            report(note)
+        if benchmark.has_truth:
+            check_truth(waiting)
+        devices = jax.local_devices()[: options.num_devices]
+        segment_all(
+            *(model, variables, tasks, folder, options.segmentation, devices),
+            lambda record: report(_describe(record)),
+            report,
+        )
+        with folder.claim(_CONCLUSION) as is_free:
+            if not is_free:
+                report("another process scores")
+                return None
+            provenance = {**software, "started_by": folder.origin(), **identity}
+            return _conclude(benchmark, tasks, folder, options, provenance, report)
+
+
+def _conclude(
+    benchmark: Benchmark,
+    tasks: Sequence[SequenceTask],
+    folder: RunFolder,
+    options: EvaluationOptions,
+    provenance: dict[str, Any],
+    report: Callable[[str], None],
+) -> BenchmarkScores | None:
+    """Scores, writes the page and the zip, and says what was found."""
+    for fault in filter(None, map(folder.fault, tasks)):
+        raise ValueError(f"{fault}; expected it as it was finished; start the same command again")
+    records = [record for record in map(folder.record, tasks) if record is not None]
+    speeds = set_speeds(record.timings for record in records)
+    memory = max((record.memory for record in records), key=lambda memory: memory[1])
+    provenance |= {
+        "data": benchmark.fingerprint(),
+        "speeds": {name: speed._asdict() for name, speed in speeds.items()},
+        "compilation_seconds": sum(record.compilation_seconds for record in records),
+        "memory": {memory[0]: memory[1]},
+    }
+    masks, scores = folder.root / "masks", None
+    if benchmark.has_truth:
+        provenance |= describe_inputs(masks, benchmark, options.rule)
+        scores = score_results(benchmark, masks, options.rule, num_processes=options.num_processes)
+        write_scores(folder.root, benchmark, scores, provenance)
+    folder.write(_PROVENANCE, provenance)
+    is_whole = not options.benchmark.sequences
+    name = benchmark.name if is_whole else f"{len(tasks)} sequences of {benchmark.name}"
+    write_report(
+        folder.root / _REPORT,
+        ReportContents(
+            title=f"{provenance['config']['name']} on {name}",
+            benchmark=benchmark,
+            masks=masks,
+            scores=scores,
+            timings={record.name: _timing(record) for record in records},
+            speeds=speeds,
+            memory=memory,
+            # The paper has no figures of a part of a set.
+            network=provenance["config"]["name"] if is_whole else "",
+            provenance=provenance,
+            max_frames=options.report_frames,
+        ),
+    )
+    for protocol, speed in speeds.items():
+        report(
+            f"FPS by the protocol {protocol}: {speed.all_frames:.2f} over all frames, "
+            f"{speed.all_sequences:.2f} over sequences"
+        )
+    report(f"{memory[0]}: {memory[1] / 1e9:.2f} GB; masks and report.html are in {folder.root}")
+    if scores is None:
+        report(f"{name}: not scored, its labels are not public")
+    else:
+        report(f"{name}: {scores.rule}\n{format_table(global_table(benchmark, scores))}")
+    if is_whole:
+        path = inside(folder.root, folder.root / _zip_name(benchmark))
+        report(f"for the server: {write_submission(benchmark, masks, path).path}")
+    return scores
+
+
+def _zip_name(benchmark: Benchmark) -> str:
+    return f"{benchmark.dataset}-{benchmark.split.replace('/', '_')}.zip"
+
+
+def _identity(
+    model: MAVOS, variables: Variables, benchmark: Benchmark, options: EvaluationOptions
+) -> dict[str, Any]:
+    """Returns JSON values of everything that masks depend on but the sequences' own files."""
+    segmentation = options.segmentation
+    return {
+        "config": to_dict(model.config),
+        "weights": digest(variables),
+        "benchmark": benchmark.name,
+        "sequences": sorted(options.benchmark.sequences),
+        "short_edge": benchmark.short_edge,
+        "output_height": benchmark.output_height,
+        "scales": list(segmentation.augmentation.scales),
+        "flip": segmentation.augmentation.flip,
+        "num_objects": segmentation.num_objects,
+        "times_frames": segmentation.times_frames,
+        "device": jax.local_devices()[0].device_kind,
+        "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
+        "jax": jax.__version__,
+        "code": code_fingerprint("inference", "media", "models"),
+    }
+
+
+def digest(variables: Variables) -> str:
+    """Returns a SHA-256 of the names, shapes and values of all variables."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        values = np.asarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {values.dtype} {values.shape}".encode())
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def _describe(record: SequenceRecord) -> str:
+    speeds = ", ".join(f"{value:.2f} ({name})" for name, value in record.speeds.items())
+    size = f"{record.height}x{record.width}"
+    return (
+        f"{record.name}: {record.num_frames} frames of {size}, {record.num_objects} objects, "
+        f"FPS {speeds}, tracing and compilation {record.compilation_seconds:.1f} s"
+    )
+
+
+def _timing(record: SequenceRecord) -> SequenceTiming:
+    return SequenceTiming(
+        record.num_frames, record.speeds, record.num_objects, record.height, record.width
+    )

@@ -1,0 +1,225 @@
+"""Segments all sequences of a benchmark, spread over devices and processes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+
+from mavos_jax.datasets import Benchmark
+from mavos_jax.datasets.listing import name_some
+from mavos_jax.evaluation.benchmark_task import SequenceTask
+from mavos_jax.evaluation.reading import read_truth
+from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.sequence import SegmentationOptions, segment_sequence
+from mavos_jax.evaluation.sequence_record import SequenceRecord
+from mavos_jax.media.pictures import describe_size
+from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.devices import CompilationClock
+from mavos_jax.runtime.progress import Progress
+
+_NUM_CHECKING_THREADS = 4
+_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[SequenceTask, ...]:
+    """Reads all given masks, so that a wrong one shows before any work is done.
+
+    Raises:
+      ValueError: a mask or a first frame cannot be used; the message names the file.
+    """
+    with ThreadPoolExecutor(_NUM_CHECKING_THREADS) as pool:
+        tasks = pool.map(
+            lambda sequence: SequenceTask.open(benchmark, sequence, num_objects),
+            benchmark.sequences,
+        )
+        return tuple(tasks)
+
+
+def check_truth(tasks: Sequence[SequenceTask]) -> None:
+    """Decodes all true masks, which scoring would otherwise miss after all the work.
+
+    Raises:
+      ValueError: one is damaged, holds no ids or has another size than results; the message names
+        the file.
+    """
+
+    def check(place: tuple[SequenceTask, int]) -> None:
+        task, index = place
+        height, width = read_truth(task.benchmark, task.sequence, index).shape
+        if (height, width) != task.sizes.output:
+            raise ValueError(
+                f"{task.sequence.truth[index]}: expected a true mask of the size of results, "
+                f"{describe_size(task.sizes.output)}, found {describe_size((height, width))}; "
+                "restore it"
+            )
+
+    places = [(task, index) for task in tasks for index in task.sequence.truth]
+    with (
+        # Pillow lets other threads run while it decodes.
+        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        Progress(len(places), "checking true masks", unit="mask") as progress,
+    ):
+        for _ in pool.map(check, places):
+            progress.advance()
+
+
+def segment_all(
+    model: MAVOS,
+    variables: Variables,
+    tasks: Sequence[SequenceTask],
+    folder: RunFolder,
+    options: SegmentationOptions,
+    devices: Sequence[Any],
+    report: Callable[[SequenceRecord], None],
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Segments what is not finished, one sequence at a time on each device.
+
+    What another process is working on is left to it, and taken over should it end. Sequences that
+    share compiled programs come one after the other, long ones first. The first error stops all
+    devices; sequences finished before it stay.
+
+    Args:
+      model: the network.
+      variables: its variables.
+      tasks: all sequences of the set.
+      folder: of the run.
+      options: how to segment.
+      devices: of JAX, to segment on; the first alone when frames are timed.
+      report: called with the record of each sequence that this process finishes.
+      say: called with lines on what this process waits for, one in half a minute.
+
+    Raises:
+      ValueError: a frame cannot be used.
+      OSError: a mask cannot be written.
+    """
+    if options.times_frames:
+        devices = devices[:1]
+    placed = [(device, jax.device_put(variables, device)) for device in devices]
+    ordered = sorted(tasks, key=lambda task: _order(task, model, options))
+    while waiting := [task for task in ordered if folder.record(task) is None]:
+        num_frames = sum(len(task.sequence.frames) for task in waiting)
+        with (
+            CompilationClock() as compilation,
+            Progress(num_frames, "segmenting", compilation=compilation) as progress,
+        ):
+            shared = _Shared(iter(waiting), progress)
+
+            def work(device: Any, variables: Variables, shared: _Shared = shared) -> int:
+                with jax.default_device(device):
+                    return sum(
+                        _segment(model, variables, task, folder, options, report, shared)
+                        for task in shared
+                    )
+
+            is_at_work = bool(_on_all(work, placed, shared))
+        if not is_at_work:
+            _wait_for_others(folder, waiting, say)
+
+
+def _wait_for_others(
+    folder: RunFolder, waiting: Sequence[SequenceTask], say: Callable[[str], None]
+) -> None:
+    """Waits until a sequence is finished, or free because the process that had it has ended."""
+    said = float("-inf")
+    while not any(folder.record(task) or _is_free(folder, task) for task in waiting):
+        if time.monotonic() - said >= _SECONDS_BETWEEN_LINES:
+            names = name_some([task.sequence.name for task in waiting])
+            say(f"waiting for other processes that segment {names}")
+            said = time.monotonic()
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _is_free(folder: RunFolder, task: SequenceTask) -> bool:
+    with folder.claim(task.sequence.name) as is_free:
+        return is_free
+
+
+def count_programs(
+    model: MAVOS, tasks: Sequence[SequenceTask], options: SegmentationOptions
+) -> int:
+    """Returns how many different programs the frames of a set need."""
+    return len(frozenset().union(*(task.programs(model, options.augmentation) for task in tasks)))
+
+
+class _Shared:
+    """Hands tasks out to threads until they are told to stop."""
+
+    def __init__(self, tasks: Iterator[SequenceTask], progress: Progress) -> None:
+        self._tasks = tasks
+        self._progress = progress
+        self._lock = threading.Lock()
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        self.is_stopping = True
+
+    def count_frame(self) -> bool:
+        """Counts a frame that is segmented; tells whether to give up."""
+        self._progress.advance()
+        return self.is_stopping
+
+    def __iter__(self) -> _Shared:
+        return self
+
+    def __next__(self) -> SequenceTask:
+        with self._lock:
+            if self.is_stopping:
+                raise StopIteration
+            return next(self._tasks)
+
+
+def _on_all(
+    work: Callable[[Any, Variables], int],
+    placed: Sequence[tuple[Any, Variables]],
+    shared: _Shared,
+) -> int:
+    """Works on all devices; returns how many sequences they segmented.
+
+    An error, or an interruption from the keyboard, ends the work of all.
+    """
+    if len(placed) == 1:
+        return work(*placed[0])
+    with ThreadPoolExecutor(len(placed), thread_name_prefix="device") as pool:
+        try:
+            running = [pool.submit(work, *place) for place in placed]
+            # The first error to come, not the first device's, must stop the others.
+            for future in running:
+                future.add_done_callback(lambda f: shared.stop() if f.exception() else None)
+            return sum(future.result() for future in running)
+        except BaseException:
+            shared.stop()
+            raise
+
+
+def _segment(
+    model: MAVOS,
+    variables: Variables,
+    task: SequenceTask,
+    folder: RunFolder,
+    options: SegmentationOptions,
+    report: Callable[[SequenceRecord], None],
+    shared: _Shared,
+) -> bool:
+    """Segments a sequence unless somebody else does; whether it did."""
+    with folder.claim(task.sequence.name) as is_free:
+        if not is_free or folder.record(task) is not None:
+            return False
+        masks = folder.begin(task)
+        record = segment_sequence(model, variables, task, masks, options, shared.count_frame)
+        if record is not None:
+            folder.finish(record, task)
+            report(record)
+        return True
+
+
+def _order(task: SequenceTask, model: MAVOS, options: SegmentationOptions) -> tuple[Any, ...]:
+    programs = sorted(task.programs(model, options.augmentation))
+    return programs, -len(task.sequence.frames), task.sequence.name

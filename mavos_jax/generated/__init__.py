@@ -1,0 +1,1 @@
+"""Videos drawn by rules, with masks that are true to the pixel."""

@@ -1,0 +1,139 @@
+"""Draws the bodies of a generated scene."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mavos_jax.generated.motion import Path, random_path
+from mavos_jax.generated.outline import (
+    MIN_FILL,
+    Outline,
+    compact_outline,
+    random_outline,
+    similar_outline,
+)
+from mavos_jax.generated.packing import Centre, add_discs, pack
+from mavos_jax.generated.recipe import Recipe
+from mavos_jax.generated.scene import Body
+from mavos_jax.generated.surface import Material, body_surface, random_material, tinted
+
+# No more objects than this have look-alikes or are hidden on purpose: each costs drawing time.
+_MAX_COPIED = 6
+_MAX_HIDDEN = 3
+_PASS_KNOTS = 24
+
+
+class Cast:
+    """Draws the bodies of one scene.
+
+    Attributes:
+      rng: the source of chance.
+      recipe: how often what happens.
+      size: height and width of the frames, in pixels.
+      ground: the background's material, for bodies that are hard to tell from it.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, recipe: Recipe, size: tuple[int, int], ground: Material
+    ):
+        self.rng, self.recipe, self.size, self.ground = rng, recipe, size, ground
+        self._side = math.sqrt(size[0] * size[1])
+
+    def actors(self, num_objects: int) -> list[Body]:
+        """Labelled objects, then their look-alikes, then bodies that look like none of them."""
+        rng, recipe = self.rng, self.recipe
+        copied = np.flatnonzero(rng.random(min(num_objects, _MAX_COPIED)) < recipe.lookalike)
+        originals = [*copied.tolist(), *[None] * int(rng.integers(0, recipe.distractors + 1))]
+        radii = self._radii(num_objects, num_objects + len(originals))
+        centres, radii = pack(rng, radii, self.size, recipe.gap)
+        twins = rng.random(num_objects) < recipe.twin
+        bodies: list[Body] = []
+        for number, (centre, radius) in enumerate(zip(centres, radii.tolist(), strict=True)):
+            twin = number - 1 if number and twins[number] else None
+            bodies.append(self._body(bodies, twin, radius, centre))
+        extra = np.array(
+            [
+                self._side * rng.uniform(*recipe.radius) * 0.8
+                if original is None
+                else radii[original] * rng.uniform(0.85, 1.1)
+                for original in originals
+            ]
+        )
+        starts = add_discs(rng, centres, radii, extra, self.size, max(recipe.gap, 1.0))
+        for original, start, radius in zip(originals, starts, extra.tolist(), strict=True):
+            present = recipe.lookalike_present if original is not None else 0.5
+            if start is None or rng.random() >= present:
+                start = self._outside(radius)
+            bodies.append(self._body(bodies, original, radius, start))
+        return bodies
+
+    def hiders(self, objects: list[Body]) -> list[Body]:
+        """A pole that stands in front, and bodies that pass in front of an object and hide it."""
+        rng, recipe = self.rng, self.recipe
+        bodies = []
+        if rng.random() < recipe.pole:
+            x, half = rng.uniform(0, self.size[1]), self._side * rng.uniform(0.02, 0.09)
+            lean = rng.uniform(-0.1, 0.1)
+            slack = half + abs(math.tan(lean)) * self.size[0]
+            if all(abs(body.path.place(0).x - x) > slack + body.radius for body in objects):
+                length = 1.5 * max(self.size)
+                path = Path([[x, self.size[0] / 2, 0.0, 0.0]], 16.0, False, 0.0, (0.0, 0.0))
+                outline = compact_outline(rng, half / length)
+                bodies.append(self._hider(outline, length, lean, path))
+        for body in objects[:_MAX_HIDDEN]:
+            if rng.random() < recipe.passer:
+                radius = body.radius * rng.uniform(1.3, 1.7)
+                outline = compact_outline(rng, rng.uniform(0.85, 1.0))
+                path = self._passing_path(body, radius)
+                bodies.append(self._hider(outline, radius, rng.uniform(0, 2 * np.pi), path))
+        return bodies
+
+    def _radii(self, num_objects: int, num_bodies: int) -> np.ndarray:
+        """Radii of the labelled objects, in pixels, float [num_objects]."""
+        small, large = self.recipe.radius
+        large = max(small, min(large, 0.55 / math.sqrt(num_bodies)))
+        radii = self._side * self.rng.uniform(small, large, num_objects)
+        # At least 30 pixels or 0.4 % of the frame, with a little for the grid's roundings.
+        area = max(40.0, 0.0045 * self._side**2)
+        return np.maximum(radii, math.sqrt(area / (MIN_FILL * math.pi)))
+
+    def _outside(self, radius: float) -> Centre:
+        """A place from which a body of ``radius`` pixels is not seen at first."""
+        angle = self.rng.uniform(0, 2 * np.pi)
+        height, width = self.size
+        far = 0.5 * math.hypot(height, width) + 1.2 * radius
+        return width / 2 + far * math.cos(angle), height / 2 + far * math.sin(angle)
+
+    def _body(self, bodies: list[Body], original: int | None, radius: float, start: Centre) -> Body:
+        rng, recipe = self.rng, self.recipe
+        path = random_path(rng, recipe, start, radius, self.size)
+        if original is None:
+            material, angle = random_material(rng), rng.uniform(0, 2 * np.pi)
+            if rng.random() < recipe.camouflage:
+                material = material._replace(palettes=self.ground.palettes)
+            outline = random_outline(rng, recipe.wobble)
+        else:
+            model = bodies[original]
+            material = tinted(rng, model.material, rng.uniform(*recipe.likeness))
+            angle = model.angle + rng.uniform(-0.5, 0.5)
+            outline = similar_outline(rng, model.outline)
+        surface = body_surface(rng, material)
+        return Body(outline, radius, angle, path, surface, material, original)
+
+    def _hider(self, outline: Outline, radius: float, angle: float, path: Path) -> Body:
+        material = random_material(self.rng)
+        return Body(outline, radius, angle, path, body_surface(self.rng, material), material, None)
+
+    def _passing_path(self, body: Body, radius: float) -> Path:
+        """A way from outside to where ``body`` will be, along with it for a while, and away."""
+        spacing = float(self.rng.uniform(4.0, 9.0))
+        knots = []
+        for knot in range(_PASS_KNOTS):
+            if knot % 6 in (2, 3):
+                place = body.path.place(knot * spacing)
+                knots.append([place.x, place.y, math.log(place.size), 0.0])
+            else:
+                knots.append([*self._outside(radius), 0.0, 0.0])
+        return Path(knots, spacing, False, 0.0, (0.0, 0.0))

@@ -1,0 +1,142 @@
+"""Generated clips: bodies that move, deform and hide one another under a moving camera.
+
+Everything follows from the seed, and each frame from its index alone, so that a clip can be as long
+as one likes without lying in memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from mavos_jax.generated.drawing import draw, draw_mask
+from mavos_jax.generated.packing import grid_shape
+from mavos_jax.generated.recipe import VARIED, Recipe
+from mavos_jax.generated.scene import Scene
+from mavos_jax.generated.staging import random_scene
+from mavos_jax.media.samples import Sample
+
+# Raise it with every change of what a seed draws, and write the held-out manifest again.
+GENERATOR_VERSION = 1
+_MIN_CELL = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticVideo:
+    """A generated video whose frames are drawn when they are asked for.
+
+    In the first frame every object is visible. Frame ``t`` does not depend on ``num_frames``: a
+    longer video starts with the shorter one.
+
+    Attributes:
+      seed: what the scene and its motion are drawn from.
+      num_frames: frames in the video.
+      height: of the frames, in pixels.
+      width: of the frames, in pixels.
+      num_objects: objects, with ids 1 to ``num_objects`` (at most 254).
+      recipe: how often what happens in it.
+    """
+
+    seed: int
+    num_frames: int
+    height: int
+    width: int
+    num_objects: int = 3
+    recipe: Recipe = VARIED
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+        _require(self.num_frames >= 1, "num_frames", "at least 1", self.num_frames)
+        _require(1 <= self.num_objects <= 254, "num_objects", "1 to 254", self.num_objects)
+        rows, columns = grid_shape(self.num_objects, (self.height, self.width))
+        _require(
+            min(self.height // rows, self.width // columns) >= _MIN_CELL,
+            "height, width",
+            f"at least {rows * _MIN_CELL} x {columns * _MIN_CELL} for {self.num_objects} objects",
+            (self.height, self.width),
+        )
+
+    def frame(self, index: int) -> np.ndarray:
+        """Draws frame ``index``, uint8 RGB [H, W, 3]."""
+        return self[index].frame
+
+    def mask(self, index: int) -> np.ndarray:
+        """Draws the mask of frame ``index``, uint8 ids [H, W]."""
+        return draw_mask(self.scene, self._index(index), self._size, self._labels)
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def __getitem__(self, index: int) -> Sample:
+        index = self._index(index)
+        return Sample(*draw(self.scene, index, self._size, self._labels, self.seed))
+
+    @property
+    def frames(self) -> GeneratedFrames:
+        """The frames alone, as a :class:`~mavos_jax.media.frames.FrameSource`."""
+        return GeneratedFrames(self)
+
+    @functools.cached_property
+    def scene(self) -> Scene:
+        """What the video shows."""
+        rng = np.random.default_rng(self.seed)
+        return random_scene(rng, self.recipe, self._size, self.num_objects)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    @functools.cached_property
+    def _labels(self) -> tuple[int, ...]:
+        """What the mask says where each body is seen."""
+        count = self.num_objects
+        return (*range(1, count + 1), *[0] * (len(self.scene.bodies) - count))
+
+    def _index(self, index: int) -> int:
+        if not -self.num_frames <= index < self.num_frames:
+            raise IndexError(f"expected a frame below {self.num_frames}, got {index}")
+        return index % self.num_frames
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratedFrames:
+    """The frames of a :class:`SyntheticVideo`, as a frame source."""
+
+    video: SyntheticVideo
+
+    @property
+    def origin(self) -> str:
+        """Words for messages."""
+        return f"the generated clip of seed {self.video.seed}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        return self.video.height, self.video.width
+
+    @property
+    def num_frames(self) -> int:
+        """The number of frames."""
+        return self.video.num_frames
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames a second at which the motion looks natural."""
+        return Fraction(24)
+
+    def name(self, index: int) -> str:
+        """The index, padded to five digits."""
+        return f"{index:05d}"
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for index in range(self.video.num_frames):
+            yield self.video.frame(index)
+
+
+def _require(condition: bool, field: str, expected: str, found: object) -> None:
+    if not condition:
+        raise ValueError(f"{field}: expected {expected}, got {found!r}")

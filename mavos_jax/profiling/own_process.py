@@ -1,0 +1,95 @@
+"""A video segmented in a process of its own, whose peak of memory is that of the video alone."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+from typing import NamedTuple
+
+import jax
+
+from mavos_jax.models.memory import POLICIES
+from mavos_jax.profiling.protocols import frame_seconds, speeds
+from mavos_jax.profiling.workload import Network, Setting, Workload
+from mavos_jax.runtime.devices import keep_compilations, peak_memory
+
+_PROGRAM = "from mavos_jax.profiling.own_process import serve; serve()"
+
+
+class Job(NamedTuple):
+    """A video to segment.
+
+    Attributes:
+      network: with what.
+      setting: of the video.
+      num_frames: of the video.
+      gap: frames between two long-term writes; by default the network's own.
+    """
+
+    network: Network
+    setting: Setting
+    num_frames: int
+    gap: int | None = None
+
+    def warming(self) -> Job:
+        """Returns a shorter video that runs the same programs, so that they are compiled.
+
+        Compiling takes more memory than many a video, and with a write after every frame a bank
+        comes to its full size soon.
+        """
+        memory = self.network.experiment.memory
+        writes = memory.capacity if POLICIES[memory.policy].places is None else 2
+        return self._replace(num_frames=min(self.num_frames, writes + 2), gap=1)
+
+
+class Outcome(NamedTuple):
+    """What segmenting the video took.
+
+    Attributes:
+      fps: frames a second by protocol.
+      memory: what was measured of memory, and its peak in bytes.
+    """
+
+    fps: dict[str, float]
+    memory: tuple[str, int]
+
+
+def run_in_own_process(job: Job) -> Outcome | str:
+    """Segments a video in a new process; returns the reason instead where memory runs out.
+
+    Raises:
+      RuntimeError: the process failed for another reason, which it wrote down.
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        input=pickle.dumps(job),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if ended.returncode == -signal.SIGKILL:
+        return "killed, as the system does where memory runs out"
+    if ended.returncode:
+        raise RuntimeError(f"the process of {job.num_frames} frames ended with {ended.returncode}")
+    return pickle.loads(ended.stdout)
+
+
+def serve() -> None:
+    """Segments the video that comes on the standard input; what it took goes to the output."""
+    job = pickle.load(sys.stdin.buffer)
+    keep_compilations()
+    try:
+        result = _segment(job)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        result = "out of memory"
+    sys.stdout.buffer.write(pickle.dumps(result))
+
+
+def _segment(job: Job) -> Outcome:
+    experiment, variables = job.network.experiment, job.network.variables()
+    workload = Workload.build(experiment, variables, job.setting)
+    seconds = frame_seconds(workload, job.num_frames, job.gap)
+    return Outcome(speeds(seconds), peak_memory())

@@ -1,0 +1,1 @@
+"""Region and boundary measures: numbers alone."""

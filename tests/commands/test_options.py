@@ -1,0 +1,269 @@
+"""Configuration files, overrides and the scripts' command lines."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from mavos_jax.checkpoints.folder import save
+from mavos_jax.commands.options import load_config, main_with_errors, parse_command
+from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
+from mavos_jax.models.mavos import build_model, init_variables
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+TINY = str(CONFIGS / "tiny.py")
+MOBILENET = str(CONFIGS / "mavos.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Paints a video.
+
+    Attributes:
+      output: the folder of pictures.
+      config: the configuration file.
+      checkpoint: the folder of weights.
+      is_bright: paints in bright colours.
+    """
+
+    output: Path = Path("out")
+    config: Path | None = None
+    checkpoint: Path | None = None
+    is_bright: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertArguments:
+    """Has no checkpoint to start from."""
+
+    config: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadArguments:
+    """Cannot do without a source."""
+
+    source: Path
+    config: Path | None = None
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A checkpoint of ``tiny`` whose memory has another gap than the file's."""
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    config = load_config(TINY, ("--memory.gap", "8"))
+    save(folder, config, init_variables(build_model(config)))
+    return str(folder)
+
+
+# Configuration files and overrides
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        ("--memory.gap 7", "memory.gap", 7),
+        ("--memory.gap=7", "memory.gap", 7),
+        ("--memory.policy bank", "memory.policy", "bank"),
+        ("--align_corners False", "align_corners", False),
+        ("--align-corners False", "align_corners", False),
+        ("--memory.released_value_layout False", "memory.released_value_layout", False),
+        ("--name other", "name", "other"),
+        ("--encoder.last 64", "encoder.last", 64),
+        (
+            "--encoder.stages 1 8 1 1 2 8 1 2 2 8 1 2 2 8 3 2 2 8 1 2",
+            "encoder.stages",
+            ((1, 8, 1, 1), (2, 8, 1, 2), (2, 8, 1, 2), (2, 8, 3, 2), (2, 8, 1, 2)),
+        ),
+    ],
+)
+def test_override_changes_its_field_alone(words, field, value):
+    config = load_config(MOBILENET, words.split())
+    *parents, leaf = field.split(".")
+    part, original = config, load_config(MOBILENET)
+    for parent in parents:
+        part, original = getattr(part, parent), getattr(original, parent)
+    assert getattr(part, leaf) == value
+    assert dataclasses.replace(part, **{leaf: getattr(original, leaf)}) == original
+
+
+def test_later_overrides_win():
+    assert load_config(TINY, ("--memory.gap", "7", "--memory.gap", "9")).memory.gap == 9
+
+
+def test_every_field_can_be_overridden():
+    """The values of one file, given as overrides of another, reproduce it."""
+    config = Experiment(name="all", memory=MemoryConfig(policy="bank", gap=3), align_corners=False)
+
+    def words(part, path):
+        for field in dataclasses.fields(part):
+            value = getattr(part, field.name)
+            if dataclasses.is_dataclass(value):
+                yield from words(value, f"{path}{field.name}.")
+            elif isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
+                for i, member in enumerate(value):
+                    yield from words(member, f"{path}{field.name}.{i}.")
+            else:
+                yield f"--{path}{field.name}"
+                rows = value if isinstance(value, tuple) else (value,)
+                for row in rows:
+                    yield from map(str, row if isinstance(row, tuple) else (row,))
+
+    assert load_config(MOBILENET, tuple(words(config, ""))) == config
+
+
+def test_options_are_those_of_the_encoder_in_the_file():
+    swin = load_config(CONFIGS / "swinb_mavos.py", ("--encoder.window", "5"))
+    assert swin.encoder == SwinConfig(window=5)
+    resnet = load_config(CONFIGS / "r50_mavos.py", ("--encoder.depths", "3", "4", "23"))
+    assert resnet.encoder == ResNetConfig(depths=(3, 4, 23))
+    with pytest.raises(ValueError, match=r"Unrecognized options: --encoder\.window"):
+        load_config(CONFIGS / "r50_mavos.py", ("--encoder.window", "5"))
+
+
+def test_options_are_those_of_the_transformer_in_the_file():
+    words = ("--elstt.num_heads", "4", "--elstt.hidden_dim", "512")
+    config = load_config(CONFIGS / "aot_l.py", words)
+    assert config.elstt == LSTTConfig(num_heads=4, hidden_dim=512)
+    with pytest.raises(ValueError, match=r"Unrecognized options: --elstt\.num_heads"):
+        load_config(MOBILENET, ("--elstt.num_heads", "4"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--memory.gpa 4", "--memory.gpa, 4; did you mean --memory.gap?"),
+        ("--memori.gap 4", "did you mean --memory.gap?"),
+        ("--memory.gap four", "--memory.gap: invalid literal for int() with base 10: 'four'"),
+        ("--memory.gap 0", "mavos.py: memory.gap: expected an integer of at least 1, got 0"),
+        ("--memory.gap", "Missing value for argument '--memory.gap'"),
+        ("--memory.policy all", "Expected one of ('mca', 'bank', "),
+        ("--align_corners maybe", "Expected one of ('True', 'False')"),
+        ("--encoder.stages 1 8 1", "--encoder.stages"),
+        ("--encoder.stages 1 8 1 1", "encoder.stages: expected exactly four rows of stride 2"),
+        ("--elstt.value_dim 33", "mavos.py: elstt.value_dim: expected a multiple of"),
+        ("4", "Unrecognized options: 4"),
+        ("--help", "Unrecognized options: --help"),
+    ],
+)
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_bad_override_is_one_line(words, message, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(ValueError, match=r"^\S+mavos\.py: ") as error:
+        load_config(MOBILENET, words.split())
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert capsys.readouterr() == ("", "")
+
+
+# Command lines
+
+
+def test_command_holds_options_and_overrides_in_any_order():
+    arguments, config = parse_command(
+        Arguments, ["--memory.gap", "7", "--config", TINY, "--is_bright", "--output", "x"]
+    )
+    assert arguments == Arguments(output=Path("x"), config=Path(TINY), is_bright=True)
+    assert config == load_config(TINY, ("--memory.gap", "7"))
+
+
+def test_command_reads_the_process_arguments(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["paint.py", f"--config={TINY}"])
+    assert parse_command(Arguments) == (Arguments(config=Path(TINY)), load_config(TINY))
+
+
+def test_command_without_configuration_has_no_experiment():
+    assert parse_command(Arguments, ["--output", "x"]) == (Arguments(output=Path("x")), None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [(Arguments, "--config FILE or --checkpoint DIR"), (ConvertArguments, "--config FILE for")],
+)
+def test_override_of_nothing_asks_for_a_configuration(kind, source):
+    with pytest.raises(ValueError, match=rf"expected {source}.* --memory\.gap"):
+        parse_command(kind, ["--memory.gap", "5"])
+
+
+@pytest.mark.parametrize("start", [[], ["--config", MOBILENET]], ids=["bare", "config"])
+def test_help_shows_the_options_and_the_fields(start, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_command(Arguments, [*start, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())  # a narrow terminal breaks lines
+    assert stop.value.code == 0
+    assert "Paints a video." in shown
+    for option in ("--output", "--is_bright", "--memory.gap", "--encoder.stages"):
+        assert option in shown
+    assert "--no_is_bright" not in shown
+    assert ("(default: mavos)" in shown) == bool(start)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--outptu", "x"], "Unrecognized options: --outptu, x; did you mean --output?"),
+        (
+            ["--memroy.gap", "4"],
+            "Unrecognized options: --memroy.gap, 4; did you mean --memory.gap?",
+        ),
+        (["--memory.gap", "0"], "memory.gap: expected an integer of at least 1, got 0"),
+        (["--memory.gap", "five"], "--memory.gap: invalid literal for int() with base 10: 'five'"),
+    ],
+)
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_wrong_option_is_one_line(words, message, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit) as stop:
+        main_with_errors(lambda: parse_command(Arguments, ["--config", TINY, *words]))
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("error: ")
+    assert err.endswith(f"{message}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--config", TINY], "expected the option --source, found none"),
+        (["--sourec", "x"], "expected the option --source, found none; unrecognized: --sourec x"),
+        (
+            ["--source", "x", "--config"],
+            "Missing value for argument '--config'. Expected 1 values.",
+        ),
+        # The parser may name further options that look alike.
+        (["--source", "x", "--confg", TINY], f"--confg, {TINY}; did you mean --config"),
+    ],
+)
+def test_missing_option_is_named(words, message):
+    with pytest.raises(ValueError, match=r"^[^\n]*$") as error:
+        parse_command(ReadArguments, words)
+    assert message in str(error.value)
+
+
+# Checkpoints
+
+
+def test_checkpoint_gives_the_base(checkpoint):
+    arguments, config = parse_command(Arguments, ["--checkpoint", checkpoint])
+    assert arguments.checkpoint == Path(checkpoint)
+    assert config == load_config(TINY, ("--memory.gap", "8"))
+
+
+def test_checkpoint_takes_overrides_that_keep_its_parameters(checkpoint):
+    words = ["--checkpoint", checkpoint, "--memory.capacity", "9", "--inference.chunk_frames", "2"]
+    _, config = parse_command(Arguments, words)
+    assert config is not None
+    assert (config.memory.gap, config.memory.capacity, config.inference.chunk_frames) == (8, 9, 2)
+
+
+def test_configuration_beside_a_checkpoint_is_the_base(checkpoint):
+    words = ["--checkpoint", checkpoint, "--config", TINY]
+    assert parse_command(Arguments, words)[1] == load_config(TINY)
+
+
+def test_the_home_folder_is_put_in_place_of_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    for words in (["--output=~/out"], ["--output", "~/out"]):
+        assert parse_command(Arguments, words)[0].output == Path("/home/ann/out")
+    assert parse_command(Arguments, ["--output", "a~b"])[0].output == Path("a~b")

@@ -1,0 +1,116 @@
+import dataclasses
+import itertools
+import json
+
+import pytest
+from small_configs import RESNET
+
+from mavos_jax.checkpoints.description import write_description
+from mavos_jax.checkpoints.folder import save
+from mavos_jax.checkpoints.packaged import describe_default, load_default
+from mavos_jax.commands import pack_weights
+from mavos_jax.commands.pack_weights import read_curve
+from mavos_jax.config import InferenceConfig
+from mavos_jax.evaluation.demonstration import in_percent, score_demonstration
+from mavos_jax.models.mavos import build_model, init_variables
+
+CONFIG = dataclasses.replace(RESNET, name="tiny", inference=InferenceConfig(max_long_edge=64))
+FACTS = {"seed": 3, "command": "python train.py", "commit": "abc"}
+
+
+def line(step, kind="train", **values):
+    return json.dumps({"step": step, "kind": kind, **values}) + "\n"
+
+
+def training(step):
+    ious = [0.0, step / 1000, step / 1000 + 0.2]
+    return line(step, loss=1 / (1 + step), frame_ious=ious, rate=0.1)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a training run with one checkpoint, of step 40; must not be changed."""
+    folder = tmp_path_factory.mktemp("run")
+    step = folder / "checkpoints" / "40"
+    save(step, CONFIG, init_variables(build_model(CONFIG), 0))
+    others = {"step": 40, "score": 0.5, **FACTS, "data_position": 40, "checksums": {"a": "b"}}
+    write_description(step, CONFIG, others)
+    (folder / "metrics.jsonl").write_text("".join(training(step) for step in range(0, 60, 20)))
+    return folder
+
+
+def pack(run, output, *words):
+    pack_weights.main(["--checkpoint", str(run), "--output", str(output), *map(str, words)])
+
+
+def test_a_run_is_packed_with_its_origin_scores_and_curve(run, tmp_path, capsys):
+    (tmp_path / "scores.json").write_text('{"held_out": {"J&F": 77.7}}')
+    pack(run, tmp_path / "weights", "--scores", tmp_path / "scores.json")
+    model, variables = load_default(tmp_path / "weights")
+    assert model.config == CONFIG
+    origin = dict(describe_default(tmp_path / "weights").origin)
+    scores = {"held_out": {"J&F": 77.7}}
+    scores["demonstration"] = in_percent(score_demonstration(model, variables))
+    assert origin.pop("scores") == scores
+    assert origin.pop("curve") == {
+        "train": {"step": [0, 20, 40], "loss": [1.0, 0.04762, 0.02439], "iou": [0.1, 0.12, 0.14]}
+    }
+    assert origin == {"step": 40, **FACTS}
+    assert "step 40, scores" in capsys.readouterr().out
+
+
+def test_options_change_the_configuration_of_the_weights(run, tmp_path):
+    pack(run, tmp_path, "--memory.gap", 1)
+    model, _ = load_default(tmp_path)
+    assert model.config == dataclasses.replace(
+        CONFIG, memory=dataclasses.replace(CONFIG.memory, gap=1)
+    )
+    with pytest.raises(ValueError, match="decoder"):
+        pack(run, tmp_path, "--overwrite", "--decoder.dim", 64)
+
+
+def test_the_same_run_gives_the_same_bytes_and_replaces_only_on_request(run, tmp_path):
+    for name in ("one", "two"):
+        pack(run, tmp_path / name)
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+    (tmp_path / "one" / "tiny.npz").unlink()
+    with pytest.raises(ValueError, match=r"tiny\.json: expected no file yet; add --overwrite"):
+        pack(run, tmp_path / "one")
+    pack(run, tmp_path / "one", "--overwrite")
+    load_default(tmp_path / "one")
+
+
+def test_a_long_curve_is_thinned_to_evenly_spaced_points(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    scored = [line(step, "evaluation", **{"J": 0.5, "F": 0.6, "J&F": 0.55}) for step in (0, 9, 300)]
+    file.write_text("".join([*map(training, range(301)), *scored]))
+    curves = read_curve(file, 250)
+    steps = curves["train"]["step"]
+    assert len(steps) == len(curves["train"]["loss"]) == 100
+    assert (steps[0], steps[-1]) == (0, 250)
+    assert {later - step for step, later in itertools.pairwise(steps)} == {2, 3}
+    assert curves["evaluation"] == {
+        "step": [0, 9],
+        "J": [0.5] * 2,
+        "F": [0.6] * 2,
+        "J&F": [0.55] * 2,
+    }
+    assert read_curve(file)["train"]["step"][-1] == 300
+
+
+@pytest.mark.parametrize("text", ["{", "3", '{"step": 1}', '{"step": 1, "kind": "a", "loss": "x"}'])
+def test_a_damaged_curve_is_one_line(tmp_path, text):
+    (tmp_path / "curve").write_text(text)
+    with pytest.raises(ValueError, match=r"curve: expected the metrics\.jsonl of a training run"):
+        read_curve(tmp_path / "curve")
+    with pytest.raises(ValueError, match="absent: expected the metrics"):
+        read_curve(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("text", ["", "[1]"])
+def test_damaged_scores_are_refused(run, tmp_path, text):
+    (tmp_path / "scores").write_text(text)
+    with pytest.raises(ValueError, match="scores: expected scores"):
+        pack(run, tmp_path / "weights", "--scores", tmp_path / "scores")
+    assert not (tmp_path / "weights").exists()

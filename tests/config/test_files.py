@@ -1,0 +1,54 @@
+"""Files that are no configuration, or fail as one."""
+
+import zipfile
+
+import pytest
+
+from mavos_jax.commands.options import load_config
+from mavos_jax.config.files import read_config_file
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.png", "x.zip", "x"])
+def test_other_files_are_refused_unread(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("__main__.py", "raise AssertionError('code ran')")
+    match = rf"such as configs/mavos\.py, found \S+/{name}; are --config and --input swapped\?$"
+    with pytest.raises(ValueError, match=match):
+        load_config(tmp_path / name)
+
+
+def test_archive_named_as_python_is_not_run(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.py", "w") as archive:
+        archive.writestr("__main__.py", "raise AssertionError('code ran')")
+    with pytest.raises(ValueError, match=r"^\S+/x\.py(, line 1)?: (Syntax|Value)Error: [^\n]+$"):
+        read_config_file(tmp_path / "x.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import sys\nsys.exit(3)", "x.py, line 2: SystemExit: 3"),
+        ("\n1 / 0", "x.py, line 2: ZeroDivisionError: division by zero"),
+        ("config = (", "x.py, line 1: SyntaxError: '(' was never closed"),
+        ("def f():\n    return 1 / 0\nf()", "x.py, line 2: ZeroDivisionError: division by zero"),
+        ("b = 1", "x.py: expected an Experiment named `config`, found no such name"),
+    ],
+)
+def test_failing_files_are_reported_with_their_line(tmp_path, text, message):
+    (tmp_path / "x.py").write_text(text)
+    with pytest.raises(ValueError, match=r"^[^\n]*$") as error:
+        read_config_file(tmp_path / "x.py")
+    assert str(error.value) == f"{tmp_path}/{message}"
+
+
+def test_files_may_define_dataclasses_and_look_at_their_path(tmp_path):
+    (tmp_path / "x.py").write_text(
+        "from __future__ import annotations\n"
+        "import dataclasses, pathlib\n"
+        "from mavos_jax.config import Experiment\n"
+        "@dataclasses.dataclass\n"
+        "class Name:\n"
+        "    text: str\n"
+        "config = Experiment(name=Name(pathlib.Path(__file__).stem).text)\n"
+    )
+    assert read_config_file(tmp_path / "x.py").name == "x"

@@ -1,0 +1,300 @@
+import dataclasses
+import itertools
+import os
+import weakref
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from video_files import set_matrix, write_quarters
+
+from mavos_jax.config import Experiment
+from mavos_jax.evaluation import one_video as module
+from mavos_jax.evaluation.one_video import VideoReport, segment_to_folder
+from mavos_jax.evaluation.output import OutputFolder
+from mavos_jax.evaluation.video_task import VideoTask
+from mavos_jax.generated.video import SyntheticVideo
+from mavos_jax.media.masks import read_mask, write_mask
+from mavos_jax.media.overlay import write_picture
+from mavos_jax.models.mavos import build_model
+
+CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
+SIZE = (32, 48)
+CHUNK = 4
+MODEL = build_model(Experiment(name="untouched"))
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch):
+    """Takes the network's place: every mask is the first one with the late objects so far.
+
+    It pulls frames a chunk ahead and holds a source's error back as the real one does.
+    """
+    calls = []
+
+    def stream(model, variables, frames, mask, *, labels, num_objects, augmentation):
+        calls.append({"labels": dict(labels), "num_objects": num_objects})
+        waiting, index, error, source = [], 0, None, iter(frames)
+        current = mask.copy()
+        while True:
+            try:
+                while len(waiting) < CHUNK and error is None:
+                    waiting.append(next(source))
+            except (StopIteration, ValueError) as caught:
+                error = caught
+            for _ in waiting:
+                if index in labels:
+                    current = np.where(labels[index] > 0, labels[index], current)
+                yield current
+                index += 1
+            waiting = []
+            if isinstance(error, ValueError):
+                raise error
+            if error is not None:
+                return
+
+    monkeypatch.setattr(module, "stream_masks", stream)
+    # Threads of the fake devices are no part of these tests.
+    monkeypatch.setattr(module, "peak_memory", lambda: ("peak resident memory", 1_900_000_000))
+    return calls
+
+
+def write_frames(folder, num_frames=CLIP.num_frames):
+    for index in range(num_frames):
+        write_picture(folder / f"{index:05d}.png", CLIP.frame(index))
+    return folder
+
+
+def segment(task, root, *options, **named):
+    return segment_to_folder(MODEL, {}, task, OutputFolder.open(root, *options, **named))
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_masks_are_named_as_the_frames_and_keep_the_palette(tmp_path):
+    frames = write_frames(tmp_path / "frames")
+    palette = np.zeros((256, 3), np.uint8)
+    palette[1:3] = [(1, 2, 3), (4, 5, 6)]
+    write_mask(tmp_path / "first.png", CLIP.mask(0), palette)
+    report = segment(VideoTask.open(frames, tmp_path / "first.png"), tmp_path / "out")
+    assert names(tmp_path / "out") == ["masks"]
+    assert names(tmp_path / "out" / "masks") == names(frames)
+    for name in names(frames):
+        ids, own = read_mask(tmp_path / "out" / "masks" / name, SIZE)
+        np.testing.assert_array_equal(ids, CLIP.mask(0))
+        np.testing.assert_array_equal(own, palette)
+    assert (report.num_frames, report.num_objects) == (6, 2)
+
+
+def test_the_report_names_its_numbers():
+    report = VideoReport(16, 2, 16.0, 12.0, ("peak resident memory", 1_900_000_000))
+    assert str(report) == (
+        "16 frames, 2 objects, 1.00 FPS (4.00 without tracing and compilation), "
+        "peak resident memory 1.90 GB"
+    )
+    one = dataclasses.replace(report, num_frames=1, num_objects=1)
+    assert str(one).startswith("1 frame, 1 object, ")
+
+
+@pytest.mark.parametrize("overlay", ["pictures", "video"])
+def test_overlays(tmp_path, overlay):
+    segment(VideoTask.demonstration(), tmp_path, overlay, frames=True)
+    assert len(names(tmp_path / "masks")) == len(names(tmp_path / "frames")) == 24
+    if overlay == "pictures":
+        assert len(names(tmp_path / "overlays")) == 24
+    else:
+        with av.open(str(tmp_path / "overlay.mp4")) as container:
+            assert len(list(container.decode(video=0))) == 24
+
+
+def test_frames_and_masks_stay_in_step(tmp_path):
+    task = VideoTask.demonstration()
+    segment(task, tmp_path, "none", frames=True)
+    for index, frame in enumerate(task.frames):
+        with Image.open(tmp_path / "frames" / f"{index:05d}.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), frame)
+
+
+def test_annotations_give_the_first_mask_and_the_late_objects(tmp_path, network):
+    write_frames(tmp_path / "JPEGImages" / "clip")
+    annotations = tmp_path / "Annotations" / "clip"
+    write_mask(annotations / "00001.png", np.where(CLIP.mask(1) == 1, 1, 0).astype(np.uint8))
+    write_mask(annotations / "00003.png", CLIP.mask(3))
+    task = VideoTask.open(tmp_path, None)
+    assert (task.num_skipped, task.num_given) == (1, 2)
+    segment(task, tmp_path / "out")
+    assert names(tmp_path / "out" / "masks") == [f"{i:05d}.png" for i in range(1, 6)]
+    (call,) = network
+    assert list(call["labels"]) == [2]
+    np.testing.assert_array_equal(call["labels"][2], CLIP.mask(3))
+    assert "masks: 2 used (1 at the start, 1 with new objects, 1 correcting" in task.notes[0]
+
+
+def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_path):
+    write_frames(tmp_path / "JPEGImages" / "clip")
+    for index in range(6):
+        shown = np.where(CLIP.mask(index) == 2, 2 if index > 2 else 0, CLIP.mask(index))
+        write_mask(
+            tmp_path / "Annotations" / "clip" / f"{index:05d}.png",
+            (shown if index else 0 * shown).astype(np.uint8),
+        )
+    task = VideoTask.open(tmp_path, None)
+    assert (task.num_skipped, task.num_given) == (1, 2)
+    assert list(task.labels) == [2]
+    np.testing.assert_array_equal(task.labels[2], np.where(CLIP.mask(3) == 2, 2, 0))
+    start, masks = task.notes
+    assert "00000.png shows no object" in start
+    assert "3 without new objects ignored (every frame has one" in masks
+    assert "--annotations all" in masks
+    task = VideoTask.open(tmp_path, None, annotations="all")
+    assert list(task.labels) == [1, 2, 3, 4]
+    (tmp_path / "Annotations" / "clip" / "00004.png").unlink()
+    assert list(VideoTask.open(tmp_path, None).labels) == [1, 2, 4]
+    assert list(VideoTask.open(tmp_path, None, annotations="new").labels) == [2]
+
+
+def test_a_start_names_the_results_by_their_frames(tmp_path):
+    video = write_quarters(tmp_path / "clip.mp4", num_frames=5)
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:24, :32] = 1
+    write_mask(tmp_path / "mine.png", mask)
+    task = VideoTask.open(video, tmp_path / "mine.png", start="3")
+    assert str(task) == "frames: 2 from 00003 on, 3 skipped; objects: 1"
+    segment(task, tmp_path / "out")
+    assert names(tmp_path / "out" / "masks") == ["00003.png", "00004.png"]
+
+
+def test_a_mask_of_the_stored_picture_of_a_turned_video_is_told_so(tmp_path):
+    video = set_matrix(write_quarters(tmp_path / "clip.mp4"), (0, 1, -1, 0))
+    write_mask(tmp_path / "mine.png", np.ones((48, 64), np.uint8))
+    with pytest.raises(ValueError, match=r"mine\.png: .* swapped; .*turned by 90 degrees") as error:
+        VideoTask.open(video, tmp_path / "mine.png")
+    assert "resize" not in str(error.value)
+    write_mask(tmp_path / "mine.png", np.ones((64, 48), np.uint8))
+    task = VideoTask.open(video, tmp_path / "mine.png")
+    segment(task, tmp_path / "out", "pictures")
+    with Image.open(tmp_path / "out" / "overlays" / "00000.jpg") as overlay:
+        assert overlay.size == (48, 64)
+
+
+def test_a_given_mask_starts_a_video_that_is_annotated_later(tmp_path, network):
+    frames = write_frames(tmp_path / "JPEGImages" / "clip")
+    late = tmp_path / "Annotations" / "clip" / "00003.png"
+    write_mask(tmp_path / "mine.png", np.where(CLIP.mask(0) == 1, 1, 0).astype(np.uint8))
+    write_mask(late, CLIP.mask(3))
+    task = VideoTask.open(frames, tmp_path / "mine.png")
+    assert str(task) == "frames: 6; objects: 2 (1 at 00000, 1 later)"
+    assert segment(task, tmp_path / "out").num_frames == 6
+    assert list(network[0]["labels"]) == [3]
+    task = VideoTask.open(frames, late)
+    assert str(task) == "frames: 3 from 00003 on, 3 skipped; objects: 2"
+    np.testing.assert_array_equal(task.mask, CLIP.mask(3))
+
+
+def test_a_given_mask_overrides_the_first_annotation(tmp_path):
+    write_frames(tmp_path / "JPEGImages" / "clip")
+    write_mask(tmp_path / "Annotations" / "clip" / "00000.png", CLIP.mask(0))
+    write_mask(tmp_path / "mine.png", 7 * CLIP.mask(0))
+    task = VideoTask.open(tmp_path / "JPEGImages" / "clip", tmp_path / "mine.png")
+    np.testing.assert_array_equal(task.mask, 7 * CLIP.mask(0))
+
+
+def test_a_number_of_objects_is_passed_on_and_checked(tmp_path, network):
+    frames = write_frames(tmp_path / "frames")
+    write_mask(tmp_path / "first.png", CLIP.mask(0))
+    task = VideoTask.open(frames, tmp_path / "first.png", 4)
+    assert segment(task, tmp_path / "out").num_objects == 4
+    assert network[0]["num_objects"] == 4
+    for number, message in {1: r"first\.png: .* up to 1 as --num-objects", 255: "1 to 254"}.items():
+        with pytest.raises(ValueError, match=message):
+            VideoTask.open(frames, tmp_path / "first.png", number)
+
+
+def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path):
+    frames = write_frames(tmp_path / "frames")
+    write_mask(tmp_path / "first.png", CLIP.mask(0))
+    task = VideoTask.open(frames, tmp_path / "first.png")
+    os.truncate(frames / "00005.png", 900)
+    with pytest.raises(ValueError, match=r"00005\.png: .*; finished in .*out: 5 frames"):
+        segment(task, tmp_path / "out", "video")
+    assert names(tmp_path / "out") == ["masks"]  # and no overlay.mp4
+    assert names(tmp_path / "out" / "masks") == [f"{i:05d}.png" for i in range(5)]
+    for name in names(tmp_path / "out" / "masks"):
+        read_mask(tmp_path / "out" / "masks" / name, SIZE)
+
+
+def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
+    def stream(model, variables, frames, mask, **options):
+        for index, _ in enumerate(frames):
+            if index == 3:
+                raise KeyboardInterrupt
+            yield mask
+
+    monkeypatch.setattr(module, "stream_masks", stream)
+    with pytest.raises(KeyboardInterrupt):
+        segment(VideoTask.demonstration(), tmp_path, "video")
+    assert capsys.readouterr().err == f"finished in {tmp_path}: 3 frames\n"
+    assert names(tmp_path) == ["masks"]
+    for index in range(3):
+        ids, _ = read_mask(tmp_path / "masks" / f"{index:05d}.png", (192, 192))
+        assert ids.any()
+
+
+def test_an_unreadable_first_frame_leaves_nothing(tmp_path):
+    frames = write_frames(tmp_path / "frames")
+    write_mask(tmp_path / "first.png", CLIP.mask(0))
+    task = VideoTask.open(frames, tmp_path / "first.png")
+    os.truncate(frames / "00000.png", 900)
+    with pytest.raises(ValueError, match=r"00000\.png: expected an image"):
+        segment(task, tmp_path / "out", "video")
+    assert not any((tmp_path / "out").glob("**/*.*"))
+
+
+def test_results_are_replaced_only_when_that_is_asked_for(tmp_path):
+    task = VideoTask.demonstration()
+    segment(task, tmp_path)
+    before = (tmp_path / "masks" / "00000.png").stat().st_mtime_ns
+    with pytest.raises(ValueError, match=r"found .*00000\.png; .*--overwrite"):
+        OutputFolder.open(tmp_path)
+    assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns == before
+    segment(task, tmp_path, overwrite=True)
+    assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns > before
+
+
+def test_a_mask_among_the_frames_is_refused(tmp_path):
+    frames = write_frames(tmp_path / "frames")
+    write_mask(frames / "first.png", CLIP.mask(0))
+    with pytest.raises(ValueError, match=r"first\.png: expected the mask outside the folder"):
+        VideoTask.open(frames, frames / "first.png")
+
+
+def test_a_video_without_a_mask_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"frames: expected --mask FILE"):
+        VideoTask.open(write_frames(tmp_path / "frames"), None)
+
+
+def test_memory_does_not_grow_with_the_video(tmp_path):
+    peak, made, freed = 0, itertools.count(1), []
+
+    class Frames:
+        origin, size, num_frames, frame_rate = "a long video", SIZE, 300, None
+
+        def name(self, index):
+            return f"{index:05d}"
+
+        def __iter__(self):
+            nonlocal peak
+            for _ in range(self.num_frames):
+                frame = np.zeros((*SIZE, 3), np.uint8)
+                weakref.finalize(frame, freed.append, None)
+                peak = max(peak, next(made) - len(freed))
+                yield frame
+                del frame
+
+    task = VideoTask(Frames(), CLIP.mask(0), {}, None, None, 2)
+    segment(task, tmp_path, "pictures")
+    assert len(names(tmp_path / "masks")) == 300
+    assert peak <= 2 * CHUNK + 12  # chunks on their way, and pictures waiting to be written

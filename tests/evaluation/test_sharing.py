@@ -1,0 +1,240 @@
+"""Runs over a set: on several devices, shared by processes, stopped by errors, over long videos."""
+
+import contextlib
+import dataclasses
+import functools
+import gc
+import os
+import re
+import resource
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from benchmark_trees import write_benchmark_tree
+from PIL import Image
+from small_configs import MOBILENET
+
+import mavos_jax
+from mavos_jax.datasets import Benchmark, BenchmarkSequence, GivenMask, open_benchmark
+from mavos_jax.evaluation.benchmark_task import SequenceTask
+from mavos_jax.evaluation.reading import read_frame, read_given
+from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.sequence import SegmentationOptions, segment_sequence
+from mavos_jax.evaluation.sharing import check_sequences, check_truth, count_programs, segment_all
+from mavos_jax.inference.geometry import Augmentation
+from mavos_jax.media.masks import write_mask
+from mavos_jax.models.mavos import init_variables
+
+OPTIONS = SegmentationOptions()
+
+
+@functools.cache
+def network():
+    inference = dataclasses.replace(MOBILENET.inference, max_long_edge=48, chunk_frames=3)
+    model = mavos_jax.build_model(dataclasses.replace(MOBILENET, inference=inference))
+    # On the device that runs use first, so that all tests share their programs.
+    return model, jax.device_put(init_variables(model), jax.local_devices()[0])
+
+
+def segment(benchmark, root, num_devices=1, report=lambda record: None):
+    tasks = check_sequences(benchmark, None)
+    devices = jax.local_devices()[:num_devices]
+    with RunFolder.opened(root, {"run": 1}, {}, conclusions=["scores.json"]) as folder:
+        segment_all(*network(), tasks, folder, OPTIONS, devices, report)
+
+
+def masks(root):
+    paths = sorted((root / "masks").rglob("*.png"))
+    return {path.relative_to(root / "masks").as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory):
+    return open_benchmark(write_benchmark_tree(tmp_path_factory.mktemp("tree"), "lvos2"))
+
+
+@pytest.fixture(scope="module")
+def finished(benchmark, tmp_path_factory):
+    """The folder of a run on one device; must not be changed."""
+    root = tmp_path_factory.mktemp("finished")
+    segment(benchmark, root)
+    return root
+
+
+def test_two_devices_write_the_same_bytes_as_one(benchmark, finished, tmp_path):
+    records = []
+    segment(benchmark, tmp_path, num_devices=2, report=records.append)
+    assert masks(tmp_path) == masks(finished)
+    assert {record.name for record in records} == {s.name for s in benchmark.sequences}
+
+
+def test_masks_are_those_of_the_public_function(benchmark, finished):
+    for sequence, task in zip(benchmark.sequences, check_sequences(benchmark, None), strict=True):
+        frames = np.stack([read_frame(benchmark, path) for path in sequence.frames])
+        given = {t: read_given(benchmark, sequence, t, task.stored)[0] for t in sequence.given}
+        expected = mavos_jax.segment_video(*network(), frames, given.pop(0), labels=given)
+        for index in sequence.saved:
+            path = finished / "masks" / sequence.name / f"{sequence.frame_name(index)}.png"
+            np.testing.assert_array_equal(np.asarray(Image.open(path)), expected[index])
+
+
+def test_what_another_process_holds_is_taken_over_when_it_ends(benchmark, finished, tmp_path):
+    name = benchmark.sequences[0].name
+    with RunFolder.opened(tmp_path, {"run": 1}, {}) as folder, contextlib.ExitStack() as other:
+        assert other.enter_context(folder.claim(name))
+        records = []
+
+        def report(record):
+            records.append(record.name)
+            if len(records) == 2:  # all that is free is done
+                assert not folder.masks(name).exists()
+                other.close()
+
+        segment(benchmark, tmp_path, report=report)
+    assert records[-1] == name
+    assert masks(tmp_path) == masks(finished)
+
+
+def test_nobody_overwrites_what_another_process_works_on(benchmark, tmp_path):
+    with (
+        RunFolder.opened(tmp_path, {"run": 1}, {}),
+        pytest.raises(ValueError, match="expected no other process at work for --overwrite"),
+        RunFolder.opened(tmp_path, {"run": 2}, {}, overwrite=True),
+    ):
+        pass
+    with RunFolder.opened(tmp_path, {"run": 2}, {}, overwrite=True):
+        pass
+
+
+def test_what_is_no_run_is_not_overwritten(tmp_path):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "drawn.png").write_text("by hand")
+    with (
+        pytest.raises(ValueError, match="found masks without it"),
+        RunFolder.opened(tmp_path, {}, {}, overwrite=True),
+    ):
+        pass
+    assert (tmp_path / "masks" / "drawn.png").exists()
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("harm", ["mask", "damage", "record", "file"])
+def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finished, tmp_path, harm):
+    root = tmp_path / "out"
+    shutil.copytree(finished, root)
+    sequence = benchmark.sequences[1]
+    (root / "scores.json").write_text("old")
+    if harm == "mask":
+        next((root / "masks" / sequence.name).iterdir()).unlink()
+    elif harm == "damage":
+        path = next((root / "masks" / sequence.name).iterdir())
+        path.write_bytes(bytes(path.stat().st_size))
+    elif harm == "record":
+        (root / "sequences" / f"{sequence.name}.json").write_text("")
+    else:
+        frames = (*sequence.frames[:-1], sequence.frames[0])
+        sequence = dataclasses.replace(sequence, frames=frames)
+        changed = (benchmark.sequences[0], sequence, *benchmark.sequences[2:])
+        benchmark = dataclasses.replace(benchmark, sequences=changed)
+    records = []
+    segment(benchmark, root, report=records.append)
+    assert [record.name for record in records] == [sequence.name]
+    assert (masks(root) == masks(finished)) == (harm != "file")
+    assert not (root / "scores.json").exists()
+
+
+@pytest.mark.parametrize("harm", ["no image", "cut off", "size", "colour"])
+def test_a_wrong_true_mask_is_found_first(tmp_path, harm):
+    benchmark = open_benchmark(write_benchmark_tree(tmp_path, "davis2017"))
+    tasks = check_sequences(benchmark, None)
+    check_truth(tasks)
+    path = benchmark.sequences[1].truth[3]
+    if harm == "no image":
+        path.write_bytes(b"0" * 1000)
+    elif harm == "cut off":
+        path.write_bytes(path.read_bytes()[:-60])
+    elif harm == "size":
+        write_mask(path, np.ones((30, 40), np.uint8))
+    else:
+        Image.new("RGB", (64, 48)).save(path)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: expected"):
+        check_truth(tasks)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        pytest.param(KeyboardInterrupt(), marks=pytest.mark.campaign),
+    ],
+)
+def test_an_error_stops_all_devices_and_keeps_what_is_finished(
+    benchmark, finished, tmp_path, error
+):
+    def report(record):
+        raise error
+
+    with pytest.raises(type(error)):
+        segment(benchmark, tmp_path, num_devices=2, report=report)
+    tasks = check_sequences(benchmark, None)
+    with RunFolder.opened(tmp_path, {"run": 1}, {}) as folder:
+        assert 1 <= sum(folder.record(task) is not None for task in tasks) <= 2
+    segment(benchmark, tmp_path)
+    assert masks(tmp_path) == masks(finished)
+
+
+def test_programs_are_counted(benchmark):
+    model, _ = network()
+    tasks = check_sequences(benchmark, None)
+    once = count_programs(model, tasks, OPTIONS)
+    both = OPTIONS._replace(augmentation=Augmentation(flip=True))
+    assert count_programs(model, tasks, both) == once
+    # Two sizes, and objects that come later need another channel bucket.
+    assert once == 3
+    alike = [dataclasses.replace(task, counts=(3, 5)) for task in tasks]
+    assert count_programs(model, alike, OPTIONS) == 2
+
+
+def test_every_frame_can_be_timed_on_its_own(benchmark, tmp_path):
+    task = check_sequences(benchmark, None)[0]
+    record = segment_sequence(*network(), task, tmp_path, OPTIONS._replace(times_frames=True))
+    assert record is not None
+    count = len(task.sequence.frames)
+    frames = {name: timing[0] for name, timing in record.timings.items()}
+    assert frames == {"end-to-end": count, "aot": count - 1, "xmem": count}
+    seconds = {name: timing[1] for name, timing in record.timings.items()}
+    assert 0 < seconds["aot"] < seconds["xmem"] < seconds["end-to-end"]
+
+
+def test_memory_is_flat_over_five_thousand_frames(tmp_path):
+    """Keeping the frames would cost 245 MB, keeping the masks 82 MB."""
+    random = np.random.RandomState(0)
+    frame, mask = tmp_path / "frame.png", tmp_path / "mask.png"
+    Image.fromarray(random.randint(0, 255, (128, 128, 3)).astype(np.uint8)).save(frame)
+    ids = np.zeros((128, 128), np.uint8)
+    ids[32:96, 32:96] = 1
+    write_mask(mask, ids)
+    count = 5000
+    frames = tuple(tmp_path / f"{index:05d}.png" for index in range(count))
+    for path in frames:
+        os.link(frame, path)
+    sequence = BenchmarkSequence("long", frames, {0: GivenMask(mask)}, {}, tuple(range(count)))
+    benchmark = Benchmark("folder", "val", tmp_path, (sequence,))
+    resident, seen = {}, iter(range(count))
+
+    def look():
+        index = next(seen)
+        if index in (1000, 3000, 4999):
+            gc.collect()
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            resident[index] = pages * resource.getpagesize()
+        return False
+
+    task = SequenceTask.open(benchmark, sequence)
+    record = segment_sequence(*network(), task, tmp_path / "masks", OPTIONS, look)
+    assert record is not None
+    assert record.num_frames == count
+    assert resident[4999] - resident[1000] < 2e7

@@ -1,0 +1,333 @@
+"""Zips for servers: what is in them, and what the check finds in others."""
+
+import dataclasses
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from benchmark_trees import write_benchmark_tree
+from PIL import Image
+
+from mavos_jax.datasets import Dataset, open_benchmark
+from mavos_jax.evaluation.reading import output_size, read_given, shrink_mask
+from mavos_jax.evaluation.result_files import mask_path
+from mavos_jax.evaluation.submission import check_submission, write_submission
+from mavos_jax.media.decoding import read_frame_header
+from mavos_jax.media.masks import write_mask
+
+FIRST_ENTRIES = {
+    ("youtube_vos2019", "valid"): "Annotations/bear/00002.png",
+    ("davis2017", "test-dev"): "bear/00000.png",
+    ("davis2016", "val"): "bear/00000.png",
+    ("lvos1", "test"): "Annotations/bear/00000001.png",
+    ("mose", "valid"): "bear/00000.png",
+    ("long_time_video", "val"): "blueboy/8.png",
+    ("folder", "val"): "bear/00000.png",
+}
+
+
+def open_tree(root, dataset: Dataset = "youtube_vos2019", split="valid", **settings):
+    return open_benchmark(write_benchmark_tree(root, dataset, split=split, **settings))
+
+
+def write_results(benchmark, folder):
+    """Repeats the given masks on every frame from theirs on, and saves more than is wanted."""
+    for sequence in benchmark.sequences:
+        stored = read_frame_header(sequence.frames[0]).size
+        size, ids = output_size(benchmark, stored), np.zeros(stored, np.uint8)
+        for index in range(len(sequence.frames)):
+            if index in sequence.given:
+                new, _ = read_given(benchmark, sequence, index, stored)
+                ids = np.where(new > 0, new, ids)
+            write_mask(mask_path(folder, sequence, index), shrink_mask(ids, size))
+    return folder
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """A benchmark, its results, and a submission."""
+    benchmark = open_tree(tmp_path / "set")
+    results = write_results(benchmark, tmp_path / "results")
+    write_submission(benchmark, results, tmp_path / "right.zip")
+    return benchmark, results, tmp_path / "right.zip"
+
+
+def repack(path, change):
+    """Writes a zip anew, with each entry as ``change(name, data)`` lists it."""
+    changed = path.with_name("changed.zip")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            for entry in change(name, old.read(name)):
+                new.writestr(*entry)
+    return changed
+
+
+def check_changed(packed, change):
+    """The lines for a changed zip, without its path."""
+    benchmark, _, path = packed
+    changed = repack(path, change)
+    lines = check_submission(benchmark, changed)
+    assert all(line.startswith(str(changed)) for line in lines)
+    return [line.removeprefix(str(changed)).removeprefix("/") for line in lines]
+
+
+def replace(path, name, save):
+    """A change of one mask, whose image ``save(image, file)`` writes."""
+
+    def change(entry, data):
+        if entry != name:
+            return [(entry, data)]
+        with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
+            image = Image.open(stream)
+            image.load()
+        file = path.with_name("image")
+        save(image, file)
+        return [(entry, file.read_bytes())]
+
+    return change
+
+
+@pytest.mark.parametrize(("dataset", "split"), FIRST_ENTRIES)
+def test_every_set_is_nested_as_its_server_wants(tmp_path, dataset, split):
+    benchmark = open_tree(tmp_path / "set", dataset, split)
+    results = write_results(benchmark, tmp_path / "run/masks")
+    (results / "other/0.png").parent.mkdir()
+    (results / "other/0.png").touch()
+    summary = write_submission(benchmark, results.parent, tmp_path / "out/x.zip")
+    with zipfile.ZipFile(summary.path) as archive:
+        names, infos = archive.namelist(), archive.infolist()
+        assert archive.testzip() is None
+        assert (
+            archive.read(names[-1]) == (results / "/".join(names[-1].split("/")[-2:])).read_bytes()
+        )
+    nesting = "Annotations/" if names[0].startswith("Annotations/") else ""
+    assert names == [
+        f"{nesting}{sequence.name}/{sequence.frame_name(index)}.png"
+        for sequence in benchmark.sequences
+        for index in sequence.saved
+    ]
+    assert names[0] == FIRST_ENTRIES[dataset, split]
+    assert {info.compress_type for info in infos} == {zipfile.ZIP_STORED}
+    assert (summary.num_sequences, summary.num_frames) == (len(benchmark.sequences), len(names))
+    assert summary.num_bytes == summary.path.stat().st_size
+    assert check_submission(benchmark, summary.path) == []
+
+
+def test_listed_frames_alone_are_packed_of_all_frames(tmp_path):
+    listed = open_tree(tmp_path / "set")
+    benchmark = open_tree(tmp_path / "set", all_frames=True)
+    assert len(benchmark.sequences[0].frames) > len(benchmark.sequences[0].saved)
+    results = write_results(benchmark, tmp_path / "results")
+    write_submission(benchmark, results, tmp_path / "all.zip")
+    write_submission(listed, results, tmp_path / "listed.zip")
+    assert (tmp_path / "all.zip").read_bytes() == (tmp_path / "listed.zip").read_bytes()
+
+
+def test_bytes_depend_on_the_masks_alone(packed, tmp_path):
+    benchmark, _, path = packed
+    again = write_results(benchmark, tmp_path / "again")
+    write_submission(benchmark, again, tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == path.read_bytes()
+
+
+def test_shrunk_frames_ask_for_small_masks(packed):
+    large, _, path = packed
+    assert check_submission(large, path) == []
+    lines = check_submission(dataclasses.replace(large, short_edge=24), path)
+    assert len(lines) == sum(len(sequence.saved) for sequence in large.sequences)
+    assert "expected 24 x 32 (height x width), found 48 x 64 (height x width)" in lines[0]
+
+
+def test_wrong_masks_leave_what_was_there(packed, tmp_path):
+    benchmark, results, path = packed
+    before = path.read_bytes()
+    (results / "bear/00004.png").unlink()
+    wrong = results / "dog-2/00010.png"
+    Image.open(wrong).convert("RGB").save(wrong)
+    with pytest.raises(ValueError, match=r"found 1 missing: 00004\.png") as error:
+        write_submission(benchmark, results, path)
+    message = str(error.value)
+    assert message.startswith(f"{results / 'bear'}: expected a mask for each of 7 frames, found 1")
+    assert message.endswith(f"(the first of 2 problems; {path} is not written)")
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["results", "right.zip", "set"]
+    (results / "bear").rename(results / "bears")
+    with pytest.raises(ValueError, match="folder of masks for all 3 sequences"):
+        write_submission(benchmark, results, path)
+
+
+@pytest.mark.parametrize(
+    ("rename", "found"),
+    [
+        (lambda name: name.removeprefix("Annotations/"), "<sequence>/<frame>.png"),
+        (lambda name: f"run/{name}", "run/Annotations/<sequence>/<frame>.png"),
+    ],
+)
+def test_wrong_nesting_is_one_problem(packed, rename, found):
+    (line,) = check_changed(packed, lambda name, data: [(rename(name), data)])
+    assert line.startswith(f": expected Annotations/<sequence>/<frame>.png, found {found};")
+
+
+def test_a_folder_above_the_sequences_of_davis_is_a_problem(tmp_path):
+    benchmark = open_tree(tmp_path / "set", "davis2017", "test-dev")
+    results = write_results(benchmark, tmp_path / "results")
+    path = write_submission(benchmark, results, tmp_path / "x.zip").path
+    changed = repack(path, lambda name, data: [(f"results/{name}", data)])
+    (line,) = check_submission(benchmark, changed)
+    assert "expected <sequence>/<frame>.png, found results/<sequence>/<frame>.png" in line
+
+
+def test_missing_and_additional_files_are_named(packed):
+    def change(name, data):
+        if "/dog-10/" in name or name.endswith(("bear/00004.png", "bear/00008.png")):
+            return []
+        more = [("Annotations/cat/0.png", data), ("readme.txt", b"")]
+        more += [("Annotations/dog-2/00003.png", data), ("Annotations/dog-2/00004.jpg", data)]
+        return [(name, data), *(more if name.endswith("bear/00002.png") else [])]
+
+    lines = check_changed(packed, change)
+    assert [line.split(";")[0] for line in lines] == [
+        "Annotations/bear: expected a mask for each of 7 frames, found 2 missing: 00004.png, "
+        "00008.png",
+        "Annotations/dog-2: expected indexed PNGs, found 1 saved as JPEG, which changes ids: "
+        "00004.jpg",
+        "Annotations/dog-2: expected masks of 5 frames alone, found 1 more: 00003.png",
+        "Annotations/dog-10: expected a mask for each of 6 frames, found none",
+        "Annotations/cat: expected only Annotations/<sequence>/<frame>.png for the sequences of "
+        "youtube_vos2019 valid, found 0.png",
+        ": expected only Annotations/<sequence>/<frame>.png for the sequences of youtube_vos2019 "
+        "valid, found readme.txt",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_hidden_and_double_files_are_named(packed):
+    def change(name, data):
+        entries = [("Annotations/", b""), (name, data), (f"__MACOSX/{name}", b"")]
+        if name.endswith("bear/00002.png"):
+            return [*entries, (name, data), ("Annotations/.DS_Store", b"")]
+        return entries[1:]
+
+    hidden, double = check_changed(packed, change)
+    assert hidden.startswith(": expected masks alone, found 19 hidden files: __MACOSX/Annotations")
+    assert double == (
+        "Annotations/bear/00002.png: expected one file of that name, found 2; pack the masks anew"
+    )
+
+
+MASK = "Annotations/dog-10/00008.png"  # object 1 is there from 00002 on, and 3 from 00008
+
+
+def paint(image, number):
+    ids = np.array(image)
+    ids[:2] = number
+    result = Image.fromarray(ids)
+    result.putpalette(image.getpalette())
+    return result
+
+
+@pytest.mark.parametrize(
+    ("save", "problem"),
+    [
+        (lambda i, f: i.convert("RGB").save(f, "PNG"), "found PNG of mode RGB;"),
+        (lambda i, f: Image.fromarray(np.array(i)).save(f, "PNG"), "found PNG of mode L;"),
+        (lambda i, f: i.convert("RGB").save(f, "JPEG"), "found JPEG of mode RGB;"),
+        (lambda i, f: i.save(f, "GIF"), "found GIF of mode P;"),
+        (lambda i, f: i.resize((32, 24), 0).save(f, "PNG"), "expected 48 x 64 .*, found 24 x 32"),
+        (lambda i, f: paint(i, 2).save(f, "PNG"), "expected the ids 1, 3 of .*, found 2; keep"),
+        (lambda i, f: paint(i, 255).save(f, "PNG"), "expected the ids 1, 3 of .*, found 255;"),
+        (lambda i, f: f.write_bytes(b"text"), "can be decoded, found: no known image format"),
+        (
+            lambda i, f: (i.save(f, "PNG"), f.write_bytes(f.read_bytes()[:-60])),
+            "can be decoded, found: .* truncated",
+        ),
+    ],
+)
+def test_wrong_masks_are_named(packed, save, problem):
+    (line,) = check_changed(packed, replace(packed[2], MASK, save))
+    assert line.startswith(f"{MASK}: expected ")
+    assert re.search(problem, line)
+
+
+def test_ids_count_from_the_mask_that_gives_them(packed):
+    early = MASK.replace("00008", "00006")
+    save = lambda image, file: paint(image, 3).save(file, "PNG")  # noqa: E731
+    (line,) = check_changed(packed, replace(packed[2], early, save))
+    assert line.startswith(f"{early}: expected the ids 1 of the masks given up to this frame")
+    assert check_changed(packed, replace(packed[2], MASK.replace("00008", "00010"), save)) == []
+    assert check_changed(packed, replace(packed[2], MASK, save)) == []
+
+
+def test_a_mask_of_a_binary_set_may_have_any_id(tmp_path):
+    benchmark = open_tree(tmp_path / "set", "davis2016", "val")
+    results = write_results(benchmark, tmp_path / "results")
+    path = write_submission(benchmark, results, tmp_path / "x.zip").path
+    name = "bear/00003.png"
+    change = replace(path, name, lambda image, file: paint(image, 255).save(file, "PNG"))
+    assert check_submission(benchmark, repack(path, change)) == []
+
+
+def test_bytes_that_were_damaged_in_the_zip_are_found(packed):
+    benchmark, _, path = packed
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        data[archive.getinfo(MASK).header_offset + 200] ^= 1
+    path.write_bytes(bytes(data))
+    (line,) = check_submission(benchmark, path)
+    assert line.startswith(f"{path}/{MASK}: expected an indexed PNG, found a file that cannot be")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "\0x.png", "/tmp/x.png", "../x.png", "a/../../x.png", "a\\x.png", "a//x.png", "a\nb.png"],
+)
+def test_a_name_that_leads_out_of_the_zip_is_told(packed, name):
+    def change(entry, data):
+        more = zipfile.ZipInfo("placeholder")
+        more.filename = name  # the constructor would mend it
+        return [(entry, data), *([(more, data)] if entry == MASK else [])]
+
+    (line,) = check_changed(packed, change)
+    assert line.startswith(": expected names below the zip's top, found 1 that")
+    assert repr(name) in line
+
+
+def test_a_mask_that_is_a_bomb_is_not_decoded(packed, monkeypatch):
+    bomb = Image.new("P", (1000, 1000))
+    (line,) = check_changed(packed, replace(packed[2], MASK, lambda i, f: bomb.save(f, "PNG")))
+    assert "expected 48 x 64 (height x width), found 1000 x 1000" in line
+    monkeypatch.setattr(zipfile.ZipFile, "read", None)
+    path = packed[2].with_name("bomb.zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MASK, bytes(1 << 22))
+    lines = check_submission(packed[0], path)
+    assert any(f"{MASK}: expected" in line and "found 4194304 bytes" in line for line in lines)
+
+
+def test_encrypted_masks_are_told_once(packed):
+    benchmark, _, path = packed
+    data = bytearray(path.read_bytes())
+    for position in (m.start() for m in re.finditer(rb"PK\x01\x02", bytes(data))):
+        data[position + 8] |= 1
+    path.write_bytes(bytes(data))
+    (line,) = check_submission(benchmark, path)
+    assert line.startswith(f"{path}: expected masks that anybody can read, found 18 encrypted")
+
+
+@pytest.mark.parametrize("kept", [0, 3, 100, 0.5, -30, -100])
+def test_a_zip_that_is_cut_off_is_named(packed, kept):
+    benchmark, _, path = packed
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept) if kept == 0.5 else int(kept)])
+    (line,) = check_submission(benchmark, path)
+    assert line.startswith(f"{path}: expected a zip, found another file or a damaged one")
+
+
+def test_what_is_no_zip_is_named(packed, tmp_path):
+    benchmark, _, path = packed
+    path.write_bytes(path.read_bytes()[:-30])
+    (line,) = check_submission(benchmark, path)
+    assert line.startswith(f"{path}: expected a zip, found another file or a damaged one (")
+    (line,) = check_submission(benchmark, tmp_path / "none.zip")
+    assert line == f"{tmp_path / 'none.zip'}: expected a zip, found no such file"

@@ -1,0 +1,121 @@
+import sys
+
+import numpy as np
+import pytest
+
+from mavos_jax.config.data import SourceConfig
+from mavos_jax.datasets import open_source
+from mavos_jax.datasets.generated import GeneratedSet
+from mavos_jax.evaluation.demonstration import DEMONSTRATION
+from mavos_jax.generated import held_out
+
+SAMPLE = (0, 17, 46)
+
+
+@pytest.fixture(scope="module")
+def listed():
+    return held_out.manifest()
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """Videos of a few clips with their masks."""
+    videos = [held_out.held_out_videos()[number] for number in SAMPLE]
+    return [(v, np.stack([v.mask(index) for index in range(len(v))])) for v in videos]
+
+
+def test_no_training_draws_a_held_out_clip_or_the_demonstration(listed):
+    seeds = [clip["seed"] for clip in listed["clips"]]
+    assert len(set(seeds)) == len(seeds) == held_out.NUM_CLIPS
+    assert all(seed in held_out.HELD_OUT_SEEDS for seed in seeds)
+    training = open_source(SourceConfig(num_videos=len(held_out.TRAINING_SEEDS)))
+    assert isinstance(training, GeneratedSet)
+    drawn = range(training[0].video.seed, training[-1].video.seed + 1)
+    assert drawn == held_out.TRAINING_SEEDS
+    assert drawn.stop <= held_out.HELD_OUT_SEEDS.start
+    assert DEMONSTRATION.seed == 0
+    assert 0 not in drawn
+    assert 0 not in held_out.HELD_OUT_SEEDS
+
+
+def test_the_videos_are_those_of_the_manifest(listed):
+    videos = held_out.held_out_videos()
+    assert [video.seed for video in videos] == [clip["seed"] for clip in listed["clips"]]
+    for video, clip in zip(videos, listed["clips"], strict=True):
+        assert (len(video), video.height, video.width) == (24, 192, 192)
+        assert video.num_objects == clip["num_objects"]
+        assert video.num_objects in (2, 3, 4)
+
+
+def test_every_listed_clip_has_an_absence_with_a_return_and_a_look_alike(listed):
+    for clip in listed["clips"]:
+        assert clip["absences"]
+        assert clip["lookalikes"]
+        for absence in clip["absences"]:
+            assert absence["first"] > 0
+            assert absence["last"] - absence["first"] + 1 >= held_out.MIN_ABSENCE
+            assert absence["last"] < absence["returned"] < clip["num_frames"]
+    kinds = [absence["kind"] for clip in listed["clips"] for absence in clip["absences"]]
+    assert min(kinds.count("exit"), kinds.count("occlusion")) >= 12
+
+
+def test_copying_the_first_mask_scores_low(listed):
+    assert np.mean([clip["copy_first"] for clip in listed["clips"]]) < 0.3
+
+
+def test_the_events_are_in_the_masks(listed, sample):
+    for (video, masks), number in zip(sample, SAMPLE, strict=True):
+        clip = listed["clips"][number]
+        assert np.bincount(masks[0].ravel())[1:].min() >= held_out.MIN_FIRST_AREA
+        for absence in clip["absences"]:
+            area = (masks == absence["object"]).sum((1, 2))
+            assert area[absence["first"] - 1] > 0
+            assert not area[absence["first"] : absence["last"] + 1].any()
+            assert area[absence["returned"]] >= held_out.MIN_RETURN
+        for likeness in clip["lookalikes"]:
+            body = video.scene.bodies[likeness["body"]]
+            assert body.original == likeness["object"] - 1
+
+
+def test_the_generator_still_draws_the_listed_clips(listed):
+    assert (
+        held_out.problems(listed | {"clips": [listed["clips"][number] for number in SAMPLE]}) == []
+    )
+
+
+def test_a_change_is_found(listed):
+    clip = listed["clips"][0] | {"masks_sha256": "0"}
+    found = held_out.problems(listed | {"generator": -1, "clips": [clip]})
+    assert found == [
+        "generator differs from the manifest's",
+        f"seed {clip['seed']}: masks_sha256 differs from the manifest's",
+    ]
+
+
+def test_the_selection_is_repeatable(listed, monkeypatch):
+    monkeypatch.setattr(held_out, "NUM_CLIPS", 2)
+    selected = held_out.select()
+    keys = ("seed", "masks_sha256", "frames_sha256")
+    assert [[clip[key] for key in keys] for clip in selected["clips"]] == [
+        [clip[key] for key in keys] for clip in listed["clips"][:2]
+    ]
+
+
+def test_copy_first():
+    masks = np.zeros((4, 2, 4), np.uint8)
+    masks[:, 0] = 1  # Stays.
+    masks[0, 1, :2] = 2
+    masks[1, 1, 1:3] = 2  # Moves by half its width, then away.
+    assert held_out.copy_first(masks, 2) == pytest.approx((1 + 1 + 1 / 3 + 0) / 4)
+
+
+def test_the_command_reports(listed, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["held_out"])
+    clip = listed["clips"][1]
+    for change, status in (({}, 0), ({"num_frames": 25}, 1)):
+        shown = listed | {"clips": [clip | change]}
+        monkeypatch.setattr(held_out, "manifest", lambda shown=shown: shown)
+        with pytest.raises(SystemExit) as stop:
+            held_out.main()
+        assert stop.value.code == status
+    assert "1 clips, as listed" in capsys.readouterr().out

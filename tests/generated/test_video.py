@@ -1,0 +1,192 @@
+import dataclasses
+import functools
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+from video_sets import draw_whole
+
+from mavos_jax.generated.drawing import draw
+from mavos_jax.generated.recipe import VARIED, Recipe
+from mavos_jax.generated.video import SyntheticVideo
+
+SMALL = {"height": 48, "width": 64, "num_objects": 3}
+small_video = functools.partial(SyntheticVideo, height=48, width=64, num_objects=3)
+QUIET = Recipe(
+    lookalike=0.0,
+    twin=0.0,
+    distractors=0,
+    pole=0.0,
+    passer=0.0,
+    exit=0.0,
+    still_camera=1.0,
+    lighting=0.0,
+    blur=0.0,
+    noise=(0.0, 0.0),
+)
+
+
+def areas(mask, num_objects):
+    return np.bincount(mask.ravel(), minlength=num_objects + 1)[1:]
+
+
+def test_a_clip_follows_from_its_seed():
+    first, again, other = (draw_whole(small_video(seed, 3)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.frames, again.frames)
+    np.testing.assert_array_equal(first.masks, again.masks)
+    assert (first.frames != other.frames).mean() > 0.5
+
+
+def test_shapes_and_types():
+    clip = draw_whole(small_video(0, 2))
+    assert (clip.frames.shape, clip.frames.dtype) == ((2, 48, 64, 3), np.uint8)
+    assert (clip.masks.shape, clip.masks.dtype) == ((2, 48, 64), np.uint8)
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_frames_are_drawn_one_by_one_and_do_not_depend_on_the_length(seed):
+    clip = draw_whole(small_video(seed, 4))
+    longer = small_video(seed, 100_000)
+    for index in (3, 0):
+        np.testing.assert_array_equal(longer.frame(index), clip.frames[index])
+        np.testing.assert_array_equal(longer.mask(index), clip.masks[index])
+    np.testing.assert_array_equal(longer[-1].mask, longer.mask(99_999))
+    assert len(longer) == 100_000
+    with pytest.raises(IndexError):
+        longer[100_000]
+
+
+def test_another_recipe_is_another_video():
+    other = dataclasses.replace(VARIED, radius=(0.05, 0.1))
+    videos = small_video(1, 2), small_video(1, 2, recipe=other)
+    assert videos[0] != videos[1]
+    assert (videos[0].mask(0) != videos[1].mask(0)).any()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "num_objects"),
+    [(32, 48, 2), (48, 64, 3), (129, 129, 3), (193, 193, 4), (120, 320, 10)],
+)
+def test_every_object_is_clearly_visible_at_first(height, width, num_objects):
+    least = max(30, 0.004 * height * width)
+    for seed in range(40):
+        mask = SyntheticVideo(seed, 1, height, width, num_objects).mask(0)
+        assert areas(mask, num_objects).min() >= least, seed
+
+
+@pytest.mark.parametrize(("num_objects", "size"), [(20, 192), (40, 128), (254, 256)])
+def test_many_objects_are_all_visible_at_first(num_objects, size):
+    mask = SyntheticVideo(3, 1, size, size, num_objects).mask(0)
+    assert set(np.unique(mask)) == set(range(num_objects + 1))
+
+
+def test_objects_touch_vanish_return_and_change_their_outline():
+    touch, returns, deforms = 0, 0, 0
+    for seed in range(1, 7):
+        masks = draw_whole(small_video(seed, 40)).masks
+        right, left = masks[:, :, 1:], masks[:, :, :-1]
+        touch += bool(((right != left) & (right > 0) & (left > 0)).any())
+        for identity in (1, 2, 3):
+            seen = (masks == identity).any((1, 2))
+            # The object was seen first: a frame without it before one with it is a return.
+            returns += bool((~seen[:-1] & seen[1:]).any())
+        deforms += len(set((masks == 1).sum((1, 2)).tolist())) > 5
+    assert touch >= 4
+    assert returns >= 3
+    assert deforms >= 5
+
+
+def test_colours_and_masks_end_at_the_same_outline():
+    video = SyntheticVideo(4, 20, 96, 128, 3)
+    size, scene = (96, 128), video.scene
+    flat = tuple(
+        body._replace(surface=Image.new("RGB", (8, 8), (40 * number, 0, 0)))
+        for number, body in enumerate(scene.bodies, 1)
+    )
+    light = scene.light._replace(
+        gain=np.ones(3), swing=np.zeros(3), falloff=None, kernel=None, noise=0.0
+    )
+    black = Image.new("RGB", scene.background.size)
+    scene = scene._replace(bodies=flat, light=light, background=black)
+    labels = tuple(40 * number for number in range(1, len(flat) + 1))
+    for index in (0, 7, 19):
+        frame, mask = draw(scene, index, size, labels, seed=0)
+        mixed = frame[..., 0] != mask
+        # Only where an outline crosses the pixel do colours mix.
+        edge = np.zeros_like(mixed)
+        for dy, dx in itertools.product((-1, 0, 1), repeat=2):
+            edge |= np.roll(mask, (dy, dx), (0, 1)) != mask
+        assert mask.any()
+        assert not (mixed & ~edge).any()
+
+
+def test_the_mask_is_what_is_seen_of_the_bodies():
+    video = SyntheticVideo(4, 30, 96, 128, 3)
+    scene = video.scene
+    for index in (0, 13, 29):
+        expected = np.zeros((96, 128), np.uint8)
+        for number in scene.far_to_near:
+            alone = scene._replace(far_to_near=(number,))
+            _, covered = draw(alone, index, (96, 128), (1,) * len(scene.bodies), seed=0)
+            expected[covered > 0] = number + 1 if number < 3 else 0
+        np.testing.assert_array_equal(video.mask(index), expected)
+
+
+def test_a_look_alike_is_closer_to_its_original_than_others_are():
+    recipe = dataclasses.replace(VARIED, lookalike=1.0, camouflage=0.0, likeness=(0.03, 0.1))
+    closer, total = 0, 0
+    for seed in range(12):
+        bodies = SyntheticVideo(seed, 1, 96, 96, 3, recipe).scene.bodies
+        copies = [(body, body.original) for body in bodies[3:] if body.original is not None]
+        assert len(copies) == 3
+        for body, number in copies:
+            distance = [_distance(body, other) for other in bodies[:3]]
+            closer += int(np.argmin(distance)) == number
+            total += 1
+            original = bodies[number]
+            assert body.outline.limbs.shape == original.outline.limbs.shape
+            spread = np.abs(body.outline.points - original.outline.points).max()
+            assert spread < 0.15
+    assert closer > 0.8 * total
+
+
+def _distance(body, other):
+    """Distance of the means and spreads of two surfaces' colours."""
+    a, b = (np.asarray(x.surface, float).reshape(-1, 3) for x in (body, other))
+    return np.abs(a.mean(0) - b.mean(0)).sum() + np.abs(a.std(0) - b.std(0)).sum()
+
+
+def test_a_still_camera_without_light_and_noise_leaves_the_background_alone():
+    video = SyntheticVideo(3, 9, 96, 128, 2, QUIET)
+    first, last = video[0], video[8]
+    background = (first.mask == 0) & (last.mask == 0)
+    # Not at outlines, whose pixels are part object.
+    for shift, axis in itertools.product((-1, 1), (0, 1)):
+        background &= np.roll(first.mask, shift, axis) == 0
+        background &= np.roll(last.mask, shift, axis) == 0
+    np.testing.assert_array_equal(first.frame[background], last.frame[background])
+    assert (first.mask != last.mask).any()
+
+
+def test_frames_as_a_source():
+    video = small_video(0, 3)
+    source = video.frames
+    assert (source.num_frames, source.size, source.name(2)) == (3, (48, 64), "00002")
+    for index, frame in enumerate(source):
+        np.testing.assert_array_equal(frame, video.frame(index))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_frames": 0}, "num_frames: expected at least 1"),
+        ({"num_objects": 0}, "num_objects: expected 1 to 254"),
+        ({"num_objects": 255}, "num_objects: expected 1 to 254"),
+        ({"seed": -1}, "seed: expected an integer of at least 0"),
+        ({"height": 8, "num_objects": 40}, "height, width: expected at least"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        SyntheticVideo(**({"seed": 0, "num_frames": 2, **SMALL} | change))

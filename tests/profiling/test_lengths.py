@@ -1,0 +1,103 @@
+"""Speed and memory against the length of the video."""
+
+import dataclasses
+import json
+
+import pytest
+from small_configs import BANK, MOBILENET
+
+from mavos_jax.profiling import lengths
+from mavos_jax.profiling.command import main
+from mavos_jax.profiling.lengths import LengthPoint, measure_lengths, unbounded
+from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
+from mavos_jax.profiling.plot import draw_lengths
+from mavos_jax.profiling.rounds import Timing
+from mavos_jax.profiling.workload import Network, Setting
+
+SETTING = Setting((33, 49), 2, "float32")
+
+
+def point(network, num_frames, fps):
+    timing = Timing(fps, fps - 1, fps + 1)
+    memory = Timing(2e9, 2e9, 2e9)
+    speeds = {"aot": timing}
+    return LengthPoint(network, SETTING, num_frames, None, speeds, "peak memory", memory, None)
+
+
+def test_an_unbounded_bank_has_room_for_every_write():
+    every_five = dataclasses.replace(
+        BANK, memory=dataclasses.replace(BANK.memory, gap=5, capacity=3)
+    )
+    # Frames 5, 10, ..., 65 of 0 to 69 are written beside the reference.
+    memory = unbounded(every_five, 70).memory
+    assert (memory.capacity, memory.grows) == (14, True)
+    assert unbounded(every_five, 71).memory.capacity == 15
+    assert unbounded(MOBILENET, 70) is MOBILENET
+
+
+def test_networks_and_lengths_take_turns(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def run(job):
+        calls.append((job.network.experiment.name, job.num_frames, job.gap))
+        if job.network.experiment.name == "small_bank" and job.num_frames == 900:
+            return "out of memory"
+        return Outcome({"aot": 10.0, "xmem": 9.0}, ("peak device memory", 1000))
+
+    monkeypatch.setattr(lengths, "run_in_own_process", run)
+    for name in ("MOBILENET", "BANK"):
+        (tmp_path / f"{name}.py").write_text(f"from small_configs import {name} as config\n")
+    file = tmp_path / "lengths.json"
+    options = (
+        f"--config {tmp_path / 'MOBILENET.py'} --against {tmp_path / 'BANK.py'} --lengths 70 900 "
+        f"--repeats 2 --json {file}"
+    )
+    main(options.split())
+    # What compiles the programs writes after every frame: the bank has room for 7 frames.
+    assert calls[:2] == [("small_mobilenet", 4, 1), ("small_bank", 9, 1)]
+    turn = [("small_mobilenet", 70), ("small_bank", 70), ("small_mobilenet", 900)]
+    assert [call[:2] for call in calls[4:]] == [*turn, ("small_bank", 900), *turn]
+    points = json.loads(file.read_text())["lengths"]
+    assert [point["bank_frames"] for point in points] == [None, 7, None, 90]
+    assert [point["failure"] for point in points] == [None, None, None, "out of memory"]
+    assert points[0]["memory_bytes"] == [1000, 1000, 1000]
+    assert points[0]["fps"]["aot"] == [10, 10, 10]
+    assert "out of memory" in capsys.readouterr().out
+
+
+@pytest.mark.campaign
+def test_a_video_runs_in_its_own_process():
+    outcome = run_in_own_process(Job(Network(MOBILENET), SETTING, 3))
+    assert isinstance(outcome, Outcome)
+    assert outcome.memory[0] == "peak resident memory"
+    assert outcome.memory[1] > 1e7
+    assert min(outcome.fps.values()) > 0
+
+
+def test_other_failures_of_the_process_are_not_taken_for_memory():
+    with pytest.raises(RuntimeError, match="ended with"):
+        run_in_own_process(Job(Network(MOBILENET), SETTING._replace(size=(0, 0)), 3))
+
+
+def test_the_configured_bank_is_kept(monkeypatch):
+    seen = []
+
+    def run(job):
+        seen.append(job.network.experiment.memory)
+        return "out of memory"
+
+    monkeypatch.setattr(lengths, "run_in_own_process", run)
+    arguments = lengths.Arguments(lengths=(70,), bank="configured", repeats=1)
+    (found,) = measure_lengths([Network(BANK)], arguments)
+    assert seen == [BANK.memory]
+    assert found.bank_frames == BANK.memory.capacity
+
+
+def test_the_picture_names_the_networks(tmp_path):
+    pytest.importorskip("matplotlib")
+    points = [point("one", 70, 20.0), point("one", 500, 19.0), point("other", 70, 10.0)]
+    for name in ("lengths.svg", "lengths.png"):
+        draw_lengths(points, tmp_path / name)
+    text = (tmp_path / "lengths.svg").read_text()
+    assert "<!-- other -->" in text
+    assert (tmp_path / "lengths.png").stat().st_size > 10_000

@@ -1,0 +1,43 @@
+"""Rows of training steps."""
+
+import json
+
+import pytest
+
+from mavos_jax.profiling.training import main
+
+CONFIG = "from training.stand_in import CONFIG as config\n"
+
+
+@pytest.mark.campaign
+def test_rematerialising_saves_memory(tmp_path, capsys):
+    (tmp_path / "small.py").write_text(CONFIG)
+    options = f"--config {tmp_path / 'small.py'} --repeats 2 --loader_seconds 0.5"
+    longer = "--data.clip_frames 6 --data.crop 65"
+    main([*options.split(), *longer.split(), "--json", str(tmp_path / "rows.json")])
+    report = json.loads((tmp_path / "rows.json").read_text())
+    plain, rematerialised = report["rows"]
+    assert [row["rematerialises"] for row in report["rows"]] == [False, True]
+    for row in report["rows"]:
+        assert row["frames_per_second"] == pytest.approx(6 / row["step_s"][0])
+        assert row["precision"] == "float32"
+    assert rematerialised["cost"]["temporary_bytes"] < 0.7 * plain["cost"]["temporary_bytes"]
+    assert report["loader_frames_per_second"] > 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("small_mobilenet, clips of 6 frames of 65x65 pixels")
+    assert lines[1].split()[:3] == ["batch", "rematerialised", "precision"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "expected --config FILE"),
+        ("--config configs/tiny.py --batches 0", "--batches: expected at least 1"),
+        ("--config configs/tiny.py --repeats 0", "--repeats: expected at least 1"),
+        ("--config configs/tiny.py --loader_seconds -1", "--loader_seconds: expected at least 0"),
+        ("--config configs/tiny.py --json /proc/rows.json", "/proc/rows.json: expected a path"),
+    ],
+)
+def test_wrong_options_come_before_any_work(words, message):
+    with pytest.raises(ValueError, match=message):
+        main(words.split())

@@ -1,0 +1,271 @@
+import math
+
+import numpy as np
+import pytest
+
+from mavos_jax.scores.boundary import boundary_map, boundary_measure, boundary_tolerance
+from mavos_jax.scores.metrics import (
+    DavisScorer,
+    ObjectScores,
+    Statistics,
+    mean_scores,
+    region_similarity,
+    score_davis,
+    score_frame,
+    statistics,
+)
+
+SIZE = (60, 90)
+
+
+def blob(seed, size=SIZE):
+    """A wavy disc, which may lie partly outside the frame."""
+    generator = np.random.default_rng(seed)
+    y, x = np.indices(size)
+    centre, radius = generator.uniform(0, 1, 2) * size, generator.uniform(4, 0.6 * size[0])
+    angle = np.arctan2(y - centre[0], x - centre[1])
+    waves = 1 + 0.3 * np.sin(generator.integers(2, 9) * angle + generator.uniform(0, 6))
+    return np.hypot(y - centre[0], x - centre[1]) < radius * waves
+
+
+def clip(seed, num_frames, num_objects=2):
+    """Label maps [T, H, W] in whose first frame all objects are seen."""
+    ids = np.zeros((num_frames, *SIZE), np.uint8)
+    for frame in range(num_frames):
+        for number in range(1, num_objects + 1):
+            ids[frame][blob(1000 * seed + 10 * frame + number)] = number
+    ids[0, 0, : num_objects + 1] = range(num_objects + 1)
+    return ids
+
+
+def slow_boundary_map(mask):
+    height, width = mask.shape
+    boundary = np.zeros_like(mask)
+    for y in range(height):
+        for x in range(width):
+            neighbours = [(y, x + 1), (y + 1, x), (y + 1, x + 1)]
+            boundary[y, x] = any(
+                mask[y, x] != mask[j, i] for j, i in neighbours if j < height and i < width
+            )
+    return boundary
+
+
+def slow_boundary_measure(truth, prediction, tolerance, find=slow_boundary_map):
+    """Compares every pixel of one boundary with every pixel of the other."""
+    true, predicted = (np.argwhere(find(mask)) for mask in (truth, prediction))
+    if not len(true) or not len(predicted):
+        return float(len(true) == len(predicted))
+    near = ((true[:, None] - predicted) ** 2).sum(axis=-1) <= tolerance**2
+    precision, recall = near.any(axis=0).mean(), near.any(axis=1).mean()
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+@pytest.mark.parametrize(("name", "num_masks"), [("frame", 23), ("big", 3)])
+def test_single_masks_score_as_by_the_official_tool(goldens, name, num_masks):
+    golden = goldens("scorers")
+    width = int(golden["frame_width"]) if name == "frame" else 640
+    truth, prediction = (
+        np.unpackbits(golden[f"{name}_{kind}"], axis=-1, count=width).astype(bool)
+        for kind in ("gt", "pred")
+    )
+    assert len(truth) == num_masks
+    region = [region_similarity(*pair) for pair in zip(truth, prediction, strict=True)]
+    boundary = [boundary_measure(*pair) for pair in zip(truth, prediction, strict=True)]
+    np.testing.assert_array_equal(region, golden[f"{name}_J"])
+    np.testing.assert_array_equal(boundary, golden[f"{name}_F"])
+
+
+def test_clips_score_as_by_the_official_tool(goldens):
+    golden = goldens("scorers")
+    scores = {}
+    for name in ("clip0", "clip1", "clip2"):
+        by_id = score_davis(golden[f"davis_{name}_gt"], golden[f"davis_{name}_pred"])
+        scores |= {f"{name}_{number}": score for number, score in by_id.items()}
+    assert list(scores) == golden["davis_objects"].tolist()
+    table = np.array(list(scores.values()))
+    for i, kind in enumerate("JF"):
+        for j, statistic in enumerate("MRD"):
+            np.testing.assert_array_equal(table[:, i, j], golden[f"davis_{kind}_{statistic}"])
+    mean = mean_scores(scores.values())
+    assert mean.mean == (golden["davis_J_M"].mean() + golden["davis_F_M"].mean()) / 2
+    assert mean.boundary.decay == golden["davis_F_D"].mean()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_blobs_score_as_pixel_by_pixel(seed):
+    truth, prediction = blob(seed), blob(seed + 100)
+    np.testing.assert_array_equal(boundary_map(truth), slow_boundary_map(truth))
+    for tolerance in (0, 1, 2, 5, 8, 13, 200):
+        expected = slow_boundary_measure(truth, prediction, tolerance)
+        assert boundary_measure(truth, prediction, tolerance) == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize("density", [0.001, 0.02, 0.5])
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 1), (2, 2), (24, 8), (31, 47)])
+def test_scattered_pixels_score_as_pixel_by_pixel(size, density):
+    generator = np.random.default_rng(3)
+    for _ in range(3):
+        truth, prediction = generator.random((2, *size)) < density
+        for tolerance in (0, 1, 3, 6, 10):
+            expected = slow_boundary_measure(truth, prediction, tolerance)
+            assert boundary_measure(truth, prediction, tolerance) == pytest.approx(
+                expected, abs=1e-15
+            )
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 8, 10, 18])
+def test_the_tolerance_is_a_disk_at_every_corner(radius):
+    for row, column in np.ndindex(radius + 3, radius + 3):
+        masks = np.zeros((2, 24, 24), bool)
+        masks[0, 0, 0] = masks[1, row, column] = True
+        for turned in (masks, masks[:, ::-1], masks[..., ::-1], masks[:, ::-1, ::-1]):
+            truth, prediction = turned
+            expected = slow_boundary_measure(truth, prediction, radius, find=boundary_map)
+            assert boundary_measure(truth, prediction, radius) == pytest.approx(expected, abs=1e-15)
+
+
+def test_symmetry_identity_and_range():
+    for seed in range(6):
+        truth, prediction = blob(seed), blob(seed + 50)
+        for measure in (region_similarity, boundary_measure):
+            assert measure(truth, truth) == 1
+            assert measure(truth, prediction) == measure(prediction, truth)
+            assert 0 <= measure(truth, prediction) <= 1
+
+
+def test_empty_masks():
+    nothing, everything, something = np.zeros(SIZE, bool), np.ones(SIZE, bool), blob(1)
+    assert region_similarity(nothing, nothing) == boundary_measure(nothing, nothing) == 1
+    assert region_similarity(nothing, something) == boundary_measure(nothing, something) == 0
+    # A mask that fills the frame has no boundary either.
+    assert region_similarity(nothing, everything) == 0
+    assert boundary_measure(nothing, everything) == 1
+    assert boundary_measure(everything, something) == 0
+
+
+def test_a_shift_counts_once_it_is_beyond_the_tolerance():
+    frame = np.zeros((80, 200), bool)
+    truth = frame.copy()
+    truth[:, :50] = True  # one straight boundary
+    for shift in range(12):
+        prediction = frame.copy()
+        prediction[:, : 50 + shift] = True
+        assert boundary_measure(truth, prediction, 7) == (shift <= 7)
+    assert region_similarity(truth, prediction) == 50 / 61
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((480, 854), 8), ((480, 640), 7), ((600, 800), 8), ((1080, 1920), 18), ((1, 1), 1)],
+)
+def test_tolerance(size, expected):
+    assert boundary_tolerance(*size) == expected == math.ceil(0.008 * np.linalg.norm(size))
+
+
+def test_objects_of_a_frame_score_as_their_masks():
+    truth, prediction = clip(1, 1, 3)[0], clip(2, 1, 3)[0]
+    truth[20:30] = 255
+    ids = (2, 7, 3)  # 7 is nowhere
+    region, boundary = score_frame(truth, prediction, ids)
+    for index, number in enumerate(ids):
+        masks = truth == number, prediction == number
+        assert region[index] == region_similarity(*masks)
+        assert boundary[index] == boundary_measure(*masks)
+    assert region[1] == boundary[1] == 1
+    without = np.where(truth == 255, 0, truth)
+    np.testing.assert_array_equal(score_frame(without, prediction, ids), (region, boundary))
+    assert [len(values) for values in score_frame(truth, prediction, ())] == [0, 0]
+
+
+def test_permuted_ids_permute_scores():
+    truth, prediction = clip(1, 6, 3), clip(2, 6, 3)
+    order = np.array([0, 3, 1, 2], np.uint8)
+    scores = score_davis(truth, prediction)
+    permuted = score_davis(order[truth], order[prediction])
+    assert permuted == {int(order[number]): scores[number] for number in scores}
+
+
+def test_frames_one_by_one_score_as_the_clip():
+    truth, prediction = clip(1, 9), clip(2, 9)
+    scorer, buffers = DavisScorer(), np.empty((2, *SIZE), np.uint8)
+    for index, pair in enumerate(zip(truth, prediction, strict=True)):
+        buffers[:] = pair
+        scorer.add(*buffers)
+        if index >= 2:
+            assert scorer.scores() == score_davis(truth[: index + 1], prediction[: index + 1])
+
+
+def test_first_and_last_frame_do_not_count():
+    truth, prediction = clip(1, 5), clip(2, 5)
+    scores = score_davis(truth, prediction)
+    prediction[0], prediction[-1], truth[-1] = 9, 200, 0
+    assert score_davis(truth, prediction) == scores
+    by_frame = [score_frame(*pair, (1, 2)) for pair in zip(truth, prediction, strict=True)]
+    for index, number in enumerate((1, 2)):
+        region, boundary = (
+            statistics([pair[kind][index] for pair in by_frame[1:-1]]) for kind in range(2)
+        )
+        assert scores[number] == ObjectScores(region, boundary)
+
+
+def test_objects_are_those_of_the_first_true_frame():
+    truth, prediction = clip(1, 5), np.zeros((5, *SIZE), np.uint8)
+    truth[0, 1, 1], truth[2, 5:9] = 255, 9  # neither is an object
+    truth[0][truth[0] == 1] = 0  # a number left out counts as an object without pixels
+    assert list(score_davis(truth, prediction)) == [1, 2]
+
+
+def test_statistics():
+    values = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]
+    # Bins 1-3, 3-5, 5-6 and 6-8, counted from 1: ends at 1, 2.75, 4.5 (up), 6.25 and 8.
+    found = statistics(values)
+    assert found.mean == pytest.approx(0.55)
+    assert found.recall == 0.5  # 0.5 itself is not above
+    assert found.decay == pytest.approx(0.8 - 0.3)
+    assert statistics([0.25]) == Statistics(0.25, 0.0, 0.0)
+
+
+def test_decay_beyond_256_frames():
+    values = np.linspace(1, 0, 300)
+    assert statistics(values).decay == pytest.approx(1 - 75 / 299)
+    assert np.isnan(statistics(values, official_decay=True).decay)  # its last bin is [224:44]
+    # The ends of the outer bins of 1,500 frames are 375, 1124 and 1499: 119, 100 and 219 in 8 bits.
+    values = np.random.default_rng(0).random(1500)
+    right = values[:376].mean() - values[1124:].mean()
+    official = values[:120].mean() - values[100:220].mean()
+    assert statistics(values).decay == right
+    assert statistics(values, official_decay=True).decay == official
+    for length in (1, 2, 5, 77, 255, 256):
+        assert statistics(values[:length], official_decay=True) == statistics(values[:length])
+
+
+def test_the_official_decay_is_asked_of_clips_too():
+    truth = np.zeros((302, 4, 5), np.uint8)
+    truth[:, 1:3, 1:3] = 1
+    assert score_davis(truth, truth)[1].region == Statistics(1, 1, 0)
+    assert np.isnan(score_davis(truth, truth, official_decay=True)[1].region.decay)
+
+
+def test_bad_input_is_named():
+    mask, ids = blob(1), clip(1, 4)
+    cases = [
+        (lambda: region_similarity(mask, mask[1:]), r"of one size, got \[60, 90\] and \[59, 90\]"),
+        (lambda: boundary_measure(mask, mask.astype(int)), r"prediction to be bool \[H, W\], got"),
+        (lambda: boundary_measure(mask, mask, -1), "tolerance of at least 0 pixels, got -1"),
+        (lambda: boundary_measure(mask[:0], mask[:0]), r"truth to be bool .* \[0, 90\]"),
+        (lambda: score_frame(ids[0], mask, (1,)), r"prediction to be integers \[H, W\], got bool"),
+        (lambda: score_davis(ids[0], ids[0]), r"truth to be integers \[T, H, W\], got uint8"),
+        (lambda: score_davis(ids, ids[:3]), r"of one size, got \[4, 60, 90\] and \[3, 60, 90\]"),
+        (lambda: score_davis(ids[:2], ids[:2]), "at least 3 frames, .* got 2"),
+        (lambda: score_davis(0 * ids, ids), "at least one object in the first frame"),
+        (lambda: score_davis(ids, 2 * ids), "predicted ids up to 2, .* got 4 in frame 1"),
+        (lambda: statistics([]), r"at least one frame, \[T\], got \[0\]"),
+        (lambda: mean_scores([]), "scores of at least one object, got none"),
+    ]
+    for call, message in cases:
+        with pytest.raises(ValueError, match=f"^expected .*{message}"):
+            call()
+    scorer = DavisScorer()
+    scorer.add(ids[0], ids[0])
+    with pytest.raises(ValueError, match=r"frames of size \[60, 90\], got \[60, 80\] in frame 1"):
+        scorer.add(ids[0, :, :80], ids[0, :, :80])

@@ -1,0 +1,117 @@
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from training.stand_in import CONFIG
+
+from mavos_jax.generated.video import SyntheticVideo
+from mavos_jax.inference.video import segment_video
+from mavos_jax.media.samples import Sample
+from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.scores.metrics import mean_scores, score_davis
+from mavos_jax.training import validation as evaluation
+from mavos_jax.training.validation import evaluate, score_video
+
+
+@dataclasses.dataclass
+class Video:
+    """Frames and masks in memory."""
+
+    frames: np.ndarray
+    masks: np.ndarray
+    name: str = "a video"
+
+    def __len__(self):
+        return len(self.frames)
+
+    def __getitem__(self, index):
+        return Sample(self.frames[index], self.masks[index])
+
+    def mask(self, index):
+        return self.masks[index]
+
+
+class Videos(list[Video]):
+    name, max_gap, is_static, num_left_out = "videos", 1, False, 0
+
+    def fingerprint(self):
+        return "none"
+
+
+@pytest.fixture(scope="module")
+def network():
+    model = build_model(CONFIG)
+    return model, init_variables(model)
+
+
+@pytest.fixture(scope="module")
+def video():
+    drawn = SyntheticVideo(seed=3, num_frames=6, height=48, width=64, num_objects=2)
+    frames, masks = zip(*(drawn[t] for t in range(6)), strict=True)
+    return Video(np.stack(frames), np.stack(masks))
+
+
+@pytest.fixture(scope="module")
+def score(network):
+    """Scores one video, or several together."""
+    model, variables = network
+
+    def of(videos: Any, **options):
+        if isinstance(videos, Video):
+            return score_video(model, variables, videos)
+        return evaluate(model, variables, videos, **options)
+
+    return of
+
+
+def test_scores_are_those_of_davis(network, score, video):
+    model, variables = network
+    predicted = segment_video(model, variables, video.frames, video.masks[0])
+    expected = mean_scores(score_davis(video.masks, predicted).values())
+    found = score(Videos([video]))
+    assert np.allclose(found[:2], (expected.region.mean, expected.boundary.mean))
+    assert np.isclose(found.mean, expected.mean)
+    assert found.num_objects == 2
+
+
+def test_the_mean_is_over_the_objects_of_all_videos(score, video):
+    one = Video(video.frames, np.where(video.masks == 1, 1, 0).astype(np.uint8))
+    tables = [score(v) for v in (video, one)]
+    found = score(Videos([video, one]))
+    assert np.allclose(found[:2], np.mean(tables[0] + tables[1], axis=0))
+    only = score(Videos([video, one]), num_videos=1)
+    assert only.num_objects == 2
+
+
+def test_a_later_object_is_given_when_it_appears(score, video, monkeypatch):
+    masks = video.masks.copy()
+    masks[:2][masks[:2] == 2] = 0
+    given = {}
+
+    def perfect(model, variables, frames, mask, *, labels):
+        given.update(labels)
+        return iter(masks)
+
+    monkeypatch.setattr(evaluation, "stream_masks", perfect)
+    scores = score(Video(video.frames, masks))
+    assert scores == [(1.0, 1.0), (1.0, 1.0)]
+    assert list(given) == [2]
+    assert set(np.unique(given[2])) == {0, 2}
+
+
+def test_frames_before_the_first_object_are_left_out(score, video):
+    masks = video.masks.copy()
+    masks[0] = 0
+    later = Video(video.frames[1:], video.masks[1:])
+    assert score(Video(video.frames, masks)) == score(later)
+
+
+def test_videos_without_objects_are_refused(score, video):
+    empty = Video(video.frames, np.zeros_like(video.masks))
+    with pytest.raises(ValueError, match="expected held-out videos with objects"):
+        score(Videos([empty]))
+
+
+def test_an_evaluation_can_be_given_up(score, video):
+    assert score(Videos([video]), is_stopping=lambda: True) is None
