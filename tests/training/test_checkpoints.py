@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from training.stand_in import CONFIG, changed, fail_writes, same
 
-from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints import description as descriptions
+from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.folder import load, load_config_of
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import checkpoints as written
