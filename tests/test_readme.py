@@ -18,7 +18,10 @@ from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "configs/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 NEEDED = {
     "evaluate.py": set(),
     "convert_torch_weights.py": set(),
@@ -90,8 +93,22 @@ def test_named_files_exist(name):
 
 
 def test_every_configuration_is_listed():
-    files = {f"configs/{path.name}" for path in (ROOT / "configs").glob("*.py")}
-    assert set(re.findall(r"^\| `(configs/\w+\.py)`", README, re.MULTILINE)) == files
+    listed = re.findall(r"`(\w+\.py)`", (ROOT / "configs" / "README.md").read_text())
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "configs").glob("*.py"))
+
+
+def test_overrides_in_commands_fit_their_configuration():
+    commands = [
+        shlex.split(command, comments=True)
+        for path in DOCUMENTS
+        for command in commands_in(path.read_text(), "train.py")
+    ]
+    for command in commands:
+        path = command[command.index("--config") + 1]
+        fields = [index for index, word in enumerate(command) if re.match(r"--\w+\.", word)]
+        overrides = [word for index in fields for word in command[index : index + 2]]
+        if (ROOT / path).exists():
+            load_config(ROOT / path, overrides)
 
 
 @pytest.mark.parametrize("script", NEEDED)
