@@ -10,6 +10,7 @@ from typing import Any
 
 from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.config import Experiment, from_dict, to_dict
+from mavos_jax.runtime.trees import fields_by_path
 
 _NUM_NAMED = 3
 
@@ -56,7 +57,7 @@ def _reshaping_fields(
     stored: Experiment, asked: Experiment, limit: int | None
 ) -> dict[str, tuple[Any, Any]]:
     """Returns the first fields that change the shapes of weights: path, stored and asked value."""
-    before, after = _flatten(to_dict(stored)), _flatten(to_dict(asked))
+    before, after = fields_by_path(to_dict(stored)), fields_by_path(to_dict(asked))
     for part in _PARTS_OF_KINDS:
         if before[f"{part}.kind"] != after[f"{part}.kind"]:
             # The sizes of different encoders have nothing to do with each other.
@@ -98,11 +99,3 @@ def _describe(fields: Mapping[str, tuple[Any, Any]]) -> str:
         for name, (before, after) in fields.items()
     ]
     return ", ".join(parts[:_NUM_NAMED]) + (" and more" if len(parts) > _NUM_NAMED else "")
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, value in values.items():
-        path = f"{prefix}{name}"
-        leaves |= _flatten(value, f"{path}.") if isinstance(value, Mapping) else {path: value}
-    return leaves

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,8 @@ from typing import Any, NamedTuple
 import jax
 
 from mavos_jax.config import Experiment, from_dict, to_dict
-from mavos_jax.runtime.files import file_checksums, text_checksum
+from mavos_jax.runtime.checksums import checksum, file_checksums
+from mavos_jax.runtime.provenance import version_of
 
 CONFIG = "config.json"
 WEIGHTS = "weights"
@@ -74,9 +74,9 @@ def write_description(
     values = to_dict(config)
     description = {
         "format": _FORMAT,
-        "mavos_jax": _version("mavos_jax"),
+        "mavos_jax": version_of("mavos_jax") or "unknown",
         "jax": jax.__version__,
-        "orbax-checkpoint": _version("orbax-checkpoint"),
+        "orbax-checkpoint": version_of("orbax-checkpoint") or "unknown",
         "config": values,
         "config_checksum": _checksum(values),
         "checksums": file_checksums(folder / WEIGHTS),
@@ -193,11 +193,4 @@ def _other_version(file: Path, reason: Exception) -> OtherVersion:
 
 def _checksum(values: Mapping[str, Any]) -> str:
     """Returns a checksum of JSON values that does not depend on how they are laid out."""
-    return text_checksum(json.dumps(values, sort_keys=True))
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+    return checksum(json.dumps(values, sort_keys=True))

@@ -37,7 +37,9 @@ from mavos_jax.checkpoints.mismatch import (
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
-from mavos_jax.runtime.files import file_checksums, require_writable_parent
+from mavos_jax.runtime.checksums import file_checksums
+from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.trees import leaves_by_path
 
 PathLike = str | os.PathLike[str]
 
@@ -64,7 +66,7 @@ def save(
     require_kind("variables", variables, Mapping, "a dictionary of variables")
     require_free(path, overwrite=overwrite)
     host = {name: jax.device_get(dict(tree)) for name, tree in variables.items()}
-    found = {name: np.shape(leaf) for name, leaf in _leaves(host).items()}
+    found = {name: np.shape(leaf) for name, leaf in leaves_by_path(host).items()}
     problems = compare_shapes(expected_shapes(config), found)
     if problems:
         raise WeightsMismatch(problems)
@@ -181,7 +183,9 @@ def _restore(stored: Stored) -> Variables:
             metadata = checkpointer.metadata(stored.weights).item_metadata
             if metadata is None:
                 raise FileNotFoundError("their description is missing or unreadable")
-            found = {name: tuple(leaf.shape) for name, leaf in _leaves(metadata.tree).items()}
+            found = {
+                name: tuple(leaf.shape) for name, leaf in leaves_by_path(metadata.tree).items()
+            }
             problems = compare_shapes(expected_shapes(stored.config), found)
             restored = None if problems else checkpointer.restore(stored.weights)
     except MemoryError:
@@ -191,7 +195,7 @@ def _restore(stored: Stored) -> Variables:
         raise _damaged(stored, str(error).partition("\n")[0]) from None
     if restored is None:
         raise _unfit(stored, problems, found)
-    require_finite(stored.weights, _leaves(restored))
+    require_finite(stored.weights, leaves_by_path(restored))
     return {"params": restored["params"], "constants": restored.get("constants", {})}
 
 
@@ -208,12 +212,6 @@ def _unfit(stored: Stored, problems: Problems, found: Iterable[str]) -> ValueErr
         f"{stored.weights}: expected the weights of the configuration beside them, found "
         f"{summary}; write the checkpoint again"
     )
-
-
-def _leaves(tree: Any) -> dict[str, Any]:
-    """Returns the leaves of nested dictionaries by their path, such as ``params/encoder/...``."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
 
 
 @contextlib.contextmanager

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from flax import traverse_util
 
 from mavos_jax.checkpoints.mismatch import (
     WeightsMismatch,
@@ -30,6 +29,7 @@ from mavos_jax.config import Experiment, from_dict, to_dict
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.npz import read_npz
+from mavos_jax.runtime.trees import leaves_by_path, nested
 
 DEFAULT_NAME = "tiny"
 
@@ -147,7 +147,7 @@ def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
       ValueError: a number is not finite, or too large for float16.
     """
     arrays = {}
-    for name, leaf in sorted(traverse_util.flatten_dict(dict(variables), sep="/").items()):
+    for name, leaf in sorted(leaves_by_path(variables).items()):
         is_half = name.startswith("params/")
         with np.errstate(over="ignore"):  # what overflows is reported by its name
             array = np.asarray(leaf, np.float16 if is_half else np.float32, order="C")
@@ -162,7 +162,7 @@ def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
 def to_variables(arrays: Arrays) -> Variables:
     """Returns stored arrays as the variables of a model, in float32."""
     wide = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return {"params": {}, "constants": {}, **traverse_util.unflatten_dict(wide, sep="/")}
+    return {"params": {}, "constants": {}, **nested(wide)}
 
 
 def write_default(

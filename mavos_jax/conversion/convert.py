@@ -18,6 +18,7 @@ from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.models.mavos import Variables
+from mavos_jax.runtime.trees import leaves_by_path
 
 NOT_FINITE = "expected finite numbers, found NaN or infinity"
 """The problem of an array that no configuration can mend."""
@@ -72,7 +73,7 @@ def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str,
     """
     require_kind("config", config, Experiment, "an Experiment")
     require_kind("variables", variables, Mapping, "a dictionary of variables")
-    leaves = _flatten(variables)
+    leaves = leaves_by_path(variables)
     problems = compare_shapes(
         expected_shapes(config), {path: np.shape(leaf) for path, leaf in leaves.items()}
     )
@@ -121,11 +122,3 @@ def _is_floating(array: np.ndarray) -> bool:
 def _own(view: np.ndarray) -> np.ndarray:
     """Copies a view, so that the result shares no memory with its source."""
     return np.array(view, np.float32, order="C")
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        path = f"{prefix}{name}"
-        leaves |= _flatten(value, f"{path}/") if isinstance(value, Mapping) else {path: value}
-    return leaves

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
 from mavos_jax.datasets.listing import split_names
+from mavos_jax.runtime.checksums import short_hash
 
 Dataset = Literal[
     "davis2016",
@@ -84,16 +84,19 @@ class BenchmarkSequence:
         given = sorted((t, mask.ids) for t, mask in self.given.items())
         listed = (self.spans, self.categories, self.declared_frames)
         said = (self.name, self.saved, given, [sorted(by_id.items()) for by_id in listed])
-        digest = hashlib.sha256(repr(said).encode())
-        for path in self.frames:
-            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
         masks = [(t, self.given[t].path) for t, _ in given] + sorted(self.truth.items())
-        # Most given masks are the truth of their frame, too.
-        for frame, path in dict.fromkeys(masks):
-            content = path.read_bytes()
-            digest.update(f"{frame} {path.name} {len(content)}\n".encode())
-            digest.update(content)
-        return digest.hexdigest()[:16]
+
+        def parts() -> Iterator[str | bytes]:
+            yield repr(said)
+            for path in self.frames:
+                yield f"{path.name} {path.stat().st_size}\n"
+            # Most given masks are the truth of their frame, too.
+            for frame, path in dict.fromkeys(masks):
+                content = path.read_bytes()
+                yield f"{frame} {path.name} {len(content)}\n"
+                yield content
+
+        return short_hash(parts())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Benchmark:
         split = min(split_names(self.split))  # the same tree has two names for it
         fields = (self.dataset, split, self.is_binary, self.short_edge, self.output_height)
         parts = [repr(fields), *(sequence.fingerprint() for sequence in self.sequences)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return short_hash(["\n".join(parts)])
 
 
 @dataclasses.dataclass(frozen=True)

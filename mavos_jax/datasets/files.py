@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.media.pictures import DamagedSample, File
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
+from mavos_jax.runtime.checksums import short_hash
 from mavos_jax.runtime.files import is_endless
 
 SIZES = "."
@@ -152,11 +152,10 @@ def fingerprint_of(form: Form, videos: Iterable[VideoSummary]) -> str:
     Returns:
       16 hexadecimal digits, :data:`SIZES`, and 16 more, in which a file that was repaired shows.
     """
-    names, sizes = hashlib.sha256(form.encode()), hashlib.sha256()
-    for video in videos:
-        names.update(f"{(video.name, video.frames, video.ids)!r}\n".encode())
-        sizes.update(f"{(video.frame_sizes, video.mask_sizes)!r}\n".encode())
-    return f"{names.hexdigest()[:16]}{SIZES}{sizes.hexdigest()[:16]}"
+    videos = list(videos)
+    names = short_hash([form, *(f"{(v.name, v.frames, v.ids)!r}\n" for v in videos)])
+    sizes = short_hash(f"{(v.frame_sizes, v.mask_sizes)!r}\n" for v in videos)
+    return f"{names}{SIZES}{sizes}"
 
 
 def _read(path: Path, purpose: str) -> File:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from mavos_jax.generated.held_out import TRAINING_SEEDS, held_out_videos
 from mavos_jax.generated.recipe import EVENTFUL, VARIED, Recipe
 from mavos_jax.generated.video import GENERATOR_VERSION, SyntheticVideo
 from mavos_jax.media.samples import Sample
+from mavos_jax.runtime.checksums import short_hash
 
 _NUM_FRAMES = 30
 _MAX_OBJECTS = 4
@@ -143,4 +143,4 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(f"version {GENERATOR_VERSION}: {text}".encode()).hexdigest()[:16]
+    return short_hash([f"version {GENERATOR_VERSION}: {text}"])

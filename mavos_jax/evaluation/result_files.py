@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,6 +11,7 @@ from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence
 from mavos_jax.datasets.listing import describe_folder, name_some, subfolders, visible
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import describe_size, read_header
+from mavos_jax.runtime.checksums import short_hash
 
 _FOLDERS = ("", "Annotations", "masks")
 
@@ -124,12 +125,14 @@ def fingerprint_results(results: Path, benchmark: Benchmark) -> str:
       ValueError: see :func:`find_masks`.
     """
     masks = find_masks(results, benchmark)
-    digest = hashlib.sha256()
-    for sequence in benchmark.sequences:
-        for index in sequence.saved:
-            path = mask_path(masks, sequence, index)
-            if path.is_file():
-                content = path.read_bytes()
-                digest.update(f"{sequence.name}/{path.name} {len(content)}\n".encode())
-                digest.update(content)
-    return digest.hexdigest()[:16]
+
+    def parts() -> Iterator[str | bytes]:
+        for sequence in benchmark.sequences:
+            for index in sequence.saved:
+                path = mask_path(masks, sequence, index)
+                if path.is_file():
+                    content = path.read_bytes()
+                    yield f"{sequence.name}/{path.name} {len(content)}\n"
+                    yield content
+
+    return short_hash(parts())

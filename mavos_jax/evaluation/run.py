@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,10 @@ from mavos_jax.evaluation.submission import write_submission
 from mavos_jax.evaluation.tables import format_table, global_table, table_files
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.runtime.checksums import short_hash
 from mavos_jax.runtime.files import inside
 from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
+from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.scores.scores import BenchmarkScores
 
 _CONCLUSION = ""
@@ -212,13 +213,13 @@ def _identity(
 
 
 def digest(variables: Variables) -> str:
-    """Returns a SHA-256 of the names, shapes and values of all variables."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
-        values = np.asarray(leaf)
-        digest.update(f"{jax.tree_util.keystr(path)} {values.dtype} {values.shape}".encode())
-        digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
+    """Returns a short hash of the names, shapes and values of all variables."""
+    leaves = {name: np.asarray(leaf) for name, leaf in leaves_by_path(variables).items()}
+    return short_hash(
+        part
+        for name, values in leaves.items()
+        for part in (f"{name} {values.dtype} {values.shape}", values.tobytes())
+    )
 
 
 def _describe(record: SequenceRecord) -> str:

@@ -10,19 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mavos_jax.evaluation.benchmark_task import SequenceTask
-from mavos_jax.evaluation.sequence_record import (
-    SequenceRecord,
-    flush_masks,
-    mask_checksum,
-    parse_record,
-)
+from mavos_jax.evaluation.sequence_record import SequenceRecord, flush_masks, parse_record
+from mavos_jax.runtime.checksums import file_checksum, short_hash
 from mavos_jax.runtime.files import inside, require_writable_parent, written_whole
 from mavos_jax.runtime.json_files import read_json
 from mavos_jax.runtime.locks import opened_lock
@@ -143,8 +138,7 @@ class RunFolder:
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[bool]:
         """Holds a piece of work inside the block; tells whether nobody else holds it."""
-        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
-        path = inside(self.root, self.root / ".claims" / digest)
+        path = inside(self.root, self.root / ".claims" / short_hash([name]))
         path.parent.mkdir(parents=True, exist_ok=True)
         with opened_lock(path) as lock:
             yield lock.take()
@@ -184,7 +178,7 @@ class RunFolder:
         state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if self._sound.get(mask) == state:
             return
-        if mask_checksum(mask) != checksum:
+        if file_checksum(mask) != checksum:
             raise ValueError(f"{mask}: it is damaged, or not what the run wrote")
         self._sound[mask] = state
 

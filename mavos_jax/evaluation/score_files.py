@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import math
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from mavos_jax.evaluation.result_files import fingerprint_results
 from mavos_jax.evaluation.tables import write_tables
 from mavos_jax.runtime.files import inside, written_whole
 from mavos_jax.runtime.json_files import read_json, shortened, typed
-from mavos_jax.runtime.provenance import code_fingerprint
+from mavos_jax.runtime.provenance import code_fingerprint, version_of
 from mavos_jax.scores.metrics import ObjectScores, Statistics
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
@@ -56,7 +55,10 @@ def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> d
         "results": str(results.resolve()),
         "results_fingerprint": fingerprint_results(results, benchmark),
         "scoring_rule": dataclasses.asdict(rule) | {"unseen": unseen},
-        "code": {"mavos_jax": _version(), "scorers": code_fingerprint("evaluation", "media")},
+        "code": {
+            "mavos_jax": version_of("mavos_jax"),
+            "scorers": code_fingerprint("evaluation", "media"),
+        },
     }
 
 
@@ -194,10 +196,3 @@ def _to_json(value: float) -> float | None:
 
 def _from_json(value: Any) -> float:
     return float("nan") if value is None else typed(value, float)
-
-
-def _version() -> str | None:
-    try:
-        return importlib.metadata.version("mavos_jax")
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from mavos_jax.runtime.checksums import file_checksum
 from mavos_jax.runtime.files import flush
 from mavos_jax.runtime.json_files import typed
 
@@ -89,15 +89,10 @@ def flush_masks(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
     def flush_one(name: str) -> tuple[str, str]:
         flush(folder / f"{name}.png")
-        return name, mask_checksum(folder / f"{name}.png")
+        return name, file_checksum(folder / f"{name}.png")
 
     # Together they take a tenth of the time, for the file system brings many to the disk at once.
     with ThreadPoolExecutor(_NUM_FLUSHING_THREADS) as pool:
         checksums = dict(pool.map(flush_one, names))
     flush(folder)
     return checksums
-
-
-def mask_checksum(path: Path) -> str:
-    """Returns the CRC-32 of a mask's file."""
-    return f"{zlib.crc32(path.read_bytes()):08x}"

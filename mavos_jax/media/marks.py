@@ -6,7 +6,6 @@ under another name, or a mask that somebody mended, is no result any more.
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.media.pictures import opened
 from mavos_jax.media.video_file import av_url, import_av
+from mavos_jax.runtime.checksums import checksum
 
 _MAKER = "mavos_jax"
 _PNG_KEY = "Software"
@@ -27,7 +27,7 @@ def text_mark(name: str) -> str:
 def png_mark(name: str, pixels: np.ndarray) -> PngInfo:
     """Returns the mark of a PNG by its name without suffix and its pixels, uint8."""
     info = PngInfo()
-    info.add_text(_PNG_KEY, f"{text_mark(name)} {_checksum(pixels)}")
+    info.add_text(_PNG_KEY, f"{text_mark(name)} {checksum(pixels.tobytes())}")
     return info
 
 
@@ -50,9 +50,9 @@ def _is_marked_picture(path: Path) -> bool:
         with opened(path, "a result") as (image, header):
             if header.kind == "JPEG":
                 return image.info.get("comment") == expected.encode()
-            before, _, checksum = str(image.info.get(_PNG_KEY, "")).rpartition(" ")
+            before, _, found = str(image.info.get(_PNG_KEY, "")).rpartition(" ")
             is_half = before == expected
-            return is_half and checksum == _checksum(np.asarray(image))
+            return is_half and found == checksum(np.asarray(image).tobytes())
     except ValueError:
         return is_half
 
@@ -64,7 +64,3 @@ def _is_marked_video(path: Path) -> bool:
             return container.metadata.get("comment") == text_mark(path.stem)
     except Exception:  # no video, or nothing to read it with
         return False
-
-
-def _checksum(pixels: np.ndarray) -> str:
-    return f"{zlib.crc32(pixels.tobytes()):08x}"

@@ -26,6 +26,7 @@ from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
 from mavos_jax.models.memory import Current, KeyValue, Memory, dynamic_part, long_term_bias
 from mavos_jax.runtime.devices import in_32_bits, require_device
+from mavos_jax.runtime.trees import leaves_by_path
 
 Variables = dict[str, Any]
 """``{"params": weights, "constants": frozen batch-norm vectors, and what nothing reads}``."""
@@ -188,5 +189,4 @@ def variable_shapes(config: Experiment) -> Variables:
 
 def parameter_shapes(config: Experiment) -> dict[str, tuple[int, ...]]:
     """Returns the shape of every variable by its path, such as ``params/decoder/conv_in/bias``."""
-    leaves = jax.tree_util.tree_leaves_with_path(variable_shapes(config))
-    return {"/".join(str(key.key) for key in path): leaf.shape for path, leaf in leaves}
+    return {path: leaf.shape for path, leaf in leaves_by_path(variable_shapes(config)).items()}

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +23,7 @@ import jax
 import tqdm
 
 from mavos_jax.config import Experiment
+from mavos_jax.runtime.checksums import checksum
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _P = ParamSpec("_P")
@@ -263,7 +263,7 @@ def _processor() -> str:
     description = Path("/proc/cpuinfo")
     text = description.read_text() if description.exists() else ""
     features = re.search(r"^(flags|Features)\s*:.*", text, re.MULTILINE)
-    return f"{platform.machine()}-{zlib.crc32(features[0].encode()) if features else 0:08x}"
+    return f"{platform.machine()}-{checksum(features[0] if features else '')}"
 
 
 _COMPILATION_EVENTS = "/jax/core/compile/"

@@ -1,4 +1,4 @@
-"""Files written whole, read ahead, told apart by checksums; and whether a path can be written."""
+"""Files written whole and read ahead; and whether a path can be written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import collections
 import contextlib
 import os
 import tempfile
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -190,28 +189,3 @@ def inside(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
         f"{str(path)!r}: expected a path below {root}, found that it leads to {leads_to}; nothing "
         "outside is written or removed; choose another name or folder"
     )
-
-
-_CHUNK = 1 << 20
-
-
-def file_checksums(folder: Path) -> dict[str, str]:
-    """Returns the CRC-32 of every file below a folder by its relative name."""
-    return {
-        file.relative_to(folder).as_posix(): f"{_crc32(file):08x}"
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-
-
-def text_checksum(text: str) -> str:
-    """Returns the CRC-32 of a text."""
-    return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _crc32(file: Path) -> int:
-    total = 0
-    with file.open("rb") as opened:
-        while chunk := opened.read(_CHUNK):
-            total = zlib.crc32(chunk, total)
-    return total

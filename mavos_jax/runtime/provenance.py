@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import importlib.metadata
 import platform
 import shlex
@@ -16,6 +15,7 @@ from typing import Any
 import jax
 
 from mavos_jax.config import Experiment
+from mavos_jax.runtime.checksums import short_hash
 
 _PACKAGES = (
     "mavos_jax",
@@ -40,7 +40,7 @@ def describe_software(command: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "command": shlex.join(command),
         "commit": _commit(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: version_of(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "devices": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
         "processes": jax.process_count(),
@@ -50,11 +50,11 @@ def describe_software(command: Sequence[str] = ()) -> dict[str, Any]:
 
 def code_fingerprint(*folders: str) -> str:
     """Returns a short hash of the Python files in folders of this package."""
-    root, digest = Path(__file__).parents[1], hashlib.sha256()
-    for folder in folders:
-        for file in sorted((root / folder).rglob("*.py")):
-            digest.update(f"{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
+    root = Path(__file__).parents[1]
+    files = (file for folder in folders for file in sorted((root / folder).rglob("*.py")))
+    return short_hash(
+        f"{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes() for file in files
+    )
 
 
 def this_command() -> list[str]:
@@ -86,7 +86,8 @@ def _commit() -> str | None:
     return f"{commit}+" if changes else commit
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Returns the version of an installed package, None where it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -37,7 +37,8 @@ from mavos_jax.checkpoints.description import (
 )
 from mavos_jax.checkpoints.folder import quiet_orbax
 from mavos_jax.config import Experiment
-from mavos_jax.runtime.files import file_checksums
+from mavos_jax.runtime.checksums import file_checksums
+from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.processes import is_first, say
 from mavos_jax.training.state import TrainState, variables_of
 
@@ -247,13 +248,7 @@ def split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
         "skipped_in_row": state.skipped_in_row,
         "key": state.key,
     }
-    return variables_of(state, average=True), by_name(rest)
-
-
-def by_name(tree: Any) -> dict[str, Any]:
-    """Returns the leaves of any tree by their path, in the tree's order."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    return variables_of(state, average=True), leaves_by_path(rest)
 
 
 def _require_room(folder: Path, num_bytes: int) -> None:

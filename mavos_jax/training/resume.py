@@ -25,10 +25,11 @@ from mavos_jax.checkpoints.mismatch import Problems
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.datasets.files import SIZES
 from mavos_jax.media.samples import VideoSet
-from mavos_jax.runtime.files import file_checksums
-from mavos_jax.training.checkpoints import TRAINING, by_name, split
+from mavos_jax.runtime.checksums import file_checksums
+from mavos_jax.runtime.trees import leaves_by_path
+from mavos_jax.training.checkpoints import TRAINING, split
 from mavos_jax.training.processes import say
-from mavos_jax.training.state import TrainState, flatten
+from mavos_jax.training.state import TrainState
 
 HARMLESS = (
     "data.held_out",
@@ -191,10 +192,10 @@ def read_state(folder: Path, like: TrainState) -> TrainState:
 
 def _join(like: TrainState, weights: dict[str, Any], training: dict[str, Any]) -> TrainState:
     """Returns a state from its two parts: the inverse of ``split``."""
-    params = flatten(weights["params"])
+    params = leaves_by_path(weights["params"])
 
     def fill(prefix: str, tree: Any) -> Any:
-        names = by_name({prefix: tree})
+        names = leaves_by_path({prefix: tree})
         return jax.tree.unflatten(jax.tree.structure(tree), [training[name] for name in names])
 
     return TrainState(
@@ -213,7 +214,10 @@ def _join(like: TrainState, weights: dict[str, Any], training: dict[str, Any]) -
 def _compare(expected: Any, found: Any) -> Problems:
     """Compares names, types and shapes: Orbax casts types and names no array of a wrong shape."""
     known, present = (
-        {name: f"{np.dtype(x.dtype).name} {list(x.shape)}" for name, x in by_name(tree).items()}
+        {
+            name: f"{np.dtype(x.dtype).name} {list(x.shape)}"
+            for name, x in leaves_by_path(tree).items()
+        }
         for tree in (expected, found)
     )
     return Problems(

@@ -17,9 +17,10 @@ from mavos_jax.checkpoints.mismatch import Problems, abbreviate, compare_shapes,
 from mavos_jax.config import Experiment
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
 from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.trees import leaves_by_path, nested
 from mavos_jax.training.processes import agree, is_first, say
 from mavos_jax.training.resume import newest_whole, read_state, require_same_run
-from mavos_jax.training.state import TrainState, flatten, merge
+from mavos_jax.training.state import TrainState
 from mavos_jax.training.step import new_state
 
 Convert = Callable[[Experiment, Path], tuple[Variables, str]]
@@ -162,7 +163,7 @@ def _fresh(config: Experiment) -> Variables:
 
 def _leave_out(config: Experiment, stored: Variables) -> Variables:
     """Returns the weights, by path, without the parts that ``training.fresh`` names."""
-    leaves = {name: flatten(stored[name]) for name in stored}
+    leaves = {name: leaves_by_path(stored[name]) for name in stored}
     for part in config.training.fresh:
         inside = [
             (name, path)
@@ -184,7 +185,7 @@ def _leave_out(config: Experiment, stored: Variables) -> Variables:
 def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Variables, str]:
     """Adds fresh weights for those that a checkpoint of another network lacks."""
     expected = expected_shapes(config)
-    leaves = {name: flatten({name: stored[name]}) for name in stored}
+    leaves = {name: leaves_by_path({name: stored[name]}) for name in stored}
     flat = {path: leaf for part in leaves.values() for path, leaf in part.items()}
     problems = compare_shapes(expected, {path: np.shape(leaf) for path, leaf in flat.items()})
     if problems.unexpected or problems.mismatched or len(problems.missing) == len(expected):
@@ -196,12 +197,11 @@ def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Varia
         )
     words = f"starts from {source}"
     if problems.missing:
-        fresh = flatten(_fresh(config))
+        fresh = leaves_by_path(_fresh(config))
         flat |= {path: fresh[path] for path in problems.missing}
         names = abbreviate(problems.missing, expected)
         words += f"; {len(problems.missing)} start fresh: {names}"
-    nested = merge(flat, {}, {})["params"]
-    return {"params": nested["params"], "constants": nested.get("constants", {})}, words
+    return {"params": {}, "constants": {}, **nested(flat)}, words
 
 
 def _newest(workdir: Path) -> int:

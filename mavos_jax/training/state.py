@@ -8,6 +8,7 @@ from jaxtyping import Array, UInt32
 
 from mavos_jax.axes import Scalar
 from mavos_jax.models.mavos import Variables
+from mavos_jax.runtime.trees import nested
 
 Leaves = dict[str, Any]
 """Arrays by the path of their parameter, such as ``elstt/block_0/gate/kernel``."""
@@ -47,22 +48,4 @@ def variables_of(state: TrainState, *, average: bool) -> Variables:
 
 def merge(trained: Leaves, frozen: Leaves, constants: dict[str, Any]) -> Variables:
     """Returns the network's variables from the two sets of parameters and the constants."""
-    params: dict[str, Any] = {}
-    for path, leaf in {**trained, **frozen}.items():
-        *parents, name = path.split("/")
-        place = params
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[name] = leaf
-    return {"params": params, "constants": constants}
-
-
-def flatten(params: dict[str, Any]) -> Leaves:
-    """Returns nested parameters by their path."""
-    leaves: Leaves = {}
-    for name, value in params.items():
-        if isinstance(value, dict):
-            leaves |= {f"{name}/{rest}": leaf for rest, leaf in flatten(value).items()}
-        else:
-            leaves[name] = value
-    return leaves
+    return {"params": nested({**trained, **frozen}), "constants": constants}

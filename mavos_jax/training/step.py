@@ -24,6 +24,7 @@ from mavos_jax.data.loader import Batch
 from mavos_jax.models.forms import forms_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.devices import products_in
+from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.clip import Clip, FrameResult, clip_loss
 from mavos_jax.training.late import draw_label_frame
 from mavos_jax.training.optimizer import (
@@ -35,7 +36,7 @@ from mavos_jax.training.optimizer import (
     update,
     where,
 )
-from mavos_jax.training.state import Leaves, TrainState, flatten, merge, variables_of
+from mavos_jax.training.state import Leaves, TrainState, merge, variables_of
 
 AXIS = "devices"
 
@@ -90,7 +91,7 @@ def new_state(config: Experiment, variables: Variables) -> TrainState:
       config: the experiment; its recipe says which parameters are frozen.
       variables: the starting weights.
     """
-    leaves = jax.tree.map(jnp.asarray, flatten(variables["params"]))
+    leaves = jax.tree.map(jnp.asarray, leaves_by_path(variables["params"]))
     recipe = config.training.optimizer
     frozen = {
         path: leaf for path, leaf in leaves.items() if is_frozen(recipe, config.encoder, path)

@@ -14,7 +14,7 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import object_ids
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.runtime.files import text_checksum
+from mavos_jax.runtime.checksums import checksum
 from mavos_jax.scores.metrics import score_frame
 from mavos_jax.training.processes import add_up
 
@@ -116,7 +116,7 @@ def conditions(config: Experiment, fingerprint: str) -> str:
     inference = to_dict(config.inference)
     del inference["chunk_frames"]  # changes no mask
     number = config.training.loop.evaluate_videos
-    return text_checksum(json.dumps([fingerprint, number, inference], sort_keys=True))
+    return checksum(json.dumps([fingerprint, number, inference], sort_keys=True))
 
 
 def score_video(

@@ -20,7 +20,7 @@ from mavos_jax.checkpoints.folder import load, load_config_of, save
 from mavos_jax.commands.pack_weights import read_curve
 from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import convert_state_dict
-from mavos_jax.runtime.files import file_checksums, text_checksum
+from mavos_jax.runtime.checksums import checksum, file_checksums
 from mavos_jax.training.log import cut_lines
 from mavos_jax.training.resume import newest_whole
 
@@ -101,8 +101,8 @@ class Checkpoint(Subject):
                     config[field] = other[field]
             case _:
                 config = change_value(rng, json.loads(text)["config"], self.names)
-        checksum = text_checksum(json.dumps(_plain(config), sort_keys=True))
-        values = json.loads(text) | {"config": config, "config_checksum": checksum}
+        stored = checksum(json.dumps(_plain(config), sort_keys=True))
+        values = json.loads(text) | {"config": config, "config_checksum": stored}
         return dump(values)
 
     def _mend_checksums(self, changed: dict[str, bytes | None]) -> bytes:

@@ -22,6 +22,7 @@ from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
 from mavos_jax.conversion.transfer import convert_file
 from mavos_jax.conversion.weight_files import read_weight_file
+from mavos_jax.runtime.trees import leaves_by_path
 
 
 def draw_state() -> dict[str, np.ndarray]:
@@ -90,7 +91,9 @@ class Npz(_WeightFile):
     def __init__(self, places: Places) -> None:
         super().__init__(places)
         variables = convert_state_dict(MOBILENET, draw_state())
-        self.packaged = _npz({k: x.astype(np.float16) for k, x in _leaves(variables).items()})
+        self.packaged = _npz(
+            {k: x.astype(np.float16) for k, x in leaves_by_path(variables).items()}
+        )
         self._put_packaged(self.packaged)
         self.is_packaged = False
 
@@ -180,7 +183,7 @@ class Torch(_WeightFile):
 
 def require_variables(variables: Any, config: Any) -> None:
     """Fails unless variables are those of a configuration."""
-    found = {name: x.shape for name, x in _leaves(variables).items()}
+    found = {name: x.shape for name, x in leaves_by_path(variables).items()}
     assert found == dict(expected_shapes(config))
 
 
@@ -189,11 +192,3 @@ def _npz(arrays: dict[str, np.ndarray], *, is_compressed: bool = False) -> bytes
     write: Any = np.savez_compressed if is_compressed else np.savez
     write(file, **arrays)
     return file.getvalue()
-
-
-def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        path = f"{prefix}{name}"
-        leaves |= _leaves(value, f"{path}/") if isinstance(value, dict) else {path: value}
-    return leaves

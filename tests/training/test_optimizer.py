@@ -12,6 +12,7 @@ from small_configs import MOBILENET, RESNET, SWIN
 
 from mavos_jax.config import ClipConfig, OptimizerConfig, TrainingConfig
 from mavos_jax.models.mavos import variable_shapes
+from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.optimizer import (
     MUON_SIZE,
     average_decay,
@@ -25,7 +26,6 @@ from mavos_jax.training.optimizer import (
     learning_rate,
     update,
 )
-from mavos_jax.training.state import flatten
 from mavos_jax.training.step import new_state
 
 CONFIG = TrainingConfig(steps=1000)
@@ -34,7 +34,7 @@ RATES = CONFIG.optimizer
 
 def parameters(config):
     """Shapes by path."""
-    return flatten(variable_shapes(config)["params"])
+    return leaves_by_path(variable_shapes(config)["params"])
 
 
 @pytest.mark.parametrize("config", [MOBILENET, RESNET, SWIN], ids=lambda config: config.name)

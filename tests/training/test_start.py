@@ -9,9 +9,9 @@ from mavos_jax.checkpoints.folder import save
 from mavos_jax.config import MemoryConfig, OptimizerConfig
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime import files
+from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training import start
 from mavos_jax.training.start import opened_workdir, starting_variables
-from mavos_jax.training.state import flatten
 
 
 def leaves(variables):
@@ -56,7 +56,7 @@ def test_named_parts_start_fresh(tmp_path, is_torch):
     parts = "memory_modulation", "decoder/conv_out"
     config = changed(seed=3, start=str(path), fresh=parts)
     variables, words = starting_variables(config, lambda *_: (old, "read"))
-    found, old, fresh = (flatten(x["params"]) for x in (variables, old, fresh))
+    found, old, fresh = (leaves_by_path(x["params"]) for x in (variables, old, fresh))
     renewed = {name for name in found if name.startswith(parts)}
     assert {name.rpartition("/")[0] for name in renewed} > {"decoder/conv_out"}
     for name, leaf in found.items():

@@ -15,6 +15,7 @@ from mavos_jax.evaluation.report.contents import (
 )
 from mavos_jax.evaluation.report.paper import PaperRow, find_paper_row
 from mavos_jax.evaluation.report.selection import worst_frame
+from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.scores.metrics import mean_scores
 from mavos_jax.scores.scores import ObjectResult
 
@@ -48,7 +49,9 @@ def overview(
         "summary": list(_summary(contents, paper)),
         "paper": paper and {"model": paper.model, "source": paper.source, "note": paper.condition},
         "protocols": list(dict.fromkeys(p for t in contents.timings.values() for p in t.fps)),
-        "provenance": [[name, str(value)] for name, value in _flatten(contents.provenance)],
+        "provenance": [
+            [name, str(value)] for name, value in fields_by_path(contents.provenance).items()
+        ],
         "num_frames": sum(len(sequence.saved) for sequence in benchmark.sequences),
         "num_shown": sum(shown),
         "sequences": [
@@ -137,11 +140,3 @@ def score_columns(results: Sequence[ObjectResult]) -> Plain:
         columns[f"{letter} recall"] = as_percent(values.recall)
         columns[f"{letter} decay"] = as_percent(values.decay)
     return columns
-
-
-def _flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
