@@ -167,7 +167,7 @@ def memorise_frame(
     return VideoState(memory, jnp.where(is_due, 0, since_write))
 
 
-def refer_frame(
+def memorise_label(
     model: MAVOS,
     variables: Variables,
     state: VideoState,

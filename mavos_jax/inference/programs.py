@@ -20,8 +20,8 @@ from mavos_jax.inference.frame import (
     VideoState,
     encode_frame,
     memorise_frame,
+    memorise_label,
     prepare,
-    refer_frame,
     segment_frame,
     start_frame,
 )
@@ -216,7 +216,7 @@ def label_frame(
     slots, own = _decide(geometries, predictions, before)
 
     states = tuple(
-        refer_frame(
+        memorise_label(
             *(model, variables, state, prediction.features),
             geometry.predicted_mask(put_label(label, view_slots if given is None else given)),
             groups=groups,

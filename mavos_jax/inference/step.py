@@ -7,21 +7,20 @@ the memory and the frame's features::
     logits, currents = segment(model, variables, memory, features)   # any later frame
     memory = memorise(model, variables, memory, currents, mask, is_due=...)
 
-Segmenting and memorising are apart because what is memorised is the caller's choice: the
-prediction, a true mask, or a prediction with new objects pasted over it.
+Segmenting and memorising are separate because the caller chooses what is memorised: the prediction,
+a true mask, or a prediction with new objects pasted over it.
 
-A training pass gives a ``key``, a new one for every frame, from which the networks draw what they
-drop; without it nothing is dropped.
+Masks hold slots 0..10, and 255 where unknown. ``num_identities`` is the number of channels that a
+mask can hold, background included; fewer cost less. Training passes a ``key``, a new one for every
+frame, from which the networks draw what they drop; without a key nothing is dropped.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 from jaxtyping import Array
 
-from mavos_jax.axes import Flag, Image, Logits, Mask, Propagated
+from mavos_jax.axes import Flag, Image, Logits, Mask, Propagated, Scalar
 from mavos_jax.config import NUM_IDENTITIES
 from mavos_jax.models.identification import STRIDE
 from mavos_jax.models.layers import STREAM
@@ -33,7 +32,7 @@ def encode(
     model: MAVOS, variables: Variables, image: Image, *, key: Array | None = None
 ) -> Features:
     """Returns the features of a normalised image at network size; groups of objects share them."""
-    return _apply(model, variables, "encode", image, key=key)
+    return _bind(model, variables, key).encode(image)
 
 
 def start(
@@ -44,16 +43,10 @@ def start(
     *,
     num_identities: int = NUM_IDENTITIES,
 ) -> Memory:
-    """Returns the memory after the reference frame.
-
-    Args:
-      model: the network.
-      variables: its variables.
-      features: of the reference frame.
-      mask: its mask at network size: slots 0..10, 255 where unknown.
-      num_identities: channels that the mask can hold, background included.
-    """
-    _, written = refer(model, variables, features, mask, num_identities=num_identities)
+    """Returns the memory after the reference frame."""
+    _, written = propagate_reference(
+        model, variables, features, mask, num_identities=num_identities
+    )
     return start_memory(model.config.memory, written)
 
 
@@ -66,27 +59,9 @@ def start_segmented(
     key: Array | None = None,
 ) -> tuple[Logits, Memory]:
     """Returns the reference frame's own logits beside the memory; training has a loss on them."""
-    propagated, written = refer(model, variables, features, mask, key=key)
-    logits = _apply(model, variables, "decode", propagated, features)
+    propagated, written = propagate_reference(model, variables, features, mask, key=key)
+    logits = _bind(model, variables).decode(propagated, features)
     return logits, start_memory(model.config.memory, written)
-
-
-def refer(
-    model: MAVOS,
-    variables: Variables,
-    features: Features,
-    mask: Mask,
-    *,
-    num_identities: int = NUM_IDENTITIES,
-    key: Array | None = None,
-) -> tuple[Propagated, tuple[KeyValue, ...]]:
-    """Runs a frame with a known mask as a reference: it is its own memory.
-
-    Returns:
-      The decoder's input, and what the frame writes into memory.
-    """
-    identification = _apply(model, variables, "identify", mask, num_identities)
-    return _apply(model, variables, "reference", features, identification, key=key)
 
 
 def segment(
@@ -97,13 +72,13 @@ def segment(
     *,
     key: Array | None = None,
 ) -> tuple[Logits, tuple[Current, ...]]:
-    """Segments a frame from memory, which is left as it is.
+    """Segments a frame from memory, which stays as it is.
 
     Returns:
       Logits [h4, w4, 11] at stride 4, and what :func:`memorise` needs of the frame.
     """
-    propagated, currents = _apply(model, variables, "propagate", features, memory, key=key)
-    return _apply(model, variables, "decode", propagated, features), currents
+    propagated, currents = _bind(model, variables, key).propagate(features, memory)
+    return _bind(model, variables).decode(propagated, features), currents
 
 
 def memorise(
@@ -117,28 +92,26 @@ def memorise(
     num_identities: int = NUM_IDENTITIES,
     key: Array | None = None,
 ) -> Memory:
-    """Returns the memory after a segmented frame.
+    """Returns the memory after a segmented frame, which becomes the short-term memory.
 
-    The frame becomes the short-term memory; when a write is due it also enters the long-term
-    memory.
+    When a write is due, the frame also enters the long-term memory.
 
     Args:
       model: the network.
       variables: its variables.
       memory: before the frame.
       currents: from :func:`segment`.
-      mask: what to memorise, at network size: slots 0..10, 255 where unknown.
-      is_due: whether ``gap`` frames have passed since the last write or reference; the caller
-        counts, because training knows beforehand (see ``VideoState.since_write``).
-      num_identities: channels that the mask can hold, background included.
-      key: for what training drops.
+      mask: what to memorise, at network size.
+      is_due: whether ``gap`` frames have passed since the last write or reference. The caller
+        counts, because training knows it beforehand (see ``VideoState.since_write``).
+      num_identities: see above.
+      key: see above.
     """
-    identification = _apply(model, variables, "identify", mask, num_identities)
-    written = _apply(model, variables, "remember", currents, identification)
-    size = _map_size(mask)
+    network = _bind(model, variables)
+    written = network.remember(currents, network.identify(mask, num_identities))
     long_term, num_writes = jax.lax.cond(
         is_due,
-        lambda: _write(model, variables, memory, written, size, key),
+        lambda: _write(model, variables, memory, written, _map_size(mask), key),
         lambda: (memory.long_term, memory.num_writes),
     )
     return Memory(long_term, written, num_writes)
@@ -159,11 +132,31 @@ def memorise_reference(
     The frame runs as a reference of its own. It is then written by the usual rule, or the memory
     starts again from it, as ``MemoryConfig.on_label`` says.
     """
-    _, written = refer(model, variables, features, mask, num_identities=num_identities, key=key)
+    _, written = propagate_reference(
+        model, variables, features, mask, num_identities=num_identities, key=key
+    )
     if model.config.memory.on_label == "restart":
         return start_memory(model.config.memory, written)
     long_term, num_writes = _write(model, variables, memory, written, features.size, key)
     return Memory(long_term, written, num_writes)
+
+
+def propagate_reference(
+    model: MAVOS,
+    variables: Variables,
+    features: Features,
+    mask: Mask,
+    *,
+    num_identities: int = NUM_IDENTITIES,
+    key: Array | None = None,
+) -> tuple[Propagated, tuple[KeyValue, ...]]:
+    """Runs a frame whose mask is known as its own memory.
+
+    Returns:
+      The decoder's input, and what the frame writes into memory.
+    """
+    network = _bind(model, variables, key)
+    return network.reference(features, network.identify(mask, num_identities))
 
 
 def _write(
@@ -172,14 +165,14 @@ def _write(
     memory: Memory,
     frame: tuple[KeyValue, ...],
     size: tuple[int, int],
-    key: Array | None = None,
-) -> tuple[tuple[KeyValue, ...], jax.Array]:
+    key: Array | None,
+) -> tuple[tuple[KeyValue, ...], Scalar]:
     """Writes a frame into the long-term memory; the first modulated write is a plain copy."""
     if model.config.memory.is_modulated:
         frame = jax.lax.cond(
             memory.num_writes == 0,
             lambda: frame,
-            lambda: _apply(model, variables, "modulate", frame, memory, size, key=key),
+            lambda: _bind(model, variables, key).modulate(frame, memory, size),
         )
     return put_frame(model.config.memory, memory, frame)
 
@@ -189,8 +182,6 @@ def _map_size(mask: Mask) -> tuple[int, int]:
     return -(-rows // STRIDE), -(-columns // STRIDE)
 
 
-def _apply(
-    model: MAVOS, variables: Variables, method: str, *args: Any, key: Array | None = None
-) -> Any:
-    rngs = None if key is None else {STREAM: key}
-    return model.apply(variables, *args, method=method, rngs=rngs)
+def _bind(model: MAVOS, variables: Variables, key: Array | None = None) -> MAVOS:
+    """Returns the network with its variables, whose methods can then be called."""
+    return model.bind(variables, rngs=None if key is None else {STREAM: key})

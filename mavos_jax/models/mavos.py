@@ -122,7 +122,7 @@ class MAVOS(nn.Module):
         """Returns logits [h4, w4, 11] at stride 4."""
         return self.decoder(propagated, features.shortcuts)
 
-    def touch_all(self, image: Image, mask: Mask) -> Logits:
+    def init_all(self, image: Image, mask: Mask) -> Logits:
         """Runs every part once, for the initialisation of the variables."""
         features = self.encode(image)
         identification = self.identify(mask)
@@ -176,7 +176,7 @@ def init_variables(model: MAVOS, seed: int = 0) -> Variables:
 def _initialise(model: MAVOS, key: Array) -> Variables:
     side = 2 * STRIDE + (1 if model.config.align_corners else 0)
     image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
-    variables = model.init(key, image, mask, method=MAVOS.touch_all)
+    variables = model.init(key, image, mask, method=MAVOS.init_all)
     return {"params": variables["params"], "constants": variables.get("constants", {})}
 
 

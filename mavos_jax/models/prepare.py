@@ -134,7 +134,7 @@ def _plan(model: MAVOS) -> _Plan:
     with nn.intercept_methods(note):
         key = jax.random.PRNGKey(0)
         if is_half:
-            jax.eval_shape(lambda: model.init(key, image, mask, method=MAVOS.touch_all))
+            jax.eval_shape(lambda: model.init(key, image, mask, method=MAVOS.init_all))
         else:
             jax.eval_shape(lambda: model.init(key, image, method=MAVOS.encode))
     return _Plan(frozenset(casts), tuple(folds.items()))

@@ -19,11 +19,13 @@ GAP = 3
 
 
 def loop_over_frames(model, variables, frames, mask, *, identities):
-    """The transition in a Python loop, one compiled call a frame, with a constant geometry."""
+    """The transition in a Python loop, one compiled call a frame."""
     (geometry,) = geometries(model.config, Sizes(mask.shape, mask.shape))
 
+    # The geometry is an argument as in the drivers: XLA folds constant resizing weights into other
+    # sums, which round differently.
     @jax.jit
-    def advance(variables, state, frame):
+    def advance(variables, geometry, state, frame):
         features = encode_frame(model, variables, geometry, frame)
         prediction = segment_frame(model, variables, state, features, jnp.int32(2))
         slots = predict_slots(prediction.logits, geometry.output, channels=identities)
@@ -42,7 +44,7 @@ def loop_over_frames(model, variables, frames, mask, *, identities):
     )
     masks, logits = [mask], []
     for frame in frames[1:]:
-        state, slots, frame_logits = advance(variables, state, frame)
+        state, slots, frame_logits = advance(variables, geometry, state, frame)
         masks.append(ids.to_ids(np.asarray(slots)[: mask.shape[0], : mask.shape[1]]))
         logits.append(np.asarray(frame_logits))
     return np.stack(masks), np.stack(logits)
