@@ -5,10 +5,12 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 
 import mavos_jax
@@ -61,7 +63,23 @@ def test_checks_run_the_test_command_of_the_readme():
     checks = (ROOT / ".ci" / "run").read_text()
     assert "<!-- test command -->" in checks
     assert "README.md" in checks
-    assert "pip install" not in checks  # the README's command is the only one that installs
+    assert ".venv/bin/pip install" not in checks  # the README's command alone installs there
+
+
+def test_locked_versions_fit_what_is_asked_for():
+    lines = (ROOT / "requirements-checks.txt").read_text().splitlines()
+    locked = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [*project["optional-dependencies"].items(), ("", project["dependencies"])]
+    asked = [
+        Requirement(line)
+        for extra, lines in groups
+        if extra not in ("board", "cuda", "cuda13")
+        for line in lines
+    ]
+    for requirement in asked:
+        if requirement.name != project["name"]:
+            assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
 
 
 @pytest.mark.parametrize("name", ["main command", "test command"])

@@ -101,8 +101,11 @@ class Checkpoints:
                 timeout_secs=_WAIT_SECONDS, post_finalization_callback=self._describe
             ),
         )
+        handlers = {name: ocp.StandardCheckpointHandler() for name in (WEIGHTS, TRAINING)}
         self._manager = ocp.CheckpointManager(
-            self._folder, options=options, item_names=(WEIGHTS, TRAINING)
+            self._folder,
+            options=options,
+            handler_registry=ocp.handlers.create_default_handler_registry(**handlers),
         )
 
     def newest(self) -> int | None:

@@ -1,0 +1,109 @@
+"""Every example runs, on networks and videos of seconds."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+from small_configs import MOBILENET
+from training.stand_in import CONFIG, stand_in_step
+from video_files import write_video
+
+import mavos_jax
+from mavos_jax.generated.video import SyntheticVideo
+from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.models.memory import POLICIES
+from mavos_jax.training import loop
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+VIDEO = SyntheticVideo(seed=1, num_frames=4, height=48, width=64, num_objects=2)
+
+
+def example(name):
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """A folder of one video, with a mask for each frame."""
+    for index, frame in enumerate(VIDEO.frames):
+        for folder, values, suffix in (
+            ("JPEGImages", frame, "jpg"),
+            ("Annotations", VIDEO.mask(index), "png"),
+        ):
+            path = tmp_path / folder / "a" / f"{index:05}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = Image.fromarray(values)
+            if suffix == "png":
+                picture.putpalette(list(range(256)) * 3)
+            picture.save(path)
+    return tmp_path
+
+
+def checkpoint(path, config):
+    mavos_jax.save(path, config, init_variables(build_model(config)))
+    return path
+
+
+def test_segment_video(videos, tmp_path):
+    weights = checkpoint(tmp_path / "weights", MOBILENET)
+    frames, first = videos / "JPEGImages" / "a", videos / "Annotations" / "a" / "00000.png"
+    example("segment_video")["main"](frames, first, tmp_path / "out", weights)
+    results = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in results] == [f"{t:05}.png" for t in range(4)]
+    picture = Image.open(results[0])
+    assert picture.mode == "P"
+    np.testing.assert_array_equal(np.asarray(picture), VIDEO.mask(0))
+
+
+def test_segment_video_reads_video_files(tmp_path):
+    write_video(tmp_path / "clip.mp4", num_frames=3)
+    frames = list(example("segment_video")["frames_of"](tmp_path / "clip.mp4"))
+    assert len(frames) == 3
+    assert {(frame.dtype, frame.shape[2]) for frame in frames} == {(np.dtype(np.uint8), 3)}
+
+
+def test_finetune(videos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(loop, "build_step", stand_in_step())
+    weights = checkpoint(tmp_path / "weights", CONFIG)
+    example("finetune")["main"](videos, tmp_path / "run", weights, 2)
+    assert "complete: 2 steps" in capsys.readouterr().out
+    trained = mavos_jax.load(tmp_path / "run")[0].config
+    assert trained.training.steps == 2
+    assert trained.data.sources[0].root == str(videos)
+
+
+def test_memory_policy(monkeypatch, capsys):
+    functions = example("memory_policy")
+    writes = np.arange(8, dtype=np.int32)
+    slots = [int(functions["slot"](5, n)) for n in writes]
+    assert slots == [1, 2, 1, 3, 1, 2, 1, 4]  # the written frames' ages double from place to place
+    in_use = [int(functions["in_use"](5, n)) for n in writes]
+    assert in_use == [1 + max(slots[:n], default=0) for n in writes]
+    monkeypatch.setitem(POLICIES, "bank", POLICIES["bank"])  # to have it back afterwards
+    functions["main"](4, 64)
+    assert capsys.readouterr().out.count("mean IoU") == 2
+
+
+def test_animate(tmp_path):
+    for folder, suffix in (("frames", "png"), ("overlays", "jpg")):
+        (tmp_path / folder).mkdir()
+        for index, frame in enumerate(VIDEO.frames):
+            Image.fromarray(frame).save(tmp_path / folder / f"{index}.{suffix}")
+    example("animate")["main"](tmp_path, tmp_path / "clip.gif")
+    with Image.open(tmp_path / "clip.gif") as picture:
+        assert picture.size == (2 * 64, 48)
+        assert len(list(ImageSequence.Iterator(picture))) == 4
+
+
+def test_notebook():
+    cells = json.loads((EXAMPLES / "demo.ipynb").read_text())["cells"]
+    assert all(cell.get("outputs") in (None, []) for cell in cells)
+    names = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
+    assert names["masks"].shape == names["frames"].shape[:3]
+    assert len(names["np"].unique(names["masks"][-1])) > 1
