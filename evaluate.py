@@ -29,7 +29,8 @@ from mavos_jax.evaluation.run import evaluate_benchmark
 from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.media.later_masks import AnnotationUse
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
-from mavos_jax.runtime.devices import keep_compilations, use_precision
+from mavos_jax.runtime.compilation import announce_compilations, keep_compilations
+from mavos_jax.runtime.devices import use_precision
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.scores.metrics import ObjectScores
 
@@ -94,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_command(Arguments, argv)
     _require_sources(arguments)
     keep_compilations()
+    announce_compilations()
     if arguments.profile is None:
         _run(arguments, experiment)
         return

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, config = parse_command(Arguments, argv)
     if config is None:
         raise ValueError("expected --config FILE, got none; for example --config configs/tiny.py")
-    from mavos_jax.runtime.devices import announce_compilations, keep_compilations
+    from mavos_jax.runtime.compilation import announce_compilations, keep_compilations
     from mavos_jax.training.processes import connect
 
     keep_compilations()

@@ -7,9 +7,6 @@ import dataclasses
 import functools
 import gc
 import os
-import platform
-import re
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,28 +15,18 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
+# Shapes in signatures are comments at run time and checks in the tests. This must come before the
+# first import of the package.
+install_import_hook("mavos_jax", "beartype.beartype")
 
-def _processor() -> str:
-    """Names the kind of processor, whose programs another kind may refuse or misread."""
-    description = Path("/proc/cpuinfo")
-    text = description.read_text() if description.exists() else ""
-    features = re.search(r"^(flags|Features)\s*:.*", text, re.MULTILINE)
-    return f"{platform.machine()}-{zlib.crc32(features[0].encode()) if features else 0:08x}"
-
+from mavos_jax.runtime.compilation import default_folder  # noqa: E402
 
 # Compiled programs are kept between runs. Child processes inherit the choice.
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(_CACHE / "mavos_jax" / "compilation" / _processor())
-)
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(default_folder()))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_num_cpu_devices", 4)
-
-# Shapes in signatures are comments at run time and checks in the tests. This must come before the
-# first import of the package.
-install_import_hook("mavos_jax", "beartype.beartype")
 
 
 @dataclasses.dataclass

@@ -16,7 +16,7 @@ from mavos_jax.training import loop
 def config(tmp_path, monkeypatch):
     """The path of a configuration of seconds, with the stand-in for the step."""
     monkeypatch.setattr(loop, "build_step", stand_in_step())
-    monkeypatch.setattr("mavos_jax.runtime.devices.keep_compilations", lambda: None)
+    monkeypatch.setattr("mavos_jax.runtime.compilation.keep_compilations", lambda: None)
     file = tmp_path / "config.py"
     file.write_text(f"from mavos_jax.config import *\nconfig = {changed(steps=2)!r}\n")
     return file

@@ -6,7 +6,6 @@ import contextlib
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,12 +140,7 @@ class Loader(Iterator[Batch]):
     def __enter__(self) -> Loader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -16,7 +16,8 @@ from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.frames import FrameSource
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.runtime.devices import CompilationClock, peak_memory
+from mavos_jax.runtime.compilation import CompilationClock
+from mavos_jax.runtime.devices import peak_memory
 from mavos_jax.runtime.progress import Progress, say
 from mavos_jax.scores.metrics import ObjectScores
 
@@ -81,7 +82,7 @@ def segment_to_folder(
     with (
         CompilationClock() as compilation,
         output.writer(task.frames, task.palette) as write,
-        Progress(task.frames.num_frames, "segmenting", compilation=compilation) as progress,
+        Progress(task.frames.num_frames, "segmenting") as progress,
     ):
         masks = stream_masks(
             *(model, variables, feed, task.mask),

@@ -18,7 +18,8 @@ from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.runtime.devices import CompilationClock, peak_memory
+from mavos_jax.runtime.compilation import CompilationClock
+from mavos_jax.runtime.devices import peak_memory
 from mavos_jax.runtime.files import WriteBehind, decoded_ahead, inside
 
 

@@ -20,7 +20,6 @@ from mavos_jax.evaluation.sequence import SegmentationOptions, segment_sequence
 from mavos_jax.evaluation.sequence_record import SequenceRecord
 from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.runtime.devices import CompilationClock
 from mavos_jax.runtime.progress import Progress
 
 _NUM_CHECKING_THREADS = 4
@@ -106,10 +105,7 @@ def segment_all(
     ordered = sorted(tasks, key=lambda task: _order(task, model, options))
     while waiting := [task for task in ordered if folder.record(task) is None]:
         num_frames = sum(len(task.sequence.frames) for task in waiting)
-        with (
-            CompilationClock() as compilation,
-            Progress(num_frames, "segmenting", compilation=compilation) as progress,
-        ):
+        with Progress(num_frames, "segmenting") as progress:
             shared = _Shared(iter(waiting), progress)
 
             def work(device: Any, variables: Variables, shared: _Shared = shared) -> int:

@@ -13,7 +13,8 @@ import jax
 from mavos_jax.models.memory import POLICIES
 from mavos_jax.profiling.protocols import frame_seconds, speeds
 from mavos_jax.profiling.workload import Network, Setting, Workload
-from mavos_jax.runtime.devices import keep_compilations, peak_memory
+from mavos_jax.runtime.compilation import keep_compilations
+from mavos_jax.runtime.devices import peak_memory
 
 _PROGRAM = "from mavos_jax.profiling.own_process import serve; serve()"
 

@@ -23,7 +23,8 @@ from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model
 from mavos_jax.profiling.rounds import Sampler
 from mavos_jax.profiling.workload import Workload
-from mavos_jax.runtime.devices import CompilationClock, products_in
+from mavos_jax.runtime.compilation import CompilationClock
+from mavos_jax.runtime.devices import products_in
 
 
 def frame_seconds(workload: Workload, num_frames: int, gap: int | None = None) -> list[float]:

@@ -7,16 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 import tqdm
 
-from mavos_jax.runtime.devices import CompilationClock
+from mavos_jax.runtime.compilation import is_compiling
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_LOOKS = 1.0
-_PATIENCE = 3.0
-"""Seconds of compiling that pass without a word."""
 
 
 def say(line: str) -> None:
@@ -28,14 +25,12 @@ def say(line: str) -> None:
 class Progress:
     """Shows progress inside a ``with`` block: a bar on a terminal, else a line every 30 seconds.
 
-    Lines also come while a single step takes long; the first tells of a compilation that does.
-    :meth:`advance` may be called by several threads.
+    Lines also come while a single step takes long. Several threads may call :meth:`advance`.
 
     Args:
       total: steps in all, None where only the end will tell.
       what: is being done, such as "segmenting".
       unit: a step, such as "frame".
-      compilation: tells whether a program is being compiled, if anything does.
       say: prints a line where there is no terminal.
     """
 
@@ -45,17 +40,14 @@ class Progress:
         what: str,
         *,
         unit: str = "frame",
-        compilation: CompilationClock | None = None,
         say: Callable[[str], None] = say,
     ) -> None:
         self._total, self._what, self._unit = total, what, unit
-        self._compilation, self._say = compilation, say
+        self._say = say
         self._lock, self._is_over = threading.Lock(), threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
         self._bar = tqdm.tqdm(total=total, desc=what, unit=unit, disable=None)
         self._done = 0
-        self._compiling_since: float | None = None
-        self._has_told_of_compiling = False
 
     def advance(self, count: int = 1) -> None:
         """Counts steps that are done."""
@@ -68,12 +60,7 @@ class Progress:
         self._ticker.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_over.set()
         self._ticker.join()
         self._bar.close()
@@ -84,26 +71,20 @@ class Progress:
 
     def _look(self, now: float) -> None:
         """Says what is to be said at this time, in seconds."""
-        is_compiling = self._compilation is not None and self._compilation.is_compiling
-        self._compiling_since = (self._compiling_since or now) if is_compiling else None
-        is_slow = self._compiling_since is not None and now - self._compiling_since >= _PATIENCE
         if not self._bar.disable:
             with self._lock:
-                self._bar.set_postfix_str("compiling" if is_slow else "")
-        elif is_slow and not self._has_told_of_compiling:
-            self._has_told_of_compiling = True
-            self._say("compiling the network for this size, once; this may take minutes")
+                self._bar.set_postfix_str("compiling" if is_compiling() else "")
         elif now - self._last[0] >= _SECONDS_BETWEEN_LINES:
-            self._say(self._line(now, is_compiling))
+            self._say(self._line(now))
 
-    def _line(self, now: float, is_compiling: bool) -> str:
+    def _line(self, now: float) -> str:
         """Words for the steps done, their rate since the last line, and the time left."""
         done, (before, done_before) = self._done, self._last
         self._last = (now, done)
         rate = (done - done_before) / max(now - before, 1e-9)
         of_total = "" if self._total is None else f" of {self._total}"
         words = [f"{self._what}: {done}{of_total} {self._unit}s", f"{rate:.2f} a second"]
-        if is_compiling:
+        if is_compiling():
             words.append("compiling")
         elif rate and self._total is not None and self._total > done:
             words.append(f"about {describe_seconds((self._total - done) / rate)} left")

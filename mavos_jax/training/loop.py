@@ -20,7 +20,8 @@ from mavos_jax.datasets import open_source
 from mavos_jax.datasets.files import FileSet
 from mavos_jax.media.samples import VideoSet
 from mavos_jax.models.mavos import MAVOS, build_model
-from mavos_jax.runtime.devices import CompilationClock, in_32_bits, products_in
+from mavos_jax.runtime.compilation import CompilationClock
+from mavos_jax.runtime.devices import in_32_bits, products_in
 from mavos_jax.runtime.progress import describe_seconds
 from mavos_jax.runtime.provenance import describe_origin
 from mavos_jax.training.checkpoints import Checkpoints

@@ -3,7 +3,6 @@ import sys
 import pytest
 
 from mavos_jax.runtime import progress as module
-from mavos_jax.runtime.devices import CompilationClock
 from mavos_jax.runtime.progress import Progress, say
 
 
@@ -40,17 +39,13 @@ def test_of_an_unknown_number_no_end_is_foretold(started):
     assert lines == ["segmenting: 3 masks, 0.10 a second"]
 
 
-def test_a_compilation_that_takes_long_is_told_once(started):
-    clock = CompilationClock()
-    progress, lines = started(5, compilation=clock)
+def test_a_line_says_that_a_program_compiles(started, monkeypatch):
+    progress, lines = started(5)
     with progress:
-        for second in range(10):
-            clock.is_compiling = second > 1
-            progress._look(float(second))
-        assert len(lines) == 1
-        assert "compiling the network" in lines[0]
         progress._look(30.0)
-    assert lines[1:] == ["segmenting: 0 of 5 frames, 0.00 a second, compiling"]
+        monkeypatch.setattr(module, "is_compiling", lambda: True)
+        progress._look(60.0)
+    assert [line.endswith(", compiling") for line in lines] == [False, True]
 
 
 def test_a_short_work_says_nothing(capsys):
