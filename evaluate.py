@@ -22,8 +22,7 @@ from mavos_jax.checkpoints.packaged import describe_default, load_default
 from mavos_jax.commands.evaluation_options import BenchmarkArguments, print_faults
 from mavos_jax.commands.options import main_with_errors, parse_command
 from mavos_jax.config import Experiment
-from mavos_jax.evaluation.demonstration import in_percent
-from mavos_jax.evaluation.one_video import segment_to_folder
+from mavos_jax.evaluation.one_video import in_percent, segment_to_folder
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.run import evaluate_benchmark
 from mavos_jax.evaluation.video_task import VideoTask

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset, GivenMask
-from mavos_jax.evaluation.report import ReportContents, SequenceTiming
-from mavos_jax.evaluation.speeds import Speed
+from mavos_jax.evaluation.record import SequenceRecord
+from mavos_jax.evaluation.report import ReportContents
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import write_mask
 from mavos_jax.scores.metrics import ObjectScores, score_frame, statistics
@@ -119,6 +119,16 @@ def score(root: Path, sequence: BenchmarkSequence) -> list[ObjectResult]:
     ]
 
 
+def record_of(sequence: BenchmarkSequence, speeds: dict[str, float]) -> SequenceRecord:
+    """The record of a sequence of two objects that was segmented at some frames per second."""
+    count = len(sequence.frames)
+    return SequenceRecord(
+        *(sequence.name, "", count, 2, 24, 40, 0.0),
+        timings={protocol: (count, count / speed) for protocol, speed in speeds.items()},
+        memory=("peak device memory", 2_600_000_000),
+    )
+
+
 def contents_of(
     root: Path, sequences: list[BenchmarkSequence], dataset: Dataset = "davis2017", **changes
 ) -> ReportContents:
@@ -127,18 +137,15 @@ def contents_of(
     means = [(r.scores.region.mean, r.scores.boundary.mean) for r in results]
     region, boundary = np.mean(means, axis=0).tolist() if means else (0.0, 0.0)
     summary = {"J&F-Mean": (region + boundary) / 2, "J-Mean": region, "F-Mean": boundary}
-    timings = {
-        s.name: SequenceTiming(len(s.frames), {"aot": 30.0 + 7 * i, "end-to-end": 12.5}, 2, 24, 40)
-        for i, s in enumerate(sequences)
-    }
+    records = [
+        record_of(s, {"aot": 30.0 + 7 * i, "end-to-end": 12.5}) for i, s in enumerate(sequences)
+    ]
     fields = {
         "title": "DAVIS 2017 val",
         "benchmark": Benchmark(dataset, "val", root, tuple(sequences)),
         "masks": root / "masks",
         "scores": BenchmarkScores("DAVIS 2017", tuple(results), summary) if results else None,
-        "timings": timings,
-        "speeds": {"aot": Speed(20.0, 21.0)},
-        "memory": ("peak device memory", 2_600_000_000),
+        "records": records,
         "network": "r50_mavos",
         "provenance": {"commit": "0123abc", "weights": {"file": "weights.npz", "bytes": 12}},
     }

@@ -230,7 +230,7 @@ def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
         ("--video", clip / "frames", "--root", clip): "expected --dataset NAME for --root",
         ("--sequences", "a"): "expected --dataset NAME for --sequences",
         (*UNTRAINED, "--mask", clip / "first.png"): "expected --video PATH for --mask",
-        (*UNTRAINED, "--num-objects", 2): "expected ids up to 2 as --num-objects says, found 3",
+        (*UNTRAINED, "--num-objects", 2): "expected ids up to 2 as --num_objects says, found 3",
         (*UNTRAINED, "--video", clip / "frames"): "frames: expected --mask FILE",
         ("--checkpoint", tmp_path / "absent"): "absent: expected a checkpoint folder",
         ("--checkpoint", checkpoint, "--elstt.dim", 32): "elstt.dim",

@@ -21,7 +21,7 @@ from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import to_arrays, to_variables, write_default
 from mavos_jax.commands.options import main_with_errors, parse_command
-from mavos_jax.evaluation.demonstration import in_percent, score_demonstration
+from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model
 
 _CURVE = "metrics.jsonl"

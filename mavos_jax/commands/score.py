@@ -17,15 +17,16 @@ from mavos_jax.commands.benchmark_arguments import (
 from mavos_jax.commands.options import main_with_errors
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.datasets.rule import LongTimeVideoRule, LvosRule, ScoringRule, read_names
-from mavos_jax.evaluation.result_files import describe_surplus
+from mavos_jax.evaluation.reading import describe_surplus
 from mavos_jax.evaluation.score_files import (
     FILE_NAME,
     describe_inputs,
+    global_table,
     require_replaceable,
+    sequence_table,
     write_scores,
 )
 from mavos_jax.evaluation.scoring import score_results
-from mavos_jax.evaluation.tables import format_table, global_table, sequence_table
 from mavos_jax.runtime.files import require_writable_parent
 
 
@@ -54,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         require_replaceable(output, benchmark, inputs)
     scores = score_results(benchmark, arguments.results, rule, num_processes=arguments.processes)
     write_scores(output, benchmark, scores, inputs)
-    print(format_table(sequence_table(scores)))
+    print(sequence_table(scores))
     print(f"\n{benchmark.name}: {scores.rule}")
-    print(format_table(global_table(benchmark, scores)))
+    print(global_table(benchmark, scores))
     print(f"\nwritten to {output / FILE_NAME} and CSV files beside it")
 
 

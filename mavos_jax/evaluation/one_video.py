@@ -5,13 +5,14 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from mavos_jax.evaluation.demonstration import TruthScorer
+from mavos_jax.datasets import BenchmarkSequence
+from mavos_jax.datasets.protocol import SequenceMasks, score_objects
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video_task import VideoTask
+from mavos_jax.evaluation.video_task import DEMONSTRATION, VideoTask
 from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.frames import FrameSource
@@ -19,7 +20,7 @@ from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory
 from mavos_jax.runtime.progress import Progress, say
-from mavos_jax.scores.metrics import ObjectScores
+from mavos_jax.scores.metrics import ObjectScores, mean_scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +29,10 @@ class VideoReport:
 
     Attributes:
       num_frames: frames segmented, the first included.
-      num_objects: objects that were in play in the end.
-      seconds: by the clock on the wall.
-      compilation_seconds: of these, spent on compilation.
-      memory: what was measured of memory, and its peak in bytes.
+      num_objects: objects in play at the end.
+      seconds: elapsed time.
+      compilation_seconds: the part of it spent on compilation.
+      memory: what was measured, in words, and its peak in bytes.
       scores: the means over objects by the rules of DAVIS 2017, if the truth is known.
     """
 
@@ -60,24 +61,17 @@ def segment_to_folder(
     output: OutputFolder,
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
 ) -> VideoReport:
-    """Segments a video and writes a mask for every frame while it goes on.
+    """Segments a video and writes a mask for every frame as it goes, showing progress.
 
     Frames are decoded as the network needs them and masks are written behind it, so that memory
-    does not grow with the video. Progress is shown.
-
-    Args:
-      model: from ``load`` or ``build_model``.
-      variables: the model's variables.
-      task: the video and its masks.
-      output: where the results go.
-      augmentation: the views of every frame whose mean decides.
+    does not grow with the video; only a task whose truth is known keeps its masks to score them.
 
     Raises:
       ValueError: a frame could not be decoded; the masks of the frames before it are complete.
       OSError: a file could not be written.
     """
     feed = _Feed(task.frames)
-    scorer = None if task.truth is None else TruthScorer(task.truth)
+    to_score: list[np.ndarray] = []
     num_finished, start = 0, time.perf_counter()
     with (
         CompilationClock() as compilation,
@@ -93,8 +87,8 @@ def segment_to_folder(
         try:
             for index, ids in enumerate(masks):
                 write(task.frames.name(index), feed.take(), ids)
-                if scorer is not None:
-                    scorer.add(ids)
+                if task.truth is not None:
+                    to_score.append(ids)
                 num_finished += 1
                 progress.advance()
         except KeyboardInterrupt:
@@ -106,12 +100,42 @@ def segment_to_folder(
             raise ValueError(
                 f"{error}; finished in {output.root}: {_count(num_finished, 'frame')}"
             ) from error
-    seconds = time.perf_counter() - start
-    num_objects = task.num_objects or task.num_given
-    scores = None if scorer is None else scorer.scores()
     return VideoReport(
-        num_finished, num_objects, seconds, compilation.seconds, peak_memory(), scores
+        num_frames=num_finished,
+        num_objects=task.num_objects or task.num_given,
+        seconds=time.perf_counter() - start,
+        compilation_seconds=compilation.seconds,
+        memory=peak_memory(),
+        scores=None if task.truth is None else score_clip(task.truth, to_score),
     )
+
+
+def score_clip(truth: Callable[[int], np.ndarray], masks: Sequence[np.ndarray]) -> ObjectScores:
+    """Scores a clip of at least 3 frames by the rules of DAVIS 2017: the means over its objects.
+
+    The objects are those of the first true mask; the first and the last frame do not count.
+
+    Args:
+      truth: gives the true ids of a frame, uint8 [H, W], by its index.
+      masks: predicted ids, uint8 [H, W]; those of no object count as background.
+    """
+    clip = BenchmarkSequence("clip", frames=(), given={}, truth={}, saved=())
+    counted = dict.fromkeys(range(1, int(truth(0).max()) + 1), range(1, len(masks) - 1))
+    files = SequenceMasks(truth, masks.__getitem__)
+    rows = score_objects(clip, files, counted, official_decay=False, knows_others=True)
+    return mean_scores(row.scores for row in rows)
+
+
+def score_demonstration(model: MAVOS, variables: Variables) -> ObjectScores:
+    """Segments the generated clip and scores the masks."""
+    clip = DEMONSTRATION
+    return score_clip(clip.mask, [*stream_masks(model, variables, clip.frames, clip.mask(0))])
+
+
+def in_percent(scores: ObjectScores) -> dict[str, float]:
+    """Returns J, F and J&F by these names, in percent with one decimal as papers print them."""
+    values = {"J": scores.region.mean, "F": scores.boundary.mean, "J&F": scores.mean}
+    return {name: round(100 * value, 1) for name, value in values.items()}
 
 
 class _Feed:

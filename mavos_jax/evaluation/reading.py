@@ -1,36 +1,27 @@
-"""Reads the frames, given masks and truth of a benchmark's sequences, at the size it asks for."""
+"""Reads a benchmark's frames and masks at the size it asks for, and the masks of a result."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from mavos_jax.config import IGNORED
 from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence
-from mavos_jax.datasets.listing import KINDS
+from mavos_jax.datasets.listing import KINDS, describe_folder, name_some, subfolders, visible
 from mavos_jax.media.decoding import read_image
 from mavos_jax.media.masks import read_mask
-from mavos_jax.media.pictures import read_header
+from mavos_jax.media.pictures import describe_size, read_header
 from mavos_jax.models.resize import cubic_taps, nearest_indices
+from mavos_jax.runtime.checksums import short_hash
 
-
-def require_apart(benchmark: Benchmark, root: Path) -> None:
-    """Raises ValueError for results among frames or masks, where they would count as a sequence."""
-    place = root.resolve()
-    paths = [path for s in benchmark.sequences for path in (s.frames[0], s.given[0].path)]
-    folders = {next((p for p in path.parents if p.name in KINDS), path.parent) for path in paths}
-    for folder in sorted(folders):
-        if folder.resolve() in (place, *place.parents):
-            raise ValueError(
-                f"{root}: expected a folder for results outside of {folder}, found it inside; give "
-                "another --output"
-            )
+_RESULT_FOLDERS = ("", "Annotations", "masks")
 
 
 def input_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]:
-    """Returns the height and width, in pixels, at which frames of a stored size are taken."""
+    """Returns the height and width, in pixels, that stored frames are shrunk to."""
     if benchmark.short_edge is None or min(stored) <= benchmark.short_edge:
         return stored
     factor = benchmark.short_edge / min(stored)
@@ -39,7 +30,7 @@ def input_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]
 
 
 def output_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]:
-    """Returns the height and width, in pixels, of the masks of frames of a stored size."""
+    """Returns the height and width, in pixels, of the masks of stored frames."""
     height, width = input_size(benchmark, stored)
     if benchmark.output_height is None:
         return height, width
@@ -47,19 +38,16 @@ def output_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int
 
 
 def read_frame(benchmark: Benchmark, path: Path) -> np.ndarray:
-    """Reads a frame, uint8 RGB [H, W, 3], shrunk if the benchmark says so.
+    """Reads a frame, uint8 RGB [H, W, 3], at the input size.
 
     Raises:
       ValueError: the file is missing, damaged, or deeper than 8 bits a channel.
     """
     frame = read_image(path)
-    return shrink_frame(frame, input_size(benchmark, (frame.shape[0], frame.shape[1])))
-
-
-def shrink_frame(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resizes a frame, uint8 RGB [H, W, 3], by the network's cubic, rounded to whole numbers."""
+    size = input_size(benchmark, (frame.shape[0], frame.shape[1]))
     if frame.shape[:2] == size:
         return frame
+    # The network's cubic, rounded to whole numbers.
     result = frame.astype(np.float32)
     for axis in (0, 1):
         indices, weights = cubic_taps(result.shape[axis], size[axis])
@@ -72,17 +60,11 @@ def shrink_frame(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def read_given(
     benchmark: Benchmark, sequence: BenchmarkSequence, index: int, stored: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads the given mask of a frame: ids to start from, and the mask's own palette.
-
-    Args:
-      benchmark: the set.
-      sequence: one of its sequences.
-      index: a frame of ``sequence.given``.
-      stored: height and width of the stored frames, in pixels.
+    """Reads the given mask of a frame of ``sequence.given``.
 
     Returns:
-      Ids, uint8 [H, W] with 0 the background and 255 pixels to ignore, at the input size; and the
-      palette, uint8 [256, 3], or None.
+      The ids to start from at the input size, uint8 [H, W] with 0 the background and 255 pixels to
+      ignore; and the mask's own palette, uint8 [256, 3], or None.
 
     Raises:
       ValueError: see :func:`mavos_jax.media.masks.read_mask`.
@@ -116,3 +98,124 @@ def shrink_mask(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return ids
     rows, columns = (nearest_indices(ids.shape[axis], size[axis]) for axis in (0, 1))
     return ids[rows][:, columns]
+
+
+def require_apart(benchmark: Benchmark, root: Path) -> None:
+    """Raises ValueError for results among frames or masks, where they would count as a sequence."""
+    place = root.resolve()
+    paths = [path for s in benchmark.sequences for path in (s.frames[0], s.given[0].path)]
+    folders = {next((p for p in path.parents if p.name in KINDS), path.parent) for path in paths}
+    for folder in sorted(folders):
+        if folder.resolve() in (place, *place.parents):
+            raise ValueError(
+                f"{root}: expected a folder for results outside of {folder}, found it inside; give "
+                "another --output"
+            )
+
+
+def find_masks(results: Path, benchmark: Benchmark) -> Path:
+    """Finds the folder with ``<sequence>/<frame>.png``: ``results`` or a known folder in it.
+
+    Raises:
+      ValueError: no sequence is there, or some are missing; other folders do no harm.
+    """
+    names = [sequence.name for sequence in benchmark.sequences]
+    for folder in (results / name for name in _RESULT_FOLDERS):
+        missing = [name for name in names if not (folder / name).is_dir()]
+        if len(missing) == len(names):
+            continue
+        if missing:
+            raise ValueError(
+                f"{folder}: expected a folder of masks for all {len(names)} sequences of "
+                f"{benchmark.name}, found none for {len(missing)}: {name_some(missing)}"
+            )
+        return folder
+    raise ValueError(
+        f"{results}: expected folders of masks ({name_some(names)}) in it, or in Annotations or "
+        f"masks under it, found {describe_folder(results)}"
+    )
+
+
+def describe_surplus(results: Path, benchmark: Benchmark, *, is_whole: bool = True) -> str:
+    """Names the masks and folders that belong to no frame or sequence, "" for none.
+
+    Masks that carry the names of other frames show up here.
+
+    Args:
+      is_whole: whether ``benchmark`` has all sequences of its set.
+    """
+    masks = find_masks(results, benchmark)
+    surplus = []
+    for sequence in benchmark.sequences:
+        known = {f"{sequence.frame_name(index)}.png" for index in range(len(sequence.frames))}
+        names = (name for name in visible(masks / sequence.name) if name.endswith(".png"))
+        surplus += [f"{sequence.name}/{name}" for name in names if name not in known]
+    if is_whole:
+        known = {PurePosixPath(sequence.name).parts[0] for sequence in benchmark.sequences}
+        others = (name for name in subfolders(masks) if name not in known)
+        surplus += [name for name in others if any((masks / name).glob("*.png"))]
+    if not surplus:
+        return ""
+    return f"not scored, of no frame or sequence of {benchmark.name}: {name_some(surplus)}"
+
+
+def mask_path(masks: Path, sequence: BenchmarkSequence, index: int) -> Path:
+    """The file of a predicted mask in the folder found by :func:`find_masks`."""
+    return masks / sequence.name / f"{sequence.frame_name(index)}.png"
+
+
+def read_prediction(
+    masks: Path,
+    sequence: BenchmarkSequence,
+    index: int,
+    size: tuple[int, int],
+    *,
+    is_binary: bool,
+) -> np.ndarray:
+    """Reads a predicted mask, uint8 ids [H, W].
+
+    Args:
+      masks: the folder found by :func:`find_masks`.
+      size: height and width of the truth, in pixels.
+      is_binary: whether all ids are one object, which is called 1.
+
+    Raises:
+      ValueError: the file is missing or damaged, has another size, or holds no ids.
+    """
+    path = mask_path(masks, sequence, index)
+    if not path.is_file():
+        wanted = {mask_path(masks, sequence, saved).name for saved in sequence.saved}
+        missing = sum(not (path.parent / name).is_file() for name in wanted)
+        raise ValueError(
+            f"{path}: expected a mask, found no such file; {missing} of the {len(wanted)} masks of "
+            f"a result are missing, the folder holds {describe_folder(path.parent)}"
+        )
+    found = read_header(path, "a mask").size
+    if found != size:
+        raise ValueError(
+            f"{path}: expected a mask of {describe_size(size)} as the truth, found "
+            f"{describe_size(found)}; score at the results' resolution, or segment at that of the "
+            "truth"
+        )
+    ids, _ = read_mask(path, size, allow_empty=True, is_drawn=False)
+    return (ids > 0).astype(np.uint8) if is_binary else ids
+
+
+def fingerprint_results(results: Path, benchmark: Benchmark) -> str:
+    """A short hash of the bytes of all masks that belong to a result and are there.
+
+    Raises:
+      ValueError: see :func:`find_masks`.
+    """
+    masks = find_masks(results, benchmark)
+
+    def parts() -> Iterator[str | bytes]:
+        for sequence in benchmark.sequences:
+            for index in sequence.saved:
+                path = mask_path(masks, sequence, index)
+                if path.is_file():
+                    content = path.read_bytes()
+                    yield f"{sequence.name}/{path.name} {len(content)}\n"
+                    yield content
+
+    return short_hash(parts())

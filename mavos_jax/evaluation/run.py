@@ -13,18 +13,21 @@ import numpy as np
 from mavos_jax.config.experiment import to_dict
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
 from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.reading import require_apart
-from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
+from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
+from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.score_files import FILE_NAME, describe_inputs, write_scores
+from mavos_jax.evaluation.score_files import (
+    FILE_NAME,
+    describe_inputs,
+    global_table,
+    table_files,
+    write_scores,
+)
 from mavos_jax.evaluation.scoring import score_results
-from mavos_jax.evaluation.sequence import SegmentationOptions
-from mavos_jax.evaluation.sequence_record import SequenceRecord
+from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask
 from mavos_jax.evaluation.sharing import check_sequences, check_truth, count_programs, segment_all
-from mavos_jax.evaluation.speeds import set_speeds
 from mavos_jax.evaluation.submission import write_submission
-from mavos_jax.evaluation.tables import format_table, global_table, table_files
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.checksums import short_hash
@@ -34,7 +37,7 @@ from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.scores.scores import BenchmarkScores
 
 _CONCLUSION = ""
-"""What the process that scores claims; no sequence of a set is called so."""
+"""What the process that scores claims; no sequence of a set has this name."""
 
 _PROVENANCE = "provenance.json"
 _REPORT = "report.html"
@@ -45,12 +48,9 @@ class EvaluationOptions:
     """What to evaluate on, and how.
 
     Attributes:
-      benchmark: which set.
-      segmentation: how its sequences are segmented.
-      rule: variants of its scorer.
       overwrite: whether the results of another run may be removed.
-      num_processes: that score; 0 scores in this process.
-      num_devices: that segment; None for all of this process.
+      num_processes: processes that score; 0 scores in this one.
+      num_devices: devices that segment; None for all of this process.
       report_frames: frames with pictures in the report, over all sequences.
     """
 
@@ -76,9 +76,6 @@ def evaluate_benchmark(
     scores. What an earlier call has finished is kept, if it was of the same run.
 
     Args:
-      model: the network.
-      variables: its variables.
-      options: see the class.
       root: gets ``masks/``, ``run.json``, ``provenance.json``, a zip for the server,
         ``report.html``, and, where labels are public, ``scores.json`` and CSV files.
       report: called with lines for the user.
@@ -137,13 +134,12 @@ def _conclude(
     for fault in filter(None, map(folder.fault, tasks)):
         raise ValueError(f"{fault}; expected it as it was finished; start the same command again")
     records = [record for record in map(folder.record, tasks) if record is not None]
-    speeds = set_speeds(record.timings for record in records)
-    memory = max((record.memory for record in records), key=lambda memory: memory[1])
+    speeds, (words, num_bytes) = set_speeds(records), highest_peak(records)
     provenance |= {
         "data": benchmark.fingerprint(),
         "speeds": {name: speed._asdict() for name, speed in speeds.items()},
         "compilation_seconds": sum(record.compilation_seconds for record in records),
-        "memory": {memory[0]: memory[1]},
+        "memory": {words: num_bytes},
     }
     masks, scores = folder.root / "masks", None
     if benchmark.has_truth:
@@ -152,33 +148,29 @@ def _conclude(
         write_scores(folder.root, benchmark, scores, provenance)
     folder.write(_PROVENANCE, provenance)
     is_whole = not options.benchmark.sequences
+    network = provenance["config"]["name"]
     name = benchmark.name if is_whole else f"{len(tasks)} sequences of {benchmark.name}"
-    write_report(
-        folder.root / _REPORT,
-        ReportContents(
-            title=f"{provenance['config']['name']} on {name}",
-            benchmark=benchmark,
-            masks=masks,
-            scores=scores,
-            timings={record.name: _timing(record) for record in records},
-            speeds=speeds,
-            memory=memory,
-            # The paper has no figures of a part of a set.
-            network=provenance["config"]["name"] if is_whole else "",
-            provenance=provenance,
-            max_frames=options.report_frames,
-        ),
+    contents = ReportContents(
+        title=f"{network} on {name}",
+        benchmark=benchmark,
+        masks=masks,
+        scores=scores,
+        records=records,
+        network=network if is_whole else "",  # the paper has no figures of a part of a set
+        provenance=provenance,
+        max_frames=options.report_frames,
     )
+    write_report(folder.root / _REPORT, contents)
     for protocol, speed in speeds.items():
         report(
             f"FPS by the protocol {protocol}: {speed.all_frames:.2f} over all frames, "
             f"{speed.all_sequences:.2f} over sequences"
         )
-    report(f"{memory[0]}: {memory[1] / 1e9:.2f} GB; masks and report.html are in {folder.root}")
+    report(f"{words}: {num_bytes / 1e9:.2f} GB; masks and report.html are in {folder.root}")
     if scores is None:
         report(f"{name}: not scored, its labels are not public")
     else:
-        report(f"{name}: {scores.rule}\n{format_table(global_table(benchmark, scores))}")
+        report(f"{name}: {scores.rule}\n{global_table(benchmark, scores)}")
     if is_whole:
         path = inside(folder.root, folder.root / _zip_name(benchmark))
         report(f"for the server: {write_submission(benchmark, masks, path).path}")
@@ -192,7 +184,7 @@ def _zip_name(benchmark: Benchmark) -> str:
 def _identity(
     model: MAVOS, variables: Variables, benchmark: Benchmark, options: EvaluationOptions
 ) -> dict[str, Any]:
-    """Returns JSON values of everything that masks depend on but the sequences' own files."""
+    """Returns, as JSON values, everything the masks depend on except the sequences' files."""
     segmentation = options.segmentation
     return {
         "config": to_dict(model.config),
@@ -228,10 +220,4 @@ def _describe(record: SequenceRecord) -> str:
     return (
         f"{record.name}: {record.num_frames} frames of {size}, {record.num_objects} objects, "
         f"FPS {speeds}, tracing and compilation {record.compilation_seconds:.1f} s"
-    )
-
-
-def _timing(record: SequenceRecord) -> SequenceTiming:
-    return SequenceTiming(
-        record.num_frames, record.speeds, record.num_objects, record.height, record.width
     )

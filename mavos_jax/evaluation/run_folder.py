@@ -12,17 +12,20 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mavos_jax.evaluation.benchmark_task import SequenceTask
-from mavos_jax.evaluation.sequence_record import SequenceRecord, flush_masks, parse_record
+from mavos_jax.evaluation.record import SequenceRecord, parse_record
+from mavos_jax.evaluation.sequence import SequenceTask
 from mavos_jax.runtime.checksums import file_checksum, short_hash
-from mavos_jax.runtime.files import inside, require_writable_parent, written_whole
+from mavos_jax.runtime.files import flush, inside, require_writable_parent, written_whole
 from mavos_jax.runtime.json_files import read_json
 from mavos_jax.runtime.locks import opened_lock
+from mavos_jax.runtime.trees import fields_by_path
 
 _WORK = ("masks", "sequences")
+_NUM_FLUSHING_THREADS = 8
 
 
 class _Unfinished(ValueError):  # noqa: N818 - nothing is wrong
@@ -36,7 +39,7 @@ class RunFolder:
     Attributes:
       root: the folder; it gets ``masks/<sequence>/<frame>.png``, ``sequences/<sequence>.json`` and
         ``run.json``.
-      conclusions: names of the files in it that are made of all masks, and go when a mask does.
+      conclusions: names of the files that depend on all masks; they are removed when a mask is.
     """
 
     root: Path
@@ -56,13 +59,13 @@ class RunFolder:
         conclusions: Sequence[str] = (),
         overwrite: bool = False,
     ) -> Iterator[RunFolder]:
-        """Starts a run or goes on with one, for the length of the block.
+        """Starts or continues a run, for the length of the block.
 
         Args:
           root: the folder, which need not exist.
           identity: JSON values on which the masks depend; what is in the folder must come from the
             same.
-          provenance: JSON values that are kept beside them, of who started the run.
+          provenance: JSON values about who started the run, kept beside them.
           conclusions: see the class.
           overwrite: whether the results of another run are removed.
 
@@ -98,7 +101,7 @@ class RunFolder:
             return None
 
     def fault(self, task: SequenceTask) -> str | None:
-        """Says why a sequence that was finished has to be done again; None if it has not."""
+        """Says why a finished sequence has to be done again; None if it has not."""
         try:
             self._finished(task)
         except _Unfinished:
@@ -108,20 +111,27 @@ class RunFolder:
         return None
 
     def begin(self, task: SequenceTask) -> Path:
-        """Removes what runs left of a sequence, and of conclusions; returns its folder of masks."""
+        """Removes old results of a sequence, and conclusions; returns its folder of masks."""
         self._remove(self.conclusions)
-        name, sequence = task.sequence.name, task.sequence
+        name, frames = task.sequence.name, _saved_names(task)
         self._remove_masks(name)
-        # Whoever removes results must know which files are some, even if this process is killed.
-        names = [sequence.frame_name(t) for t in sequence.saved]
-        self.write(f"sequences/{name}.json", {"masks": dict.fromkeys(names)})
-        self._remove(f"masks/{name}/{frame}.png" for frame in names)
+        # Whoever removes results must know which files they are, even if this process is killed.
+        self.write(f"sequences/{name}.json", {"masks": dict.fromkeys(frames)})
+        self._remove(f"masks/{name}/{frame}.png" for frame in frames)
         return inside(self.root, self.masks(name))
 
     def finish(self, record: SequenceRecord, task: SequenceTask) -> None:
         """Marks a sequence as finished, once its masks are on the disk."""
-        names = [task.sequence.frame_name(t) for t in task.sequence.saved]
-        checksums = flush_masks(self.masks(record.name), names)
+        folder = self.masks(record.name)
+
+        def flush_one(name: str) -> tuple[str, str]:
+            flush(folder / f"{name}.png")
+            return name, file_checksum(folder / f"{name}.png")
+
+        # Together they take a tenth of the time: the file system flushes many at once.
+        with ThreadPoolExecutor(_NUM_FLUSHING_THREADS) as pool:
+            checksums = dict(pool.map(flush_one, _saved_names(task)))
+        flush(folder)
         content = dataclasses.asdict(dataclasses.replace(record, masks=checksums))
         self.write(f"sequences/{record.name}.json", content, is_flushed=True)
 
@@ -137,7 +147,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[bool]:
-        """Holds a piece of work inside the block; tells whether nobody else holds it."""
+        """Holds a piece of work inside the block; yields whether nobody else holds it."""
         path = inside(self.root, self.root / ".claims" / short_hash([name]))
         path.parent.mkdir(parents=True, exist_ok=True)
         with opened_lock(path) as lock:
@@ -151,11 +161,10 @@ class RunFolder:
 
         Raises:
           _Unfinished: there is none.
-          ValueError: it is damaged, or not of the files and masks that are there.
+          ValueError: it is damaged, or does not fit the files and masks that are there.
           OSError: it or a mask cannot be read.
         """
-        sequence = task.sequence
-        path = self._record_path(sequence.name)
+        name, path = task.sequence.name, self._record_path(task.sequence.name)
         if not path.is_file():
             raise _Unfinished
         content = read_json(path, remedy="")
@@ -165,12 +174,10 @@ class RunFolder:
             record = parse_record(content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        if (record.name, record.data) != (sequence.name, task.data):
-            raise ValueError(f"{path}: the files of {sequence.name} are not those of the record")
-        for index in sequence.saved:
-            name = sequence.frame_name(index)
-            mask = self.masks(sequence.name) / f"{name}.png"
-            self._require_unchanged(mask, record.masks.get(name))
+        if (record.name, record.data) != (name, task.data):
+            raise ValueError(f"{path}: the files of {name} are not those of the record")
+        for frame in _saved_names(task):
+            self._require_unchanged(self.masks(name) / f"{frame}.png", record.masks.get(frame))
         return record
 
     def _require_unchanged(self, mask: Path, checksum: str | None) -> None:
@@ -236,7 +243,7 @@ class RunFolder:
             self._remove_empty(path.parent, records)
 
     def _remove_masks(self, name: str) -> None:
-        """Removes the masks that the record of a sequence, finished or not, says a run wrote."""
+        """Removes the masks that the record of a sequence, finished or not, attributes to a run."""
         try:
             content = read_json(self._record_path(name))
         except (ValueError, OSError):
@@ -262,13 +269,12 @@ class RunFolder:
                 folder = folder.parent
 
 
-def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def _saved_names(task: SequenceTask) -> list[str]:
+    return [task.sequence.frame_name(index) for index in task.sequence.saved]
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Names the entries that differ, by their paths."""
-    names = []
-    for name in sorted({*found, *wanted}):
-        one, other = found.get(name), wanted.get(name)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            names += [f"{name}.{below}" for below in _differences(one, other)]
-        elif one != other:
-            names.append(name if name.isprintable() else repr(name))
-    return names
+    one, other = (fields_by_path(values) for values in (found, wanted))
+    names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+    return [name if name.isprintable() else repr(name) for name in names]

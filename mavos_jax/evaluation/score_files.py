@@ -1,7 +1,8 @@
-"""``scores.json``: every number unrounded, and what it was computed from."""
+"""Scores on disk: ``scores.json`` with every number unrounded, and tables as CSV or text."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import math
@@ -11,8 +12,8 @@ from typing import Any, NamedTuple
 
 from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.evaluation.result_files import fingerprint_results
-from mavos_jax.evaluation.tables import write_tables
+from mavos_jax.datasets.seen import boundary_mean, mean_of, region_mean
+from mavos_jax.evaluation.reading import fingerprint_results
 from mavos_jax.runtime.files import inside, written_whole
 from mavos_jax.runtime.json_files import read_json, shortened, typed
 from mavos_jax.runtime.provenance import code_fingerprint, version_of
@@ -24,13 +25,27 @@ FILE_NAME = "scores.json"
 _FORMAT = 1
 _INPUTS = ("results_fingerprint", "scoring_rule")
 
+# The columns of the official tool of LVOS and what the summary calls them.
+_LVOS_COLUMNS = {
+    "J&F-Mean": "J&F",
+    "J-Mean": "J",
+    "J-seen-Mean": "J_s",
+    "J-unseen-Mean": "J_u",
+    "F-Mean": "F",
+    "F-seen-Mean": "F_s",
+    "F-unseen-Mean": "F_u",
+    "V-Mean": "V",
+    "V-seen-Mean": "V_s",
+    "V-unseen-Mean": "V_u",
+}
+
 
 class StoredScores(NamedTuple):
     """What ``scores.json`` holds.
 
     Attributes:
       benchmark: what was scored: ``dataset``, ``split``, ``root``, ``fingerprint``, ...
-      provenance: what the writer said of the origin.
+      provenance: where masks and scores come from.
       scores: all numbers, as they were written.
     """
 
@@ -42,13 +57,8 @@ class StoredScores(NamedTuple):
 def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> dict[str, Any]:
     """Returns JSON values that say what scores are computed from, and by which code.
 
-    Args:
-      results: the folder of masks.
-      benchmark: what was segmented.
-      rule: variants of the protocol.
-
     Raises:
-      ValueError: see :func:`mavos_jax.evaluation.result_files.find_masks`.
+      ValueError: see :func:`mavos_jax.evaluation.reading.find_masks`.
     """
     unseen = None if rule.unseen is None else sorted(rule.unseen)
     return {
@@ -57,7 +67,7 @@ def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> d
         "scoring_rule": dataclasses.asdict(rule) | {"unseen": unseen},
         "code": {
             "mavos_jax": version_of("mavos_jax"),
-            "scorers": code_fingerprint("evaluation", "media"),
+            "scorers": code_fingerprint("datasets", "evaluation", "media", "scores"),
         },
     }
 
@@ -68,8 +78,6 @@ def require_replaceable(
     """Raises if a folder holds scores of something else, which writing would destroy.
 
     Args:
-      folder: where scores are to be written.
-      benchmark: what they are of.
       provenance: with what :func:`describe_inputs` returns.
 
     Raises:
@@ -96,14 +104,11 @@ def write_scores(
     scores: BenchmarkScores,
     provenance: Mapping[str, object],
 ) -> None:
-    """Writes ``scores.json`` and the CSV files; earlier ones are replaced.
+    """Writes ``scores.json`` and the CSV files, replacing earlier ones.
 
     Args:
-      folder: where to; made if needed.
-      benchmark: what was scored.
-      scores: its scores.
-      provenance: JSON values that say where the masks and scores come from, among them what
-        :func:`describe_inputs` returns.
+      folder: made if needed.
+      provenance: JSON values, among them those of :func:`describe_inputs`.
     """
     head = {
         "format": _FORMAT,
@@ -132,9 +137,6 @@ def write_scores(
 
 def read_scores(path: Path) -> StoredScores:
     """Reads what :func:`write_scores` wrote.
-
-    Args:
-      path: of ``scores.json``.
 
     Raises:
       ValueError: the file is missing, damaged or of another kind.
@@ -196,3 +198,67 @@ def _to_json(value: float) -> float | None:
 
 def _from_json(value: Any) -> float:
     return float("nan") if value is None else typed(value, float)
+
+
+class Table(NamedTuple):
+    """Column names, and rows with a text or a number for every column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float, ...], ...]
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """The columns and rows; numbers with three decimals, empty where undefined."""
+        return [self.columns, *(tuple(map(_text, row)) for row in self.rows)]
+
+    def __str__(self) -> str:
+        """Lays the table out, one line per row."""
+        lines = self.texts()
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+
+
+def _text(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else f"{value:.3f}"
+
+
+def global_table(benchmark: Benchmark, scores: BenchmarkScores) -> Table:
+    """The scores of the set: one row, with the columns of the official tool where there is one."""
+    values = dict(scores.summary)
+    if benchmark.dataset in ("lvos1", "lvos2"):
+        values |= {
+            "J": mean_of(scores.objects, region_mean),
+            "F": mean_of(scores.objects, boundary_mean),
+        }
+        values = {new: values[old] for new, old in _LVOS_COLUMNS.items() if old in values}
+    return Table(tuple(values), (tuple(values.values()),))
+
+
+def sequence_table(scores: BenchmarkScores) -> Table:
+    """The scores of every object, called ``<sequence>_<id>`` as by the official tools."""
+    has_stability = any(row.stability is not None for row in scores.objects)
+    columns = ("Sequence", "J-Mean", "F-Mean", *(["V-Mean"] if has_stability else []))
+    rows = []
+    for row in scores.objects:
+        stability = () if row.stability is None else (row.stability,)
+        rows.append((f"{row.sequence}_{row.id}", region_mean(row), boundary_mean(row), *stability))
+    return Table(columns, tuple(rows))
+
+
+def write_tables(folder: Path, benchmark: Benchmark, scores: BenchmarkScores) -> None:
+    """Writes the CSV files of :func:`table_files`; ``folder`` is made if needed."""
+    tables = (global_table(benchmark, scores), sequence_table(scores))
+    for name, table in zip(table_files(benchmark), tables, strict=True):
+        path = inside(folder, folder / name)
+        with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(table.texts())
+
+
+def table_files(benchmark: Benchmark) -> tuple[str, str]:
+    """The names of the CSV files of the whole set, and of its objects."""
+    split = benchmark.split.replace("/", "_")  # which may be a folder of several levels
+    return f"global_results-{split}.csv", f"per-sequence_results-{split}.csv"

@@ -24,8 +24,13 @@ from mavos_jax.datasets.protocol import SequenceMasks
 from mavos_jax.datasets.rule import ScoringRule
 from mavos_jax.datasets.seen import describe_unseen
 from mavos_jax.datasets.youtube_vos import score_youtube_vos, summarise_youtube_vos
-from mavos_jax.evaluation.reading import output_size, read_truth
-from mavos_jax.evaluation.result_files import find_masks, mask_path, read_prediction
+from mavos_jax.evaluation.reading import (
+    find_masks,
+    mask_path,
+    output_size,
+    read_prediction,
+    read_truth,
+)
 from mavos_jax.media.pictures import read_header
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 

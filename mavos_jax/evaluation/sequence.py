@@ -1,22 +1,32 @@
-"""Segments one sequence of a benchmark: checked first, decoded ahead, masks written behind."""
+"""One sequence of a benchmark: checked first, decoded ahead, segmented, masks written behind."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.evaluation.benchmark_task import GivenMasks, SequenceTask
-from mavos_jax.evaluation.reading import read_given
-from mavos_jax.evaluation.sequence_record import SequenceRecord
-from mavos_jax.inference.geometry import Augmentation
+from mavos_jax.datasets import Benchmark, BenchmarkSequence
+from mavos_jax.evaluation.reading import (
+    input_size,
+    output_size,
+    read_frame,
+    read_given,
+    shrink_mask,
+)
+from mavos_jax.evaluation.record import SequenceRecord
+from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
+from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.video import stream_masks
-from mavos_jax.media.masks import write_mask
+from mavos_jax.media.decoding import read_frame_header
+from mavos_jax.media.masks import object_ids, write_mask
+from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory
@@ -27,15 +37,101 @@ class SegmentationOptions(NamedTuple):
     """How the sequences of a set are segmented.
 
     Attributes:
-      augmentation: the views whose mean decides.
+      augmentation: the views that are averaged.
       num_objects: ``None`` numbers objects in order of appearance; a number says that ids are 1 to
         it and that all of them are in play from the start.
-      times_frames: whether every frame is timed on its own, which takes frames one at a time.
+      times_frames: whether to time each frame, which takes frames one at a time.
     """
 
     augmentation: Augmentation = Augmentation()
     num_objects: int | None = None
     times_frames: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceTask:
+    """A sequence whose given masks have been checked.
+
+    Attributes:
+      stored: height and width of its frames on disk, in pixels.
+      sizes: the sizes of network frames and of masks.
+      data: fingerprint of its files.
+      counts: objects in play from the first frame on and after each later given mask.
+    """
+
+    benchmark: Benchmark
+    sequence: BenchmarkSequence
+    stored: tuple[int, int]
+    sizes: Sizes
+    data: str
+    counts: tuple[int, ...]
+
+    @classmethod
+    def open(
+        cls, benchmark: Benchmark, sequence: BenchmarkSequence, num_objects: int | None = None
+    ) -> SequenceTask:
+        """Reads the given masks of a sequence, and the header of its first frame.
+
+        Raises:
+          ValueError: a mask or the frame cannot be used; the message names the file.
+        """
+        stored = read_frame_header(sequence.frames[0]).size
+        known: set[int] = set()
+        counts = []
+        for index in sorted(sequence.given):
+            found = object_ids(read_given(benchmark, sequence, index, stored)[0])
+            _require_objects(sequence, index, found, num_objects)
+            known.update(found)
+            counts.append(num_objects or len(known))
+        sizes = Sizes(input_size(benchmark, stored), output_size(benchmark, stored))
+        if num_objects is not None and num_objects > max(known) and sequence.has_truth:
+            raise ValueError(
+                f"{sequence.name}: expected --num_objects of at most {max(known)}, its highest id, "
+                f"found {num_objects}; scorers refuse ids that no object has, lower it"
+            )
+        return cls(benchmark, sequence, stored, sizes, sequence.fingerprint(), tuple(counts))
+
+    def frame(self, index: int) -> np.ndarray:
+        """Reads a frame, uint8 RGB [H, W, 3], at the network's input size.
+
+        Raises:
+          ValueError: it cannot be read or has another size; sizes are compared before pixels are
+            decoded.
+        """
+        path = self.sequence.frames[index]
+        size = read_frame_header(path).size
+        if size != self.stored:
+            raise ValueError(
+                f"{path}: expected {describe_size(self.stored)} as {self.sequence.frames[0].name}, "
+                f"found {describe_size(size)}; all frames must have one size"
+            )
+        return read_frame(self.benchmark, path)
+
+    def programs(self, model: MAVOS, augmentation: Augmentation) -> frozenset[tuple[Any, ...]]:
+        """Returns what the sequence's compiled programs depend on."""
+        views = geometries(model.config, self.sizes, augmentation)
+        sizes = (padded_size(self.sizes.frame), *(view.network_size for view in views))
+        output = padded_size(self.sizes.output)
+        return frozenset((sizes, output, num_groups(n), num_identities(n)) for n in self.counts)
+
+
+class _LaterMasks(Mapping[int, np.ndarray]):
+    """The given masks of a sequence after the first, read each time they are asked for."""
+
+    def __init__(self, task: SequenceTask) -> None:
+        self._task = task
+        self._frames = sorted(index for index in task.sequence.given if index)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        task = self._task
+        ids, _ = read_given(task.benchmark, task.sequence, index, task.stored)
+        return shrink_mask(ids, task.sizes.output)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
 
 def segment_sequence(
@@ -46,15 +142,11 @@ def segment_sequence(
     options: SegmentationOptions,
     count_frame: Callable[[], bool] = lambda: False,
 ) -> SequenceRecord | None:
-    """Segments a sequence and writes the masks that make up its result.
+    """Segments a sequence and writes a mask ``<frame>.png`` for every saved frame.
 
     Args:
-      model: the network.
-      variables: its variables, on the device to use.
-      task: the sequence.
-      folder: gets a mask ``<frame>.png`` for every saved frame.
-      options: see the class.
-      count_frame: called at every frame; tells whether to give up.
+      variables: on the device to use.
+      count_frame: called at every frame; returns whether to give up.
 
     Returns:
       What it took, or None after giving up.
@@ -78,7 +170,7 @@ def segment_sequence(
             variables,
             frames,
             mask,
-            labels=GivenMasks(task.benchmark, sequence, task.stored),
+            labels=_LaterMasks(task),
             num_objects=options.num_objects,
             augmentation=options.augmentation,
             output_size=task.sizes.output,
@@ -89,7 +181,7 @@ def segment_sequence(
                 return None
             if index in saved:
                 path = inside(folder, folder / f"{sequence.frame_name(index)}.png")
-                # Pixels that a given mask ignores are no object's.
+                # Pixels that a given mask ignores belong to no object.
                 queue.submit(write_mask, path, np.where(ids == IGNORED, 0, ids), palette)
     seconds = time.perf_counter() - start - compilation.seconds
     height, width = task.sizes.output
@@ -107,7 +199,7 @@ def segment_sequence(
 
 
 class _FrameTimes:
-    """Collects the time of every frame, less what was compiled in it."""
+    """Collects the time of every frame, without the compilation in it."""
 
     def __init__(self, compilation: CompilationClock) -> None:
         self._compilation = compilation
@@ -125,3 +217,23 @@ class _FrameTimes:
             return {}
         count, total = len(self._seconds), sum(self._seconds)
         return {"aot": (count - 1, total - self._seconds[0]), "xmem": (count, total)}
+
+
+def _require_objects(
+    sequence: BenchmarkSequence, index: int, found: tuple[int, ...], num_objects: int | None
+) -> None:
+    """Raises unless a given mask shows the objects that start there, and no id above the limit."""
+    given = sequence.given[index]
+    missing = () if given.ids is None else set(given.ids) - set(found)
+    if missing or not found:
+        wanted = ", ".join(map(str, sorted(missing))) or "at least one object"
+        raise ValueError(
+            f"{given.path}: expected {'the objects ' if missing else ''}{wanted} that the mask "
+            f"starts, found {', '.join(map(str, found)) or 'none'}; restore the mask or the lists "
+            "of the set"
+        )
+    if num_objects is not None and found[-1] > num_objects:
+        raise ValueError(
+            f"{given.path}: expected ids up to --num_objects {num_objects}, found {found[-1]}; "
+            "give a larger number, or none to number objects automatically"
+        )

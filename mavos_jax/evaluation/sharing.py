@@ -13,11 +13,10 @@ import jax
 
 from mavos_jax.datasets import Benchmark
 from mavos_jax.datasets.listing import name_some
-from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.reading import read_truth
+from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.sequence import SegmentationOptions, segment_sequence
-from mavos_jax.evaluation.sequence_record import SequenceRecord
+from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
 from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.progress import Progress
@@ -42,7 +41,7 @@ def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[Sequ
 
 
 def check_truth(tasks: Sequence[SequenceTask]) -> None:
-    """Decodes all true masks, which scoring would otherwise miss after all the work.
+    """Decodes all true masks, so that scoring does not fail on one after all the work.
 
     Raises:
       ValueError: one is damaged, holds no ids or has another size than results; the message names
@@ -81,19 +80,14 @@ def segment_all(
 ) -> None:
     """Segments what is not finished, one sequence at a time on each device.
 
-    What another process is working on is left to it, and taken over should it end. Sequences that
-    share compiled programs come one after the other, long ones first. The first error stops all
-    devices; sequences finished before it stay.
+    A sequence that another process works on is left to it, and taken over if that process ends.
+    Sequences that share compiled programs follow each other, long ones first. The first error stops
+    all devices; sequences finished before it stay.
 
     Args:
-      model: the network.
-      variables: its variables.
-      tasks: all sequences of the set.
-      folder: of the run.
-      options: how to segment.
-      devices: of JAX, to segment on; the first alone when frames are timed.
+      devices: JAX devices to segment on; only the first is used when frames are timed.
       report: called with the record of each sequence that this process finishes.
-      say: called with lines on what this process waits for, one in half a minute.
+      say: called every half minute with a line on what this process waits for.
 
     Raises:
       ValueError: a frame cannot be used.
@@ -123,7 +117,7 @@ def segment_all(
 def _wait_for_others(
     folder: RunFolder, waiting: Sequence[SequenceTask], say: Callable[[str], None]
 ) -> None:
-    """Waits until a sequence is finished, or free because the process that had it has ended."""
+    """Waits until a sequence is finished, or free because the process that held it has ended."""
     said = float("-inf")
     while not any(folder.record(task) or _is_free(folder, task) for task in waiting):
         if time.monotonic() - said >= _SECONDS_BETWEEN_LINES:
@@ -146,7 +140,7 @@ def count_programs(
 
 
 class _Shared:
-    """Hands tasks out to threads until they are told to stop."""
+    """Hands out tasks to threads until they are told to stop."""
 
     def __init__(self, tasks: Iterator[SequenceTask], progress: Progress) -> None:
         self._tasks = tasks
@@ -158,7 +152,7 @@ class _Shared:
         self.is_stopping = True
 
     def count_frame(self) -> bool:
-        """Counts a frame that is segmented; tells whether to give up."""
+        """Counts a segmented frame; returns whether to give up."""
         self._progress.advance()
         return self.is_stopping
 
@@ -204,7 +198,7 @@ def _segment(
     report: Callable[[SequenceRecord], None],
     shared: _Shared,
 ) -> bool:
-    """Segments a sequence unless somebody else does; whether it did."""
+    """Segments a sequence unless another process does; returns whether it did."""
     with folder.claim(task.sequence.name) as is_free:
         if not is_free or folder.record(task) is not None:
             return False

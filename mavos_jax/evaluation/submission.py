@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.evaluation.result_files import find_masks, mask_path
+from mavos_jax.evaluation.reading import find_masks, mask_path
 from mavos_jax.evaluation.submission_check import (
     find_problems,
     submission_form,
@@ -46,7 +46,7 @@ def write_submission(benchmark: Benchmark, results: Path, path: Path) -> Submiss
 
     Args:
       benchmark: what was segmented, with all sequences of its split.
-      results: see :func:`mavos_jax.evaluation.result_files.find_masks`.
+      results: see :func:`mavos_jax.evaluation.reading.find_masks`.
       path: the zip; what was there is replaced.
 
     Raises:

@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from mavos_jax.config import MAX_ID
-from mavos_jax.evaluation.demonstration import DEMONSTRATION, Truth
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.frames import FrameSource
 from mavos_jax.media.later_masks import AnnotationUse, LaterMasks
 from mavos_jax.media.masks import explain_fullness, object_ids, read_mask
 from mavos_jax.media.pictures import Size, describe_size, read_header
 from mavos_jax.media.sequence import open_sequence
 
+DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num_objects=3)
+"""The generated clip that shows what weights do, with known truth."""
+
 
 @dataclasses.dataclass(frozen=True)
 class VideoTask:
-    """A video and the masks to start from, checked as far as that goes without decoding it all.
+    """A video and the masks to start from, checked without decoding all of it.
 
     Attributes:
-      frames: the frames, from the one of ``mask`` on.
+      frames: the frames, from that of ``mask`` on.
       mask: ids of the first frame's objects, uint8 [H, W].
       labels: masks of new or corrected objects, by frame index.
       palette: the mask's own colours, uint8 [256, 3], or None.
       num_objects: ``None`` numbers objects in order of appearance; a number says that the ids are
         1..num_objects and that all of them are in play from the start, seen or not.
-      num_given: objects that the masks show.
-      num_skipped: frames of the video before the first mask, left out.
-      inputs: the files and folders that it is read from.
-      notes: what was chosen, done to the frames or left out, for the user to know.
-      truth: the true masks, or None where they are not known.
+      num_given: number of objects in the masks.
+      num_skipped: number of frames before the first mask, left out.
+      inputs: the files and folders that are read.
+      notes: what the user should know: what was chosen, done to the frames or left out.
+      truth: gives the true ids of a frame, uint8 [H, W], by its index; None where unknown.
     """
 
     frames: FrameSource
@@ -44,7 +47,7 @@ class VideoTask:
     num_skipped: int = 0
     inputs: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
-    truth: Truth | None = None
+    truth: Callable[[int], np.ndarray] | None = None
 
     @classmethod
     def open(
@@ -61,7 +64,6 @@ class VideoTask:
         Args:
           video: what :func:`~mavos_jax.media.sequence.open_sequence` opens.
           mask: the mask to start from; by default the first annotation that shows an object.
-          num_objects: see the attribute.
           start: name or number of the frame of ``mask``; by default that of the same name, or else
             the first.
           annotations: what later annotations are for.
@@ -73,8 +75,8 @@ class VideoTask:
         first = sequence.annotations.get(0)
         if first is None:
             raise ValueError(
-                f"{video}: expected --mask FILE with the objects of the first frame, got none, and "
-                "found no masks in a folder Annotations beside JPEGImages"
+                f"{video}: expected --mask FILE with the objects of the first frame, found none, "
+                "and no masks in a folder Annotations beside JPEGImages"
             )
         frames = sequence.frames
         notes = (*getattr(frames, "notes", ()), *sequence.notes)
@@ -110,7 +112,7 @@ class VideoTask:
 
     @classmethod
     def demonstration(cls, num_objects: int | None = None) -> VideoTask:
-        """A generated clip, its first mask, and the truth."""
+        """The generated clip, its first mask, and the truth."""
         video = DEMONSTRATION
         if num_objects is not None:
             _require_ids_up_to(num_objects, video.frames.origin, range(1, video.num_objects + 1))
@@ -150,9 +152,9 @@ def _require_shown_size(mask: Path, size: Size, notes: tuple[str, ...]) -> None:
 
 def _require_ids_up_to(num_objects: int, origin: object, ids: tuple[int, ...] | range) -> None:
     if not 1 <= num_objects <= MAX_ID:
-        raise ValueError(f"--num-objects: expected 1 to {MAX_ID}, got {num_objects}")
+        raise ValueError(f"--num_objects: expected 1 to {MAX_ID}, found {num_objects}")
     if max(ids) > num_objects:
         raise ValueError(
-            f"{origin}: expected ids up to {num_objects} as --num-objects says, found {max(ids)}; "
-            "give a larger --num-objects, or none"
+            f"{origin}: expected ids up to {num_objects} as --num_objects says, found {max(ids)}; "
+            "give a larger --num_objects, or none"
         )

@@ -16,7 +16,7 @@ from mavos_jax.checkpoints.packaged import (
     write_default,
 )
 from mavos_jax.config import to_dict
-from mavos_jax.evaluation.demonstration import in_percent, score_demonstration
+from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 
 CONFIG = dataclasses.replace(RESNET, name="tiny")

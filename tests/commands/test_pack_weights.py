@@ -11,7 +11,7 @@ from mavos_jax.checkpoints.packaged import describe_default, load_default
 from mavos_jax.commands import pack_weights
 from mavos_jax.commands.pack_weights import read_curve
 from mavos_jax.config import InferenceConfig
-from mavos_jax.evaluation.demonstration import in_percent, score_demonstration
+from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 
 CONFIG = dataclasses.replace(RESNET, name="tiny", inference=InferenceConfig(max_long_edge=64))

@@ -11,13 +11,26 @@ from video_files import set_matrix, write_quarters
 
 from mavos_jax.config import Experiment
 from mavos_jax.evaluation import one_video as module
-from mavos_jax.evaluation.one_video import VideoReport, segment_to_folder
+from mavos_jax.evaluation.one_video import (
+    VideoReport,
+    in_percent,
+    score_clip,
+    score_demonstration,
+    segment_to_folder,
+)
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video_task import VideoTask
+from mavos_jax.evaluation.video_task import DEMONSTRATION, VideoTask
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import write_picture
 from mavos_jax.models.mavos import build_model
+from mavos_jax.scores.metrics import (
+    ObjectScores,
+    Statistics,
+    mean_scores,
+    score_frame,
+    statistics,
+)
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
 SIZE = (32, 48)
@@ -33,7 +46,7 @@ def network(monkeypatch):
     """
     calls = []
 
-    def stream(model, variables, frames, mask, *, labels, num_objects, augmentation):
+    def stream(model, variables, frames, mask, *, labels=(), num_objects=None, augmentation=None):
         calls.append({"labels": dict(labels), "num_objects": num_objects})
         waiting, index, error, source = [], 0, None, iter(frames)
         current = mask.copy()
@@ -208,7 +221,7 @@ def test_a_number_of_objects_is_passed_on_and_checked(tmp_path, network):
     task = VideoTask.open(frames, tmp_path / "first.png", 4)
     assert segment(task, tmp_path / "out").num_objects == 4
     assert network[0]["num_objects"] == 4
-    for number, message in {1: r"first\.png: .* up to 1 as --num-objects", 255: "1 to 254"}.items():
+    for number, message in {1: r"first\.png: .* up to 1 as --num_objects", 255: "1 to 254"}.items():
         with pytest.raises(ValueError, match=message):
             VideoTask.open(frames, tmp_path / "first.png", number)
 
@@ -274,6 +287,35 @@ def test_a_mask_among_the_frames_is_refused(tmp_path):
 def test_a_video_without_a_mask_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"frames: expected --mask FILE"):
         VideoTask.open(write_frames(tmp_path / "frames"), None)
+
+
+def test_a_clip_is_scored_by_the_rules_of_davis():
+    truth = np.stack([CLIP.mask(index) for index in range(6)])
+    assert score_clip(CLIP.mask, [*truth]).mean == 1
+    shifted = np.roll(truth, 2, axis=2)
+    pairs = [score_frame(truth[t], shifted[t], (1, 2)) for t in range(1, 5)]
+    values = np.array(pairs).transpose(2, 1, 0)  # [objects, (J, F), T]
+    by_object = [ObjectScores(*map(statistics, of_object)) for of_object in values]
+    assert score_clip(CLIP.mask, [*shifted]) == mean_scores(by_object)
+    shifted[:, :8], beyond = 0, shifted.copy()
+    beyond[:, :8] = 7  # an id of no object
+    assert score_clip(CLIP.mask, [*beyond]) == score_clip(CLIP.mask, [*shifted])
+
+
+def test_percentages_have_one_decimal():
+    scores = ObjectScores(Statistics(0.80149, 1, 0), Statistics(0.9, 1, 0))
+    assert in_percent(scores) == {"J": 80.1, "F": 90.0, "J&F": 85.1}
+
+
+def test_scores_are_reported_only_where_the_truth_is_known(tmp_path):
+    report = segment(VideoTask.demonstration(5), tmp_path / "known")
+    assert report.num_frames == len(DEMONSTRATION)
+    assert report.scores == score_demonstration(MODEL, {})
+    assert report.scores is not None
+    assert 0.05 < report.scores.mean < 0.4  # the clip is none on which copying does well
+    write_mask(tmp_path / "first.png", CLIP.mask(0))
+    task = VideoTask.open(write_frames(tmp_path / "frames"), tmp_path / "first.png")
+    assert segment(task, tmp_path / "out").scores is None
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path):

@@ -13,7 +13,7 @@ from report_benchmarks import blocks, contents_of, score, write_blocks
 from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, GivenMask
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.report.paper import find_paper_row
-from mavos_jax.evaluation.report.selection import (
+from mavos_jax.evaluation.report.pictures import (
     changes,
     choose_frames,
     share_budget,
@@ -175,7 +175,7 @@ def test_the_table_holds_means_over_objects_in_percent(tmp_path):
     write_report(tmp_path / "report.html", dataclasses.replace(contents, network="tiny"))
     data = read_page(tmp_path / "report.html").json["overview"]
     assert data["paper"] is None
-    assert [row["paper"] for row in data["summary"]] == [None] * 6
+    assert [row["paper"] for row in data["summary"]] == [None] * 8
 
 
 def test_the_number_of_pictures_is_bounded(tmp_path):
@@ -230,9 +230,7 @@ def test_five_hundred_sequences_of_which_none_is_finished(tmp_path):
         benchmark=Benchmark("youtube_vos2019", "valid", tmp_path, sequences),
         masks=tmp_path / "masks",
         scores=None,
-        timings={},
-        speeds={},
-        memory=None,
+        records=[],
         network="mavos",
         provenance={},
     )
@@ -257,9 +255,3 @@ def test_a_damaged_mask_is_named_and_no_page_is_left(tmp_path):
     with pytest.raises(ValueError, match=re.escape(f"{path}: expected object ids")):
         write_report(tmp_path / "report.html", contents)
     assert not list(tmp_path.glob("*report.html*"))
-
-
-@pytest.mark.parametrize("changed", [{"max_frames": -1}, {"width": 0}])
-def test_impossible_limits(tmp_path, changed):
-    with pytest.raises(ValueError, match=next(iter(changed))):
-        contents_of(tmp_path, [], **changed)

@@ -9,15 +9,14 @@ import re
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
-from report_benchmarks import contents_of, score, write_blocks, write_masks
+from report_benchmarks import contents_of, record_of, score, write_blocks, write_masks
 
 import evaluate
 from mavos_jax.commands.options import main_with_errors
 from mavos_jax.datasets import DATASETS, open_benchmark
 from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.evaluation.report import ReportContents, SequenceTiming, write_report
+from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.scoring import score_results
-from mavos_jax.evaluation.speeds import Speed
 
 DESK, PHONE = (1440, 900), (390, 844)
 IN_PAPER = ("davis2017", "lvos1", "long_time_video")
@@ -53,15 +52,12 @@ def results_of(tree, tmp_path, *, has_truth, network):
         hidden = (dataclasses.replace(s, truth={}) for s in benchmark.sequences)
         benchmark = dataclasses.replace(benchmark, sequences=tuple(hidden))
     scores = score_results(benchmark, masks, ScoringRule()) if has_truth else None
-    timing = SequenceTiming(9, {"end-to-end": 12.5}, 2, 48, 64)
     return ReportContents(
         title=f"{network} on {benchmark.name}",
         benchmark=benchmark,
         masks=masks,
         scores=scores,
-        timings={s.name: timing for s in benchmark.sequences},
-        speeds={"end-to-end": Speed(12.5, 12.0)},
-        memory=("peak memory of the process", 10**9),
+        records=[record_of(s, {"end-to-end": 12.5}) for s in benchmark.sequences],
         network=network,
         provenance={"commit": "0123abc"},
     )
@@ -132,12 +128,11 @@ def partly_scored(root):
 def without_objects(root):
     nothing = np.zeros((24, 40), np.uint8)
     sequence = write_blocks(root, "empty", pairs=lambda t: (nothing, nothing))
-    timings = {"empty": SequenceTiming(8, {}, 0, 24, 40)}
-    return contents_of(root, [sequence], scores=None, timings=timings, speeds={}, memory=None)
+    return contents_of(root, [sequence], scores=None, records=[record_of(sequence, {})])
 
 
 def without_numbers(root):
-    """Scores, statistics, the summary and speeds hold NaN and infinity."""
+    """Scores, statistics and the summary hold NaN."""
     sequence = write_blocks(root, "nan")
     contents = contents_of(root, [sequence])
     first, second = score(root, sequence)
@@ -149,10 +144,7 @@ def without_numbers(root):
     )
     assert contents.scores is not None
     scores = contents.scores._replace(objects=objects, summary={"J&F-Mean": math.nan})
-    timings = {"nan": SequenceTiming(8, {"end-to-end": math.inf}, 2, 24, 40)}
-    return dataclasses.replace(
-        contents, scores=scores, timings=timings, speeds={"end-to-end": Speed(math.inf, math.nan)}
-    )
+    return dataclasses.replace(contents, scores=scores)
 
 
 def of_one_frame(root):

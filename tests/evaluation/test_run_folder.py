@@ -11,8 +11,8 @@ from benchmark_trees import write_benchmark_tree
 
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.evaluation.reading import require_apart
+from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.sequence_record import SequenceRecord, parse_record
 from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.media.masks import write_mask
 
@@ -175,11 +175,6 @@ def test_a_record_that_is_no_json(root, tasks, content):
     with opened(root) as folder:
         work_on(folder, tasks[1])
     assert faults(root, tasks) == []
-
-
-def test_records_survive_their_file():
-    record = SequenceRecord("a", "b", 2, 1, 3, 4, 0.0, {"x": (2, 1.0)}, ("m", 0), {"0": "00"})
-    assert parse_record(json.loads(json.dumps(dataclasses.asdict(record)))) == record
 
 
 @pytest.mark.parametrize(

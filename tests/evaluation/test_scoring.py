@@ -16,7 +16,7 @@ from evaluation.scored_trees import (
 from PIL import Image
 
 from mavos_jax.datasets import DATASETS
-from mavos_jax.evaluation.result_files import find_masks, fingerprint_results
+from mavos_jax.evaluation.reading import find_masks, fingerprint_results
 from mavos_jax.evaluation.scoring import ScoringRule, score_results
 
 RULE = ScoringRule()

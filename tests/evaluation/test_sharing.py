@@ -19,10 +19,9 @@ from small_configs import MOBILENET
 
 import mavos_jax
 from mavos_jax.datasets import Benchmark, BenchmarkSequence, GivenMask, open_benchmark
-from mavos_jax.evaluation.benchmark_task import SequenceTask
 from mavos_jax.evaluation.reading import read_frame, read_given
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.sequence import SegmentationOptions, segment_sequence
+from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
 from mavos_jax.evaluation.sharing import check_sequences, check_truth, count_programs, segment_all
 from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.media.masks import write_mask

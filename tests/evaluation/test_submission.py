@@ -10,8 +10,7 @@ from benchmark_trees import write_benchmark_tree
 from PIL import Image
 
 from mavos_jax.datasets import Dataset, open_benchmark
-from mavos_jax.evaluation.reading import output_size, read_given, shrink_mask
-from mavos_jax.evaluation.result_files import mask_path
+from mavos_jax.evaluation.reading import mask_path, output_size, read_given, shrink_mask
 from mavos_jax.evaluation.submission import check_submission, write_submission
 from mavos_jax.media.decoding import read_frame_header
 from mavos_jax.media.masks import write_mask

@@ -9,14 +9,13 @@ import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 
 from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.evaluation.scoring import score_results
-from mavos_jax.evaluation.tables import (
+from mavos_jax.evaluation.score_files import (
     Table,
-    format_table,
     global_table,
     sequence_table,
     write_tables,
 )
+from mavos_jax.evaluation.scoring import score_results
 
 SPANS = {"ant": {1: tuple(range(6)), 2: tuple(range(2, 6))}, "bee": {2: tuple(range(6))}}
 
@@ -101,7 +100,7 @@ def test_what_is_not_defined_is_left_empty(tmp_path):
 
 def test_tables_as_text_line_up():
     table = Table(("Sequence", "J"), (("a_1", 0.12345), ("long_name_12", -0.5)))
-    assert format_table(table).splitlines() == [
+    assert str(table).splitlines() == [
         "    Sequence       J",
         "         a_1   0.123",
         "long_name_12  -0.500",

@@ -6,7 +6,7 @@ import pytest
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import open_source
 from mavos_jax.datasets.generated import GeneratedSet
-from mavos_jax.evaluation.demonstration import DEMONSTRATION
+from mavos_jax.evaluation.video_task import DEMONSTRATION
 from mavos_jax.generated import held_out
 
 SAMPLE = (0, 17, 46)

@@ -16,9 +16,9 @@ from mavos_jax.datasets import Benchmark, BenchmarkOptions, check_benchmark, ope
 from mavos_jax.datasets.files import FrameFiles
 from mavos_jax.datasets.rule import read_names
 from mavos_jax.datasets.source import open_files
-from mavos_jax.evaluation.benchmark_task import SequenceTask
-from mavos_jax.evaluation.result_files import mask_path
+from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.sequence import SequenceTask
 
 _FRAME = (48, 64)
 _TRAINED: Mapping[str, Kind] = {

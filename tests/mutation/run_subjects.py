@@ -19,8 +19,8 @@ from mutation.subject import Places, Reader, Subject, put, require_lines
 
 from mavos_jax.datasets import Benchmark, open_benchmark
 from mavos_jax.datasets.rule import ScoringRule, read_names
-from mavos_jax.evaluation.benchmark_task import SequenceTask
-from mavos_jax.evaluation.result_files import mask_path
+from mavos_jax.evaluation.reading import mask_path
+from mavos_jax.evaluation.record import SequenceRecord, set_speeds
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.score_files import (
     describe_inputs,
@@ -29,9 +29,8 @@ from mavos_jax.evaluation.score_files import (
     write_scores,
 )
 from mavos_jax.evaluation.scoring import score_results
-from mavos_jax.evaluation.sequence_record import SequenceRecord
+from mavos_jax.evaluation.sequence import SequenceTask
 from mavos_jax.evaluation.sharing import check_sequences
-from mavos_jax.evaluation.speeds import set_speeds
 from mavos_jax.evaluation.submission import check_submission, write_submission
 from mavos_jax.media.masks import read_mask
 
@@ -92,10 +91,8 @@ class Records(Subject):
                         allow_empty=True,
                         is_drawn=False,
                     )
-            finished = [record for record in found if record is not None]
-            if finished:
-                speeds = set_speeds(record.timings for record in finished)
-                json.dumps([speed._asdict() for speed in speeds.values()], allow_nan=False)
+            speeds = set_speeds(record for record in found if record is not None)
+            json.dumps([speed._asdict() for speed in speeds.values()], allow_nan=False)
 
     def _overwrite(self) -> None:
         with RunFolder.opened(self.places.tree, {"other": 1}, {}, overwrite=True) as folder:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from mavos_jax.datasets.dataset import BenchmarkSequence
-from mavos_jax.evaluation.report.contents import (
-    ReportContents,
-    SequenceTiming,
-    labelled_frames,
-)
+from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
+from mavos_jax.evaluation.report.contents import Plain, ReportContents, labelled_frames
 from mavos_jax.evaluation.report.paper import PaperRow, find_paper_row
-from mavos_jax.evaluation.report.selection import worst_frame
+from mavos_jax.evaluation.report.pictures import worst_frame
 from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.scores.metrics import mean_scores
 from mavos_jax.scores.scores import ObjectResult
-
-Plain = dict[str, object]
-"""What JSON can hold."""
 
 _REGION_NAMES = ("J", "J-Mean")
 _BOUNDARY_NAMES = ("F", "F-Mean")
@@ -32,13 +26,13 @@ def overview(
     """Gathers what the page needs before a sequence is opened.
 
     Args:
-      contents: of the report.
       finished: for each sequence, the frames with a result.
       shown: for each sequence, the number of pictures.
     """
     benchmark, scores = contents.benchmark, contents.scores
     paper = find_paper_row(contents.network, benchmark.dataset, benchmark.split)
     results = contents.results()
+    records = {record.name: record for record in contents.records}
     return {
         "title": contents.title,
         "dataset": benchmark.dataset,
@@ -48,27 +42,35 @@ def overview(
         "has_truth": any(labelled_frames(sequence) for sequence in benchmark.sequences),
         "summary": list(_summary(contents, paper)),
         "paper": paper and {"model": paper.model, "source": paper.source, "note": paper.condition},
-        "protocols": list(dict.fromkeys(p for t in contents.timings.values() for p in t.fps)),
+        "protocols": list(dict.fromkeys(name for r in contents.records for name in r.timings)),
         "provenance": [
             [name, str(value)] for name, value in fields_by_path(contents.provenance).items()
         ],
         "num_frames": sum(len(sequence.saved) for sequence in benchmark.sequences),
         "num_shown": sum(shown),
         "sequences": [
-            _row(sequence, results.get(sequence.name, []), contents.timings, len(frames), number)
-            for sequence, frames, number in zip(benchmark.sequences, finished, shown, strict=True)
+            _row(sequence, results.get(sequence.name, []), records.get(sequence.name), *numbers)
+            for sequence, *numbers in zip(
+                benchmark.sequences, map(len, finished), shown, strict=True
+            )
         ],
     }
 
 
-def as_percent(value: float | None) -> float | None:
-    """Turns a score into percent with two decimals; None where it is none."""
-    return None if value is None else finite(100 * value, 2)
+def score_columns(results: Sequence[ObjectResult]) -> Plain:
+    """The means over objects, in percent, by the names of the table's columns."""
+    means = mean_scores(result.scores for result in results)
+    columns: Plain = {"J&F": _percent(means.mean)}
+    for letter, values in (("J", means.region), ("F", means.boundary)):
+        columns[letter] = _percent(values.mean)
+        columns[f"{letter} recall"] = _percent(values.recall)
+        columns[f"{letter} decay"] = _percent(values.decay)
+    return columns
 
 
-def finite(value: float, digits: int = 3) -> float | None:
-    """Rounds a number for JSON, which has no infinity; None where it is none."""
-    return round(value, digits) if math.isfinite(value) else None
+def _percent(value: float) -> float | None:
+    """Percent with two decimals; None for NaN, which JSON lacks."""
+    return round(100 * value, 2) if math.isfinite(value) else None
 
 
 def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain]:
@@ -82,14 +84,14 @@ def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain
             reported = paper.region
         elif paper and name in _BOUNDARY_NAMES:
             reported = paper.boundary
-        yield _measure(name, "%", as_percent(value), reported)
-    for protocol, speed in contents.speeds.items():
+        yield _measure(name, "%", _percent(value), reported)
+    for protocol, speed in set_speeds(contents.records).items():
         reported = paper.fps if paper and protocol == "aot" else None
         name = f"FPS, {protocol}"
-        yield _measure(name, "fps", finite(speed.all_frames), reported)
-        yield _measure(f"{name}, over sequences", "fps", finite(speed.all_sequences), None)
-    if contents.memory is not None:
-        words, size = contents.memory
+        yield _measure(name, "fps", round(speed.all_frames, 3), reported)
+        yield _measure(f"{name}, over sequences", "fps", round(speed.all_sequences, 3), None)
+    if contents.records:
+        words, size = highest_peak(contents.records)
         # What a process occupies on a CPU is no measure of a GPU's memory.
         reported = paper.memory if paper and "device" in words else None
         yield _measure(words, "GB", size / 1e9, reported)
@@ -102,41 +104,29 @@ def _measure(name: str, unit: str, value: float | None, reported: float | None) 
 def _row(
     sequence: BenchmarkSequence,
     results: Sequence[ObjectResult],
-    timings: Mapping[str, SequenceTiming],
+    record: SequenceRecord | None,
     num_finished: int,
     num_shown: int,
 ) -> Plain:
-    timing = timings.get(sequence.name)
     worst = worst_frame(results)
     stabilities = [result.stability for result in results if result.stability is not None]
     row: Plain = {
         "name": sequence.name,
-        "frames": timing.num_frames if timing else len(sequence.frames),
-        "objects": timing.num_objects if timing else len(results) or None,
-        "height": timing.height if timing else None,
-        "width": timing.width if timing else None,
-        "fps": {name: finite(fps) for name, fps in timing.fps.items()} if timing else {},
+        "frames": record.num_frames if record else len(sequence.frames),
+        "objects": record.num_objects if record else len(results) or None,
+        "height": record and record.height,
+        "width": record and record.width,
+        "fps": {name: round(fps, 3) for name, fps in record.speeds.items()} if record else {},
         "is_unseen": bool(results) and all(result.is_unseen for result in results),
         "has_truth": bool(labelled_frames(sequence)),
         "num_finished": num_finished,
         "num_expected": len(sequence.saved),
         "num_shown": num_shown,
         "worst": worst and _frame(sequence, *worst),
-        "V": as_percent(float(np.mean(stabilities))) if stabilities else None,
+        "V": _percent(float(np.mean(stabilities))) if stabilities else None,
     }
     return row | (score_columns(results) if results else {})
 
 
 def _frame(sequence: BenchmarkSequence, frame: int, score: float) -> Plain:
-    return {"frame": frame, "name": sequence.frame_name(frame), "J&F": as_percent(score)}
-
-
-def score_columns(results: Sequence[ObjectResult]) -> Plain:
-    """The means over objects, in percent, by the names of the table's columns."""
-    means = mean_scores(result.scores for result in results)
-    columns: Plain = {"J&F": as_percent(means.mean)}
-    for letter, values in (("J", means.region), ("F", means.boundary)):
-        columns[letter] = as_percent(values.mean)
-        columns[f"{letter} recall"] = as_percent(values.recall)
-        columns[f"{letter} decay"] = as_percent(values.decay)
-    return columns
+    return {"frame": frame, "name": sequence.frame_name(frame), "J&F": _percent(score)}

@@ -1,9 +1,11 @@
-"""Small pictures of frames and masks, as text that a page can hold."""
+"""The pictures of a report: which frames it shows, and how small files of them are made."""
 
 from __future__ import annotations
 
 import base64
 import io
+import math
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +13,102 @@ from PIL import Image
 
 from mavos_jax.config import IGNORED
 from mavos_jax.datasets.dataset import BenchmarkSequence
-from mavos_jax.evaluation.reading import read_frame, read_truth
+from mavos_jax.evaluation.reading import mask_path, read_frame, read_truth
 from mavos_jax.evaluation.report.contents import ReportContents
 from mavos_jax.media.masks import object_ids, read_mask, voc_palette
 from mavos_jax.media.pictures import read_header
+from mavos_jax.scores.scores import ObjectResult
 
 _JPEG_QUALITY = 80
+
+
+def share_budget(counts: Sequence[int], budget: int) -> list[int]:
+    """Shares a number of pictures among sequences as evenly as their lengths allow.
+
+    Returns:
+      A number for each sequence, at most its count; the shares of those that could take more differ
+      by at most one.
+    """
+    shares = [0] * len(counts)
+    for position, index in enumerate(sorted(range(len(counts)), key=lambda i: counts[i])):
+        shares[index] = min(counts[index], budget // (len(counts) - position))
+        budget -= shares[index]
+    return shares
+
+
+def choose_frames(
+    frames: Sequence[int],
+    results: Sequence[ObjectResult],
+    labelled: Collection[int],
+    number: int,
+) -> tuple[int, ...]:
+    """Chooses the frames of a sequence to show.
+
+    Up to half of them are telling ones: the worst frame, those where objects vanish or return, the
+    worst frame of each object, and those with truth where few have it. The others are spread evenly
+    over what remains.
+
+    Args:
+      frames: what there is to choose from, ascending.
+      results: the scores of the objects, if any.
+      labelled: frames with truth.
+      number: how many to choose.
+
+    Returns:
+      Frames, ascending.
+    """
+    if number >= len(frames):
+        return tuple(frames)
+    there = set(frames)
+    quota = (number + 1) // 2
+    lowest = worst_frame(results)
+    worst = [t for t in (*(lowest or ())[:1], *_worst_frames(results)) if t in there]
+    events = sorted({t for result in results for t in changes(result)} & there)
+    rare = sorted(there & set(labelled)) if 2 * len(there & set(labelled)) < len(there) else []
+    chosen: dict[int, None] = {}
+    for group in (worst[:1], events, worst[1:], rare):
+        fresh = [t for t in group if t not in chosen]
+        chosen.update(dict.fromkeys(_spread(fresh, min(quota - len(chosen), len(fresh)))))
+    rest = [t for t in frames if t not in chosen]
+    return tuple(sorted((*chosen, *_spread(rest, number - len(chosen)))))
+
+
+def worst_frame(results: Sequence[ObjectResult]) -> tuple[int, float] | None:
+    """Finds the frame in which J and F are lowest on average over its objects, and that average.
+
+    Returns:
+      An index into the sequence's frames and a mean in [0, 1]; None if no frame has a score.
+    """
+    means: dict[int, list[float]] = {}
+    for result in results:
+        for t, *values in zip(result.frames, result.region, result.boundary, strict=True):
+            if not math.isnan(sum(values)):
+                means.setdefault(t, []).append(sum(values) / 2)
+    averages = ((t, float(np.mean(values))) for t, values in means.items())
+    return min(averages, key=lambda average: average[1], default=None)
+
+
+def changes(result: ObjectResult) -> dict[int, bool]:
+    """The counted frames at which an object vanishes or returns, and whether it returns."""
+    seen = result.is_visible
+    return {t: seen[i] for i, t in enumerate(result.frames) if i and seen[i] != seen[i - 1]}
+
+
+def _worst_frames(results: Sequence[ObjectResult]) -> list[int]:
+    """The frame of each object in which J + F is lowest, the worst first."""
+    lowest = []
+    for result in results:
+        if result.frames:
+            sums = np.add(result.region, result.boundary)
+            lowest.append((float(sums.min()), result.frames[int(sums.argmin())]))
+    return list(dict.fromkeys(t for _, t in sorted(lowest)))
+
+
+def _spread(values: Sequence[int], number: int) -> list[int]:
+    """Picks some values at even distances, the first and the last among them."""
+    if number <= 0:
+        return []
+    return [values[i] for i in np.linspace(0, len(values) - 1, number).round().astype(int)]
 
 
 class Picture(NamedTuple):
@@ -24,7 +116,7 @@ class Picture(NamedTuple):
 
     Attributes:
       frame: index into the sequence's frames.
-      name: of the frame.
+      name: the frame's name.
       image: JPEG.
       prediction: PNG whose grey values are ids.
       truth: likewise, None where the frame has no label.
@@ -47,7 +139,7 @@ def make_picture(
     Raises:
       ValueError: a file is damaged, or a mask holds no ids.
     """
-    prediction, _ = read_prediction(contents, sequence, frame)
+    prediction, _ = read_result(contents, sequence, frame)
     size = picture_size(prediction.shape, contents.width)
     truth = read_truth(contents.benchmark, sequence, frame) if with_truth else None
     image = Image.fromarray(read_frame(contents.benchmark, sequence.frames[frame]))
@@ -62,25 +154,22 @@ def make_picture(
 
 
 def picture_size(size: tuple[int, ...], max_width: int) -> tuple[int, int]:
-    """Returns the width and height, in pixels, of the picture of a mask of a size."""
+    """Returns the width and height, in pixels, of the picture of a mask [H, W]."""
     height, width = size
     if width <= max_width:
         return width, height
     return max_width, max(1, round(height * max_width / width))
 
 
-def read_prediction(
+def read_result(
     contents: ReportContents, sequence: BenchmarkSequence, frame: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a predicted mask as it is, whatever its outlines look like.
-
-    Returns:
-      Ids, uint8 [H, W], and their colours, uint8 [256, 3].
+    """Reads a predicted mask: ids, uint8 [H, W], and their colours, uint8 [256, 3].
 
     Raises:
       ValueError: the file is damaged, or holds no ids.
     """
-    path = contents.mask(sequence, frame)
+    path = mask_path(contents.masks, sequence, frame)
     ids, palette = read_mask(
         path, read_header(path, "a result").size, allow_empty=True, is_drawn=False
     )

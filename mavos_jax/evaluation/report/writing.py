@@ -17,10 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from mavos_jax.datasets.dataset import BenchmarkSequence
-from mavos_jax.evaluation.report.contents import ReportContents, labelled_frames
-from mavos_jax.evaluation.report.overview import Plain, overview, score_columns
-from mavos_jax.evaluation.report.pictures import make_picture, picture_size, read_prediction
-from mavos_jax.evaluation.report.selection import changes, choose_frames, share_budget
+from mavos_jax.evaluation.report.contents import Plain, ReportContents, labelled_frames
+from mavos_jax.evaluation.report.overview import overview, score_columns
+from mavos_jax.evaluation.report.pictures import (
+    changes,
+    choose_frames,
+    make_picture,
+    picture_size,
+    read_result,
+    share_budget,
+)
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.runtime.files import written_whole
 from mavos_jax.scores.scores import ObjectResult
@@ -34,14 +40,10 @@ _MAX_THREADS = 8
 
 
 def write_report(path: Path, contents: ReportContents) -> None:
-    """Writes the report of a benchmark, under its name only once it is whole.
+    """Writes the report of a benchmark, an .html file, under its name only once it is whole.
 
     The table comes first in the file and each sequence's pictures later, in a block of their own
     that is parsed when the sequence is opened: the page is there at once, however long it is.
-
-    Args:
-      path: the page, .html; its folder is made if needed.
-      contents: what it shows.
 
     Raises:
       ValueError: a frame, mask or true mask is damaged or holds no ids.
@@ -101,7 +103,7 @@ def _sequence(
         pictures = list(threads.map(lambda t: make(t, with_truth=t in labelled), frames))
     first, palette = np.zeros((1, 1)), voc_palette()
     if frames:
-        first, palette = read_prediction(contents, sequence, frames[0])
+        first, palette = read_result(contents, sequence, frames[0])
     scored = {result.id: result for result in results}
     ids = sorted({*scored, *itertools.chain.from_iterable(p.ids for p in pictures)})
     return {

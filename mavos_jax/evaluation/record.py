@@ -1,0 +1,101 @@
+"""What segmenting a sequence took, as its record on disk says, and the speed over a set."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mavos_jax.runtime.json_files import typed
+
+_TEXTS = ("name", "data")
+_NUMBERS = ("num_frames", "num_objects", "height", "width")
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceRecord:
+    """What segmenting a sequence took.
+
+    Attributes:
+      name: the sequence.
+      data: fingerprint of its files.
+      num_frames: frames segmented, the first included.
+      num_objects: objects in play at the end.
+      height: height of the masks, in pixels.
+      width: width of the masks, in pixels.
+      compilation_seconds: time spent on compilation, which no timing contains.
+      timings: frames and seconds by protocol: "end-to-end", "aot", "xmem".
+      memory: what was measured, in words, and the process's peak until then in bytes.
+      masks: checksum of each mask's file by frame name.
+    """
+
+    name: str
+    data: str
+    num_frames: int
+    num_objects: int
+    height: int
+    width: int
+    compilation_seconds: float
+    timings: Mapping[str, tuple[int, float]]
+    memory: tuple[str, int]
+    masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def speeds(self) -> dict[str, float]:
+        """Frames per second by protocol."""
+        return {name: frames / seconds for name, (frames, seconds) in self.timings.items()}
+
+
+def parse_record(content: Any) -> SequenceRecord:
+    """Checks the JSON values of a record.
+
+    Raises:
+      ValueError: they are not those of a finished sequence.
+    """
+    try:
+        fields: dict[str, Any] = {name: typed(content[name], str) for name in _TEXTS}
+        fields |= {name: typed(content[name], int) for name in _NUMBERS}
+        fields["compilation_seconds"] = typed(content["compilation_seconds"], float)
+        timings = {
+            name: (typed(frames, int), typed(seconds, float))
+            for name, (frames, seconds) in content["timings"].items()
+        }
+        kind, num_bytes = content["memory"]
+        memory = (typed(kind, str), typed(num_bytes, int))
+        masks = {name: typed(checksum, str) for name, checksum in content["masks"].items()}
+        if any(min(timing) <= 0 for timing in timings.values()):
+            raise ValueError("a timing of nothing")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"expected the record of a finished sequence, found {error!r}") from error
+    return SequenceRecord(**fields, timings=timings, memory=memory, masks=masks)
+
+
+class Speed(NamedTuple):
+    """Frames per second over a set.
+
+    Attributes:
+      all_frames: all frames divided by all seconds.
+      all_sequences: 1 / (the mean, over sequences, of the seconds per frame).
+    """
+
+    all_frames: float
+    all_sequences: float
+
+
+def set_speeds(records: Iterable[SequenceRecord]) -> dict[str, Speed]:
+    """Returns the speeds over a set by the protocols that every sequence has."""
+    timings = [record.timings for record in records]
+    speeds = {}
+    for name in timings[0] if timings else ():
+        if all(name in timing for timing in timings):
+            frames, seconds = np.array([timing[name] for timing in timings], np.float64).T
+            all_sequences = 1 / float((seconds / frames).mean())
+            speeds[name] = Speed(float(frames.sum() / seconds.sum()), all_sequences)
+    return speeds
+
+
+def highest_peak(records: Sequence[SequenceRecord]) -> tuple[str, int]:
+    """Returns what was measured of memory, in words, and its highest peak in bytes."""
+    return max((record.memory for record in records), key=lambda memory: memory[1])
