@@ -20,7 +20,7 @@ from mavos_jax.inference import step
 from mavos_jax.inference.geometry import Geometry
 from mavos_jax.inference.objects import mask_unused, split_groups
 from mavos_jax.models.mavos import MAVOS, Features, Variables
-from mavos_jax.models.memory import Current, Memory
+from mavos_jax.models.memory import Memory, Pending
 from mavos_jax.models.resize import apply_taps
 
 IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
@@ -46,12 +46,12 @@ class Prediction(NamedTuple):
     Attributes:
       logits: stride-4 logits of each group, -1e10 for identities not in use.
       features: of the frame.
-      currents: what memorising needs, with a leading axis g.
+      pending: what memorising needs, with a leading axis g.
     """
 
     logits: Float[Array, "g h w o"]
     features: Features
-    currents: tuple[Current, ...]
+    pending: tuple[Pending, ...]
 
 
 def prepare(geometry: Geometry, frame: Frame) -> Image:
@@ -114,10 +114,10 @@ def segment_frame(
       features: of the frame, see :func:`encode_frame`.
       num_objects: slots in use over all groups.
     """
-    logits, currents = _over_groups(
+    logits, pending = _over_groups(
         model, lambda memory: step.segment(model, variables, memory, features), state.memory
     )
-    return Prediction(mask_unused(logits, num_objects), features, currents)
+    return Prediction(mask_unused(logits, num_objects), features, pending)
 
 
 def memorise_frame(
@@ -150,11 +150,11 @@ def memorise_frame(
     groups = state.memory.num_writes.shape[0]
     memory = _over_groups(
         model,
-        lambda memory, currents, mask: step.memorise(
-            model, variables, memory, currents, mask, is_due=is_due, num_identities=identities
+        lambda memory, pending, mask: step.memorise(
+            model, variables, memory, pending, mask, is_due=is_due, num_identities=identities
         ),
         state.memory,
-        prediction.currents,
+        prediction.pending,
         split_groups(mask, groups),
     )
     if is_real is not None:
@@ -216,6 +216,6 @@ def _over_groups(model: MAVOS, function: Callable[..., Any], *operands: Any) -> 
     if groups == 1:
         result = function(*jax.tree.map(lambda x: x[0], operands))
         return jax.tree.map(lambda x: x[None], result)
-    if model.forms.groups == "batched":
+    if model.backend.groups == "batched":
         return jax.vmap(function)(*operands)
     return jax.lax.map(lambda operands: function(*operands), operands)

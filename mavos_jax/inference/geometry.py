@@ -15,7 +15,7 @@ from mavos_jax.axes import Mask, SourceMask
 from mavos_jax.config import Experiment
 from mavos_jax.models.resize import (
     MAX_SHORT_EDGE,
-    Taps,
+    ResizeTaps,
     cubic_taps,
     linear_taps,
     nearest_indices,
@@ -64,10 +64,10 @@ class Geometry(NamedTuple):
       output: bilinear taps from stride 4 to the padded output, in the frame's own direction.
     """
 
-    frame: tuple[Taps, Taps]
+    frame: tuple[ResizeTaps, ResizeTaps]
     given: tuple[np.ndarray, np.ndarray]
     predicted: tuple[np.ndarray, np.ndarray]
-    output: tuple[Taps, Taps]
+    output: tuple[ResizeTaps, ResizeTaps]
 
     @property
     def network_size(self) -> tuple[int, int]:
@@ -138,12 +138,12 @@ def _geometry(
     ]
     if is_mirrored:
         last = sizes.frame[1] - 1
-        frame[1] = Taps(last - frame[1].indices, frame[1].weights)
+        frame[1] = ResizeTaps(last - frame[1].indices, frame[1].weights)
         given[1] = last - given[1]
         predicted[1] = sizes.output[1] - 1 - predicted[1]
-        output[1] = Taps(output[1].indices[::-1], output[1].weights[::-1])
+        output[1] = ResizeTaps(output[1].indices[::-1], output[1].weights[::-1])
     rows, columns = (
-        Taps(*(np.pad(part, ((0, edge - len(part)), (0, 0)), mode="edge") for part in taps))
+        ResizeTaps(*(np.pad(part, ((0, edge - len(part)), (0, 0)), mode="edge") for part in taps))
         for taps, edge in zip(output, padded_size(sizes.output), strict=True)
     )
     return Geometry(

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Integer
 
 from mavos_jax.axes import Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_ID, MAX_OBJECTS, NUM_IDENTITIES
-from mavos_jax.models.resize import Taps, apply_taps
+from mavos_jax.models.resize import ResizeTaps, apply_taps
 
 UNUSED_LOGIT = -1e10
 CHANNEL_BUCKETS = (3, 6, NUM_IDENTITIES)
@@ -133,7 +133,7 @@ def put_label(label: Integer[Array, "H W"], slots: Integer[Array, "H W"]) -> Arr
 
 
 def predict_slots(
-    logits: Float[Array, "g h w o"], output: tuple[Taps, Taps], *, channels: int
+    logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], *, channels: int
 ) -> Integer[Array, "H W"]:
     """Returns the slot of each pixel: the likeliest identity after upsampling.
 
@@ -165,7 +165,7 @@ def predict_slots(
 
 
 def identity_probabilities(
-    logits: Float[Array, "g h w o"], output: tuple[Taps, Taps], *, channels: int
+    logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], *, channels: int
 ) -> Float[Array, "H W p"]:
     """Returns the probability of every slot: ``channels`` of them, or 1 + 10 g of several groups.
 
@@ -177,7 +177,7 @@ def identity_probabilities(
 
 
 def merged_logits(
-    logits: Float[Array, "g h w o"], output: tuple[Taps, Taps]
+    logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps]
 ) -> Float[Array, "h2 w2 p"]:
     """Returns the merged logits of all groups, 1 + 10 g channels, at the taps' rows and columns.
 

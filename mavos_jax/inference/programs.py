@@ -34,7 +34,7 @@ from mavos_jax.inference.objects import (
     put_label,
 )
 from mavos_jax.models.mavos import MAVOS, Features, Variables
-from mavos_jax.models.resize import Taps
+from mavos_jax.models.resize import ResizeTaps
 from mavos_jax.runtime.devices import GraphProgram
 
 LogitsForm = Literal["none", "stride4", "merged"]
@@ -129,7 +129,7 @@ def segment_chunk(
     """
     num_frames, num_objects, gap = scalars
     encode = functools.partial(_encode_views, model, variables, geometries)
-    encoded = jax.vmap(encode)(frames) if model.forms.encoder == "chunk" else None
+    encoded = jax.vmap(encode)(frames) if model.backend.encoder == "chunk" else None
     entering, leaving = geometries[0].network_size, geometries[0].output_size
     shape = logits_shape(entering, leaving, states[0].memory.num_writes.shape[0], logits_form)
 
@@ -155,7 +155,7 @@ def segment_chunk(
         )
         return states, (slots, _select_logits(geometries[0], predictions[0], logits_form))
 
-    if model.forms.short_chunk == "discards":
+    if model.backend.short_chunk == "discards":
         return jax.lax.scan(
             lambda states, index: advance(states, index, index < num_frames),
             states,
@@ -287,6 +287,7 @@ def _select_logits(
     if logits_form == "stride4":
         return prediction.logits[0]
     rows, columns = (
-        Taps(taps.indices[::MERGED_STEP], taps.weights[::MERGED_STEP]) for taps in geometry.output
+        ResizeTaps(taps.indices[::MERGED_STEP], taps.weights[::MERGED_STEP])
+        for taps in geometry.output
     )
     return merged_logits(prediction.logits, (rows, columns))

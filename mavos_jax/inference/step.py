@@ -4,8 +4,8 @@ One frame at network size and one group of up to ten objects, as pure functions 
 the memory and the frame's features::
 
     memory = start(model, variables, features, mask)                 # the reference frame
-    logits, currents = segment(model, variables, memory, features)   # any later frame
-    memory = memorise(model, variables, memory, currents, mask, is_due=...)
+    logits, pending = segment(model, variables, memory, features)   # any later frame
+    memory = memorise(model, variables, memory, pending, mask, is_due=...)
 
 Segmenting and memorising are separate because the caller chooses what is memorised: the prediction,
 a true mask, or a prediction with new objects pasted over it.
@@ -25,7 +25,7 @@ from mavos_jax.config import NUM_IDENTITIES
 from mavos_jax.models.identification import STRIDE
 from mavos_jax.models.layers import STREAM
 from mavos_jax.models.mavos import MAVOS, Features, Variables
-from mavos_jax.models.memory import Current, KeyValue, Memory, put_frame, start_memory
+from mavos_jax.models.memory import KeyValue, Memory, Pending, put_frame, start_memory
 
 
 def encode(
@@ -71,21 +71,21 @@ def segment(
     features: Features,
     *,
     key: Array | None = None,
-) -> tuple[Logits, tuple[Current, ...]]:
+) -> tuple[Logits, tuple[Pending, ...]]:
     """Segments a frame from memory, which stays as it is.
 
     Returns:
       Logits [h4, w4, 11] at stride 4, and what :func:`memorise` needs of the frame.
     """
-    propagated, currents = _bind(model, variables, key).propagate(features, memory)
-    return _bind(model, variables).decode(propagated, features), currents
+    propagated, pending = _bind(model, variables, key).propagate(features, memory)
+    return _bind(model, variables).decode(propagated, features), pending
 
 
 def memorise(
     model: MAVOS,
     variables: Variables,
     memory: Memory,
-    currents: tuple[Current, ...],
+    pending: tuple[Pending, ...],
     mask: Mask,
     *,
     is_due: Flag | bool,
@@ -100,7 +100,7 @@ def memorise(
       model: the network.
       variables: its variables.
       memory: before the frame.
-      currents: from :func:`segment`.
+      pending: from :func:`segment`.
       mask: what to memorise, at network size.
       is_due: whether ``gap`` frames have passed since the last write or reference. The caller
         counts, because training knows it beforehand (see ``VideoState.since_write``).
@@ -108,7 +108,7 @@ def memorise(
       key: see above.
     """
     network = _bind(model, variables)
-    written = network.remember(currents, network.identify(mask, num_identities))
+    written = network.remember(pending, network.identify(mask, num_identities))
     long_term, num_writes = jax.lax.cond(
         is_due,
         lambda: _write(model, variables, memory, written, _map_size(mask), key),

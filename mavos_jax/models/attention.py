@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mavos_jax.models.forms import Softmax
+from mavos_jax.models.backend import Softmax
 
 MASKED = -1e30
 """Added to the logits of places that must get no weight."""

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Logits, Map, Propagated
 from mavos_jax.config import NORM_GROUPS, NUM_IDENTITIES, DecoderConfig
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import conv, group_norm
 from mavos_jax.models.resize import resize_bilinear
 
@@ -27,25 +27,25 @@ class FPNDecoder(nn.Module):
     Attributes:
       config: widths.
       align_corners: of the bilinear upsampling.
-      forms: how the operations are computed.
+      backend: how the operations are computed.
     """
 
     config: DecoderConfig
     align_corners: bool
-    forms: Forms
+    backend: Backend
 
     def setup(self) -> None:
         wide, narrow = self.config.dim, self.config.dim // 2
-        self.conv_in = nn.Dense(wide, dtype=self.forms.dtype)
+        self.conv_in = nn.Dense(wide, dtype=self.backend.dtype)
         self.norm_in = group_norm(NORM_GROUPS, "norm_in")
-        self.adapter_16 = nn.Dense(wide, dtype=self.forms.dtype)
-        self.conv_16 = conv(wide, 3, "conv_16", self.forms, padding=1)
+        self.adapter_16 = nn.Dense(wide, dtype=self.backend.dtype)
+        self.conv_16 = conv(wide, 3, "conv_16", self.backend, padding=1)
         self.norm_16 = group_norm(NORM_GROUPS, "norm_16")
-        self.adapter_8 = nn.Dense(wide, dtype=self.forms.dtype)
-        self.conv_8 = conv(narrow, 3, "conv_8", self.forms, padding=1)
+        self.adapter_8 = nn.Dense(wide, dtype=self.backend.dtype)
+        self.conv_8 = conv(narrow, 3, "conv_8", self.backend, padding=1)
         self.norm_8 = group_norm(NORM_GROUPS, "norm_8")
-        self.adapter_4 = nn.Dense(narrow, dtype=self.forms.dtype)
-        self.conv_4 = conv(narrow, 3, "conv_4", self.forms, padding=1)
+        self.adapter_4 = nn.Dense(narrow, dtype=self.backend.dtype)
+        self.conv_4 = conv(narrow, 3, "conv_4", self.backend, padding=1)
         self.norm_4 = group_norm(NORM_GROUPS, "norm_4")
         self.conv_out = nn.Dense(NUM_IDENTITIES)
 

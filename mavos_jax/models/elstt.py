@@ -12,9 +12,9 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import ELSTTConfig
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import DropPath, group_norm, layer_norm
-from mavos_jax.models.memory import Current, KeyValue
+from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.propagation import (
     LongTermPropagation,
     SelfPropagation,
@@ -28,35 +28,35 @@ class Block(nn.Module):
 
     Attributes:
       config: widths and window.
-      forms: how the operations are computed.
+      backend: how the operations are computed.
       is_first: whether the identity branch is still empty: it then has no gate and adds nothing
         to the identity value.
     """
 
     config: ELSTTConfig
-    forms: Forms
+    backend: Backend
     is_first: bool
 
     def setup(self) -> None:
         config = self.config
         self.norm = layer_norm("norm")
         self.query_value = linear(
-            config.attention_dim + config.value_dim, "query_value", self.forms
+            config.attention_dim + config.value_dim, "query_value", self.backend
         )
-        self.gate = linear(config.value_dim, "gate", self.forms)
-        self.identity_value = linear(config.value_dim, "identity_value", self.forms)
+        self.gate = linear(config.value_dim, "gate", self.backend)
+        self.identity_value = linear(config.value_dim, "identity_value", self.backend)
         if not self.is_first:
             self.identity_norm = layer_norm("identity_norm")
-            self.identity_gate = linear(config.value_dim, "identity_gate", self.forms)
-        self.long_term = LongTermPropagation(config, self.forms, name="long_term")
-        self.short_term = ShortTermPropagation(config, self.forms, name="short_term")
+            self.identity_gate = linear(config.value_dim, "identity_gate", self.backend)
+        self.long_term = LongTermPropagation(config, self.backend, name="long_term")
+        self.short_term = ShortTermPropagation(config, self.backend, name="short_term")
         self.self_norm = layer_norm("self_norm")
         self.self_identity_norm = layer_norm("self_identity_norm")
-        self.self_propagation = SelfPropagation(config, self.forms, name="self_propagation")
+        self.self_propagation = SelfPropagation(config, self.backend, name="self_propagation")
         self.drop_visual = DropPath(config.drop_path)
         self.drop_identity = DropPath(config.drop_path)
 
-    def project(self, x: Tokens, y: Tokens) -> tuple[Current, Float[Array, "n v"]]:
+    def project(self, x: Tokens, y: Tokens) -> tuple[Pending, Float[Array, "n v"]]:
         """Returns what the frame would write into memory, and the gate of its propagations."""
         u = self.norm(x)
         key, visual_value = jnp.split(self.query_value(u), [self.config.attention_dim], axis=-1)
@@ -66,9 +66,9 @@ class Block(nn.Module):
         else:
             identity = self.identity_norm(y)
             gate = jax.nn.silu(jnp.concatenate([gate, self.identity_gate(identity)], axis=-1))
-        return Current(key, jax.nn.silu(visual_value), identity), gate
+        return Pending(key, jax.nn.silu(visual_value), identity), gate
 
-    def remember(self, current: Current, identification: Tokens) -> KeyValue:
+    def remember(self, current: Pending, identification: Tokens) -> KeyValue:
         """Returns the frame's keys and values, now that its mask's embedding is known."""
         parts = [identification] if self.is_first else [current.identity, identification]
         identity_value = jax.nn.silu(self.identity_value(jnp.concatenate(parts, axis=-1)))
@@ -107,11 +107,11 @@ class ELSTT(nn.Module):
     """The stack of blocks and the normalisation before the decoder."""
 
     config: ELSTTConfig
-    forms: Forms
+    backend: Backend
 
     def setup(self) -> None:
         self.blocks = [
-            Block(self.config, self.forms, is_first=i == 0, name=f"block_{i}")
+            Block(self.config, self.backend, is_first=i == 0, name=f"block_{i}")
             for i in range(self.config.num_blocks)
         ]
         self.norm = group_norm(2, "norm")
@@ -123,7 +123,7 @@ class ELSTT(nn.Module):
         short_term: tuple[KeyValue, ...],
         bias: Float[Array, "m"] | None,
         size: tuple[int, int],
-    ) -> tuple[Propagated, tuple[Current, ...]]:
+    ) -> tuple[Propagated, tuple[Pending, ...]]:
         """Propagates the memories' masks to a frame.
 
         Args:
@@ -136,12 +136,12 @@ class ELSTT(nn.Module):
         Returns:
           The decoder's input [h, w, 2 d], and what the frame writes once its mask is known.
         """
-        y, currents = jnp.zeros_like(x), []
+        y, pending = jnp.zeros_like(x), []
         for block, long, short in zip(self.blocks, long_term, short_term, strict=True):
             current, gate = block.project(x, y)
             x, y = block.propagate(x, y, current.key, gate, (long, short, bias), size)
-            currents.append(current)
-        return self._normalise(x, y, size), tuple(currents)
+            pending.append(current)
+        return self._normalise(x, y, size), tuple(pending)
 
     def reference(
         self, x: Tokens, identification: Tokens, size: tuple[int, int]
@@ -160,12 +160,12 @@ class ELSTT(nn.Module):
         return self._normalise(x, y, size), tuple(written)
 
     def remember(
-        self, currents: tuple[Current, ...], identification: Tokens
+        self, pending: tuple[Pending, ...], identification: Tokens
     ) -> tuple[KeyValue, ...]:
         """Returns the keys and values of a propagated frame, given its mask's embedding."""
         return tuple(
             block.remember(current, identification)
-            for block, current in zip(self.blocks, currents, strict=True)
+            for block, current in zip(self.blocks, pending, strict=True)
         )
 
     def _normalise(self, x: Tokens, y: Tokens, size: tuple[int, int]) -> Propagated:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Mask
 from mavos_jax.config import NUM_IDENTITIES
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import convolution, layer_norm
 
 STRIDE = 16
@@ -25,13 +25,13 @@ class Identification(nn.Module):
     Attributes:
       dim: channels D of the embedding.
       align_corners: 17x17 kernel with padding 8 for maps of 16 n + 1 pixels, else 16x16 without.
-      forms: how the convolution is computed.
+      backend: how the convolution is computed.
       is_normalised: whether the normalisation is there; AOT-L has none.
     """
 
     dim: int
     align_corners: bool
-    forms: Forms
+    backend: Backend
     is_normalised: bool = True
 
     @nn.compact
@@ -49,9 +49,9 @@ class Identification(nn.Module):
             "kernel", nn.initializers.orthogonal(), (size, size, NUM_IDENTITIES, self.dim)
         )
         bias = self.param("bias", nn.initializers.zeros, (self.dim,))
-        dtype = self.forms.dtype or bank.dtype
+        dtype = self.backend.dtype or bank.dtype
         one_hot = jax.nn.one_hot(mask, num_identities, dtype=dtype)
-        convolve = convolution(self.forms)
+        convolve = convolution(self.backend)
         embedding = convolve(
             one_hot[None],
             bank[:, :, :num_identities].astype(dtype),

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Map
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.convolution import convolve, depthwise_grouped, depthwise_shifts
-from mavos_jax.models.forms import Forms
 
 EPSILON = 1e-5
 """Added to the variance by every normalisation, as in PyTorch."""
@@ -34,16 +34,16 @@ def group_norm(num_groups: int, name: str) -> nn.GroupNorm:
     )
 
 
-def convolution(forms: Forms) -> Callable[..., Array]:
-    """Returns the dense convolution of the forms: ``jax.lax.conv_general_dilated`` or its like."""
-    return convolve if forms.conv_gradient == "products" else jax.lax.conv_general_dilated
+def convolution(backend: Backend) -> Callable[..., Array]:
+    """Returns the dense convolution of a backend: ``jax.lax.conv_general_dilated`` or its like."""
+    return convolve if backend.conv_gradient == "products" else jax.lax.conv_general_dilated
 
 
 def conv(
     features: int,
     kernel: int,
     name: str,
-    forms: Forms,
+    backend: Backend,
     *,
     stride: int = 1,
     padding: int = 0,
@@ -59,8 +59,8 @@ def conv(
         strides=(stride, stride),
         padding=((padding, padding), (padding, padding)),
         use_bias=bias,
-        dtype=forms.dtype,
-        conv_general_dilated=convolution(forms),
+        dtype=backend.dtype,
+        conv_general_dilated=convolution(backend),
         name=name,
     )
 
@@ -90,13 +90,13 @@ class DepthwiseConv(nn.Module):
 
     Attributes:
       kernel: side of the kernel, odd.
-      forms: decides how it is computed.
+      backend: decides how it is computed.
       stride: step between outputs, in pixels.
       dilation: step between taps, in pixels.
     """
 
     kernel: int
-    forms: Forms
+    backend: Backend
     stride: int = 1
     dilation: int = 1
 
@@ -104,7 +104,7 @@ class DepthwiseConv(nn.Module):
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c"]:
         shape = (self.kernel, self.kernel, x.shape[-1])
         kernel = self.param("kernel", depthwise_init, shape)
-        if self.forms.depthwise == "grouped":
+        if self.backend.depthwise == "grouped":
             return depthwise_grouped(x, kernel, self.stride, self.dilation)
         return depthwise_shifts(x, kernel, self.stride, self.dilation)
 

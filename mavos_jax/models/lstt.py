@@ -12,10 +12,10 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import LSTTConfig
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import CONSTANTS, DepthwiseConv, DropPath, group_norm, layer_norm
 from mavos_jax.models.mca import gelu
-from mavos_jax.models.memory import Current, KeyValue
+from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.multi_head import LongTermAttention, SelfAttention, ShortTermAttention
 from mavos_jax.models.propagation import linear
 
@@ -33,43 +33,43 @@ class Perceptron(nn.Module):
     """
 
     config: LSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, x: Tokens, size: tuple[int, int]) -> Tokens:
-        hidden = linear(self.config.hidden_dim, "in", self.forms)(x).reshape(*size, -1)
+        hidden = linear(self.config.hidden_dim, "in", self.backend)(x).reshape(*size, -1)
         hidden = gelu(group_norm(NORM_GROUPS, "norm")(hidden))
-        hidden = DepthwiseConv(kernel=5, forms=self.forms, name="depthwise")(hidden)
-        return linear(self.config.dim, "out", self.forms)(hidden.reshape(x.shape[0], -1))
+        hidden = DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(hidden)
+        return linear(self.config.dim, "out", self.backend)(hidden.reshape(x.shape[0], -1))
 
 
 class Block(nn.Module):
     """One LSTT block."""
 
     config: LSTTConfig
-    forms: Forms
+    backend: Backend
 
     def setup(self) -> None:
         dim = self.config.dim
         self.self_norm = layer_norm("self_norm")
-        self.self_attention = SelfAttention(self.config, self.forms, name="self_attention")
+        self.self_attention = SelfAttention(self.config, self.backend, name="self_attention")
         self.norm = layer_norm("norm")
-        self.query_key = linear(dim, "query_key", self.forms)
-        self.value = linear(dim, "value", self.forms)
-        self.long_term = LongTermAttention(self.config, self.forms, name="long_term")
-        self.short_term = ShortTermAttention(self.config, self.forms, name="short_term")
+        self.query_key = linear(dim, "query_key", self.backend)
+        self.value = linear(dim, "value", self.backend)
+        self.long_term = LongTermAttention(self.config, self.backend, name="long_term")
+        self.short_term = ShortTermAttention(self.config, self.backend, name="short_term")
         self.mlp_norm = layer_norm("mlp_norm")
-        self.mlp = Perceptron(self.config, self.forms, name="mlp")
+        self.mlp = Perceptron(self.config, self.backend, name="mlp")
         self.drop_self = DropPath(self.config.drop_path)
         self.drop_mlp = DropPath(self.config.drop_path)
 
-    def project(self, x: Tokens, position: Tokens) -> tuple[Tokens, Current]:
+    def project(self, x: Tokens, position: Tokens) -> tuple[Tokens, Pending]:
         """Attends to the frame itself; returns the state and what it would write into memory."""
         x = x + self.drop_self(self.self_attention(self.self_norm(x), position))
         u = self.norm(x)
-        return x, Current(self.query_key(u), u, None)
+        return x, Pending(self.query_key(u), u, None)
 
-    def remember(self, current: Current, identification: Tokens) -> KeyValue:
+    def remember(self, current: Pending, identification: Tokens) -> KeyValue:
         """Returns the frame's keys and values, now that its mask's embedding is known."""
         return KeyValue(current.key, self.value(current.visual_value + identification))
 
@@ -101,11 +101,11 @@ class LSTT(nn.Module):
     """
 
     config: LSTTConfig
-    forms: Forms
+    backend: Backend
 
     def setup(self) -> None:
         numbers = range(self.config.num_blocks)
-        self.blocks = [Block(self.config, self.forms, name=f"block_{i}") for i in numbers]
+        self.blocks = [Block(self.config, self.backend, name=f"block_{i}") for i in numbers]
         self.norms = [layer_norm(f"norm_{i}") for i in numbers]
         self.variable(CONSTANTS, "mask_token", jnp.zeros, (1, 1, self.config.dim))
 
@@ -116,7 +116,7 @@ class LSTT(nn.Module):
         short_term: tuple[KeyValue, ...],
         bias: Float[Array, "m"] | None,
         size: tuple[int, int],
-    ) -> tuple[Propagated, tuple[Current, ...]]:
+    ) -> tuple[Propagated, tuple[Pending, ...]]:
         """Propagates the memories' masks to a frame.
 
         Args:
@@ -130,13 +130,13 @@ class LSTT(nn.Module):
           The decoder's input [h, w, (1 + blocks) d], and what the frame writes once its mask is
           known.
         """
-        position, states, currents = sine_position(size, self.config.dim), [x], []
+        position, states, pending = sine_position(size, self.config.dim), [x], []
         for block, long, short in zip(self.blocks, long_term, short_term, strict=True):
             x, current = block.project(x, position)
             x = block.propagate(x, current.key, (long, short, bias), size)
             states.append(x)
-            currents.append(current)
-        return self._normalise(states, size), tuple(currents)
+            pending.append(current)
+        return self._normalise(states, size), tuple(pending)
 
     def reference(
         self, x: Tokens, identification: Tokens, size: tuple[int, int]
@@ -156,12 +156,12 @@ class LSTT(nn.Module):
         return self._normalise(states, size), tuple(written)
 
     def remember(
-        self, currents: tuple[Current, ...], identification: Tokens
+        self, pending: tuple[Pending, ...], identification: Tokens
     ) -> tuple[KeyValue, ...]:
         """Returns the keys and values of a propagated frame, given its mask's embedding."""
         return tuple(
             block.remember(current, identification)
-            for block, current in zip(self.blocks, currents, strict=True)
+            for block, current in zip(self.blocks, pending, strict=True)
         )
 
     def _normalise(self, states: list[Tokens], size: tuple[int, int]) -> Propagated:

@@ -17,14 +17,14 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
 from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, TransformerConfig
 from mavos_jax.config.checks import require_kind
+from mavos_jax.models.backend import Backend, backend_for
 from mavos_jax.models.decoder import Adapted, FPNDecoder
 from mavos_jax.models.elstt import ELSTT
 from mavos_jax.models.encoders import build_encoder
-from mavos_jax.models.forms import Forms, forms_for
 from mavos_jax.models.identification import STRIDE, Identification
 from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
-from mavos_jax.models.memory import Current, KeyValue, Memory, dynamic_part, long_term_bias
+from mavos_jax.models.memory import KeyValue, Memory, Pending, dynamic_part, long_term_bias
 from mavos_jax.runtime.devices import in_32_bits, require_device
 from mavos_jax.runtime.trees import leaves_by_path
 
@@ -59,26 +59,26 @@ class MAVOS(nn.Module):
 
     Attributes:
       config: the experiment; its parts define the widths and the memory.
-      forms: how the costly operations are written for the platform.
+      backend: how costly operations are computed.
     """
 
     config: Experiment
-    forms: Forms
+    backend: Backend
 
     def setup(self) -> None:
         config = self.config
-        self.encoder = build_encoder(config.encoder, self.forms)
-        self.encoder_projector = nn.Dense(config.elstt.dim, dtype=self.forms.dtype)
+        self.encoder = build_encoder(config.encoder, self.backend)
+        self.encoder_projector = nn.Dense(config.elstt.dim, dtype=self.backend.dtype)
         self.identification = Identification(
             config.elstt.dim,
             config.align_corners,
-            self.forms,
+            self.backend,
             is_normalised=isinstance(config.elstt, ELSTTConfig),
         )
-        self.elstt = build_transformer(config.elstt, self.forms)
+        self.elstt = build_transformer(config.elstt, self.backend)
         if config.memory.is_modulated:
-            self.memory_modulation = MemoryModulation(config.memory, self.forms)
-        self.decoder = FPNDecoder(config.decoder, config.align_corners, self.forms)
+            self.memory_modulation = MemoryModulation(config.memory, self.backend)
+        self.decoder = FPNDecoder(config.decoder, config.align_corners, self.backend)
 
     def encode(self, image: Image) -> Features:
         """Returns the features of a normalised image at network size."""
@@ -98,7 +98,7 @@ class MAVOS(nn.Module):
 
     def propagate(
         self, features: Features, memory: Memory
-    ) -> tuple[Propagated, tuple[Current, ...]]:
+    ) -> tuple[Propagated, tuple[Pending, ...]]:
         """Propagates the memory's masks to a frame."""
         bias = long_term_bias(self.config.memory, memory.num_writes, len(features.tokens))
         return self.elstt.propagate(
@@ -106,10 +106,10 @@ class MAVOS(nn.Module):
         )
 
     def remember(
-        self, currents: tuple[Current, ...], identification: Tokens
+        self, pending: tuple[Pending, ...], identification: Tokens
     ) -> tuple[KeyValue, ...]:
         """Returns what a propagated frame writes into memory once its mask is known."""
-        return self.elstt.remember(currents, identification)
+        return self.elstt.remember(pending, identification)
 
     def modulate(
         self, frame: tuple[KeyValue, ...], memory: Memory, size: tuple[int, int]
@@ -133,27 +133,27 @@ class MAVOS(nn.Module):
         return self.decode(propagated, features)
 
 
-def build_transformer(config: TransformerConfig, forms: Forms) -> ELSTT | LSTT:
+def build_transformer(config: TransformerConfig, backend: Backend) -> ELSTT | LSTT:
     """Returns the transformer module that a configuration describes."""
-    return ELSTT(config, forms) if isinstance(config, ELSTTConfig) else LSTT(config, forms)
+    return ELSTT(config, backend) if isinstance(config, ELSTTConfig) else LSTT(config, backend)
 
 
-def build_model(config: Experiment, forms: Forms | None = None) -> MAVOS:
+def build_model(config: Experiment, backend: Backend | None = None) -> MAVOS:
     """Returns the network of an experiment.
 
     Args:
       config: the experiment.
-      forms: how operations are written; by default what suits JAX's default backend, in the
-        precision of ``config.inference``.
+      backend: how costly operations are computed; by default what suits JAX's default device, in
+        the precision of ``config.inference``.
 
     Raises:
       ValueError: ``config`` is none, or JAX does not find the device that it was told to use.
     """
     require_kind("config", config, Experiment, "an Experiment; load_config reads one from a file")
-    if forms is None:
+    if backend is None:
         require_device()
-        forms = forms_for(jax.default_backend(), config.inference.precision)
-    return MAVOS(config, forms)
+        backend = backend_for(jax.default_backend(), config.inference.precision)
+    return MAVOS(config, backend)
 
 
 @in_32_bits

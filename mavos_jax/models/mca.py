@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Map, Tokens
 from mavos_jax.config import MemoryConfig
 from mavos_jax.models.attention import attend
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import DepthwiseConv, DropPath, layer_norm
 from mavos_jax.models.memory import KeyValue
 
@@ -35,23 +35,23 @@ class FocalContext(nn.Module):
     """
 
     levels: int
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, context: Map) -> Map:
         channels = context.shape[-1]
-        projected = nn.Dense(channels + self.levels + 1, dtype=self.forms.dtype, name="context")(
+        projected = nn.Dense(channels + self.levels + 1, dtype=self.backend.dtype, name="context")(
             context
         )
         z, gates = projected[..., :channels], projected[..., channels:]
         total = jnp.zeros_like(z)
         for level in range(self.levels):
-            conv = DepthwiseConv(kernel=3 + 2 * level, forms=self.forms, name=f"focal_{level}")
+            conv = DepthwiseConv(kernel=3 + 2 * level, backend=self.backend, name=f"focal_{level}")
             z = gelu(conv(z))
             total = total + z * gates[..., level : level + 1]
         pooled = gelu(z.mean(axis=(0, 1), keepdims=True))
         total = total + pooled * gates[..., self.levels :]
-        return nn.Dense(channels, dtype=self.forms.dtype, name="modulator")(total)
+        return nn.Dense(channels, dtype=self.backend.dtype, name="modulator")(total)
 
 
 class ModulatedCrossAttention(nn.Module):
@@ -71,7 +71,7 @@ class ModulatedCrossAttention(nn.Module):
     """
 
     config: MemoryConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, new: Tokens, dynamic: Tokens, size: tuple[int, int]) -> Tokens:
@@ -87,18 +87,18 @@ class ModulatedCrossAttention(nn.Module):
         update = self._output("projection", channels)(fused)
         # The residual sums are float32 even where the memory is kept in fewer bits.
         out = new.astype(jnp.float32) + DropPath(self.config.drop_path, name="drop")(update)
-        hidden = nn.Dense(self.config.mlp_ratio * channels, dtype=self.forms.dtype, name="mlp_in")(
-            layer_norm("mlp_norm")(out)
-        )
+        hidden = nn.Dense(
+            self.config.mlp_ratio * channels, dtype=self.backend.dtype, name="mlp_in"
+        )(layer_norm("mlp_norm")(out))
         update = self._output("mlp_out", channels)(gelu(hidden))
         return (out + DropPath(self.config.drop_path, name="mlp_drop")(update)).astype(new.dtype)
 
     def _output(self, name: str, channels: int) -> nn.Dense:
         start = nn.initializers.zeros if self.config.zero_start else nn.initializers.lecun_normal()
-        return nn.Dense(channels, dtype=self.forms.dtype, kernel_init=start, name=name)
+        return nn.Dense(channels, dtype=self.backend.dtype, kernel_init=start, name=name)
 
     def _linear(self, name: str, x: Tokens) -> Tokens:
-        return nn.Dense(x.shape[-1], use_bias=False, dtype=self.forms.dtype, name=name)(x)
+        return nn.Dense(x.shape[-1], use_bias=False, dtype=self.backend.dtype, name=name)(x)
 
     def _value(self, context: Tokens, size: tuple[int, int]) -> Tokens:
         if self.config.write == "cross_attention":
@@ -109,7 +109,7 @@ class ModulatedCrossAttention(nn.Module):
         return modulated
 
     def _modulate(self, context: Tokens, size: tuple[int, int]) -> Tokens:
-        focal = FocalContext(self.config.focal_levels, self.forms, name="focal")
+        focal = FocalContext(self.config.focal_levels, self.backend, name="focal")
         return focal(context.reshape(*size, context.shape[-1])).reshape(context.shape)
 
     def _attend_heads(self, query: Tokens, key: Tokens, value: Tokens) -> Tokens:
@@ -120,8 +120,8 @@ class ModulatedCrossAttention(nn.Module):
             return x.reshape(x.shape[0], heads, depth).transpose(1, 0, 2)
 
         operands = (split(query * depth**-0.5), split(key), split(value))
-        attend_head = functools.partial(attend, softmax=self.forms.softmax)
-        if self.forms.heads == "sequential":
+        attend_head = functools.partial(attend, softmax=self.backend.softmax)
+        if self.backend.heads == "sequential":
             out = jax.lax.map(lambda x: attend_head(*x), operands)
         else:
             out = jax.vmap(attend_head)(*operands)
@@ -132,12 +132,12 @@ class BlockModulation(nn.Module):
     """The modulated cross-attention of one E-LSTT block: keys, visual and identity values."""
 
     config: MemoryConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, new: KeyValue, dynamic: KeyValue, size: tuple[int, int]) -> KeyValue:
         def modulate(name: str, x: Tokens, y: Tokens) -> Tokens:
-            return ModulatedCrossAttention(self.config, self.forms, name=name)(x, y, size)
+            return ModulatedCrossAttention(self.config, self.backend, name=name)(x, y, size)
 
         new_visual, new_identity = jnp.split(new.value, 2, axis=-1)
         old_visual, old_identity = jnp.split(dynamic.value, 2, axis=-1)
@@ -152,7 +152,7 @@ class MemoryModulation(nn.Module):
     """The write into the dynamic memory of every block."""
 
     config: MemoryConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(
@@ -162,6 +162,6 @@ class MemoryModulation(nn.Module):
         size: tuple[int, int],
     ) -> tuple[KeyValue, ...]:
         return tuple(
-            BlockModulation(self.config, self.forms, name=f"block_{i}")(x, y, size)
+            BlockModulation(self.config, self.backend, name=f"block_{i}")(x, y, size)
             for i, (x, y) in enumerate(zip(new, dynamic, strict=True))
         )

@@ -32,7 +32,7 @@ class KeyValue(NamedTuple):
     value: Float[Array, "m v"]
 
 
-class Current(NamedTuple):
+class Pending(NamedTuple):
     """What one block keeps of a frame until its mask is known.
 
     Attributes:

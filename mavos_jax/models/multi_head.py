@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Tokens
 from mavos_jax.config import LSTTConfig
 from mavos_jax.models.attention import attend, attend_window
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.memory import KeyValue
 from mavos_jax.models.propagation import linear
 
@@ -24,40 +24,40 @@ class SelfAttention(nn.Module):
     """Attention of the frame to itself, in which a position embedding enters queries and keys."""
 
     config: LSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, x: Tokens, position: Tokens) -> Tokens:
         dim = self.config.dim
-        query = linear(dim, "query", self.forms)(x + position)
-        key = linear(dim, "key", self.forms)(x + position)
-        value = linear(dim, "value", self.forms)(x)
+        query = linear(dim, "query", self.backend)(x + position)
+        key = linear(dim, "key", self.backend)(x + position)
+        value = linear(dim, "value", self.backend)(x)
         operands = (_scale(query, self.config), key, value)
         attended = _over_heads(
-            lambda *x: attend(*x, softmax=self.forms.softmax),
+            lambda *x: attend(*x, softmax=self.backend.softmax),
             operands,
             self.config.num_heads,
-            self.forms,
+            self.backend,
         )
-        return linear(dim, "projection", self.forms)(attended)
+        return linear(dim, "projection", self.backend)(attended)
 
 
 class LongTermAttention(nn.Module):
     """Attention to every token of the long-term memory."""
 
     config: LSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, query: Tokens, memory: KeyValue, bias: Float[Array, "m"] | None) -> Tokens:
         row = None if bias is None else bias[None]
         attended = _over_heads(
-            lambda q, k, v: attend(q, k, v, row, softmax=self.forms.softmax),
+            lambda q, k, v: attend(q, k, v, row, softmax=self.backend.softmax),
             (_scale(query, self.config), memory.key, memory.value),
             self.config.num_heads,
-            self.forms,
+            self.backend,
         )
-        return linear(self.config.dim, "projection", self.forms)(attended)
+        return linear(self.config.dim, "projection", self.backend)(attended)
 
 
 class ShortTermAttention(nn.Module):
@@ -68,7 +68,7 @@ class ShortTermAttention(nn.Module):
     """
 
     config: LSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, query: Tokens, memory: KeyValue, size: tuple[int, int]) -> Tokens:
@@ -93,14 +93,14 @@ class ShortTermAttention(nn.Module):
                 relative_value.T.astype(value.dtype),
                 size=size,
                 radius=config.window_radius,
-                tile=self.forms.short_term_tile,
-                softmax=self.forms.softmax,
+                tile=self.backend.short_term_tile,
+                softmax=self.backend.softmax,
             )
 
-        relative = HeadLinear(config.num_heads, offsets, self.forms, name="relative_key")(query)
+        relative = HeadLinear(config.num_heads, offsets, self.backend, name="relative_key")(query)
         operands = (query, memory.key, memory.value, relative, relative_value)
-        attended = _over_heads(attend_head, operands, config.num_heads, self.forms)
-        return linear(config.dim, "projection", self.forms)(attended)
+        attended = _over_heads(attend_head, operands, config.num_heads, self.backend)
+        return linear(config.dim, "projection", self.backend)(attended)
 
 
 class HeadLinear(nn.Module):
@@ -109,12 +109,12 @@ class HeadLinear(nn.Module):
     Attributes:
       num_heads: groups of neighbouring channels.
       features: output channels of a head.
-      forms: how the product is computed.
+      backend: how the product is computed.
     """
 
     num_heads: int
     features: int
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, x: Tokens) -> Float[Array, "n r"]:
@@ -127,7 +127,7 @@ class HeadLinear(nn.Module):
 
         kernel = self.param("kernel", init, (depth, outputs))
         bias = self.param("bias", nn.initializers.zeros, (outputs,))
-        dtype = self.forms.dtype or kernel.dtype
+        dtype = self.backend.dtype or kernel.dtype
         product = jnp.einsum(
             "nhk,khr->nhr",
             x.reshape(-1, self.num_heads, depth).astype(dtype),
@@ -141,7 +141,7 @@ def _scale(query: Tokens, config: LSTTConfig) -> Tokens:
 
 
 def _over_heads(
-    attend_head: Callable[..., Array], operands: tuple[Array, ...], num_heads: int, forms: Forms
+    attend_head: Callable[..., Array], operands: tuple[Array, ...], num_heads: int, backend: Backend
 ) -> Tokens:
     """Runs attention on each head's channels and puts the results side by side.
 
@@ -149,14 +149,14 @@ def _over_heads(
       attend_head: from the operands of one head to [n, k].
       operands: channels of all heads [n, heads k]; what has three axes has the heads in front.
       num_heads: how many heads the channels are of.
-      forms: whether heads run one after the other.
+      backend: whether heads run one after the other.
     """
 
     def split(x: Array) -> Array:
         return x if x.ndim == 3 else x.reshape(x.shape[0], num_heads, -1).transpose(1, 0, 2)
 
     heads = tuple(map(split, operands))
-    if forms.heads == "sequential":
+    if backend.heads == "sequential":
         out = jax.lax.map(lambda x: attend_head(*x), heads)
     else:
         out = jax.vmap(attend_head)(*heads)

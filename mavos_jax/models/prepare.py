@@ -32,7 +32,7 @@ class _Plan(NamedTuple):
     """What is to be prepared.
 
     Attributes:
-      casts: variables to store in the type of the forms.
+      casts: variables to store in the backend's type.
       folds: frozen batch normalisations, and the kernels before them.
     """
 
@@ -46,10 +46,10 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     They lie where the given ones lie, and are kept while these are; what needs no preparation is
     shared. Not for training: the frozen vectors are gone.
     """
-    if model.forms.dtype is None and not variables.get(CONSTANTS):
+    if model.backend.dtype is None and not variables.get(CONSTANTS):
         return variables
     leaves = jax.tree.leaves(variables)
-    key = (model.forms, *map(id, leaves))
+    key = (model.backend, *map(id, leaves))
     if key in _KEPT:
         return _KEPT[key]
     prepared = _prepare(model, variables)
@@ -76,7 +76,7 @@ def _prepare(model: MAVOS, variables: Variables) -> Variables:
     plan = _plan(model)  # pyright: ignore[reportArgumentType]
     norms = {norm for norm, _ in plan.folds}
     try:
-        fresh = _compute(plan, variables, model.forms.dtype)
+        fresh = _compute(plan, variables, model.backend.dtype)
     except KeyError:  # of another network, whose modules say what they lack
         return variables
     kept = {path: x for path, x in _flatten(variables).items() if path[:-1] not in norms}
@@ -122,13 +122,13 @@ def _plan(model: MAVOS) -> _Plan:
             folds[CONSTANTS, *module.path] = kernels[-1]
         elif isinstance(module, nn.Dense | nn.Conv | DepthwiseConv):
             kernels.append(("params", *module.path, "kernel"))
-        dtype = module.dtype if isinstance(module, nn.Dense | nn.Conv) else model.forms.dtype
+        dtype = module.dtype if isinstance(module, nn.Dense | nn.Conv) else model.backend.dtype
         for name in _CAST.get(type(module), ()) if dtype is not None else ():
             if module.has_variable("params", name):
                 casts.add(("params", *module.path, name))
         return result
 
-    is_half = model.forms.dtype is not None  # else the encoder alone has something to prepare
+    is_half = model.backend.dtype is not None  # else the encoder alone has something to prepare
     side = 2 * STRIDE + (1 if model.config.align_corners else 0)
     image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
     with nn.intercept_methods(note):

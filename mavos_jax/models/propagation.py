@@ -10,16 +10,16 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.attention import attend, attend_window
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import DepthwiseConv, DropChannels
 from mavos_jax.models.memory import KeyValue
 
 linear_init = nn.initializers.xavier_uniform()
 
 
-def linear(features: int, name: str, forms: Forms) -> nn.Dense:
+def linear(features: int, name: str, backend: Backend) -> nn.Dense:
     """A linear layer with bias, Xavier-initialised."""
-    return nn.Dense(features, dtype=forms.dtype, kernel_init=linear_init, name=name)
+    return nn.Dense(features, dtype=backend.dtype, kernel_init=linear_init, name=name)
 
 
 class GatedOutput(nn.Module):
@@ -29,11 +29,11 @@ class GatedOutput(nn.Module):
 
     Attributes:
       config: widths and rates; the result has 2 D channels.
-      forms: how the operations are computed.
+      backend: how the operations are computed.
     """
 
     config: ELSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(
@@ -41,9 +41,9 @@ class GatedOutput(nn.Module):
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         """Returns the updates of the visual and of the identity branch."""
         gated = (attended * gate).reshape(*size, -1)
-        mixed = DepthwiseConv(kernel=5, forms=self.forms, name="depthwise")(gated)
+        mixed = DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(gated)
         mixed = DropChannels(self.config.channel_dropout, name="drop")(mixed)
-        out = linear(2 * self.config.dim, "projection", self.forms)(mixed.reshape(attended.shape))
+        out = linear(2 * self.config.dim, "projection", self.backend)(mixed.reshape(attended.shape))
         visual, identity = jnp.split(out, 2, axis=-1)
         return visual, identity
 
@@ -52,7 +52,7 @@ class LongTermPropagation(nn.Module):
     """Attention to every token of the long-term memory (PyTorch ``long_term_attn``)."""
 
     config: ELSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(
@@ -65,8 +65,8 @@ class LongTermPropagation(nn.Module):
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         scaled = query * self.config.attention_dim**-0.5
         row = None if bias is None else bias[None]
-        attended = attend(scaled, memory.key, memory.value, row, softmax=self.forms.softmax)
-        return GatedOutput(self.config, self.forms, name="output")(attended, gate, size)
+        attended = attend(scaled, memory.key, memory.value, row, softmax=self.backend.softmax)
+        return GatedOutput(self.config, self.backend, name="output")(attended, gate, size)
 
 
 class ShortTermPropagation(nn.Module):
@@ -77,7 +77,7 @@ class ShortTermPropagation(nn.Module):
     """
 
     config: ELSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(
@@ -88,7 +88,7 @@ class ShortTermPropagation(nn.Module):
         size: tuple[int, int],
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         window = 2 * self.config.window_radius + 1
-        relative = linear(window * window, "relative_key", self.forms)(query)
+        relative = linear(window * window, "relative_key", self.backend)(query)
         attended = attend_window(
             query * self.config.attention_dim**-0.5,
             memory.key,
@@ -96,32 +96,32 @@ class ShortTermPropagation(nn.Module):
             relative,
             size=size,
             radius=self.config.window_radius,
-            tile=self.forms.short_term_tile,
-            softmax=self.forms.softmax,
+            tile=self.backend.short_term_tile,
+            softmax=self.backend.softmax,
         )
-        return GatedOutput(self.config, self.forms, name="output")(attended, gate, size)
+        return GatedOutput(self.config, self.backend, name="output")(attended, gate, size)
 
 
 class SelfPropagation(nn.Module):
     """Attention of the frame to itself, both branches together (PyTorch ``self_attn``)."""
 
     config: ELSTTConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(
         self, visual: Tokens, identity: Tokens, size: tuple[int, int]
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         both = jnp.concatenate([visual, identity], axis=-1)
-        query = linear(self.config.attention_dim, "query_key", self.forms)(both)
+        query = linear(self.config.attention_dim, "query_key", self.backend)(both)
 
         def pair(name: str) -> Float[Array, "n v"]:
             halves = [
-                linear(self.config.value_dim, f"visual_{name}", self.forms)(visual),
-                linear(self.config.value_dim, f"identity_{name}", self.forms)(identity),
+                linear(self.config.value_dim, f"visual_{name}", self.backend)(visual),
+                linear(self.config.value_dim, f"identity_{name}", self.backend)(identity),
             ]
             return jax.nn.silu(jnp.concatenate(halves, axis=-1))
 
         scaled = query * self.config.attention_dim**-0.5
-        attended = attend(scaled, query, pair("value"), softmax=self.forms.softmax)
-        return GatedOutput(self.config, self.forms, name="output")(attended, pair("gate"), size)
+        attended = attend(scaled, query, pair("value"), softmax=self.backend.softmax)
+        return GatedOutput(self.config, self.backend, name="output")(attended, pair("gate"), size)

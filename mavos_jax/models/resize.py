@@ -20,7 +20,7 @@ MAX_SHORT_EDGE = 480 * 1.3
 """Cap on the short edge when several test-time scales are used, in pixels."""
 
 
-class Taps(NamedTuple):
+class ResizeTaps(NamedTuple):
     """Where the targets along one axis take their values from.
 
     Attributes:
@@ -94,7 +94,7 @@ def nearest_indices(source: int, target: int) -> np.ndarray:
     )
 
 
-def linear_taps(source: int, target: int, *, align_corners: bool) -> Taps:
+def linear_taps(source: int, target: int, *, align_corners: bool) -> ResizeTaps:
     """Returns the two source indices and weights of each target.
 
     Positions are float32 because PyTorch's are, which moves weights by up to 1e-5.
@@ -109,10 +109,10 @@ def linear_taps(source: int, target: int, *, align_corners: bool) -> Taps:
     first = np.minimum(np.floor(position).astype(np.int32), source - 1)
     fraction = (position - first).astype(np.float32)
     indices = np.stack([first, np.minimum(first + 1, source - 1)], axis=1)
-    return Taps(indices, np.stack([1 - fraction, fraction], axis=1))
+    return ResizeTaps(indices, np.stack([1 - fraction, fraction], axis=1))
 
 
-def cubic_taps(source: int, target: int) -> Taps:
+def cubic_taps(source: int, target: int) -> ResizeTaps:
     """Returns the four source indices and weights of each target: half-pixel centres, clamped."""
     position = (np.arange(target) + 0.5) * (source / target) - 0.5
     first = np.floor(position)
@@ -121,10 +121,12 @@ def cubic_taps(source: int, target: int) -> Taps:
     before = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a
     weights = np.stack([before, near[0], near[1], 1 - before - near[0] - near[1]], axis=1)
     indices = first.astype(np.int32)[:, None] + np.arange(-1, 3, dtype=np.int32)
-    return Taps(np.clip(indices, 0, source - 1), weights.astype(np.float32))
+    return ResizeTaps(np.clip(indices, 0, source - 1), weights.astype(np.float32))
 
 
-def apply_taps(x: Float[Array, "h w c"], rows: Taps, columns: Taps) -> Float[Array, "h2 w2 c"]:
+def apply_taps(
+    x: Float[Array, "h w c"], rows: ResizeTaps, columns: ResizeTaps
+) -> Float[Array, "h2 w2 c"]:
     """Resizes a map by the taps of the target's rows and columns."""
     return _apply_taps(_apply_taps(x, rows, 0), columns, 1)
 
@@ -142,7 +144,7 @@ def _take(x: Array, indices: Array | np.ndarray, axis: int) -> Array:
     return jnp.asarray(x).at[place].get(mode="promise_in_bounds")
 
 
-def _apply_taps(x: Array, taps: Taps, axis: int) -> Array:
+def _apply_taps(x: Array, taps: ResizeTaps, axis: int) -> Array:
     """Returns the weighted sum of the taps of each target, as x_0 + sum_i w_i (x_i - x_0).
 
     The weights add up to one, so this is the plain sum. In this form a compiler has only one way
@@ -196,7 +198,7 @@ def resize_planes(
     return jnp.einsum("crw,sw->crs", x, columns, precision=exact)
 
 
-def _as_matrix(taps: Taps, source: int) -> Float[np.ndarray, "t s"]:
+def _as_matrix(taps: ResizeTaps, source: int) -> Float[np.ndarray, "t s"]:
     targets = np.arange(len(taps.indices))[:, None]
     matrix = np.zeros((len(targets), source), np.float32)
     np.add.at(matrix, (targets, taps.indices), taps.weights)

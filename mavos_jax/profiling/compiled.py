@@ -25,7 +25,7 @@ from mavos_jax.config import Experiment
 from mavos_jax.inference import batch, programs
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
-from mavos_jax.models.forms import forms_for
+from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import build_model, variable_shapes
 from mavos_jax.models.prepare import prepared_shapes
 from mavos_jax.profiling.counts import Chunk, Counter, Counts, Rates
@@ -165,7 +165,7 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
         return jax.tree.map(lambda x: struct(x.shape, x.dtype), tree)
 
     precision = experiment.inference.precision
-    model = build_model(experiment, forms_for("cuda", precision))
+    model = build_model(experiment, backend_for("cuda", precision))
     views = abstract(geometries(experiment, Sizes(arguments.size, arguments.size)))
     variables = abstract(prepared_shapes(model, variable_shapes(experiment)))
     kind = {"identities": num_identities(arguments.objects)}

@@ -75,7 +75,7 @@ def _build(workload: Workload) -> list[Part]:
     view = views[0]
     image = add("resize, normalise", 1, prepare, view, frame)
     features = add("encoder", 1, encode, variables, image)
-    propagated, currents = add(
+    propagated, pending = add(
         "propagation", groups, _method(model, "propagate"), variables, features, memory
     )
     for name, run, arguments in find_propagations(model, variables, features, memory):
@@ -94,7 +94,7 @@ def _build(workload: Workload) -> list[Part]:
 
     embedding = add("identification", groups, identify, variables, view, slots)
     remember = _method(model, "remember")
-    written = add("remember", groups, remember, variables, currents, embedding)
+    written = add("remember", groups, remember, variables, pending, embedding)
     memory_config = model.config.memory
     if memory_config.is_modulated:
 

@@ -148,7 +148,7 @@ class _Step:
 
 def measure_steps(config: Experiment, arguments: Arguments) -> list[Row]:
     """Measures every combination of the options."""
-    automatic = build_training_model(config).forms.compute
+    automatic = build_training_model(config).backend.compute
     precisions = arguments.precisions or (automatic,)
     combinations = itertools.product(arguments.batches, arguments.rematerialise, precisions)
     cases = [Case(*combination) for combination in dict.fromkeys(combinations)]

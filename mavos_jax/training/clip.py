@@ -118,13 +118,13 @@ def clip_loss(
 
     def advance(memory: Memory, inputs: tuple) -> tuple[Memory, tuple]:
         features, labels, key, count, index, is_due = inputs
-        logits, currents = step.segment(model, variables, memory, features, key=key)
+        logits, pending = step.segment(model, variables, memory, features, key=key)
         slots = predict(enlarge(logits, labels), count)
         chosen = jnp.where(is_forced, labels, slots)
 
         def memorise() -> Memory:
             mask = _put_in_places(chosen, places)
-            return step.memorise(model, variables, memory, currents, mask, is_due=is_due, key=key)
+            return step.memorise(model, variables, memory, pending, mask, is_due=is_due, key=key)
 
         # The last frame's memory is never read; leaving it out would need a second body.
         if label is None:

@@ -21,7 +21,7 @@ from jaxtyping import Array, Bool, Float, Int32, UInt8
 
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch
-from mavos_jax.models.forms import forms_for
+from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.devices import products_in
 from mavos_jax.runtime.trees import leaves_by_path
@@ -72,8 +72,8 @@ class DeviceBatch(NamedTuple):
 
 def build_training_model(config: Experiment) -> MAVOS:
     """Returns the network in the precision of the recipe."""
-    forms = forms_for(jax.default_backend())
-    return build_model(config, dataclasses.replace(forms, compute=training_precision(config)))
+    backend = backend_for(jax.default_backend())
+    return build_model(config, dataclasses.replace(backend, compute=training_precision(config)))
 
 
 def training_precision(config: Experiment) -> Literal["float32", "bfloat16"]:

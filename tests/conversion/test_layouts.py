@@ -17,7 +17,7 @@ from mavos_jax.conversion.layouts import (
     POINTWISE,
     Layout,
 )
-from mavos_jax.models.forms import forms_for
+from mavos_jax.models.backend import backend_for
 from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv, group_norm, layer_norm
 
 TOLERANCE = {"rtol": 0, "atol": 3e-6}
@@ -33,7 +33,7 @@ def variables_of(kind, module):
     return variables
 
 
-FORMS = forms_for("cpu")
+BACKEND = backend_for("cpu")
 
 
 def randomise(module):
@@ -48,17 +48,17 @@ def randomise(module):
 @pytest.mark.parametrize(
     ("kind", "module", "layer"),
     [
-        (CONV, torch.nn.Conv2d(3, 5, 3, 2, 1), conv(5, 3, "x", FORMS, stride=2, padding=1)),
+        (CONV, torch.nn.Conv2d(3, 5, 3, 2, 1), conv(5, 3, "x", BACKEND, stride=2, padding=1)),
         (
             CONV_NO_BIAS,
             torch.nn.Conv2d(3, 5, (3, 3), bias=False),
-            conv(5, 3, "x", FORMS, bias=False),
+            conv(5, 3, "x", BACKEND, bias=False),
         ),
         (POINTWISE, torch.nn.Conv2d(3, 5, 1), nn.Dense(5)),
         (
             DEPTHWISE,
             torch.nn.Conv2d(3, 3, 5, padding=2, groups=3, bias=False),
-            DepthwiseConv(5, FORMS),
+            DepthwiseConv(5, BACKEND),
         ),
         (BATCH_NORM, torch.nn.BatchNorm2d(3), FrozenBatchNorm()),
         (NORM, torch.nn.GroupNorm(3, 3), group_norm(3, "x")),

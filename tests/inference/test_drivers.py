@@ -99,8 +99,8 @@ def test_chunks_change_nothing(segment, stream_in_chunks, clip, late_label, chun
 def test_frames_that_fill_a_chunk_change_nothing(tiny, segment, clip, late_label):
     """As on a GPU, whose short chunks go on to their end: before a label, and last."""
     model, variables = tiny
-    forms = dataclasses.replace(model.forms, short_chunk="discards")
-    filled = model.clone(forms=forms)
+    backend = dataclasses.replace(model.backend, short_chunk="discards")
+    filled = model.clone(backend=backend)
     labels = {6: late_label}
     expected = segment(*clip, labels=labels, gap=GAP)
     found = mavos_jax.segment_video(filled, variables, *clip, labels=labels, gap=GAP)

@@ -108,9 +108,9 @@ class Driver:
                 since += 1
                 memories = [
                     self.memorise(
-                        memory, currents, self.own(kept, group), is_due=jnp.bool_(since == GAP)
+                        memory, pending, self.own(kept, group), is_due=jnp.bool_(since == GAP)
                     )
-                    for group, (memory, (_, currents)) in enumerate(
+                    for group, (memory, (_, pending)) in enumerate(
                         zip(memories, results, strict=True)
                     )
                 ]

@@ -15,7 +15,7 @@ from mavos_jax.inference.objects import (
     predict_slots,
     split_groups,
 )
-from mavos_jax.models.forms import forms_for
+from mavos_jax.models.backend import backend_for
 from mavos_jax.models.resize import linear_taps
 
 
@@ -168,12 +168,12 @@ def test_what_is_memorised_can_differ_from_what_is_returned(segment, clip):
     assert not np.array_equal(logits[1], free_logits[1])
 
 
-def test_every_platforms_forms_give_the_same_numbers(tiny, segment, clip, late_label):
+def test_every_platforms_backend_gives_the_same_numbers(tiny, segment, clip, late_label):
     frames, mask = clip
     model, variables = tiny
     frames = frames[:6]
-    other = mavos_jax.build_model(model.config, forms_for("gpu"))
-    assert other.forms != model.forms
+    other = mavos_jax.build_model(model.config, backend_for("gpu"))
+    assert other.backend != model.backend
     masks, logits = segment(frames, mask, labels={2: late_label}, gap=2, return_logits=True)
     other_masks, other_logits = mavos_jax.segment_video(
         other, variables, frames, mask, labels={2: late_label}, gap=2, return_logits=True

@@ -84,8 +84,8 @@ def kept(memory, reference, writes):
 def propagate(module, features, long_term, short_term):
     """Segments a frame; the long-term memory is plain tokens, all of which count."""
     size = features.size
-    x, currents = module.elstt.propagate(features.tokens, long_term, short_term, None, size)
-    return module.decode(x, features), currents
+    x, pending = module.elstt.propagate(features.tokens, long_term, short_term, None, size)
+    return module.decode(x, features), pending
 
 
 @functools.cache
@@ -127,11 +127,11 @@ def segment_with_lists(memory, frames, mask):
     for t, frame in enumerate(frames[1:], start=1):
         features = encode(frame)
         long_term = kept(memory, reference, writes)
-        logits, currents = parts["propagate"](features, long_term, short_term)
+        logits, pending = parts["propagate"](features, long_term, short_term)
         full = resize_bilinear(logits[..., :3], mask.shape, align_corners=True)
         masks.append(np.array([0, 3, 8], np.uint8)[np.asarray(full).argmax(-1)])
         all_logits.append(logits[..., :3])
-        short_term = parts["remember"](currents, shrink(masks[-1]))
+        short_term = parts["remember"](pending, shrink(masks[-1]))
         if t % GAP == 0:
             new = short_term
             if memory.is_modulated and writes:

@@ -1,17 +1,17 @@
-"""Convolutions, pooling and normalisation in their different forms."""
+"""Convolutions, pooling and normalisation on every backend."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mavos_jax.models.backend import Backend, backend_for
 from mavos_jax.models.encoders.resnet import max_pool
-from mavos_jax.models.forms import Forms, forms_for
 from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm
 
 
 def depthwise(form):
-    return Forms(short_term_tile=None, depthwise=form, heads="batched", groups="batched")
+    return Backend(short_term_tile=None, depthwise=form, heads="batched", groups="batched")
 
 
 @pytest.mark.parametrize("kernel", [3, 5, 7])
@@ -51,6 +51,6 @@ def test_frozen_batch_norm_is_constant_and_not_a_parameter():
     np.testing.assert_allclose(found[0, 0, 0], 2 * (3 - 1) / np.sqrt(4 + 1e-5) + 0.5, rtol=1e-6)
 
 
-def test_forms_depend_on_the_platform_alone():
-    assert forms_for("cpu").short_term_tile is not None
-    assert forms_for("gpu") == forms_for("cuda") == forms_for("tpu")
+def test_backend_depends_on_the_platform_alone():
+    assert backend_for("cpu").short_term_tile is not None
+    assert backend_for("gpu") == backend_for("cuda") == backend_for("tpu")

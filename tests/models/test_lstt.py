@@ -11,7 +11,7 @@ import pytest
 
 from mavos_jax.config import LSTTConfig
 from mavos_jax.models.attention import MASKED, attend_window
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import STREAM
 from mavos_jax.models.lstt import LSTT, sine_position
 from mavos_jax.models.memory import KeyValue
@@ -19,9 +19,9 @@ from mavos_jax.models.memory import KeyValue
 CONFIG = LSTTConfig(num_blocks=2, dim=8, num_heads=2, hidden_dim=64, window_radius=1)
 SIZE = (3, 4)
 TOKENS = SIZE[0] * SIZE[1]
-FORMS = [
-    Forms(short_term_tile=2, depthwise="shifts", heads="sequential", groups="sequential"),
-    Forms(short_term_tile=None, depthwise="grouped", heads="batched", groups="batched"),
+BACKENDS = [
+    Backend(short_term_tile=2, depthwise="shifts", heads="sequential", groups="sequential"),
+    Backend(short_term_tile=None, depthwise="grouped", heads="batched", groups="batched"),
 ]
 
 
@@ -40,7 +40,7 @@ def random_like(tree, seed=0):
 @pytest.fixture(scope="module")
 def variables():
     x = jnp.zeros((TOKENS, CONFIG.dim))
-    model, key = LSTT(CONFIG, FORMS[1]), jax.random.PRNGKey(0)
+    model, key = LSTT(CONFIG, BACKENDS[1]), jax.random.PRNGKey(0)
     shapes = jax.eval_shape(lambda: model.init(key, x, x, SIZE, method="reference"))
     return random_like(shapes)
 
@@ -137,10 +137,10 @@ def in_double(tree):
     return jax.tree.map(lambda x: np.asarray(x, np.float64), tree)
 
 
-@pytest.mark.parametrize("forms", FORMS, ids=lambda forms: forms.heads)
-def test_network_equals_numpy(variables, tokens, forms):
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.heads)
+def test_network_equals_numpy(variables, tokens, backend):
     first, second, identification = tokens
-    model, params = LSTT(CONFIG, forms), in_double(variables["params"])
+    model, params = LSTT(CONFIG, backend), in_double(variables["params"])
     x, y, embedding = in_double(tokens)
 
     expected, reference = run(params, x, embedding)
@@ -150,13 +150,13 @@ def test_network_equals_numpy(variables, tokens, forms):
     # A bank of three frames, the last place unused.
     long_term = jax.tree.map(lambda x: jnp.concatenate([x, x[::-1], 1e3 + x]), written)
     bias = jnp.where(jnp.arange(3 * TOKENS) < 2 * TOKENS, 0.0, MASKED)
-    found, currents = apply(model, "propagate", variables, second, long_term, written, bias)
+    found, pending = apply(model, "propagate", variables, second, long_term, written, bias)
     banks = [tuple(np.concatenate([x, x[::-1]]) for x in pair) for pair in reference]
     memories = list(zip(banks, reference, strict=True))
     expected, kept = run(params, y, embedding[::-1], memories)
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
-    remembered = apply(model, "remember", variables, currents, identification[::-1])
+    remembered = apply(model, "remember", variables, pending, identification[::-1])
     for pair, expected_pair in zip(remembered, kept, strict=True):
         np.testing.assert_allclose(pair.key, expected_pair[0], atol=2e-5)
         np.testing.assert_allclose(pair.value, expected_pair[1], atol=2e-5)
@@ -193,7 +193,7 @@ def test_position_embedding_is_that_of_the_description():
 
 def test_gradient_reaches_every_parameter(variables, tokens):
     first, second, identification = tokens
-    model = LSTT(CONFIG, FORMS[1])
+    model = LSTT(CONFIG, BACKENDS[1])
 
     def loss(params):
         changed = {**variables, "params": params}
@@ -209,7 +209,7 @@ def test_gradient_reaches_every_parameter(variables, tokens):
 
 def test_training_pass_drops_updates(variables, tokens):
     x, _, identification = tokens
-    model = LSTT(dataclasses.replace(CONFIG, drop_path=0.9), FORMS[1])
+    model = LSTT(dataclasses.replace(CONFIG, drop_path=0.9), BACKENDS[1])
 
     def reference(seed=None):
         rngs = None if seed is None else {STREAM: jax.random.PRNGKey(seed)}
@@ -218,14 +218,14 @@ def test_training_pass_drops_updates(variables, tokens):
 
     np.testing.assert_array_equal(reference(0), reference(0))
     assert len({reference(seed).tobytes() for seed in (None, 0, 1, 2)}) > 1
-    undropped = LSTT(CONFIG, FORMS[1])
+    undropped = LSTT(CONFIG, BACKENDS[1])
     expected, _ = apply(undropped, "reference", variables, x, identification)
     np.testing.assert_array_equal(reference(), expected)
 
 
 def test_identities_reach_the_values_alone(variables, tokens):
     x, other, identification = tokens
-    model = LSTT(CONFIG, FORMS[1])
+    model = LSTT(CONFIG, BACKENDS[1])
     _, (first, *_) = apply(model, "reference", variables, x, identification)
     _, (second, *_) = apply(model, "reference", variables, x, other)
     assert isinstance(first, KeyValue)

@@ -11,7 +11,7 @@ from small_configs import MOBILENET
 
 from mavos_jax.config import MemoryConfig
 from mavos_jax.conversion.rules import conversion_rules
-from mavos_jax.models.forms import forms_for
+from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import parameter_shapes
 from mavos_jax.models.mca import FocalContext, ModulatedCrossAttention
 
@@ -101,7 +101,7 @@ def random_weights(module, *args):
 
 def build(config, platform):
     """The module with two maps and random weights in double precision."""
-    module = ModulatedCrossAttention(config, forms_for(platform))
+    module = ModulatedCrossAttention(config, backend_for(platform))
     maps = np.random.RandomState(1).randn(2, SIZE[0] * SIZE[1], CHANNELS)
     return module, maps, random_weights(module, *jnp.asarray(maps, jnp.float32), SIZE)
 
@@ -187,7 +187,7 @@ def test_from_zero_a_write_stores_the_frame_itself_and_can_learn_more(write):
 def test_focal_modulation_of_one_channel_by_hand():
     """One token of two channels: the norms give +-1, the convolutions see their centre alone."""
     module = ModulatedCrossAttention(
-        MemoryConfig(write="focal_modulation", focal_levels=1, mlp_ratio=1), forms_for("cpu")
+        MemoryConfig(write="focal_modulation", focal_levels=1, mlp_ratio=1), backend_for("cpu")
     )
     ones = jnp.ones((2, 2))
     eye = jnp.eye(2)
@@ -216,7 +216,7 @@ def test_focal_modulation_of_one_channel_by_hand():
 def test_cross_attention_of_two_tokens_by_hand():
     """Equal keys: both tokens get the mean of the values of the memory."""
     module = ModulatedCrossAttention(
-        MemoryConfig(write="cross_attention", num_heads=1, mlp_ratio=1), forms_for("cpu")
+        MemoryConfig(write="cross_attention", num_heads=1, mlp_ratio=1), backend_for("cpu")
     )
     eye, norm = jnp.eye(2), {"scale": jnp.ones(2), "bias": jnp.zeros(2)}
     weights = {
@@ -233,7 +233,7 @@ def test_cross_attention_of_two_tokens_by_hand():
 
 
 def test_focal_kernels_grow_by_two_with_each_level():
-    module = FocalContext(levels=3, forms=forms_for("cpu"))
+    module = FocalContext(levels=3, backend=backend_for("cpu"))
     params = random_weights(module, jnp.zeros((*SIZE, CHANNELS)))
     assert [params[f"focal_{i}"]["kernel"].shape[0] for i in range(3)] == [3, 5, 7]
     assert params["context"]["kernel"].shape == (CHANNELS, CHANNELS + 4)

@@ -15,7 +15,7 @@ from mavos_jax.config import ClipConfig, DataConfig, TrainingConfig
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import normalise
 from mavos_jax.inference.objects import put_label
-from mavos_jax.models.forms import forms_for
+from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import build_model, init_variables, variable_shapes
 from mavos_jax.models.resize import resize_bilinear
 from mavos_jax.training.clip import Clip, clip_loss, write_times
@@ -56,7 +56,7 @@ def clip():
 
 
 def loss_of(config, compute="float32"):
-    model = build_model(config, dataclasses.replace(forms_for("cpu"), compute=compute))
+    model = build_model(config, dataclasses.replace(backend_for("cpu"), compute=compute))
     return functools.partial(clip_loss, model)
 
 
@@ -113,7 +113,7 @@ def drive(clip, at, is_forced, places=tuple(range(11)), given=None, label_at=0):
         if t == 0:
             logits, memory = start(network, features, jnp.asarray(names[labels[0]]))
         else:
-            logits, currents = segment(network, memory, features)
+            logits, pending = segment(network, memory, features)
         logits = jnp.asarray(np.asarray(logits)[..., list(places)])
         results.append(score(logits, jnp.asarray(labels[t]), given.num_objects[t], share))
         if 0 < t < NUM_FRAMES - 1:
@@ -124,7 +124,7 @@ def drive(clip, at, is_forced, places=tuple(range(11)), given=None, label_at=0):
                 memory = refer(network, memory, features, jnp.asarray(names[kept]))
                 continue
             is_due = jnp.bool_(since and since % GAP == 0)
-            memory = memorise(network, memory, currents, jnp.asarray(names[kept]), is_due=is_due)
+            memory = memorise(network, memory, pending, jnp.asarray(names[kept]), is_due=is_due)
     losses, ious, slots = (np.stack(values) for values in zip(*results, strict=True))
     weight = reference_weight(RECIPE, at, STEPS)
     return losses[1:].mean() + float(weight) * losses[0], losses, ious, slots

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import MobileNetV2Config
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv
 
 MAX_STRIDE = 16
@@ -55,19 +55,22 @@ class InvertedResidual(nn.Module):
     """Expand, filter each channel, project; residual where the shape is kept."""
 
     spec: BlockSpec
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
         spec, y = self.spec, x
         if spec.expansion != 1:
             y = nn.Dense(
-                x.shape[-1] * spec.expansion, use_bias=False, dtype=self.forms.dtype, name="expand"
+                x.shape[-1] * spec.expansion,
+                use_bias=False,
+                dtype=self.backend.dtype,
+                name="expand",
             )(y)
             y = nn.relu6(FrozenBatchNorm(name="expand_norm")(y))
-        y = DepthwiseConv(3, self.forms, spec.stride, spec.dilation, name="depthwise")(y)
+        y = DepthwiseConv(3, self.backend, spec.stride, spec.dilation, name="depthwise")(y)
         y = nn.relu6(FrozenBatchNorm(name="depthwise_norm")(y))
-        y = nn.Dense(spec.features, use_bias=False, dtype=self.forms.dtype, name="project")(y)
+        y = nn.Dense(spec.features, use_bias=False, dtype=self.backend.dtype, name="project")(y)
         y = FrozenBatchNorm(name="project_norm")(y)
         return x + y if y.shape == x.shape else y
 
@@ -76,19 +79,19 @@ class MobileNetV2(nn.Module):
     """The encoder; PyTorch ``features.0`` is ``stem``, ``features.i`` is ``block_i``."""
 
     config: MobileNetV2Config
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and 16; the last has ``config.last`` channels."""
-        x = conv(self.config.stem, 3, "stem", self.forms, stride=2, padding=1, bias=False)(image)
+        x = conv(self.config.stem, 3, "stem", self.backend, stride=2, padding=1, bias=False)(image)
         x = nn.relu6(FrozenBatchNorm(name="stem_norm")(x))
         outputs = []
         for i, spec in enumerate(block_specs(self.config), start=1):
-            x = InvertedResidual(spec, self.forms, name=f"block_{i}")(x)
+            x = InvertedResidual(spec, self.backend, name=f"block_{i}")(x)
             if spec.is_output:
                 outputs.append(x)
-        x = nn.Dense(self.config.last, use_bias=False, dtype=self.forms.dtype, name="last")(x)
+        x = nn.Dense(self.config.last, use_bias=False, dtype=self.backend.dtype, name="last")(x)
         x = nn.relu6(FrozenBatchNorm(name="last_norm")(x))
         stride4, stride8, stride16 = outputs
         return stride4, stride8, stride16, x

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import NORM_GROUPS, ResNetConfig
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import FrozenBatchNorm, conv, group_norm
 
 EXPANSION = 4
@@ -30,23 +30,23 @@ class Bottleneck(nn.Module):
     width: int
     stride: int
     has_downsample: bool
-    forms: Forms
+    backend: Backend
     norm: Callable[[str], nn.Module]
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
-        y = nn.Dense(self.width, use_bias=False, dtype=self.forms.dtype, name="conv1")(x)
+        y = nn.Dense(self.width, use_bias=False, dtype=self.backend.dtype, name="conv1")(x)
         y = nn.relu(self.norm("norm1")(y))
-        y = conv(self.width, 3, "conv2", self.forms, stride=self.stride, padding=1, bias=False)(y)
+        y = conv(self.width, 3, "conv2", self.backend, stride=self.stride, padding=1, bias=False)(y)
         y = nn.relu(self.norm("norm2")(y))
-        y = nn.Dense(EXPANSION * self.width, use_bias=False, dtype=self.forms.dtype, name="conv3")(
-            y
-        )
+        y = nn.Dense(
+            EXPANSION * self.width, use_bias=False, dtype=self.backend.dtype, name="conv3"
+        )(y)
         y = self.norm("norm3")(y)
         if self.has_downsample:
             x = x[:: self.stride, :: self.stride]
             x = nn.Dense(
-                EXPANSION * self.width, use_bias=False, dtype=self.forms.dtype, name="downsample"
+                EXPANSION * self.width, use_bias=False, dtype=self.backend.dtype, name="downsample"
             )(x)
             x = self.norm("downsample_norm")(x)
         return nn.relu(x + y)
@@ -56,13 +56,13 @@ class ResNet(nn.Module):
     """The encoder; PyTorch ``layer{i}.{j}`` is ``stage_{i}_block_{j}``."""
 
     config: ResNetConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and, the same map again, 16."""
         norm = _NORMS[self.config.norm]
-        x = conv(self.config.width, 7, "stem", self.forms, stride=2, padding=3, bias=False)(image)
+        x = conv(self.config.width, 7, "stem", self.backend, stride=2, padding=3, bias=False)(image)
         x = max_pool(nn.relu(norm("stem_norm")(x)))
         outputs = []
         for stage, depth in enumerate(self.config.depths):
@@ -71,7 +71,7 @@ class ResNet(nn.Module):
                     width=self.config.width * 2**stage,
                     stride=2 if stage > 0 and block == 0 else 1,
                     has_downsample=block == 0,
-                    forms=self.forms,
+                    backend=self.backend,
                     norm=norm,
                     name=f"stage_{stage + 1}_block_{block}",
                 )(x)

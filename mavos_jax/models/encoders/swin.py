@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import SwinConfig
-from mavos_jax.models.forms import Forms
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import DropPath, conv, layer_norm
 
 PATCH = 4
@@ -47,7 +47,7 @@ class WindowAttention(nn.Module):
 
     heads: int
     window: int
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(
@@ -62,7 +62,7 @@ class WindowAttention(nn.Module):
         )
         index = relative_position_index(self.window)
         bias = table[index.reshape(-1)].reshape(tokens, tokens, self.heads).transpose(2, 0, 1)
-        qkv = nn.Dense(3 * channels, dtype=self.forms.dtype, name="query_key_value")(x)
+        qkv = nn.Dense(3 * channels, dtype=self.backend.dtype, name="query_key_value")(x)
         qkv = qkv.reshape(windows, tokens, 3, self.heads, depth).transpose(2, 0, 3, 1, 4)
         query, key, value = qkv[0] * depth**-0.5, qkv[1], qkv[2]
         logits = jnp.matmul(query, key.swapaxes(-1, -2), preferred_element_type=jnp.float32) + bias
@@ -70,7 +70,7 @@ class WindowAttention(nn.Module):
             logits = logits + mask[:, None]
         out = jax.nn.softmax(logits, axis=-1).astype(value.dtype) @ value
         out = out.transpose(0, 2, 1, 3).reshape(windows, tokens, channels)
-        return nn.Dense(channels, dtype=self.forms.dtype, name="projection")(out)
+        return nn.Dense(channels, dtype=self.backend.dtype, name="projection")(out)
 
 
 class SwinBlock(nn.Module):
@@ -80,15 +80,15 @@ class SwinBlock(nn.Module):
     window: int
     shift: int
     drop_path: float
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, x: Map) -> Map:
         x = x + DropPath(self.drop_path, name="drop1")(self._attend(layer_norm("norm1")(x)))
-        hidden = nn.Dense(4 * x.shape[-1], dtype=self.forms.dtype, name="mlp_in")(
+        hidden = nn.Dense(4 * x.shape[-1], dtype=self.backend.dtype, name="mlp_in")(
             layer_norm("norm2")(x)
         )
-        out = nn.Dense(x.shape[-1], dtype=self.forms.dtype, name="mlp_out")
+        out = nn.Dense(x.shape[-1], dtype=self.backend.dtype, name="mlp_out")
         return x + DropPath(self.drop_path, name="drop2")(
             out(jax.nn.gelu(hidden, approximate=False))
         )
@@ -105,7 +105,7 @@ class SwinBlock(nn.Module):
             mask = shift_mask(padded_rows, padded_columns, side, self.shift)
         grid = (padded_rows // side, side, padded_columns // side, side, channels)
         windows = x.reshape(grid).transpose(0, 2, 1, 3, 4).reshape(-1, side * side, channels)
-        windows = WindowAttention(self.heads, side, self.forms, name="attention")(windows, mask)
+        windows = WindowAttention(self.heads, side, self.backend, name="attention")(windows, mask)
         grid = (padded_rows // side, padded_columns // side, side, side, channels)
         x = windows.reshape(grid).transpose(0, 2, 1, 3, 4).reshape(x.shape)
         if self.shift:
@@ -116,7 +116,7 @@ class SwinBlock(nn.Module):
 class PatchMerging(nn.Module):
     """Four neighbours side by side, normalised and projected to twice the channels."""
 
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
@@ -124,7 +124,7 @@ class PatchMerging(nn.Module):
         x = jnp.pad(x, ((0, rows % 2), (0, columns % 2), (0, 0)))
         order = ((0, 0), (1, 0), (0, 1), (1, 1))
         x = jnp.concatenate([x[i::2, j::2] for i, j in order], axis=-1)
-        return nn.Dense(2 * channels, use_bias=False, dtype=self.forms.dtype, name="reduction")(
+        return nn.Dense(2 * channels, use_bias=False, dtype=self.backend.dtype, name="reduction")(
             layer_norm("norm")(x)
         )
 
@@ -145,24 +145,24 @@ class Swin(nn.Module):
     """The encoder; PyTorch ``layers.{i}.blocks.{j}`` is ``stage_{i}_block_{j}``."""
 
     config: SwinConfig
-    forms: Forms
+    backend: Backend
 
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns normalised maps at strides 4, 8, 16 and, the same map again, 16."""
         config = self.config
         image = jnp.pad(image, [(0, -n % PATCH) for n in image.shape[:2]] + [(0, 0)])
-        x = conv(config.width, PATCH, "patch_embedding", self.forms, stride=PATCH)(image)
+        x = conv(config.width, PATCH, "patch_embedding", self.backend, stride=PATCH)(image)
         x = layer_norm("patch_norm")(x)
         outputs = []
         for stage, (depth, heads) in enumerate(zip(config.depths, config.heads, strict=True)):
             if stage > 0:
-                x = PatchMerging(self.forms, name=f"merging_{stage - 1}")(x)
+                x = PatchMerging(self.backend, name=f"merging_{stage - 1}")(x)
             for block in range(depth):
                 shift = config.window // 2 if block % 2 else 0
                 name = f"stage_{stage}_block_{block}"
                 rate = drop_path_rate(config, stage, block)
-                x = SwinBlock(heads, config.window, shift, rate, self.forms, name=name)(x)
+                x = SwinBlock(heads, config.window, shift, rate, self.backend, name=name)(x)
             outputs.append(layer_norm(f"norm_{stage}")(x))
         stride4, stride8, stride16 = outputs
         return stride4, stride8, stride16, stride16

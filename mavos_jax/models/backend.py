@@ -1,8 +1,7 @@
-"""How the costly operations are written for the platform they run on.
+"""How each costly operation is computed on the platform at hand.
 
-Every form computes the same function. What is fast differs: a CPU wants small working sets and
-plain loops over channels, a GPU few and large kernels. :func:`forms_for` is the one place that
-chooses.
+Every choice computes the same function; they differ in speed. A CPU wants small working sets and
+plain loops over channels, a GPU few and large kernels.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ Softmax = Literal["before", "after"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Forms:
-    """The forms of one build of the model.
+class Backend:
+    """The choices of one build of the model; :func:`backend_for` makes them.
 
     Attributes:
       short_term_tile: side, in tokens, of the query tiles of short-term propagation, or ``None``
         for one tile that covers the map (dense attention with a banded mask).
       depthwise: ``shifts`` sums shifted copies of the map, ``grouped`` is a grouped convolution.
-      heads: whether MCA's attention heads run one after the other or as one batch.
+      heads: whether attention heads run one after the other or as one batch.
       groups: whether groups of objects run one after the other or as one batch.
-      compute: the type of the operands of products and convolutions. Parameters, softmax, norms,
+      compute: the operands' type in products and convolutions. Parameters, softmax, norms,
         residual sums and logits are float32 with either.
       encoder: whether the frames of a chunk are encoded one by one, each before it is propagated,
         or all together before the first.
-      short_chunk: what a chunk does that is not full: its loop stops early, or it also computes the
-        frames that fill it up, and discards them. To stop, the host would wait for the device.
-      softmax: whether attention divides by the sum of its weights before the product with the
-        values, so that a softmax is one kernel, or after it, where there is less to divide.
-      conv_gradient: whether the gradient of a dense convolution's kernel is XLA's or a matrix
+      short_chunk: what happens to a chunk that is not full: its loop ``stops`` early, for which
+        the host waits for the device, or it runs on and ``discards`` the surplus frames.
+      softmax: whether attention divides by the sum of its weights ``before`` the product with the
+        values, so that a softmax is one kernel, or ``after`` it, where there is less to divide.
+      conv_gradient: whether the gradient of a dense convolution's kernel is XLA's own or a matrix
         product over patches.
     """
 
@@ -55,14 +54,14 @@ class Forms:
         return None if self.compute == "float32" else jnp.bfloat16
 
 
-_CPU = Forms(
+_CPU = Backend(
     short_term_tile=11,
     depthwise="shifts",
     heads="sequential",
     groups="sequential",
     conv_gradient="products",
 )
-_ACCELERATOR = Forms(
+_ACCELERATOR = Backend(
     short_term_tile=None,
     depthwise="shifts",
     heads="batched",
@@ -73,13 +72,13 @@ _ACCELERATOR = Forms(
 )
 
 
-def forms_for(platform: str, precision: str = "float32") -> Forms:
-    """Returns the forms for a JAX platform: ``cpu``, ``gpu`` (``cuda``, ``rocm``) or ``tpu``.
+def backend_for(platform: str, precision: str = "float32") -> Backend:
+    """Returns the choices for a JAX platform: ``cpu``, ``gpu`` (``cuda``, ``rocm``) or ``tpu``.
 
     Args:
       platform: as JAX names it.
       precision: ``InferenceConfig.precision``.
     """
-    forms = _CPU if platform == "cpu" else _ACCELERATOR
+    backend = _CPU if platform == "cpu" else _ACCELERATOR
     is_half = precision == "bfloat16"
-    return dataclasses.replace(forms, compute="bfloat16" if is_half else "float32")
+    return dataclasses.replace(backend, compute="bfloat16" if is_half else "float32")
