@@ -42,7 +42,7 @@ _NO_CHECKPOINT = (
 
 _VIDEO_OPTIONS = ("mask", "start", "annotations")
 _SHARED_OPTIONS = (
-    *("num_objects", "overwrite", "scales", "flip"),
+    *("num_objects", "overwrite", "rle", "scales", "flip"),
     *("scoring_processes", "num_devices", "report_frames"),  # change no result
 )
 _BENCHMARK_OPTIONS = tuple(
@@ -135,6 +135,7 @@ def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
         overlay if arguments.overlay == "auto" else arguments.overlay,
         overwrite=arguments.overwrite,
         frames=arguments.video is None,
+        rle=arguments.rle,
         inputs=task.inputs,
     )
     model, variables = _load_model(arguments, experiment)

@@ -119,13 +119,15 @@ def score(root: Path, sequence: BenchmarkSequence) -> list[ObjectResult]:
     ]
 
 
-def record_of(sequence: BenchmarkSequence, speeds: dict[str, float]) -> SequenceRecord:
+def record_of(
+    sequence: BenchmarkSequence, speeds: dict[str, float], memory: str = "peak device memory"
+) -> SequenceRecord:
     """The record of a sequence of two objects that was segmented at some frames per second."""
     count = len(sequence.frames)
     return SequenceRecord(
         *(sequence.name, "", count, 2, 24, 40, 0.0),
         timings={protocol: (count, count / speed) for protocol, speed in speeds.items()},
-        memory=("peak device memory", 2_600_000_000),
+        memory=(memory, 2_600_000_000),
     )
 
 

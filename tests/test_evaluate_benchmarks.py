@@ -12,6 +12,7 @@ from PIL import Image
 import evaluate
 from mavos_jax.commands.options import main_with_errors
 from mavos_jax.datasets import DATASETS, open_benchmark
+from mavos_jax.media.rle import decode_rle
 
 QUICK = ("--num_devices", "1", "--scoring_processes", "0", "--report_frames", "4")
 
@@ -66,7 +67,13 @@ def test_a_finished_run_is_kept_and_another_one_refused(tmp_path, capsys):
     (tmp_path / "tree/JPEGImages/480p/bear/notes.txt").touch()
     masks = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
     capsys.readouterr()
-    run(*words)
+    run(*words, "--rle")
+    for record in json.loads((tmp_path / "out" / "results.json").read_text()):
+        frames = sorted((tmp_path / "out" / "masks" / record["video"]).iterdir())
+        for path, entry in zip(frames, record["segmentations"], strict=True):
+            ids = np.asarray(Image.open(path))
+            mask = decode_rle(entry["counts"], ids.shape) if entry else np.zeros(ids.shape, bool)
+            np.testing.assert_array_equal(mask, ids == record["object_id"])
     said = capsys.readouterr().out
     assert "0 of 3 sequences to segment" in said
     assert "480p/bear/notes.txt" in said
@@ -76,6 +83,7 @@ def test_a_finished_run_is_kept_and_another_one_refused(tmp_path, capsys):
     error = fail(capsys, *words, "--sequences", "bear")
     assert "found that sequences differ" in error
     run(*words, "--flip", "--overwrite", "--time_frames")
+    assert not (tmp_path / "out" / "results.json").exists()
     said = capsys.readouterr().out
     assert re.search(r"FPS by the protocol aot: \d+\.\d\d over all frames", said)
     assert "FPS by the protocol xmem" in said

@@ -31,6 +31,7 @@ class BenchmarkArguments:
       num_objects: the ids are 1 to this number, all in play from the start; by default objects
         count when they appear.
       overwrite: replace the results in the output folder.
+      rle: also write results.json, the masks as YouTube-VIS results with COCO's run lengths.
       scales: sizes of the frames relative to the network's usual one; the mean over all decides.
       flip: also look at the frames mirrored, at every scale.
       dataset: a benchmark instead of a video; the output folder gets masks/, scores, a zip for the
@@ -60,6 +61,7 @@ class BenchmarkArguments:
 
     num_objects: int | None = None
     overwrite: bool = False
+    rle: bool = False
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     dataset: Dataset | None = None
@@ -132,6 +134,7 @@ class BenchmarkArguments:
                 unseen=None if self.unseen is None else read_names(self.unseen),
             ),
             overwrite=self.overwrite,
+            rle=self.rle,
             num_processes=len(os.sched_getaffinity(0)) if processes is None else processes,
             num_devices=self.num_devices,
             report_frames=self.report_frames,

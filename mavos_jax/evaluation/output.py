@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from mavos_jax.evaluation.results_json import RESULTS_JSON, write_results_json
 from mavos_jax.media.frames import FrameSource
 from mavos_jax.media.marks import is_marked, png_mark
 from mavos_jax.media.masks import write_mask
@@ -26,10 +27,10 @@ Overlay = Literal["none", "pictures", "video"]
 _MAX_NAMED = 1_000_000
 """Frames whose places are looked at beforehand; headers may declare any number."""
 
-_LEFTOVER = re.compile(r"\..+\.(png|jpg|mp4)\.[0-9]+\.partial")
+_LEFTOVER = re.compile(r"\..+\.(png|jpg|mp4|json)\.[0-9]+\.partial")
 
 _DEFAULT_RATE = Fraction(24)
-"""Frames a second of a video made from pictures that carry no time."""
+"""Frames per second of a video made from pictures that carry no time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +38,11 @@ class OutputFolder:
     """Where the results of one video go.
 
     Attributes:
-      root: the folder; it gets ``masks/NAME.png``, and ``overlays/NAME.jpg`` or ``overlay.mp4``.
-      overlay: whether to draw the masks over the frames, and as what.
+      root: the folder; it gets ``masks/NAME.png`` and what the other attributes ask for.
+      overlay: whether to draw the masks over the frames, as ``overlays/NAME.jpg`` or
+        ``overlay.mp4``.
       keeps_frames: whether the frames are written too, as ``frames/NAME.png``.
+      rle: whether ``results.json`` is written, see :func:`.results_json.write_results_json`.
       replaces: whether the first result removes those that are there; what no run wrote, or
         somebody changed since, stays.
     """
@@ -47,6 +50,7 @@ class OutputFolder:
     root: Path
     overlay: Overlay = "none"
     keeps_frames: bool = False
+    rle: bool = False
     replaces: bool = False
 
     @classmethod
@@ -57,13 +61,12 @@ class OutputFolder:
         *,
         overwrite: bool = False,
         frames: bool = False,
+        rle: bool = False,
         inputs: Iterable[Path] = (),
     ) -> OutputFolder:
         """Checks a folder that need not exist yet, and leaves nothing there.
 
         Args:
-          root: see the class.
-          overlay: see the class.
           overwrite: whether results that are there may be replaced.
           frames: whether the frames are written too.
           inputs: files and folders that must stay.
@@ -72,11 +75,11 @@ class OutputFolder:
           ValueError: the folder holds results, is a checkpoint, is no folder or cannot be written
             into; an input is where results go; or PyAV is missing for the video.
         """
-        folder = cls(root, overlay, frames, overwrite)
+        folder = cls(root, overlay, frames, rle, overwrite)
         if overlay == "video":
             import_av(folder.overlay_video)
-        for path in (folder.mask("00000"), folder.overlay_picture("00000"), folder.frame("00000")):
-            require_writable_parent(inside(root, path))
+        for name in ("masks/00000.png", "overlays/00000.jpg", "frames/00000.png"):
+            require_writable_parent(inside(root, root / name))
         if (root / "config.json").is_file() and (root / "weights").is_dir():
             raise ValueError(
                 f"{root}: expected a folder for results, found a checkpoint; give another --output"
@@ -95,17 +98,10 @@ class OutputFolder:
         """The video of overlays."""
         return self.root / "overlay.mp4"
 
-    def mask(self, name: str) -> Path:
-        """The mask of a frame."""
-        return self.root / "masks" / f"{name}.png"
-
-    def overlay_picture(self, name: str) -> Path:
-        """The overlay of a frame."""
-        return self.root / "overlays" / f"{name}.jpg"
-
-    def frame(self, name: str) -> Path:
-        """A frame."""
-        return self.root / "frames" / f"{name}.png"
+    @property
+    def results_json(self) -> Path:
+        """The masks as YouTube-VIS results."""
+        return self.root / RESULTS_JSON
 
     @contextlib.contextmanager
     def writer(
@@ -114,7 +110,6 @@ class OutputFolder:
         """Opens what the results need.
 
         Args:
-          frames: the video.
           palette: colours of the masks, uint8 [256, 3], or None.
 
         Yields:
@@ -125,6 +120,7 @@ class OutputFolder:
           ValueError: another run is at work there, or a file that no run wrote has the place of a
             result.
         """
+        written: list[Path] = []
         with contextlib.ExitStack() as stack:
             stack.enter_context(_alone_in(self.root))
             marked, others = set[Path](), set[Path]()
@@ -133,6 +129,8 @@ class OutputFolder:
             num_named = min(frames.num_frames or 0, _MAX_NAMED) if others else 0
             for index in range(num_named):
                 _require_free(self._places(frames.name(index)), others)
+            if self.rle:
+                _require_free([self.results_json], others)
             add = None
             if self.overlay == "video":
                 _require_free([self.overlay_video], others)
@@ -147,6 +145,7 @@ class OutputFolder:
                 mask, *pictures = self._places(name)
                 _require_free([mask, *pictures], others)
                 write_mask(inside(self.root, mask), ids, palette, png_mark(mask.stem, ids))
+                written.append(mask)
                 for path in pictures:
                     is_frame = path.suffix == ".png"
                     picture = frame if is_frame else draw_overlay(frame, ids)
@@ -155,31 +154,33 @@ class OutputFolder:
                     add(draw_overlay(frame, ids))
 
             # Opened after the video, so that it is drained before the video is closed.
-            queue = stack.enter_context(WriteBehind())
-            yield lambda name, frame, ids: queue.submit(write, name, frame, ids)
+            with WriteBehind() as queue:
+                yield lambda name, frame, ids: queue.submit(write, name, frame, ids)
+            if self.rle:
+                path = inside(self.root, self.results_json)
+                write_results_json(path, {Path(frames.origin).name: written})
 
     def _places(self, name: str) -> list[Path]:
         """The files that a frame gives: its mask first, then itself and its overlay if wanted."""
-        places = [self.mask(name)]
+        places = [self.root / "masks" / f"{name}.png"]
         if self.keeps_frames:
-            places.append(self.frame(name))
+            places.append(self.root / "frames" / f"{name}.png")
         if self.overlay == "pictures":
-            places.append(self.overlay_picture(name))
+            places.append(self.root / "overlays" / f"{name}.jpg")
         return places
 
     def _results(self, with_frames: bool = False) -> list[Path]:
         """The masks and overlays that are there, by whomever.
 
-        Frames are not among them, unless they are written, too: a folder ``frames`` may be the
-        user's own.
+        Frames count only where they are written too: a folder ``frames`` may be the user's own.
         """
-        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4"]
+        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", RESULTS_JSON]
         if with_frames:
             patterns.append("frames/*.png")
         return [path for pattern in patterns for path in self.root.glob(pattern)]
 
     def _leftovers(self) -> set[Path]:
-        """The files that runs which were killed left half written."""
+        """The files that killed runs left half written."""
         folders = [self.root, self.root / "masks", self.root / "overlays"]
         if self.keeps_frames:
             folders.append(self.root / "frames")
@@ -231,7 +232,7 @@ def _alone_in(root: Path) -> Iterator[None]:
 
 
 def _require_free(places: Iterable[Path], others: Collection[Path]) -> None:
-    """Raises if a result would take the place of one of the files that no run wrote."""
+    """Raises if a result would replace one of the files that no run wrote."""
     for path in places:
         if path in others:
             raise ValueError(

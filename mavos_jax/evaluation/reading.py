@@ -201,6 +201,16 @@ def read_prediction(
     return (ids > 0).astype(np.uint8) if is_binary else ids
 
 
+def read_result(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Reads a predicted mask of any size: ids, uint8 [H, W], and its palette or None.
+
+    Raises:
+      ValueError: the file is missing, damaged, or holds no ids.
+    """
+    size = read_header(path, "a result").size
+    return read_mask(path, size, allow_empty=True, is_drawn=False)
+
+
 def fingerprint_results(results: Path, benchmark: Benchmark) -> str:
     """A short hash of the bytes of all masks that belong to a result and are there.
 

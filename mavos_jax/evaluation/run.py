@@ -13,9 +13,10 @@ import numpy as np
 from mavos_jax.config.experiment import to_dict
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
 from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.evaluation.reading import require_apart
+from mavos_jax.evaluation.reading import mask_path, require_apart
 from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
 from mavos_jax.evaluation.report import ReportContents, write_report
+from mavos_jax.evaluation.results_json import RESULTS_JSON, write_results_json
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.score_files import (
     FILE_NAME,
@@ -49,6 +50,7 @@ class EvaluationOptions:
 
     Attributes:
       overwrite: whether the results of another run may be removed.
+      rle: whether ``results.json`` is written, see :func:`.results_json.write_results_json`.
       num_processes: processes that score; 0 scores in this one.
       num_devices: devices that segment; None for all of this process.
       report_frames: frames with pictures in the report, over all sequences.
@@ -58,6 +60,7 @@ class EvaluationOptions:
     segmentation: SegmentationOptions
     rule: ScoringRule
     overwrite: bool = False
+    rle: bool = False
     num_processes: int = 0
     num_devices: int | None = None
     report_frames: int = 1500
@@ -92,9 +95,13 @@ def evaluate_benchmark(
     tasks = check_sequences(benchmark, options.segmentation.num_objects)
     identity = _identity(model, variables, benchmark, options)
     software = describe_software(this_command())
-    conclusions = (FILE_NAME, _PROVENANCE, _REPORT, *table_files(benchmark), _zip_name(benchmark))
+    files = (FILE_NAME, RESULTS_JSON, *table_files(benchmark), _zip_name(benchmark))
     with RunFolder.opened(
-        root, identity, software, conclusions=conclusions, overwrite=options.overwrite
+        root,
+        identity,
+        software,
+        conclusions=(*files, _PROVENANCE, _REPORT),
+        overwrite=options.overwrite,
     ) as folder:
         for fault in filter(None, map(folder.fault, tasks)):
             report(f"{fault}; the sequence is done again")
@@ -171,6 +178,9 @@ def _conclude(
         report(f"{name}: not scored, its labels are not public")
     else:
         report(f"{name}: {scores.rule}\n{global_table(benchmark, scores)}")
+    if options.rle:
+        videos = {s.name: [mask_path(masks, s, t) for t in s.saved] for s in benchmark.sequences}
+        write_results_json(inside(folder.root, folder.root / RESULTS_JSON), videos)
     if is_whole:
         path = inside(folder.root, folder.root / _zip_name(benchmark))
         report(f"for the server: {write_submission(benchmark, masks, path).path}")

@@ -1,4 +1,4 @@
-"""Marks in pictures and videos that tell the results of a run from what others put beside them.
+"""Marks in pictures, videos and JSON that tell a run's results from what others put beside them.
 
 A mark names the program, the file and, where pixels are stored without loss, their checksum: a copy
 under another name, or a mask that somebody mended, is no result any more.
@@ -6,6 +6,7 @@ under another name, or a mask that somebody mended, is no result any more.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from mavos_jax.runtime.checksums import checksum
 
 _MAKER = "mavos_jax"
 _PNG_KEY = "Software"
+_JSON_MARK = re.compile(r'"software": "([^"]*) ([0-9a-f]{8})", ')
 
 
 def text_mark(name: str) -> str:
@@ -31,6 +33,11 @@ def png_mark(name: str, pixels: np.ndarray) -> PngInfo:
     return info
 
 
+def marked_json(name: str, text: str) -> str:
+    """Returns JSON whose first object carries the mark of a file by its name without suffix."""
+    return text.replace("{", f'{{"software": "{text_mark(name)} {checksum(text)}", ', 1)
+
+
 def is_marked(path: Path) -> bool:
     """Whether a run wrote a file under this name, and nobody changed it since.
 
@@ -40,7 +47,13 @@ def is_marked(path: Path) -> bool:
         return False
     if path.stat().st_size == 0:
         return True
-    return _is_marked_video(path) if path.suffix == ".mp4" else _is_marked_picture(path)
+    match path.suffix:
+        case ".mp4":
+            return _is_marked_video(path)
+        case ".json":
+            return _is_marked_json(path)
+        case _:
+            return _is_marked_picture(path)
 
 
 def _is_marked_picture(path: Path) -> bool:
@@ -55,6 +68,14 @@ def _is_marked_picture(path: Path) -> bool:
             return is_half and found == checksum(np.asarray(image).tobytes())
     except ValueError:
         return is_half
+
+
+def _is_marked_json(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    mark = _JSON_MARK.search(text)
+    if mark is None:
+        return False
+    return mark.groups() == (text_mark(path.stem), checksum(_JSON_MARK.sub("", text, count=1)))
 
 
 def _is_marked_video(path: Path) -> bool:

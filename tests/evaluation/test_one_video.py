@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import json
 import os
 import weakref
 
@@ -23,6 +24,7 @@ from mavos_jax.evaluation.video_task import DEMONSTRATION, VideoTask
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import write_picture
+from mavos_jax.media.rle import decode_rle
 from mavos_jax.models.mavos import build_model
 from mavos_jax.scores.metrics import (
     ObjectScores,
@@ -121,6 +123,22 @@ def test_overlays(tmp_path, overlay):
     else:
         with av.open(str(tmp_path / "overlay.mp4")) as container:
             assert len(list(container.decode(video=0))) == 24
+
+
+def test_results_as_json_hold_the_masks_and_are_replaced_as_they_are(tmp_path):
+    task = VideoTask.demonstration()
+    for _ in range(2):
+        segment(task, tmp_path, rle=True, overwrite=True)
+        for record in json.loads((tmp_path / "results.json").read_text()):
+            for index, entry in enumerate(record["segmentations"]):
+                ids, _ = read_mask(tmp_path / "masks" / f"{index:05d}.png", (192, 192))
+                mask = decode_rle(entry["counts"], (192, 192))
+                np.testing.assert_array_equal(mask, ids == record["object_id"])
+    segment(task, tmp_path, overwrite=True)
+    assert names(tmp_path) == ["masks"]
+    (tmp_path / "results.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"results\.json: .* no run wrote"):
+        segment(task, tmp_path, rle=True, overwrite=True)
 
 
 def test_frames_and_masks_stay_in_step(tmp_path):

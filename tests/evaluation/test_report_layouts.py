@@ -57,7 +57,7 @@ def results_of(tree, tmp_path, *, has_truth, network):
         benchmark=benchmark,
         masks=masks,
         scores=scores,
-        records=[record_of(s, {"end-to-end": 12.5}) for s in benchmark.sequences],
+        records=[record_of(s, {"end-to-end": 12.5}, "memory") for s in benchmark.sequences],
         network=network,
         provenance={"commit": "0123abc"},
     )

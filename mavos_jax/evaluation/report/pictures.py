@@ -13,10 +13,9 @@ from PIL import Image
 
 from mavos_jax.config import IGNORED
 from mavos_jax.datasets.dataset import BenchmarkSequence
-from mavos_jax.evaluation.reading import mask_path, read_frame, read_truth
+from mavos_jax.evaluation.reading import mask_path, read_frame, read_result, read_truth
 from mavos_jax.evaluation.report.contents import ReportContents
-from mavos_jax.media.masks import object_ids, read_mask, voc_palette
-from mavos_jax.media.pictures import read_header
+from mavos_jax.media.masks import object_ids
 from mavos_jax.scores.scores import ObjectResult
 
 _JPEG_QUALITY = 80
@@ -139,7 +138,7 @@ def make_picture(
     Raises:
       ValueError: a file is damaged, or a mask holds no ids.
     """
-    prediction, _ = read_result(contents, sequence, frame)
+    prediction, _ = read_result(mask_path(contents.masks, sequence, frame))
     size = picture_size(prediction.shape, contents.width)
     truth = read_truth(contents.benchmark, sequence, frame) if with_truth else None
     image = Image.fromarray(read_frame(contents.benchmark, sequence.frames[frame]))
@@ -159,21 +158,6 @@ def picture_size(size: tuple[int, ...], max_width: int) -> tuple[int, int]:
     if width <= max_width:
         return width, height
     return max_width, max(1, round(height * max_width / width))
-
-
-def read_result(
-    contents: ReportContents, sequence: BenchmarkSequence, frame: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a predicted mask: ids, uint8 [H, W], and their colours, uint8 [256, 3].
-
-    Raises:
-      ValueError: the file is damaged, or holds no ids.
-    """
-    path = mask_path(contents.masks, sequence, frame)
-    ids, palette = read_mask(
-        path, read_header(path, "a result").size, allow_empty=True, is_drawn=False
-    )
-    return ids, voc_palette() if palette is None else palette
 
 
 def _encode_ids(ids: np.ndarray, size: tuple[int, int]) -> str:

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from mavos_jax.datasets.dataset import BenchmarkSequence
+from mavos_jax.evaluation.reading import mask_path, read_result
 from mavos_jax.evaluation.report.contents import Plain, ReportContents, labelled_frames
 from mavos_jax.evaluation.report.overview import overview, score_columns
 from mavos_jax.evaluation.report.pictures import (
@@ -24,7 +23,6 @@ from mavos_jax.evaluation.report.pictures import (
     choose_frames,
     make_picture,
     picture_size,
-    read_result,
     share_budget,
 )
 from mavos_jax.media.masks import voc_palette
@@ -101,14 +99,16 @@ def _sequence(
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as threads:
         make = functools.partial(make_picture, contents, sequence)
         pictures = list(threads.map(lambda t: make(t, with_truth=t in labelled), frames))
-    first, palette = np.zeros((1, 1)), voc_palette()
+    size, palette = (1, 1), None
     if frames:
-        first, palette = read_result(contents, sequence, frames[0])
+        first, palette = read_result(mask_path(contents.masks, sequence, frames[0]))
+        size = first.shape
+    colours = voc_palette() if palette is None else palette
     scored = {result.id: result for result in results}
     ids = sorted({*scored, *itertools.chain.from_iterable(p.ids for p in pictures)})
     return {
         "num_frames": len(sequence.frames),
-        "picture_size": picture_size(first.shape, contents.width),
+        "picture_size": picture_size(size, contents.width),
         "pictures": [
             {name: value for name, value in picture._asdict().items() if name != "ids"}
             for picture in pictures
@@ -116,7 +116,7 @@ def _sequence(
         "objects": [
             {
                 "id": number,
-                "colour": palette[number].tolist(),
+                "colour": colours[number].tolist(),
                 "category": sequence.categories.get(number),
                 **(_curve(scored[number]) if number in scored else {}),
             }
