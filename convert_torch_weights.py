@@ -1,8 +1,4 @@
-"""Converts weights of the released PyTorch code into a checkpoint, or a checkpoint back.
-
-python convert_torch_weights.py --config configs/mavos.py --input mavos.pth --output DIR
-python convert_torch_weights.py --to-torch --checkpoint DIR --output mavos.pth
-"""
+"""Converts weights of the released PyTorch code into a checkpoint, or a checkpoint back."""
 
 from __future__ import annotations
 
@@ -11,25 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mavos_jax.checkpoints.folder import load_config_of
-from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.conversion.transfer import convert_file, export_file
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Convert PyTorch weights into a checkpoint, or with --to_torch a checkpoint into weights.
+    """Convert weights of the released PyTorch code into a checkpoint, or a checkpoint back.
+
+      convert_torch_weights.py --config configs/mavos.py --input mavos.pth --output DIR
+      convert_torch_weights.py --to-torch --checkpoint DIR --output mavos.pth
 
     Attributes:
-      output: the checkpoint folder to create; with --to_torch the file (.pth, .npz, .safetensors).
-      config: the configuration of the network that the weights are for.
-      input: weights of a full model, of DeAOT-L or of an ImageNet encoder (.pth, .npz,
-        .safetensors).
-      checkpoint: the checkpoint to read, with --to_torch.
-      to_torch: write a checkpoint's weights under their PyTorch names.
-      allow_missing: initialise weights that the file lacks and drop those that it has too many.
+      output: the checkpoint folder to create, or with --to-torch the file.
+      config: the configuration file of the network.
+      input: weights of MAVOS, DeAOT-L, AOT-L or an ImageNet encoder (.pth, .npz, .safetensors).
+      checkpoint: the checkpoint to read, with --to-torch.
+      to_torch: write the checkpoint's weights under their PyTorch names.
+      allow_missing: initialise weights that the file lacks and drop those it has too many.
       overwrite: replace what is at the output.
-      seed: of the weights that are initialised.
+      seed: the seed of initialised weights.
     """
 
     output: Path
@@ -49,13 +48,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise ValueError("expected --to-torch with --checkpoint DIR and without --input")
         refuse_options_of_import(arguments, config)
         report = export_file(arguments.checkpoint, arguments.output, overwrite=arguments.overwrite)
+    elif config is None or arguments.input is None or arguments.checkpoint is not None:
+        raise ValueError("expected --config FILE and --input FILE, or --to-torch --checkpoint DIR")
     else:
-        if config is None or arguments.input is None or arguments.checkpoint is not None:
-            raise ValueError("expected --config FILE and --input FILE, or --to-torch --checkpoint")
         report = convert_file(
-            config,
-            arguments.input,
-            arguments.output,
+            *(config, arguments.input, arguments.output),
             seed=arguments.seed,
             allow_missing=arguments.allow_missing,
             overwrite=arguments.overwrite,
@@ -64,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def refuse_options_of_import(arguments: Arguments, config: Experiment | None) -> None:
+    """Raises ValueError for options that an export would ignore."""
     options = {
         "--config": arguments.config is not None,
         "--seed": arguments.seed != Arguments.seed,

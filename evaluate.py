@@ -1,11 +1,4 @@
-"""Segments a video, given the mask of its first frame, or evaluates on a benchmark.
-
-python evaluate.py
-python evaluate.py --checkpoint DIR --video PATH --mask first.png --output OUT --overlay pictures
-python evaluate.py --checkpoint DIR --dataset davis2017 --split val --root R --output OUT
-python evaluate.py --dataset davis2017 --split val --root R --check_data
-python evaluate.py --config configs/tiny.py --untrained --output demo
-"""
+"""Segments a video, given the mask of its first frame, or evaluates on a benchmark."""
 
 from __future__ import annotations
 
@@ -19,79 +12,139 @@ import tqdm
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import describe_default, load_default
-from mavos_jax.commands.evaluation_options import BenchmarkArguments, print_faults
-from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.commands.benchmark_options import (
+    BenchmarkArguments,
+    ScoringArguments,
+    require_least,
+)
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
+from mavos_jax.datasets import BenchmarkOptions, check_benchmark
 from mavos_jax.evaluation.one_video import in_percent, segment_to_folder
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.run import evaluate_benchmark
+from mavos_jax.evaluation.run import EvaluationOptions, evaluate_benchmark
+from mavos_jax.evaluation.sequence import SegmentationOptions
 from mavos_jax.evaluation.video_task import VideoTask
+from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.media.later_masks import AnnotationUse
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.runtime.compilation import announce_compilations, keep_compilations
 from mavos_jax.runtime.devices import use_precision
 from mavos_jax.runtime.files import require_writable_parent
-from mavos_jax.scores.metrics import ObjectScores
 
 _NO_CHECKPOINT = (
-    "expected --checkpoint DIR for --config, got none; make one of released weights by `python "
+    "expected --checkpoint DIR for --config, found none; make one of released weights by `python "
     "convert_torch_weights.py --config configs/mavos.py --input FILE.pth --output DIR`, try the "
     "program without one by `python evaluate.py --config configs/tiny.py --untrained`, or drop "
     "--config for the small weights that come with the package"
 )
-
-_VIDEO_OPTIONS = ("mask", "start", "annotations")
-_SHARED_OPTIONS = (
-    *("num_objects", "overwrite", "rle", "scales", "flip"),
-    *("scoring_processes", "num_devices", "report_frames"),  # change no result
-)
-_BENCHMARK_OPTIONS = tuple(
-    field.name
-    for field in dataclasses.fields(BenchmarkArguments)
-    if field.name not in _SHARED_OPTIONS
+_SHOWN = (
+    *("memory.policy", "memory.gap", "memory.capacity", "memory.grows", "memory.on_label"),
+    "inference",
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class Arguments(BenchmarkArguments):
-    """Segment a video or a benchmark, given first masks; without options, a generated clip.
+class VideoArguments:
+    """One video.
 
     Attributes:
-      checkpoint: the folder of the weights and their configuration; by default the small
-        demonstration weights that come with the package.
-      config: the configuration of the network; by default the one in the checkpoint.
-      untrained: use fresh weights for --config.
-      video: a video file, a folder of frames, or JPEGImages/SEQUENCE with masks in
-        Annotations/SEQUENCE; by default a generated clip, whose true masks are known and give J&F.
-      mask: the mask to start from, an indexed PNG of object ids. By default the first one in
-        Annotations/SEQUENCE that shows an object.
-      start: the frame of the mask, by its name or its number from 0 on, where segmenting starts. By
-        default that of the same name in a folder of frames, or else the first.
-      annotations: what later masks in Annotations/SEQUENCE are for: "new" takes new objects from
-        them, "all" also takes known objects from them as corrections; "auto" means all, but new
-        where every frame has a mask, as in sets whose truth is known.
-      output: the folder of the results: masks/, and overlays/ or overlay.mp4; by default "output",
-        for the generated clip "demo".
-      overlay: draw the masks over the frames, as .jpg pictures or one .mp4; "auto" means pictures
-        for the generated clip and none for a video.
-      profile: a folder for a trace of the run, which TensorBoard and ui.perfetto.dev open. Traces
-        grow fast: profile a few frames.
+      start: start at this frame, given by name or number; by default at the mask's.
+      annotations: what later masks give: new objects, or all, which includes corrections; auto is
+        new where every frame has a mask, else all.
+      overlay: draw the masks over the frames; auto draws pictures for the generated clip only.
     """
 
+    start: str | None = None
+    annotations: AnnotationUse = "auto"
+    overlay: Literal["auto", "none", "pictures", "video"] = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class SetArguments(BenchmarkArguments):
+    """Benchmark instead of a video (an interrupted run continues; processes share the work).
+
+    Attributes:
+      dataset: the benchmark.
+      split: its part, such as val or test-dev.
+      root: the benchmark's folder.
+      masks_root: the folder with DAVIS's Annotations if that is not the root.
+      resolution: DAVIS's stored 480p or full masks, or full ones shrunk.
+      all_frames: segment all frames of YouTube-VOS, not just the listed ones.
+      short_edge: shrink frames and truth to this shorter edge; the paper runs LVOS at 480.
+      sequences: take only these sequences.
+      check_data: only list what is missing or odd in the benchmark's folder.
+      time_frames: time every frame by the protocols aot and xmem.
+      num_devices: devices that segment; all by default.
+      report_frames: frames with pictures in the report.
+    """
+
+    sequences: tuple[str, ...] = ()
+    check_data: bool = False
+    time_frames: bool = False
+    num_devices: int | None = None
+    report_frames: int = 1500
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_least(self, num_devices=1, report_frames=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Segment the objects of a first mask through a video, or evaluate on a benchmark.
+
+      evaluate.py                                         a generated clip, with its scores
+      evaluate.py --video PATH --mask first.png --output OUT --overlay pictures
+      evaluate.py --checkpoint DIR --dataset davis2017 --split val --root DAVIS --output OUT
+
+    Attributes:
+      video: a video file, a folder of frames, or JPEGImages/NAME; by default a generated clip.
+      mask: the first mask, an indexed PNG; by default from Annotations/NAME beside JPEGImages.
+      output: the folder for masks/ and overlays; by default "output", or "demo" for the clip.
+      checkpoint: the folder of the weights; by default the small ones in the package.
+      config: a configuration file; by default the checkpoint's own.
+      untrained: use fresh weights for --config.
+      overwrite: replace the results in the output folder.
+      rle: also write results.json, the masks as YouTube-VIS results with COCO's run lengths.
+      num_objects: ids are 1 to this from the start; by default objects count when they appear.
+      scales: average over the frames at these sizes, relative to the network's usual one.
+      flip: also average over mirrored frames.
+      profile: write a trace for TensorBoard or ui.perfetto.dev here; take only a few frames.
+    """
+
+    video: Path | None = None
+    mask: Path | None = None
+    output: Path | None = None
     checkpoint: Path | None = None
     config: Path | None = None
     untrained: bool = False
-    video: Path | None = None
-    mask: Path | None = None
-    start: str | None = None
-    annotations: AnnotationUse = "auto"
-    output: Path | None = None
-    overlay: Literal["auto", "none", "pictures", "video"] = "auto"
+    overwrite: bool = False
+    rle: bool = False
+    num_objects: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
     profile: Path | None = None
+    one: VideoArguments = VideoArguments()
+    benchmark: SetArguments = SetArguments()
+    scoring: ScoringArguments = dataclasses.field(default_factory=ScoringArguments)
+
+    def __post_init__(self) -> None:
+        if not self.scales or not all(0 < scale < 10 for scale in self.scales):
+            raise ValueError(
+                f"--scales: expected numbers above 0 and below 10, found {self.scales}"
+            )
+        require_least(self, num_objects=1)
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """The views of every frame."""
+        return Augmentation(self.scales, self.flip)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments, experiment = parse_command(Arguments, argv)
+    arguments, experiment = parse_command(Arguments, argv, _SHOWN)
     _require_sources(arguments)
     keep_compilations()
     announce_compilations()
@@ -105,14 +158,44 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Arguments, experiment: Experiment | None) -> None:
-    if arguments.check_data:
-        print_faults(arguments.benchmark())
-    elif arguments.dataset is not None:
-        options = arguments.evaluation()
-        root = arguments.output or Path("output")
-        evaluate_benchmark(*_load_model(arguments, experiment), options, root, _print_line)
+    if arguments.benchmark.check_data:
+        print_faults(arguments.benchmark.options(arguments.benchmark.sequences))
+    elif arguments.benchmark.dataset is not None:
+        _evaluate(arguments, experiment)
     else:
         _segment(arguments, experiment)
+
+
+def print_faults(benchmark: BenchmarkOptions) -> None:
+    """Prints everything that is missing or odd in a benchmark's folder; raises if there is any."""
+    with tqdm.tqdm(unit="sequence", disable=None) as progress:
+
+        def show(done: int, total: int) -> None:
+            progress.total = total
+            progress.update(done - progress.n)
+
+        faults = check_benchmark(benchmark, show)
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise ValueError(f"{benchmark.root}: expected a sound tree, found {len(faults)} faults")
+    print(f"{benchmark.root}: nothing is missing")
+
+
+def _evaluate(arguments: Arguments, experiment: Experiment | None) -> None:
+    benchmark, scoring = arguments.benchmark, arguments.scoring
+    options = EvaluationOptions(
+        benchmark.options(benchmark.sequences),
+        SegmentationOptions(arguments.augmentation, arguments.num_objects, benchmark.time_frames),
+        scoring.rule(),
+        overwrite=arguments.overwrite,
+        rle=arguments.rle,
+        num_processes=scoring.num_processes,
+        num_devices=benchmark.num_devices,
+        report_frames=benchmark.report_frames,
+    )
+    model, variables = _load_model(arguments, experiment)
+    evaluate_benchmark(model, variables, options, arguments.output or Path("output"), _print_line)
 
 
 def _print_line(line: str) -> None:
@@ -126,13 +209,13 @@ def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
     else:
         task = VideoTask.open(
             *(arguments.video, arguments.mask, arguments.num_objects),
-            start=arguments.start,
-            annotations=arguments.annotations,
+            start=arguments.one.start,
+            annotations=arguments.one.annotations,
         )
         root, overlay = "output", "none"
     output = OutputFolder.open(
         arguments.output or Path(root),
-        overlay if arguments.overlay == "auto" else arguments.overlay,
+        overlay if arguments.one.overlay == "auto" else arguments.one.overlay,
         overwrite=arguments.overwrite,
         frames=arguments.video is None,
         rle=arguments.rle,
@@ -146,40 +229,53 @@ def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
         is_video = output.overlay == "video"
         print(f"overlays are in {output.overlay_video if is_video else output.root / 'overlays'}")
     if report.scores is not None:
-        print(_describe(report.scores))
+        values = [f"{name} {value:.1f}" for name, value in in_percent(report.scores).items()]
+        print(
+            f"{', '.join(values)} (means over objects, first and last frame left out, as in "
+            "DAVIS 2017)"
+        )
     print(report)
 
 
 def _require_sources(arguments: Arguments) -> None:
-    if arguments.dataset is not None and arguments.video is not None:
-        raise ValueError("expected --dataset or --video, got both; drop one of them")
-    if arguments.checkpoint is not None and arguments.untrained:
-        raise ValueError("expected --checkpoint or --untrained, got both; drop one of them")
+    dataset, checkpoint = arguments.benchmark.dataset, arguments.checkpoint
+    if dataset is not None and arguments.video is not None:
+        raise ValueError("expected --dataset or --video, found both; drop one of them")
+    if checkpoint is not None and arguments.untrained:
+        raise ValueError("expected --checkpoint or --untrained, found both; drop one of them")
     if arguments.untrained and arguments.config is None:
         raise ValueError(
-            "expected --config FILE for --untrained, got none; for example --config configs/tiny.py"
+            "expected --config FILE for --untrained, found none; for example --config "
+            "configs/tiny.py"
         )
-    if arguments.config is not None and arguments.checkpoint is None and not arguments.untrained:
+    if arguments.config is not None and checkpoint is None and not arguments.untrained:
         raise ValueError(_NO_CHECKPOINT)
-    if (arguments.video or arguments.dataset) is None and arguments.checkpoint is not None:
+    if (arguments.video or dataset) is None and checkpoint is not None:
         raise ValueError(
-            "expected --video PATH or --dataset NAME, got neither; give a video, a folder of "
+            "expected --video PATH or --dataset NAME, found neither; give a video, a folder of "
             "frames or a benchmark"
         )
-    video_options = _VIDEO_OPTIONS if arguments.dataset is None else (*_VIDEO_OPTIONS, "overlay")
     if arguments.video is None:
-        _require_unused(arguments, video_options, "--video PATH")
-    if arguments.dataset is None and not arguments.check_data:
-        _require_unused(arguments, _BENCHMARK_OPTIONS, "--dataset NAME")
+        # The generated clip takes --overlay.
+        _require_unused(arguments.one, "--video PATH", () if dataset else ("overlay",))
+        if arguments.mask is not None:
+            _refuse("mask", "--video PATH")
+    if dataset is None and not arguments.benchmark.check_data:
+        _require_unused(arguments.benchmark, "--dataset NAME", ("num_devices", "report_frames"))
+        _require_unused(arguments.scoring, "--dataset NAME", ("scoring_processes",))
 
 
-def _require_unused(arguments: Arguments, names: Sequence[str], needed: str) -> None:
+def _require_unused(
+    group: VideoArguments | SetArguments | ScoringArguments, needed: str, harmless: Sequence[str]
+) -> None:
     """Raises for an option that would do nothing without another."""
-    for field in dataclasses.fields(arguments):
-        if field.name in names and getattr(arguments, field.name) != field.default:
-            raise ValueError(
-                f"expected {needed} for --{field.name}, got none; give it, or drop --{field.name}"
-            )
+    for field in dataclasses.fields(group):
+        if field.name not in harmless and getattr(group, field.name) != field.default:
+            _refuse(field.name, needed)
+
+
+def _refuse(name: str, needed: str) -> None:
+    raise ValueError(f"expected {needed} for --{name}, found none; give it, or drop --{name}")
 
 
 def _load_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:
@@ -198,11 +294,6 @@ def _choose_model(arguments: Arguments, experiment: Experiment | None) -> tuple[
         return model, init_variables(model, 0)
     model, variables = load(arguments.checkpoint)
     return (model if model.config == experiment else build_model(experiment)), variables
-
-
-def _describe(scores: ObjectScores) -> str:
-    values = ", ".join(f"{name} {value:.1f}" for name, value in in_percent(scores).items())
-    return f"{values} (means over objects, first and last frame left out, as in DAVIS 2017)"
 
 
 if __name__ == "__main__":

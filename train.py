@@ -1,8 +1,4 @@
-"""Trains a network; the same command goes on with a run that was stopped.
-
-python train.py --config configs/mavos_main.py --workdir runs/mavos
-srun python train.py --config configs/mavos_main.py --workdir runs/mavos --training.start runs/pre
-"""
+"""Trains a network; the same command resumes a run that was stopped."""
 
 from __future__ import annotations
 
@@ -14,26 +10,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
 
 if TYPE_CHECKING:
     from mavos_jax.models.mavos import Variables
 
-# Loader processes import this file, too, and need no more than is imported here.
+# Loader processes import this file as well and need no more than is imported here.
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Train a network. The same command again goes on with a run that was stopped or killed.
+    """Train a network; the same command resumes a run that was stopped or killed.
+
+      train.py --config configs/tiny_main.py --workdir runs/tiny
+      srun train.py --config configs/mavos_main.py --workdir runs/mavos --training.start runs/pre
 
     Attributes:
-      workdir: the folder of the run: checkpoints/, metrics.jsonl, tensorboard/ and pictures/. Where
-        it holds a run of the same configuration, that run goes on from its newest checkpoint.
-      config: the configuration; every field of it is an option, too.
-      coordinator: HOST:PORT of process 0, for a run of several processes; inside srun SLURM tells.
-      num_processes: of the run.
-      process_id: of this process, from 0.
+      workdir: the folder of the run, which is resumed where it holds one of this configuration.
+      config: the configuration file.
+      coordinator: HOST:PORT of process 0 in a run of several processes; srun sets all three.
+      num_processes: the number of processes in the run.
+      process_id: the number of this process, from 0.
     """
 
     workdir: Path
@@ -44,9 +43,9 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments, config = parse_command(Arguments, argv)
+    arguments, config = parse_command(Arguments, argv, shown=("",))
     if config is None:
-        raise ValueError("expected --config FILE, got none; for example --config configs/tiny.py")
+        raise ValueError("expected --config FILE, found none; for example --config configs/tiny.py")
     from mavos_jax.runtime.compilation import announce_compilations, keep_compilations
     from mavos_jax.training.processes import connect
 

@@ -11,7 +11,8 @@ from seeded_weights import seeded_state_dict
 
 from convert_torch_weights import main
 from mavos_jax.checkpoints.folder import load
-from mavos_jax.commands.options import load_config, main_with_errors
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import load_config
 from mavos_jax.conversion.convert import torch_shapes
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ from benchmark_trees import write_benchmark_tree
 from PIL import Image
 
 import evaluate
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.datasets import DATASETS, open_benchmark
 from mavos_jax.media.rle import decode_rle
 
@@ -111,17 +111,17 @@ def test_check_data_names_every_fault(tmp_path, capsys):
     [
         (
             ("--dataset", "davis2017"),
-            "expected --dataset NAME and --root FOLDER of a benchmark, got one",
+            "expected --dataset NAME and --root FOLDER of a benchmark, found one",
         ),
         (("--dataset", "davis2017", "--root", "nowhere"), "nowhere: expected the folder of a data"),
         (
             ("--check_data",),
-            "expected --dataset NAME and --root FOLDER of a benchmark, got neither",
+            "expected --dataset NAME and --root FOLDER of a benchmark, found neither",
         ),
-        (("--dataset", "davis2017", "--root", "x", "--video", "y"), "got both; drop one of them"),
+        (("--dataset", "davis2017", "--root", "x", "--video", "y"), "found both; drop one of them"),
         (("--scales", "0"), "--scales: expected numbers above 0"),
         (("--scales", "1", "inf"), "--scales: expected numbers above 0"),
-        (("--report_frames", "-1"), "--report_frames: expected at least 0, got -1"),
+        (("--report_frames", "-1"), "--report_frames: expected at least 0, found -1"),
         (("--dataset", "davis2018", "--root", "x"), "davis2018"),
     ],
 )

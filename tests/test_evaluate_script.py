@@ -15,7 +15,8 @@ import evaluate
 from mavos_jax.checkpoints import packaged as default_weights
 from mavos_jax.checkpoints.folder import save
 from mavos_jax.checkpoints.packaged import to_arrays, write_default
-from mavos_jax.commands.options import load_config, main_with_errors
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import load_config
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import video_writer, write_picture
@@ -78,6 +79,22 @@ def fail(capsys, *words):
     return output.err
 
 
+def test_help_is_short_and_begins_with_what_a_newcomer_needs(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as end:
+        run("--help")
+    assert end.value.code == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    lines = output.out.splitlines()
+    assert len(lines) < 100
+    assert max(map(len, lines)) <= 100
+    options = re.findall(r"^  --([\w.]+)", output.out, re.M)
+    assert options[:5] == ["video", "mask", "output", "checkpoint", "config"]
+    assert {"dataset", "lvos_rule", "memory.gap", "inference.precision"} < set(options)
+    assert not [name for name in options if name.startswith(("data.", "training."))]
+
+
 def test_a_trace_of_the_run(clip, packaged, tmp_path):
     words = ("--video", clip / "frames", "--mask", clip / "first.png", "--output", tmp_path / "out")
     run(*words, "--profile", tmp_path / "trace")
@@ -128,7 +145,8 @@ def test_the_first_lines_say_what_was_chosen(tmp_path, capsys, clip, checkpoint)
     ]
     assert names(tmp_path / "run:1" / "masks") == [f"{i:05d}.png" for i in (2, 3, 4)]
     error = fail(capsys, *words, "--start", 5, "--output", tmp_path / "none")
-    assert "expected --start with the name of a frame or a number up to 4, got '5'" in error
+    assert "--start" in error
+    assert "'5'" in error
 
 
 def test_fresh_weights_on_a_generated_clip(tmp_path, capsys):
@@ -220,8 +238,8 @@ def test_wrong_input_is_refused_before_anything_is_written(tmp_path, capsys, cli
 def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
     output = ("--output", tmp_path / "out")
     cases = {
-        ("--checkpoint", checkpoint, "--untrained"): "--checkpoint or --untrained, got both",
-        ("--checkpoint", checkpoint): "expected --video PATH or --dataset NAME, got neither",
+        ("--checkpoint", checkpoint, "--untrained"): "--checkpoint or --untrained, found both",
+        ("--checkpoint", checkpoint): "--video PATH or --dataset NAME, found neither",
         ("--untrained",): "expected --config FILE for --untrained",
         ("--mask", clip / "first.png"): "expected --video PATH for --mask",
         ("--start", "3"): "expected --video PATH for --start",

@@ -5,7 +5,7 @@ import pytest
 from training.stand_in import CONFIG, changed, stand_in_step
 
 import train
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.conversion.convert import to_state_dict
 from mavos_jax.conversion.weight_files import write_weight_file
 from mavos_jax.models.mavos import build_model, init_variables

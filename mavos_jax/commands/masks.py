@@ -1,4 +1,4 @@
-"""Makes indexed masks of coloured or grey ones: ``python -m mavos_jax.commands.masks``."""
+"""Makes indexed masks from coloured or grey ones: ``python -m mavos_jax.commands.masks``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config import MAX_ID
 from mavos_jax.media.decoding import DEEP, read_colours
 from mavos_jax.media.folders import IMAGE_SUFFIXES, images_by_stem
@@ -21,15 +22,15 @@ _MIN_OUTLINE_COLOURS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Makes indexed masks (0 = background, 1, 2, ... = objects) of coloured or grey pictures.
+    """Make indexed masks (0 = background, 1, 2, ... = objects) from coloured or grey pictures.
 
-    The pictures of a folder are the masks of one video: a colour gets one id in all of them, in
-    the order in which the colours appear. Where all are of the PASCAL VOC palette, they keep its
-    ids. Folders below are videos of their own.
+    The pictures of a folder are the masks of one video: a colour gets the same id in all of them,
+    numbered as colours appear. Colours of the PASCAL VOC palette keep its ids. Each folder below
+    is a video of its own.
 
     Attributes:
       input: a picture, a folder of pictures, or a folder of such folders.
-      output: gets a PNG for every picture, under the same name.
+      output: the folder for a PNG per picture, under the same name.
       background: the colour that is no object, as red, green and blue from 0 to 255.
       overwrite: replace masks that are there.
     """

@@ -1,4 +1,4 @@
-"""Makes the weights that come with the package, of a checkpoint.
+"""Makes the weights that come with the package from a checkpoint.
 
 ::
 
@@ -20,7 +20,8 @@ import numpy as np
 from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import to_arrays, to_variables, write_default
-from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model
 
@@ -35,14 +36,13 @@ Number = int | float
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Make the weights that come with the package, of a checkpoint.
+    """Make the weights that come with the package from a checkpoint.
 
     Attributes:
-      checkpoint: the folder of a checkpoint or of a training run, whose best step is taken, or the
-        newest if none was scored. Options change its configuration, for instance ``--memory.gap``.
+      checkpoint: the folder of a checkpoint, or of a run: then its best or else its newest step.
       output: the folder for the two files.
       config: a configuration for the weights instead of the checkpoint's.
-      curve: metrics.jsonl of the training run; by default the one in ``--checkpoint``.
+      curve: the metrics.jsonl of the run; by default the one in --checkpoint.
       scores: a JSON file of more scores to keep, by name.
       overwrite: replace the files.
     """
@@ -56,10 +56,10 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Packs the weights that the command line names, and says what came of it.
+    """Packs the weights that the command line names.
 
     Raises:
-      ValueError: the checkpoint, its curve or its scores cannot be read, the weights are too many,
+      ValueError: the checkpoint, its curve or its scores cannot be read, the weights are too large,
         or there are packed ones already.
     """
     arguments, config = parse_command(Arguments, argv)

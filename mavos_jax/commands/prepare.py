@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
-import typing
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config.data import Kind, SourceConfig
 from mavos_jax.datasets.records_writing import write_records
 from mavos_jax.datasets.source import open_files
 
 
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Write a data set as records.
+
+    A SourceConfig with format "records" and the output as its root opens them.
+
+    Attributes:
+      kind: the layout of the set.
+      root: the folder of the set, laid out as its authors publish it.
+      output: the folder for the records, which sets of several kinds and splits may share.
+      split: the part of the set.
+      overwrite: replace earlier records of this kind and split.
+    """
+
+    kind: Kind
+    root: Path
+    output: Path
+    split: str = "train"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind == "synthetic":
+            raise ValueError("--kind: expected a set in files, found synthetic, which is generated")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the records that the command line asks for, and says so in one line.
+    """Writes the records that the command line asks for, and reports them in one line.
 
     Raises:
       ValueError: an option is wrong, the set is not laid out as its kind is or is damaged, or there
         are records already.
     """
-    arguments = _parser().parse_args(argv)
+    arguments, _ = parse_command(Arguments, argv)
     source = SourceConfig(kind=arguments.kind, root=str(arguments.root), split=arguments.split)
     written = write_records(
         open_files(source),
@@ -36,39 +60,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{written.num_frames} frames, {written.num_bytes / 1e6:.1f} MB in {written.num_records} "
         f"records: {written.folder}"
     )
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are raised, to be reported in one line as all others."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises ValueError."""
-        raise ValueError(f"{message}; see --help")
-
-
-def _parser() -> argparse.ArgumentParser:
-    kinds = [kind for kind in typing.get_args(Kind) if kind != "synthetic"]  # drawn, not read
-    parser = _Parser(
-        prog="python -m mavos_jax.commands.prepare",
-        description='Write a data set as records, which a SourceConfig with format "records" and '
-        "the output as its root opens.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--kind", required=True, choices=kinds, help="the layout of the set")
-    parser.add_argument(
-        "--root", required=True, type=Path, help="the folder of the set as its authors lay it out"
-    )
-    parser.add_argument(
-        "--output",
-        required=True,
-        type=Path,
-        help="the folder for the records; sets of several kinds and splits may share it",
-    )
-    parser.add_argument("--split", default="train", help="which part of the set (default: train)")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace earlier records of this kind and split"
-    )
-    return parser
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mavos_jax.commands.benchmark_arguments import (
-    RaisingParser,
-    add_benchmark_options,
-    benchmark_options,
-)
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.benchmark_options import BenchmarkArguments
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.datasets.dataset import Benchmark, Dataset
 from mavos_jax.evaluation.submission import check_submission, submission_form, write_submission
@@ -27,6 +24,26 @@ _SERVERS: Mapping[Dataset, str] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Pack a folder of masks for its benchmark's server, or check a zip that anybody packed.
+
+    A zip is checked before it gets its name.
+
+    Attributes:
+      results: the folder of SEQUENCE/FRAME.png, or the one above it if called Annotations or masks.
+      output: the zip to write.
+      overwrite: replace a zip that is there.
+      check: write nothing and check this zip.
+    """
+
+    results: Path | None = None
+    output: Path | None = None
+    overwrite: bool = False
+    check: Path | None = None
+    benchmark: BenchmarkArguments = dataclasses.field(default_factory=BenchmarkArguments)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Writes the zip that the command line names, or checks it.
 
@@ -34,14 +51,18 @@ def main(argv: Sequence[str] | None = None) -> None:
       ValueError: an option is wrong, the benchmark or the masks are not as expected, or there is a
         file already.
     """
-    arguments = _parser().parse_args(argv)
-    if arguments.check is None:
-        _require_output(arguments)
-    benchmark = open_benchmark(benchmark_options(arguments))
-    if arguments.check is not None:
-        _check(benchmark, arguments.check)
-    else:
-        _write(benchmark, arguments.results, arguments.output)
+    arguments, _ = parse_command(Arguments, argv)
+    output, results, check = arguments.output, arguments.results, arguments.check
+    if check is not None and results is None:
+        _check(open_benchmark(arguments.benchmark.options()), check)
+        return
+    if results is None or check is not None:
+        found = "neither" if results is None else "both"
+        raise ValueError(f"expected --results DIR or --check ZIP, found {found}; see --help")
+    if output is None:
+        raise ValueError("expected --output FILE.zip with --results, found none; see --help")
+    _require_free(output, arguments.overwrite)
+    _write(open_benchmark(arguments.benchmark.options()), results, output)
 
 
 def describe_server(benchmark: Benchmark) -> str:
@@ -59,16 +80,13 @@ def describe_server(benchmark: Benchmark) -> str:
     )
 
 
-def _require_output(arguments: argparse.Namespace) -> None:
+def _require_free(path: Path, overwrite: bool) -> None:
     """Raises unless the zip can be written, before any mask is read."""
-    path: Path | None = arguments.output
-    if path is None:
-        raise ValueError("expected --output FILE.zip with --results, found none; see --help")
     if path.suffix.lower() != ".zip":
         raise ValueError(f"{path}: expected a name that ends in .zip, as servers ask for")
     if path.is_dir():
         raise ValueError(f"{path}: expected a file, found a folder; give another --output")
-    if path.exists() and not arguments.overwrite:
+    if path.exists() and not overwrite:
         raise ValueError(
             f"{path}: expected a new file, found that it exists; give another --output, or "
             "--overwrite"
@@ -95,26 +113,6 @@ def _check(benchmark: Benchmark, path: Path) -> None:
         )
     print(f"{path}: no problem found")
     print(describe_server(benchmark))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = RaisingParser(
-        prog="python -m mavos_jax.commands.submit",
-        description="Pack a folder of masks as the server of its benchmark takes them, or check a "
-        "zip that anybody packed. A zip is checked before it gets its name.",
-        allow_abbrev=False,
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "--results",
-        type=Path,
-        help="the folder with <sequence>/<frame>.png, or with these below Annotations or masks",
-    )
-    what.add_argument("--check", type=Path, metavar="ZIP", help="write nothing, check this zip")
-    parser.add_argument("--output", type=Path, metavar="ZIP", help="with --results: the zip")
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
-    add_benchmark_options(parser)
-    return parser
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Runs the benchmark as a script."""
 
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.profiling.command import main
 
 if __name__ == "__main__":

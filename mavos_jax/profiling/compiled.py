@@ -20,7 +20,8 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.inference import batch, programs
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size

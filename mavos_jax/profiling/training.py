@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mavos_jax.commands.options import main_with_errors, parse_command
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.datasets import open_source
 from mavos_jax.models.mavos import Variables, init_variables

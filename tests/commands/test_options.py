@@ -2,17 +2,35 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from mavos_jax.checkpoints.folder import save
-from mavos_jax.commands.options import load_config, main_with_errors, parse_command
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import load_config, parse_command
 from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
 from mavos_jax.models.mavos import build_model, init_variables
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = str(CONFIGS / "tiny.py")
 MOBILENET = str(CONFIGS / "mavos.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class PaintBox:
+    """Paint box.
+
+    Attributes:
+      colours: takes one colour.
+    """
+
+    colours: Literal["red", "blue"] = "red"
+    num_brushes: int = 1
+
+    def __post_init__(self):
+        if self.num_brushes < 1:
+            raise ValueError(f"--num_brushes: expected at least 1, found {self.num_brushes}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +48,7 @@ class Arguments:
     config: Path | None = None
     checkpoint: Path | None = None
     is_bright: bool = False
+    box: PaintBox = PaintBox()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +85,6 @@ def checkpoint(tmp_path_factory):
         ("--memory.gap=7", "memory.gap", 7),
         ("--memory.policy bank", "memory.policy", "bank"),
         ("--align_corners False", "align_corners", False),
-        ("--align-corners False", "align_corners", False),
         ("--memory.released_value_layout False", "memory.released_value_layout", False),
         ("--name other", "name", "other"),
         ("--encoder.last 64", "encoder.last", 64),
@@ -159,12 +177,20 @@ def test_bad_override_is_one_line(words, message, columns, monkeypatch, capsys):
 # Command lines
 
 
-def test_command_holds_options_and_overrides_in_any_order():
-    arguments, config = parse_command(
-        Arguments, ["--memory.gap", "7", "--config", TINY, "--is_bright", "--output", "x"]
-    )
-    assert arguments == Arguments(output=Path("x"), config=Path(TINY), is_bright=True)
+def test_command_holds_options_of_groups_and_overrides_in_any_order():
+    words = ["--memory.gap", "7", "--config", TINY, "--is_bright", "--output", "x"]
+    arguments, config = parse_command(Arguments, [*words, "--colours", "blue"])
+    assert arguments == Arguments(Path("x"), Path(TINY), is_bright=True, box=PaintBox("blue"))
     assert config == load_config(TINY, ("--memory.gap", "7"))
+
+
+@pytest.mark.parametrize("mark", ["_", "-"])
+def test_dashes_are_as_good_as_underscores(mark):
+    words = ["--is_bright", "--num_brushes=2", "--align_corners", "False"]
+    words = [word.replace("_", mark) for word in words]
+    arguments, config = parse_command(Arguments, [f"--config={TINY}", *words])
+    assert arguments == Arguments(config=Path(TINY), is_bright=True, box=PaintBox(num_brushes=2))
+    assert config == load_config(TINY, ("--align_corners", "False"))
 
 
 def test_command_reads_the_process_arguments(monkeypatch):
@@ -185,17 +211,23 @@ def test_override_of_nothing_asks_for_a_configuration(kind, source):
         parse_command(kind, ["--memory.gap", "5"])
 
 
+@pytest.mark.parametrize("columns", ["60", "100"])
 @pytest.mark.parametrize("start", [[], ["--config", MOBILENET]], ids=["bare", "config"])
-def test_help_shows_the_options_and_the_fields(start, capsys):
+def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit) as stop:
-        parse_command(Arguments, [*start, "--help"])
-    shown = " ".join(capsys.readouterr().out.split())  # a narrow terminal breaks lines
+        parse_command(Arguments, [*start, "--help"], shown=("name", "memory.gap"))
+    lines = capsys.readouterr().out.splitlines()
     assert stop.value.code == 0
-    assert "Paints a video." in shown
-    for option in ("--output", "--is_bright", "--memory.gap", "--encoder.stages"):
-        assert option in shown
-    assert "--no_is_bright" not in shown
-    assert ("(default: mavos)" in shown) == bool(start)
+    assert max(map(len, lines)) <= int(columns)
+    assert lines[0] == "Paints a video."
+    shown = " ".join(" ".join(lines).split())
+    for words in ("--output PATH The folder of pictures [out].", "--is_bright Paints", "Paint box"):
+        assert words in shown
+    assert "--colours {red,blue} Takes one colour [red]." in shown
+    assert "--memory.gap INT" in shown
+    assert "--memory.policy" not in shown
+    assert ("files [mavos]" in shown) == bool(start)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +240,7 @@ def test_help_shows_the_options_and_the_fields(start, capsys):
         ),
         (["--memory.gap", "0"], "memory.gap: expected an integer of at least 1, got 0"),
         (["--memory.gap", "five"], "--memory.gap: invalid literal for int() with base 10: 'five'"),
+        (["--num_brushes", "0"], "--num_brushes: expected at least 1, found 0"),
     ],
 )
 @pytest.mark.parametrize("columns", ["40", "200"])

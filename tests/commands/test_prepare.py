@@ -12,7 +12,7 @@ import pytest
 from data import trees
 
 from mavos_jax.commands import prepare
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import DamagedSample, open_source, records, records_writing
 from mavos_jax.datasets.records import open_records
@@ -179,7 +179,7 @@ def test_bad_input_is_one_line(tmp_path, source, capsys):
     assert "found nothing" in error(root=str(tmp_path / "none"))
     assert "under it, found train" in error(split="val")
     assert "JPEGImages" in error(kind="mose", root=str(tmp_path))
-    assert "invalid choice: 'synthetic'" in error(kind="synthetic")
+    assert "--kind: expected a set in files, found synthetic" in error(kind="synthetic")
     assert "--output" in fails(capsys, ["--kind", "mose", "--root", str(tmp_path)])
     assert "--kind" in fails(capsys, ["--kind", "kinetics", "--root", "a", "--output", "b"])
     assert "--overwrit" in fails(capsys, words(source, tmp_path, "--overwrit"))

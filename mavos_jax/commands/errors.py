@@ -1,0 +1,93 @@
+"""How a program ends: one line for an error that the user can mend, a traceback for a defect."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+import jax
+
+from mavos_jax.runtime.devices import require_device
+from mavos_jax.runtime.streams import lasting_streams
+
+_WAYS_OUT = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs, or raise the system's limit of open files",
+    errno.ENOMEM: "free memory, or raise its limit (ulimit -v)",
+    errno.ENOSPC: "free some room on the disk, then run the same command again",
+    errno.EDQUOT: "free some of the quota, then run the same command again",
+}
+_SMALLER = (
+    "take smaller frames (--inference.max_long_edge), shorter chunks (--inference.chunk_frames) or "
+    "smaller batches (--training.batch_size), or close other programs on the device"
+)
+
+
+def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] = os._exit) -> None:
+    """Runs a program; reports what files, devices and the system raise in one line.
+
+    Other exceptions are defects and keep their tracebacks.
+
+    Args:
+      main: the program.
+      leave: called with 130 after an interruption from the keyboard and with 2 once memory has run
+        out. A compilation that is under way crashes an interpreter that shuts down, so by default
+        the process ends at once; the context managers of ``main`` have done their work by then.
+
+    Raises:
+      SystemExit: with code 2 after an error.
+    """
+    code = None
+    with lasting_streams():
+        try:
+            main()
+        except Exception as error:
+            if not isinstance(error, MemoryError) and "bad_alloc" not in str(error):
+                line = _describe(error)
+                if line is None:
+                    raise
+                print(f"error: {' '.join(line.split())}", file=sys.stderr)
+                raise SystemExit(2) from None
+            error.__traceback__ = error.__context__ = None  # frees what the calls held
+            _print_out_of_memory(error)
+            code = 2
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            code = 130
+    if code is not None:
+        leave(code)
+
+
+def _print_out_of_memory(error: Exception) -> None:
+    try:
+        reason = f" ({error})" if str(error) else ""
+        print(f"error: out of memory{reason}; {_WAYS_OUT[errno.ENOMEM]}", file=sys.stderr)
+    except MemoryError:  # not even for the words
+        os.write(2, b"error: out of memory\n")
+
+
+def _describe(error: Exception) -> str | None:
+    """Returns what went wrong and the way out, or None for a defect."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in _WAYS_OUT:
+        return f"{text}; {_WAYS_OUT[error.errno]}"
+    if isinstance(error, (ValueError, OSError)):
+        return text or type(error).__name__
+    if "can't start new thread" in text:
+        return f"{text}; raise the limits of processes and memory (ulimit -u, ulimit -v)"
+    if isinstance(error, (EOFError, OverflowError, RecursionError)):
+        return f"{type(error).__name__}: {text}; is a file damaged?"
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        reason = text.partition("\n")[0]
+        if reason.startswith("INVALID_ARGUMENT"):
+            return None
+        if "RESOURCE_EXHAUSTED" in reason or "Out of memory" in reason:
+            return f"the device's memory is full ({reason}); {_SMALLER}"
+        return f"the device failed: {reason}"
+    try:
+        require_device()
+    except ValueError as missing:
+        return str(missing)
+    return None
