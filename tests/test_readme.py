@@ -1,6 +1,7 @@
 """The README and the documents say what is so: commands, paths, options and example."""
 
 import functools
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -140,6 +141,13 @@ def test_commands_have_options_that_exist_and_those_that_are_needed(script):
     for name, command in commands:
         named = options_in(command)
         assert NEEDED[script] <= named <= options_of(script), (name, command)
+
+
+def test_modules_to_run_exist():
+    text = "".join(path.read_text() for path in [*DOCUMENTS, ROOT / "CHANGELOG.md"])
+    modules = set(re.findall(r"python -m (mavos_jax[\w.]*\w)", text))
+    assert modules
+    assert {name for name in modules if importlib.util.find_spec(name) is None} == set()
 
 
 def test_options_in_the_text_exist():
