@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset, GivenMask
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
+from mavos_jax.datasets.table import Dataset
 from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.report import ReportContents
 from mavos_jax.generated.video import SyntheticVideo
@@ -37,7 +39,7 @@ def blocks(frame: int) -> Pair:
 
 def write_sequence(
     root: Path, name: str, frames: list[np.ndarray], pairs: list[Pair], *, labelled: bool = True
-) -> BenchmarkSequence:
+) -> SequenceFiles:
     """Writes frames (PNG), masks and predictions."""
     for index, (frame, (truth, prediction)) in enumerate(zip(frames, pairs, strict=True)):
         path = root / "JPEGImages" / name / f"{index:05d}.png"
@@ -47,7 +49,7 @@ def write_sequence(
             write_mask(root / "Annotations" / name / f"{index:05d}.png", truth)
         write_mask(root / "masks" / name / f"{index:05d}.png", prediction)
     labels = sorted((root / "Annotations" / name).iterdir())
-    return BenchmarkSequence(
+    return SequenceFiles(
         name,
         frames=tuple(sorted((root / "JPEGImages" / name).iterdir())),
         given={0: GivenMask(labels[0])},
@@ -63,7 +65,7 @@ def write_blocks(
     *,
     pairs: Callable[[int], Pair] = blocks,
     labelled: bool = True,
-) -> BenchmarkSequence:
+) -> SequenceFiles:
     """Writes a sequence of :func:`blocks` whose frame t is the colour (10 t, 120, 200)."""
     frames = [np.full((24, 40, 3), (10 * t, 120, 200), np.uint8) for t in range(num_frames)]
     made = [pairs(t) for t in range(num_frames)]
@@ -84,7 +86,7 @@ def write_masks(benchmark: Benchmark, folder: Path) -> Path:
     return folder
 
 
-def write_generated(root: Path, name: str, video: SyntheticVideo) -> BenchmarkSequence:
+def write_generated(root: Path, name: str, video: SyntheticVideo) -> SequenceFiles:
     """Writes a generated clip whose masks lag more and more, and once take 2 for 1."""
     truths = [video.mask(t) for t in range(len(video))]
     pairs = []
@@ -95,7 +97,7 @@ def write_generated(root: Path, name: str, video: SyntheticVideo) -> BenchmarkSe
     return write_sequence(root, name, [video.frame(t) for t in range(len(video))], pairs)
 
 
-def score(root: Path, sequence: BenchmarkSequence) -> list[ObjectResult]:
+def score(root: Path, sequence: SequenceFiles) -> list[ObjectResult]:
     """Scores the written masks of a sequence, without its first and last frame."""
     counted = tuple(range(1, len(sequence.frames) - 1))
     truths = [np.asarray(Image.open(sequence.truth[t])) for t in counted]
@@ -108,7 +110,6 @@ def score(root: Path, sequence: BenchmarkSequence) -> list[ObjectResult]:
         ObjectResult(
             *(sequence.name, number),
             scores=ObjectScores(*map(statistics, values[number - 1])),
-            stability=None,
             is_unseen=None,
             frames=counted,
             region=tuple(values[number - 1][0]),
@@ -120,7 +121,7 @@ def score(root: Path, sequence: BenchmarkSequence) -> list[ObjectResult]:
 
 
 def record_of(
-    sequence: BenchmarkSequence, speeds: dict[str, float], memory: str = "peak device memory"
+    sequence: SequenceFiles, speeds: dict[str, float], memory: str = "peak device memory"
 ) -> SequenceRecord:
     """The record of a sequence of two objects that was segmented at some frames per second."""
     count = len(sequence.frames)
@@ -132,7 +133,7 @@ def record_of(
 
 
 def contents_of(
-    root: Path, sequences: list[BenchmarkSequence], dataset: Dataset = "davis2017", **changes
+    root: Path, sequences: list[SequenceFiles], dataset: Dataset = "davis2017", **changes
 ) -> ReportContents:
     """Puts a report together; sequences with all labels are scored, of which the ends are none."""
     results = [r for s in sequences if len(s.truth) == len(s.frames) > 2 for r in score(root, s)]

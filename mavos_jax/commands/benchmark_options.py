@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mavos_jax.datasets import BenchmarkOptions, Dataset, Resolution
-from mavos_jax.datasets.rule import LongTimeVideoRule, LvosRule, ScoringRule, read_names
+from mavos_jax.datasets.listing import read_names
+from mavos_jax.datasets.protocol import LongTimeVideoRule, LvosRule, ScoringRule
 
 
 def require_least(arguments: object, **least: int) -> None:

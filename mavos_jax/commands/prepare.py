@@ -8,9 +8,10 @@ from pathlib import Path
 
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_command
-from mavos_jax.config.data import Kind, SourceConfig
+from mavos_jax.config.data import SourceConfig
+from mavos_jax.datasets import KINDS
+from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.records_writing import write_records
-from mavos_jax.datasets.source import open_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +28,15 @@ class Arguments:
       overwrite: replace earlier records of this kind and split.
     """
 
-    kind: Kind
+    kind: str
     root: Path
     output: Path
     split: str = "train"
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind == "synthetic":
-            raise ValueError("--kind: expected a set in files, found synthetic, which is generated")
+        if self.kind not in KINDS:
+            raise ValueError(f"--kind: expected one of {', '.join(KINDS)}, found {self.kind!r}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

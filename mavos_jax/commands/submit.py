@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mavos_jax.commands.benchmark_options import BenchmarkArguments
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_command
 from mavos_jax.datasets import open_benchmark
-from mavos_jax.datasets.dataset import Benchmark, Dataset
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation.submission import check_submission, submission_form, write_submission
 from mavos_jax.runtime.files import require_writable_parent
-
-_SERVERS: Mapping[Dataset, str] = {
-    "davis2017": "https://davischallenge.org",
-    "youtube_vos2018": "https://youtube-vos.org",
-    "youtube_vos2019": "https://youtube-vos.org",
-    "lvos1": "https://lingyihongfd.github.io/lvos.github.io",
-    "lvos2": "https://lingyihongfd.github.io/lvos.github.io",
-    "mose": "https://mose.video",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +64,10 @@ def describe_server(benchmark: Benchmark) -> str:
             f"The labels of {benchmark.name} are here: python -m mavos_jax.commands.score gives "
             "its scores without a server."
         )
-    if benchmark.dataset not in _SERVERS:
+    server = DATA_SETS[benchmark.dataset].server
+    if not server:
         return f"No server is known for {benchmark.name}."
-    return (
-        f"Hand it in at the server of {benchmark.name}, to which {_SERVERS[benchmark.dataset]} "
-        "links."
-    )
+    return f"Hand it in at the server of {benchmark.name}, to which {server} links."
 
 
 def _require_free(path: Path, overwrite: bool) -> None:

@@ -8,18 +8,14 @@ from typing import Literal
 from mavos_jax.config.checks import check_types, require, require_positive
 from mavos_jax.config.network import MAX_OBJECTS
 
-Kind = Literal[
-    "synthetic", "static", "davis2016", "davis2017", "youtube_vos", "lvos", "mose", "folder"
-]
-"""The layouts of data sets; ``folder`` is any ``JPEGImages`` beside ``Annotations``."""
-
 
 @dataclasses.dataclass(frozen=True)
 class SourceConfig:
     """One data set and its share of the clips.
 
     Attributes:
-      kind: its layout. ``synthetic`` is generated and needs no files.
+      kind: its layout, a name from the table of data sets, such as ``davis2017``; ``folder`` is any
+        ``JPEGImages`` beside ``Annotations``, ``synthetic`` is generated and needs no files.
       root: the folder of the set as its authors lay it out, or of its prepared records; unused by
         ``synthetic``.
       split: which part of the set. Of ``synthetic``: ``train``, an endless number of varied
@@ -33,7 +29,7 @@ class SourceConfig:
       num_videos: videos of one pass over ``synthetic``.
     """
 
-    kind: Kind = "synthetic"
+    kind: str = "synthetic"
     root: str = ""
     split: str = "train"
     format: Literal["files", "records"] = "files"

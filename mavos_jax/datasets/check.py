@@ -1,22 +1,59 @@
-"""Validates the tree of a data set: every missing or odd file, rather than the first."""
+"""Validates the tree of a data set: every missing or odd file, not just the first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-from mavos_jax.datasets.completeness import describe_unlabelled, frame_gaps, open_complete
+import numpy as np
+
 from mavos_jax.datasets.dataset import BenchmarkOptions
-from mavos_jax.datasets.frame_faults import find_frame_faults
-from mavos_jax.datasets.listing import KINDS, subfolders
-from mavos_jax.datasets.mask_faults import MaskContext, find_mask_faults
-from mavos_jax.datasets.opening import find_layout
-from mavos_jax.datasets.sequences import Layout, SequenceFolders, describe_stray, list_frames
-from mavos_jax.media.folders import MASK_SUFFIXES, describe_kind, images_by_stem, unread_names
-from mavos_jax.media.pictures import Size
+from mavos_jax.datasets.listing import FRAMES, MASKS
+from mavos_jax.datasets.opening import find_layout, unlabelled_faults
+from mavos_jax.datasets.pairing import (
+    build_sequence,
+    describe_stray,
+    find_faults,
+    find_files,
+    find_images,
+)
+from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, SequenceFolders
+from mavos_jax.datasets.table import DATA_SETS
+from mavos_jax.media.decoding import read_image, read_values
+from mavos_jax.media.folders import (
+    MASK_SUFFIXES,
+    describe_kind,
+    images_by_stem,
+    subfolders,
+    unread_names,
+)
+from mavos_jax.media.masks import explain_drawing, explain_emptiness, explain_fullness, object_ids
+from mavos_jax.media.pictures import Size, describe_size, explain_size, read_header
 
-_MASK_SUFFIX = ".png"
+
+class MaskContext(NamedTuple):
+    """What a mask must agree with.
+
+    Attributes:
+      size: the height and width that it must have, in pixels; None where no frame tells.
+      is_start: whether objects are taken from it.
+      needs_objects: whether it may not be empty.
+      is_binary: whether everything that is not 0 is one object.
+      objects: what metadata say of the sequence's objects, by id; empty where there are none.
+      origin: of the metadata.
+    """
+
+    size: Size | None
+    is_start: bool
+    needs_objects: bool
+    is_binary: bool
+    objects: Mapping[int, ListedObject]
+    origin: Path
 
 
 def check_benchmark(
@@ -40,27 +77,23 @@ def check_benchmark(
     lines = list(layout.oddities)
     if layout.is_exhaustive and not options.sequences:
         lines += _extra_folders(layout)
-    opened = []
-    total = len(layout.sequences)
+    is_binary = DATA_SETS[options.dataset].masks == "binary"
+    opened: list[SequenceFiles] = []
     report = progress or (lambda done, total: None)
-    report(0, total)
-    for done, sequence in enumerate(layout.sequences, start=1):
-        lines += _check_sequence(layout, sequence)
-        try:
-            opened.append(open_complete(layout, sequence))
-        except (ValueError, OSError) as error:
-            lines.append(str(error))
-        report(done, total)
-    lines += filter(None, [describe_unlabelled(layout, opened)])
-    # Opening may fail for a reason that has its line already.
+    report(0, len(layout.sequences))
+    for done, folders in enumerate(layout.sequences, start=1):
+        lines += _check_sequence(layout, folders, is_binary, opened)
+        report(done, len(layout.sequences))
+    lines += unlabelled_faults(layout, opened)
+    # What prevents opening may have a line already.
     return list(dict.fromkeys(lines))
 
 
 def _extra_folders(layout: Layout) -> list[str]:
-    """Says which folders of frames or masks belong to no sequence."""
+    """Reports folders of frames or masks that belong to no sequence."""
     folders = [path for s in layout.sequences for path in (s.frames, s.masks)]
     known = {path for folder in folders for path in (folder, *folder.parents)}
-    places = dict.fromkeys(path.parent for path in folders if path.name not in KINDS)
+    places = dict.fromkeys(path.parent for path in folders if path.name not in (FRAMES, MASKS))
     return [
         f"{place / name}: expected a sequence of {layout.origin}, found none of that name there; "
         "remove the folder, or take the list that belongs to the files"
@@ -71,92 +104,170 @@ def _extra_folders(layout: Layout) -> list[str]:
     ]
 
 
-def _check_sequence(layout: Layout, sequence: SequenceFolders) -> list[str]:
+def _check_sequence(
+    layout: Layout, folders: SequenceFolders, is_binary: bool, opened: list[SequenceFiles]
+) -> Iterator[str]:
+    """Yields the faults of a sequence; adds it to ``opened`` if none prevents that."""
     try:
-        images = list_frames(sequence)
-    except ValueError as error:
-        return [str(error)]
-    sizes, lines = find_frame_faults(sequence.name, images.values())
+        images = find_images(folders)
+    except (ValueError, OSError) as error:
+        yield str(error)
+        return
+    sizes, lines = _check_frames(folders.name, images.values())
+    yield from lines
+    for name in unread_names(folders.frames):
+        yield (
+            f"{folders.frames / name}: expected only frames, found a file that is no picture, "
+            "which is not read; remove it, or convert it"
+        )
+    for name in folders.listed:
+        if name not in images:
+            yield (
+                f"{folders.frames / name}.jpg: expected the frame that {layout.origin} lists, "
+                "found no such file; restore it, or the list that belongs to the frames"
+            )
+    for folder in dict.fromkeys(filter(None, (folders.masks, folders.truth))):
+        yield from _check_masks(layout, folders, folder, images, sizes, is_binary)
+    try:
+        found = find_files(folders)
+        faults = list(find_faults(layout, folders, found))
+        yield from faults
+        if not faults:
+            opened.append(build_sequence(layout, folders, found))
+    except (ValueError, OSError) as error:
+        yield str(error)
+
+
+def _check_frames(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size], list[str]]:
+    """Decodes the frames of a sequence, as many at a time as there are CPUs.
+
+    Returns:
+      Height and width, in pixels, of those whose headers tell; and a line for each that is damaged,
+      too deep, or of another size than most.
+    """
+    paths = list(paths)
+    # Pillow lets other threads run while it decodes.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        headers = dict(zip(paths, pool.map(_read_size, paths), strict=True))
+        sizes = {path: found for path, found in headers.items() if not isinstance(found, str)}
+        usual = Counter(sizes.values()).most_common(1)[0][0] if sizes else None
+        # A damaged header may declare any number of pixels.
+        fitting = [path for path, size in sizes.items() if size == usual]
+        damage = dict(zip(fitting, pool.map(_find_damage, fitting), strict=True))
+    faults = {path: found for path, found in headers.items() if isinstance(found, str)} | damage
+    lines = [fault for path in paths if (fault := faults.get(path))]
     lines += [
-        f"{sequence.frames / name}: expected frames alone, found a file that is no picture, which "
-        "is not read; remove it, or convert it"
-        for name in unread_names(sequence.frames)
+        f"{path}: expected {describe_size(usual)} as most frames of {name}, found "
+        f"{describe_size(found)}; all frames must have one size"
+        for path, found in sizes.items()
+        if usual is not None and found != usual
     ]
+    return sizes, lines
+
+
+def _read_size(path: Path) -> Size | str:
+    """The height and width in a frame's header, or what is wrong with it."""
     try:
-        lines += _missing_frames(layout, sequence, images)
+        return read_header(path).size
     except ValueError as error:
-        lines.append(str(error))
-    for folder in dict.fromkeys((sequence.masks, sequence.truth)):
-        lines += _check_masks(layout, sequence, folder, images, sizes)
-    return lines
+        return str(error)
 
 
-def _missing_frames(
-    layout: Layout, sequence: SequenceFolders, images: Mapping[str, Path]
-) -> list[str]:
-    """Says which frames are listed, or left out by the numbers of the others, and not there."""
-    lines = [
-        f"{sequence.frames / name}.jpg: expected the frame that {layout.origin} lists, found no "
-        "such file; restore it, or the list that belongs to the frames"
-        for name in sequence.listed
-        if name not in images
-    ]
-    return lines + frame_gaps(layout, sequence, images)
+def _find_damage(path: Path) -> str | None:
+    try:
+        read_image(path)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _check_masks(
     layout: Layout,
-    sequence: SequenceFolders,
+    folders: SequenceFolders,
     folder: Path,
     images: Mapping[str, Path],
     sizes: Mapping[Path, Size],
-) -> list[str]:
-    """Says what is wrong with the masks of one folder."""
+    is_binary: bool,
+) -> Iterator[str]:
+    """Yields what is wrong with the masks of one folder."""
     try:
         files = images_by_stem(folder)
     except ValueError as error:
-        return [str(error)]
-    lines = [
-        f"{folder / name}{_MASK_SUFFIX}: expected the mask of a frame, found no such file; "
-        "restore it"
-        for name in _wanted_masks(layout, sequence, folder, images)
-        if name not in files
-    ]
-    starts = {listed.frames[0] for listed in sequence.objects.values()} or {*list(files)[:1]}
+        yield str(error)
+        return
+    firsts = {listed.frames[0] for listed in folders.objects.values() if listed.frames}
+    wanted = [*firsts]
+    if layout.is_labelled and folder == folders.truth:
+        wanted += folders.listed or images
+    for name in dict.fromkeys(wanted):
+        if name not in files:
+            yield (
+                f"{folder / name}.png: expected the mask of a frame, found no such file; restore it"
+            )
+    starts = firsts or {*list(files)[:1]}
     for stem, name in files.items():
         path = folder / name
         if path.suffix.lower() not in MASK_SUFFIXES:
-            lines.append(describe_kind(path, MASK_SUFFIXES))
+            yield describe_kind(path, MASK_SUFFIXES)
             continue
         if stem not in images:
-            lines.append(describe_stray(sequence, path))
-        frame_size = sizes.get(images[stem]) if stem in images else None
-        is_shrunk = folder != sequence.masks and layout.output_height is not None
-        if frame_size is not None and is_shrunk:
-            frame_size = _shrunk(frame_size, layout.output_height)
-        is_start = folder == sequence.masks and stem in starts
+            yield describe_stray(folders, path)
+        size = sizes.get(images[stem]) if stem in images else None
+        if size is not None and folder != folders.masks and layout.output_height is not None:
+            size = layout.output_height, math.ceil(size[1] * layout.output_height / size[0])
+        is_start = folder == folders.masks and stem in starts
+        needs_objects = is_start and not layout.is_loose
         context = MaskContext(
-            frame_size,
-            is_start,
-            is_start and not layout.may_start_empty,
-            layout.is_binary,
-            sequence.objects,
-            layout.origin,
+            *(size, is_start, needs_objects, is_binary, folders.objects, layout.origin)
         )
-        lines += find_mask_faults(path, context)
-    return lines
+        yield from find_mask_faults(path, context)
 
 
-def _wanted_masks(
-    layout: Layout, sequence: SequenceFolders, folder: Path, images: Mapping[str, Path]
-) -> Iterable[str]:
-    """Names the masks that lists and public labels say are in a folder."""
-    wanted = [listed.frames[0] for listed in sequence.objects.values()]
-    if layout.is_labelled and folder == sequence.truth:
-        wanted += sequence.listed or images
-    return dict.fromkeys(wanted)
+def find_mask_faults(path: Path, context: MaskContext) -> Iterator[str]:
+    """Reads a mask and yields a line for each thing wrong with its format, size and ids."""
+    try:
+        values, palette = read_values(path)
+    except ValueError as error:
+        yield str(error)
+        return
+    size = values.shape[0], values.shape[1]
+    if context.size is not None and size != context.size:
+        yield (
+            f"{path}: expected a mask of {describe_size(context.size)} as its frame, found "
+            f"{describe_size(size)}; {explain_size(size, context.size)}"
+        )
+    fault = explain_drawing(values, palette)
+    if fault is None and context.is_binary and context.needs_objects:
+        fault = explain_emptiness((values > 0).astype(np.uint8))
+    # A later mask may well be empty.
+    if fault is None and not context.is_binary and (context.needs_objects or values.any()):
+        fault = explain_emptiness(values)
+    if fault is None and not context.is_binary and context.is_start:
+        fault = explain_fullness(values)
+    if fault is not None:
+        yield f"{path}: {fault}"
+    elif context.objects and not context.is_binary:
+        yield from _id_faults(path, object_ids(values), context)
 
 
-def _shrunk(size: Size, height: int | None) -> Size:
-    """The size of frames brought to a height, their width rounded up."""
-    return size if height is None else (height, math.ceil(size[1] * height / size[0]))
+def _id_faults(path: Path, ids: tuple[int, ...], context: MaskContext) -> Iterator[str]:
+    unknown = [number for number in ids if number not in context.objects]
+    if unknown:
+        yield (
+            f"{path}: expected ids that {context.origin} lists ({_join(context.objects)}), found "
+            f"{_join(unknown)}; take the list that belongs to the masks"
+        )
+    missing = [
+        number
+        for number, listed in context.objects.items()
+        if path.stem in listed.frames[:1] and number not in ids
+    ]
+    if missing:
+        yield (
+            f"{path}: expected object {_join(missing)}, which {context.origin} starts there, found "
+            f"{_join(ids)}; take the list that belongs to the masks"
+        )
+
+
+def _join(ids: Iterable[int]) -> str:
+    return ", ".join(str(number) for number in sorted(ids)) or "none"

@@ -1,102 +1,119 @@
-"""What every benchmark looks like to inference and to scorers: sequences of files, and rules."""
+"""A data set is one value: where its files lie, how it is scored, and what its server takes."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple
 
 from mavos_jax.datasets.listing import split_names
+from mavos_jax.datasets.pairing import pair_frames
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
+from mavos_jax.media.samples import Form
 from mavos_jax.runtime.checksums import short_hash
-
-Dataset = Literal[
-    "davis2016",
-    "davis2017",
-    "youtube_vos2018",
-    "youtube_vos2019",
-    "lvos1",
-    "lvos2",
-    "long_time_video",
-    "mose",
-    "folder",
-]
-DATASETS: tuple[Dataset, ...] = get_args(Dataset)
+from mavos_jax.scores.scores import ObjectResult
 
 Resolution = Literal["480p", "full", "full_to_480p"]
 """Of DAVIS: what is read, or full frames whose masks are wanted at a height of 480."""
 
 
 @dataclasses.dataclass(frozen=True)
-class GivenMask:
-    """An annotation that segmentation starts from.
+class BenchmarkOptions:
+    """Which data set to open, and how.
 
     Attributes:
-      path: an indexed PNG.
-      ids: the objects to take from it, those that are new there; None takes all of them.
+      dataset: its name in :data:`~mavos_jax.datasets.table.DATA_SETS`.
+      split: val and valid mean the same.
+      root: its folder.
+      masks_root: where the given masks lie if not below the root, as some keep those of DAVIS
+        test-dev; a folder of the same layout.
+      resolution: of DAVIS, which has two.
+      all_frames: also segment the frames between the annotated ones, from a package that has them.
+      short_edge: see :class:`Benchmark`.
+      sequences: the only ones to take, by name; all if empty.
+      for_training: take what training needs, at any resolution.
     """
 
-    path: Path
-    ids: tuple[int, ...] | None = None
+    dataset: str
+    split: str
+    root: Path
+    masks_root: Path | None = None
+    resolution: Resolution = "480p"
+    all_frames: bool = False
+    short_edge: int | None = None
+    sequences: tuple[str, ...] = ()
+    for_training: bool = False
+
+
+class Published(NamedTuple):
+    """What a paper reports of a model on the validation split of a set.
+
+    Attributes:
+      model: its name there.
+      source: the table.
+      mean: J&F, in percent.
+      region: J, in percent; None where the table lacks it.
+      boundary: F, in percent; likewise.
+      fps: frames a second; likewise.
+      memory: of the GPU, in GB; likewise.
+      condition: what to know before comparing; empty if nothing.
+    """
+
+    model: str
+    source: str
+    mean: float
+    region: float | None = None
+    boundary: float | None = None
+    fps: float | None = None
+    memory: float | None = None
+    condition: str = ""
+
+
+class Protocol(NamedTuple):
+    """How a data set is scored.
+
+    Attributes:
+      score: gives the rows of a sequence's objects.
+      summarise: gives the rule in words and the summary from the rows of all objects.
+      official_row: makes the official columns of the summary, where they differ.
+      unseen_names: what of a sequence training may not have seen: its name, or its categories.
+    """
+
+    score: Callable[[SequenceFiles, SequenceMasks, ScoringRule], tuple[ObjectResult, ...]]
+    summarise: Callable[[Sequence[ObjectResult], ScoringRule], Summary]
+    official_row: Callable[[Sequence[ObjectResult], Mapping[str, float]], Mapping[str, float]] = (
+        lambda objects, summary: summary
+    )
+    unseen_names: Callable[[SequenceFiles], Iterable[str]] = lambda sequence: ()
 
 
 @dataclasses.dataclass(frozen=True)
-class BenchmarkSequence:
-    """The files of one video. Frames are counted from the first with a given mask.
+class DataSet:
+    """All that is particular about a data set.
 
     Attributes:
-      name: in lists, folders of results, and tables.
-      frames: its images, in order, from the one of the first given mask on.
-      given: annotations to start from by frame; 0 is there.
-      truth: annotations to score against by frame, the given ones among them; empty where the
-        labels are not public.
-      saved: frames whose masks make up a result, ascending.
-      spans: for sets in which objects have a life span, the frames of each, by its id.
-      categories: for sets that score categories, the category of each object, by its id.
-      declared_frames: for LVOS, the number of frames that the metadata count of each object, by its
-        id; it may differ from that of its life span.
+      find: names the sequences of a split and says where they lie.
+      masks: what the values of its masks mean.
+      protocol: how it is scored; None for a set that only training uses.
+      options: fields of :class:`BenchmarkOptions` that other sets lack.
+      trains_on: what training takes from it; None if nothing.
+      pair: pairs the frames and masks of a training video.
+      nested: the folder of a submission that holds those of the sequences.
+      server: a page that links to the server for submissions.
+      published: what the MAVOS paper reports.
     """
 
-    name: str
-    frames: tuple[Path, ...]
-    given: Mapping[int, GivenMask]
-    truth: Mapping[int, Path]
-    saved: tuple[int, ...]
-    spans: Mapping[int, tuple[int, ...]] = dataclasses.field(default_factory=dict)
-    categories: Mapping[int, str] = dataclasses.field(default_factory=dict)
-    declared_frames: Mapping[int, int] = dataclasses.field(default_factory=dict)
-
-    def frame_name(self, index: int) -> str:
-        """The name that masks of a frame carry: its file's, without suffix."""
-        return self.frames[index].stem
-
-    @property
-    def has_truth(self) -> bool:
-        """Whether it can be scored: it has truth beyond the given masks."""
-        return bool(set(self.truth) - set(self.given))
-
-    def fingerprint(self) -> str:
-        """A short hash of the frames' names and sizes, the masks' bytes, and all that is said.
-
-        Masks count by their content, since one of the same size is easily drawn anew; they are
-        small. Where the files lie and when they were written does not matter.
-        """
-        given = sorted((t, mask.ids) for t, mask in self.given.items())
-        listed = (self.spans, self.categories, self.declared_frames)
-        said = (self.name, self.saved, given, [sorted(by_id.items()) for by_id in listed])
-        masks = [(t, self.given[t].path) for t, _ in given] + sorted(self.truth.items())
-
-        def parts() -> Iterator[str | bytes]:
-            yield repr(said)
-            for path in self.frames:
-                yield f"{path.name} {path.stat().st_size}\n"
-            # Most given masks are the truth of their frame, too.
-            for frame, path in dict.fromkeys(masks):
-                content = path.read_bytes()
-                yield f"{frame} {path.name} {len(content)}\n"
-                yield content
-
-        return short_hash(parts())
+    find: Callable[[BenchmarkOptions], Layout]
+    masks: Form = "ids"
+    protocol: Protocol | None = None
+    options: tuple[str, ...] = ()
+    trains_on: Literal["videos", "images"] | None = None
+    pair: Callable[[Layout, SequenceFolders], SequenceFiles] = pair_frames
+    nested: str = "."
+    server: str = ""
+    published: tuple[Published, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +121,7 @@ class Benchmark:
     """A data set to be segmented and, where labels are public, scored.
 
     Attributes:
-      dataset: which one; it decides on the scorer and on the form of submissions.
+      dataset: its name.
       split: of the set.
       root: its folder.
       sequences: in natural order of their names.
@@ -115,10 +132,10 @@ class Benchmark:
         the frames.
     """
 
-    dataset: Dataset
+    dataset: str
     split: str
     root: Path
-    sequences: tuple[BenchmarkSequence, ...]
+    sequences: tuple[SequenceFiles, ...]
     is_binary: bool = False
     short_edge: int | None = None
     output_height: int | None = None
@@ -130,38 +147,12 @@ class Benchmark:
 
     @property
     def has_truth(self) -> bool:
-        """Whether every sequence can be scored: it has truth beyond the given masks."""
+        """Whether every sequence can be scored."""
         return all(sequence.has_truth for sequence in self.sequences)
 
     def fingerprint(self) -> str:
-        """A short hash of the sequences, and of what is done with them; see those."""
+        """A short hash of the sequences and of how they are taken."""
         split = min(split_names(self.split))  # the same tree has two names for it
         fields = (self.dataset, split, self.is_binary, self.short_edge, self.output_height)
         parts = [repr(fields), *(sequence.fingerprint() for sequence in self.sequences)]
         return short_hash(["\n".join(parts)])
-
-
-@dataclasses.dataclass(frozen=True)
-class BenchmarkOptions:
-    """Which data set to open, and how.
-
-    Attributes:
-      dataset: its layout and rules.
-      split: of the set; val and valid mean the same.
-      root: its folder.
-      masks_root: where the given masks lie if not below the root, as some keep those of DAVIS
-        test-dev; a folder of the same layout.
-      resolution: of DAVIS, which has two.
-      all_frames: for YouTube-VOS, segment the frames between the listed ones, too.
-      short_edge: see :class:`Benchmark`.
-      sequences: the only ones to take, by name; all if empty.
-    """
-
-    dataset: Dataset
-    split: str
-    root: Path
-    masks_root: Path | None = None
-    resolution: Resolution = "480p"
-    all_frames: bool = False
-    short_edge: int | None = None
-    sequences: tuple[str, ...] = ()

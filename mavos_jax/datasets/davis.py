@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets.dataset import BenchmarkOptions, BenchmarkSequence, GivenMask
-from mavos_jax.datasets.files import FileSet
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol, Published
 from mavos_jax.datasets.listing import (
     FRAMES,
     MASKS,
     describe_folder,
-    find_sequences,
+    find_list,
+    find_repeated,
+    read_list,
     require_root,
     split_names,
 )
-from mavos_jax.datasets.names import read_list
-from mavos_jax.datasets.protocol import SequenceMasks, score_objects
-from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.datasets.sequences import (
-    Layout,
-    SequenceFolders,
-    build_sequence,
-    find_repeated,
-    list_frames,
-    list_masks,
-    require_all_or_first,
-)
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary, score_objects
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
 from mavos_jax.scores.metrics import ObjectScores, mean_scores
 from mavos_jax.scores.scores import ObjectResult
 
@@ -41,111 +32,59 @@ _LABELLED = ("train", "val", "valid")
 
 
 def find_davis(options: BenchmarkOptions) -> Layout:
-    """Names the sequences of a split's list, at the resolution that is asked for.
+    """Names the sequences of a split's list, at the requested resolution.
 
     The objects are those of the first frame's mask, which lies below ``masks_root`` if that is
     given, as does the truth. In DAVIS 2016 everything that is not background is one object; its
     lists hold names, or paths of images and masks, and lie in the folder of the year or of a
-    resolution, as in the original package.
+    resolution, as in the original package. Training prefers 480p.
 
     Raises:
       ValueError: folders or the list are missing.
     """
     root, masks_root = options.root, options.masks_root or options.root
-    lists = _list_candidates(options)
-    names = read_list(root, lists)
+    year = options.dataset.removeprefix("davis")
+    folders = (year,) if year == "2017" else (year, *_SMALL, *_FULL)
+    lists = [f"ImageSets/{f}/{name}.txt" for f in folders for name in split_names(options.split)]
+    origin = find_list(root, lists)
+    names = read_list(origin)
     require_root(masks_root)
     resolutions = _SMALL if options.resolution == "480p" else _FULL
-    frames = _find_resolution(root / FRAMES, resolutions)
-    masks = _find_resolution(masks_root / MASKS, resolutions)
+    resolutions = (*_SMALL, *_FULL) if options.for_training else resolutions
+    frames, masks = _find_resolution(root / FRAMES, masks_root / MASKS, resolutions)
     is_shrunk = options.resolution == "full_to_480p"
     truth = masks_root / MASKS / _SMALL[0] if is_shrunk else masks
-    origin = next(root / path for path in lists if (root / path).is_file())
     return Layout(
         origin=origin,
         sequences=tuple(
             SequenceFolders(name, frames / name, masks / name, truth / name) for name in names
         ),
-        open_sequence=_open_sequence,
+        starts="first frame",
         is_labelled=options.split in _LABELLED,
         is_exhaustive=False,
-        is_gapless=True,
-        is_binary=options.dataset == "davis2016",
         output_height=_SMALL_HEIGHT if is_shrunk else None,
         oddities=find_repeated(origin),
     )
 
 
-def _open_sequence(sequence: SequenceFolders) -> BenchmarkSequence:
-    images = list_frames(sequence)
-    masks = list_masks(sequence.masks)
-    first = next(iter(images))
-    if first not in masks:
-        raise ValueError(
-            f"{sequence.masks / first}.png: expected the mask of the first frame, found no such "
-            f"file; {sequence.masks} holds {describe_folder(sequence.masks)}"
-        )
-    truth = masks if sequence.truth == sequence.masks else list_masks(sequence.truth)
-    require_all_or_first(sequence.truth, truth, list(images), [first])
-    return build_sequence(sequence, images, {first: GivenMask(masks[first])}, truth)
-
-
-def _list_candidates(options: BenchmarkOptions) -> list[str]:
-    year = options.dataset.removeprefix("davis")
-    folders = (year,) if year == "2017" else (year, *_SMALL, *_FULL)
-    names = split_names(options.split)
-    return [f"ImageSets/{folder}/{name}.txt" for folder in folders for name in names]
-
-
-def _find_resolution(folder: Path, resolutions: tuple[str, ...]) -> Path:
+def _find_resolution(frames: Path, masks: Path, resolutions: tuple[str, ...]) -> tuple[Path, Path]:
     for resolution in resolutions:
-        if (folder / resolution).is_dir():
-            return folder / resolution
+        if (frames / resolution).is_dir() and (masks / resolution).is_dir():
+            return frames / resolution, masks / resolution
     raise ValueError(
-        f"{folder}: expected a folder {' or '.join(resolutions)}, found {describe_folder(folder)}; "
-        "choose the resolution that is there"
-    )
-
-
-_RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
-
-
-def open_davis(config: SourceConfig) -> FileSet:
-    """Lists the sequences of a split; those at 480p where there are several resolutions.
-
-    In DAVIS 2016 everything that is not background is one object. Its lists hold names, or paths of
-    images and masks as in the original package.
-
-    Raises:
-      ValueError: folders, the list or a sequence are missing, or sequences have first masks alone.
-    """
-    root = Path(config.root)
-    require_root(root)
-    year = config.kind.removeprefix("davis")
-    folders = (year,) if year == "2017" else (year, *_RESOLUTIONS)
-    splits = split_names(config.split)
-    lists = [f"ImageSets/{folder}/{split}.txt" for folder in folders for split in splits]
-    names = read_list(root, lists)
-    return FileSet(
-        name=f"{config.kind} {config.split}",
-        root=str(root.absolute()),
-        sequences=find_sequences(root, names, _RESOLUTIONS),
-        form="ids" if year == "2017" else "binary",
-        max_gap=config.max_gap,
+        f"{frames}: expected a folder {' or '.join(resolutions)}, here and in {masks}, found "
+        f"{describe_folder(frames)} and {describe_folder(masks)}; choose the resolution that is "
+        "there"
     )
 
 
 def score_davis2017(
-    sequence: BenchmarkSequence, masks: SequenceMasks, rule: ScoringRule
+    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
 ) -> tuple[ObjectResult, ...]:
     """Scores the objects 1 to the highest id of the first true frame.
 
-    An id that the first frame leaves out is an object all the same, one without pixels.
-
-    Args:
-      sequence: which the masks belong to; the frames with truth count, but the first and the last.
-      masks: of its frames.
-      rule: ``official_decay`` counts.
+    An id that the first frame leaves out is an object all the same, one without pixels. The frames
+    with truth count, except the first and the last.
 
     Raises:
       ValueError: the first true frame has no object, or a predicted id is above them.
@@ -158,30 +97,25 @@ def score_davis2017(
             f"{sequence.truth[labelled[0]]}: expected at least one object in the first true mask, "
             "found none"
         )
-    counted = dict.fromkeys(range(1, highest + 1), labelled[1:-1])
-    return score_objects(sequence, masks, counted, official_decay=rule.official_decay)
+    return score_objects(
+        sequence.name, masks, dict.fromkeys(range(1, highest + 1), labelled[1:-1]), rule
+    )
 
 
 def score_davis2016(
-    sequence: BenchmarkSequence, masks: SequenceMasks, rule: ScoringRule
+    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
 ) -> tuple[ObjectResult, ...]:
     """Scores the one object of binary masks; see :func:`score_davis2017`."""
-    counted = {1: sorted(sequence.truth)[1:-1]}
-    return score_objects(sequence, masks, counted, official_decay=rule.official_decay)
+    return score_objects(sequence.name, masks, {1: sorted(sequence.truth)[1:-1]}, rule)
 
 
-def summarise_davis(
-    objects: Sequence[ObjectResult], rule: ScoringRule, *, words: str
-) -> tuple[str, dict[str, float]]:
-    """Averages over objects, those of all sequences alike, under the names of DAVIS 2017.
+def summarise_davis(objects: Sequence[ObjectResult], rule: ScoringRule, *, words: str) -> Summary:
+    """Averages over the objects of all sequences, under the names of DAVIS 2017.
 
     Args:
       objects: at least one.
       rule: ``official_decay`` counts.
-      words: for the set and the frames that count.
-
-    Returns:
-      The rule in words, and the summary.
+      words: the set and the frames that count.
     """
     mean = mean_scores(row.scores for row in objects)
     decay = "; decay with the official tool's error beyond 256 frames"
@@ -197,3 +131,40 @@ def _named(scores: ObjectScores) -> dict[str, float]:
         for letter, measure in zip("JF", scores, strict=True)
         for name, value in measure._asdict().items()
     }
+
+
+_OPTIONS = ("masks_root", "resolution")
+
+DAVIS2016 = DataSet(
+    find_davis,
+    masks="binary",
+    protocol=Protocol(
+        score_davis2016,
+        functools.partial(
+            summarise_davis, words="DAVIS 2016, one object: first and last frame dropped"
+        ),
+    ),
+    options=_OPTIONS,
+    trains_on="videos",
+)
+DAVIS2017 = DataSet(
+    find_davis,
+    protocol=Protocol(
+        score_davis2017,
+        functools.partial(
+            summarise_davis, words="DAVIS 2017, semi-supervised: first and last frame dropped"
+        ),
+    ),
+    options=_OPTIONS,
+    trains_on="videos",
+    server="https://davischallenge.org",
+    published=(
+        Published("MAVOS", "Table 4", 84.4, 81.5, 87.2, 39.2),
+        Published("R50-MAVOS", "Table 4", 85.6, 82.6, 88.5, 37.6),
+        Published("SwinB-MAVOS", "Table 4", 86.4, 83.2, 89.6, 21.8),
+        Published("DeAOT-L", "Table 4", 84.5, 81.6, 87.4, 29.3),
+        Published("AOT-L", "Table 4", 83.8, 81.1, 86.4, 20.3),
+        Published("DeAOT-L-2F", "Table 5", 82.5),
+        Published("DeAOT-L-6F", "Table 5", 84.5),
+    ),
+)

@@ -1,4 +1,4 @@
-"""Data sets whose frames and masks are files in folders."""
+"""Training's view of a data set: the sequences that have two masks or more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.media.pictures import DamagedSample, File
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
@@ -18,28 +19,6 @@ SIZES = "."
 """What the sizes of files begin with in a fingerprint."""
 
 
-class SequenceFiles(NamedTuple):
-    """Where the files of one video lie.
-
-    Attributes:
-      name: of the sequence, unique in its set.
-      frame_folder: the folder of its images, relative to the set's root.
-      mask_folder: the folder of its masks, relative to the set's root.
-      frames: file names of the images, in order.
-      masks: file names of the masks, one for each image.
-      ids: objects to keep, others become background; all where None.
-      num_left_out: images in the folder that have no mask and are left out.
-    """
-
-    name: str
-    frame_folder: str
-    mask_folder: str
-    frames: tuple[str, ...]
-    masks: tuple[str, ...]
-    ids: tuple[int, ...] | None = None
-    num_left_out: int = 0
-
-
 class VideoSummary(NamedTuple):
     """What a fingerprint takes from one video.
 
@@ -48,7 +27,7 @@ class VideoSummary(NamedTuple):
       frames: file names of the images.
       frame_sizes: bytes of each, -1 where there is no file.
       mask_sizes: bytes of each mask, -1 where there is no file.
-      ids: see :class:`SequenceFiles`.
+      ids: the objects to keep, others become background; None for all.
     """
 
     name: str
@@ -60,54 +39,55 @@ class VideoSummary(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FrameFiles:
-    """The files of one sequence.
+    """The files of one training video, read on demand."""
 
-    Attributes:
-      root: of the set.
-      sequence: where they lie.
-    """
-
-    root: str
     sequence: SequenceFiles
 
     def __len__(self) -> int:
         return len(self.sequence.frames)
 
+    @property
+    def ids(self) -> tuple[int, ...] | None:
+        """The objects to keep; None for all."""
+        return tuple(self.sequence.spans) or None
+
     def frame_path(self, index: int) -> Path:
         """The image of a frame."""
-        return Path(self.root, self.sequence.frame_folder, self.sequence.frames[index])
+        return self.sequence.frames[index]
 
     def mask_path(self, index: int) -> Path:
-        """The mask of a frame."""
-        return Path(self.root, self.sequence.mask_folder, self.sequence.masks[index])
+        """The mask of a frame, also where there is none."""
+        truth = self.sequence.truth
+        if index in truth:
+            return truth[index]
+        return next(iter(truth.values())).with_name(f"{self.sequence.frame_name(index)}.png")
 
     def frame(self, index: int) -> File:
         """Reads the image of a frame; raises :class:`DamagedSample` where there is none."""
-        return _read(self.frame_path(index), f"the frame of {self.mask_path(index)}")
+        return _read(self.sequence.frames[index], f"the frame of {self.mask_path(index)}")
 
     def mask(self, index: int) -> File:
         """Reads the mask of a frame; raises :class:`DamagedSample` where there is none."""
-        return _read(self.mask_path(index), f"the mask of {self.frame_path(index)}")
+        return _read(self.mask_path(index), f"the mask of {self.sequence.frames[index]}")
 
     def summary(self) -> VideoSummary:
         """Names and sizes of the files."""
-        indices = range(len(self))
+        frames = self.sequence.frames
         return VideoSummary(
             self.sequence.name,
-            self.sequence.frames,
-            tuple(_num_bytes(self.frame_path(i)) for i in indices),
-            tuple(_num_bytes(self.mask_path(i)) for i in indices),
-            self.sequence.ids,
+            tuple(path.name for path in frames),
+            tuple(map(_num_bytes, frames)),
+            tuple(_num_bytes(self.mask_path(index)) for index in range(len(frames))),
+            self.ids,
         )
 
 
 @dataclasses.dataclass(eq=False)
 class FileSet:
-    """Sequences below one root.
+    """A data set to train on, laid out as files.
 
     Attributes:
       name: the kind and the split.
-      root: the folder that the sequences' folders are relative to.
       sequences: in the order of their indices.
       form: what the masks' values mean, see :class:`~mavos_jax.media.samples.Labels`.
       max_gap: largest distance between two neighbouring frames of a clip.
@@ -116,7 +96,6 @@ class FileSet:
     """
 
     name: str
-    root: str
     sequences: tuple[SequenceFiles, ...]
     form: Form
     max_gap: int
@@ -127,19 +106,18 @@ class FileSet:
         return len(self.sequences)
 
     def __getitem__(self, index: int) -> EncodedVideo:
-        sequence = self.sequences[index]
-        labels = Labels(self.form, sequence.ids)
-        return EncodedVideo(f"{self.name}: {sequence.name}", self.files(index), labels)
+        files = self.files(index)
+        name = f"{self.name}: {files.sequence.name}"
+        return EncodedVideo(name, files, Labels(self.form, files.ids))
 
     def files(self, index: int) -> FrameFiles:
         """The files of one video."""
-        return FrameFiles(self.root, self.sequences[index])
+        return FrameFiles(self.sequences[index])
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is left out of the folders of frames, for the user to know."""
-        folders = dict.fromkeys(sequence.frame_folder for sequence in self.sequences)
-        return describe_unread(Path(self.root, folder) for folder in folders)
+        return describe_unread(dict.fromkeys(s.frames[0].parent for s in self.sequences))
 
     def fingerprint(self) -> str:
         """A short hash of the names and sizes of all files; that of the records made from them."""

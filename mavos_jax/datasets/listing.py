@@ -1,25 +1,27 @@
-"""Finding the folders and lists of a data set, and saying what is wrong with them."""
+"""Folders, lists and names of a data set: finding them, and saying what is wrong with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
-from mavos_jax.datasets.files import SequenceFiles
-from mavos_jax.media.folders import (
-    MASK_SUFFIXES,
-    frames_by_stem,
-    images_by_stem,
-    name_some,
-    subfolders,
-    visible,
-)
+from mavos_jax.media.folders import IMAGE_SUFFIXES, name_some, natural_order, subfolders, visible
+from mavos_jax.runtime.json_files import shortened
 
 FRAMES = "JPEGImages"
 MASKS = "Annotations"
-KINDS = (FRAMES, MASKS)
 
-_MIN_FRAMES = 2
+_MAX_NAME_BYTES = 200
+_ODD = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_IMAGE_FIRST = re.compile(
+    rf"(.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))(?:\s.*)?", re.IGNORECASE
+)
+
+
+class BadName(ValueError):  # noqa: N818 - the name says what is wrong
+    """A name that would lead elsewhere when it becomes a path."""
 
 
 def split_names(split: str) -> tuple[str, ...]:
@@ -27,18 +29,23 @@ def split_names(split: str) -> tuple[str, ...]:
     return {"val": ("val", "valid"), "valid": ("valid", "val")}.get(split, (split,))
 
 
-def find_pair(root: Path, candidates: Sequence[str]) -> str:
-    """Finds the first folder, relative to ``root``, that holds ``JPEGImages`` and ``Annotations``.
+def find_pair(root: Path, candidates: Sequence[str], masks: Sequence[str] = (MASKS,)) -> Path:
+    """Finds the first folder below ``root`` that holds ``JPEGImages`` and a folder of masks.
 
     Raises:
       ValueError: none of the candidates does.
     """
     require_root(root)
-    for candidate in candidates:
-        if (root / candidate / FRAMES).is_dir() and (root / candidate / MASKS).is_dir():
-            return candidate
+    for folder in (root / candidate for candidate in candidates):
+        if (folder / FRAMES).is_dir() and any((folder / name).is_dir() for name in masks):
+            return folder
     wanted = " or ".join(str(Path(candidate, f"{{{FRAMES},{MASKS}}}")) for candidate in candidates)
     raise ValueError(f"{root}: expected {wanted} under it, found {describe_folder(root)}")
+
+
+def own_folder(root: Path, names: Sequence[str], suffix: str = "") -> list[str]:
+    """Returns ``.`` as a candidate if the root is the split's own folder."""
+    return ["."] if root.absolute().name.removesuffix(suffix) in names else []
 
 
 def require_root(root: Path) -> None:
@@ -49,123 +56,121 @@ def require_root(root: Path) -> None:
 
 
 def describe_folder(folder: Path) -> str:
-    """Words for what is in a folder."""
+    """Names what is in a folder, for an error message."""
     if not folder.is_dir():
         return f"no folder {folder}"
     return name_some(visible(folder)) or "an empty folder"
 
 
-def find_sequences(
-    root: Path, names: Sequence[str], resolutions: Sequence[str]
-) -> tuple[SequenceFiles, ...]:
-    """Pairs the frames and masks of listed sequences, at the first resolution that is there.
-
-    Args:
-      root: of the set.
-      names: of the sequences.
-      resolutions: folders below ``JPEGImages`` and ``Annotations``.
-
-    Raises:
-      ValueError: no resolution has both folders, a sequence is not there or has first masks alone.
-    """
-    found = next((r for r in resolutions if all((root / k / r).is_dir() for k in KINDS)), None)
-    if found is None:
-        wanted = " or ".join(f"{{{FRAMES},{MASKS}}}/{resolution}" for resolution in resolutions)
-        raise ValueError(
-            f"{root}: expected {wanted} under it, found {describe_folder(root)}, with "
-            f"{describe_folder(root / FRAMES)} in {FRAMES} and {describe_folder(root / MASKS)} in "
-            f"{MASKS}"
-        )
-    missing = [name for name in names if not (root / FRAMES / found / name).is_dir()]
-    if missing:
-        raise ValueError(
-            f"{root / FRAMES / found}: expected folders of frames for all listed sequences, found "
-            f"none for {len(missing)}: {name_some(missing)}"
-        )
-    sequences = tuple(
-        pair_sequence(root, name, *(f"{k}/{found}/{name}" for k in KINDS), annotated_only=False)
-        for name in names
-    )
-    require_annotations(root, sequences)
-    return sequences
-
-
-def pair_all(root: Path, folder: str, *, annotated_only: bool) -> tuple[SequenceFiles, ...]:
-    """Pairs the frames and masks of every sequence in ``root/folder/JPEGImages``.
-
-    Args:
-      root: of the set.
-      folder: of the split, relative to the root.
-      annotated_only: see :func:`pair_sequence`.
-
-    Raises:
-      ValueError: there is no sequence, or some have fewer than two masks.
-    """
-    names = subfolders(root / folder / FRAMES)
+def require_subfolders(folder: Path) -> list[str]:
+    """Lists the folders of frames in a folder; raises ValueError if there are none."""
+    names = subfolders(folder)
     if not names:
         raise ValueError(
-            f"{root / folder / FRAMES}: expected a folder of frames for every sequence, found "
-            f"{describe_folder(root / folder / FRAMES)}"
+            f"{folder}: expected a folder of frames for every sequence, found "
+            f"{describe_folder(folder)}"
         )
-    sequences = tuple(
-        pair_sequence(
-            *(root, name),
-            *(str(Path(folder, kind, name)) for kind in KINDS),
-            annotated_only=annotated_only,
-        )
-        for name in names
-    )
-    require_annotations(root, sequences)
-    return sequences
+    return names
 
 
-def pair_sequence(
-    root: Path, name: str, frame_folder: str, mask_folder: str, *, annotated_only: bool
-) -> SequenceFiles:
-    """Pairs the images of a folder with the masks of the same names in another.
+def require_name(origin: Path, name: str, *, is_nested: bool = True) -> str:
+    """Returns a name that becomes a path below the folders of frames, masks and results.
 
     Args:
-      root: of the set, to which the folders are relative.
-      name: of the sequence.
-      frame_folder: of its images.
-      mask_folder: of its masks.
-      annotated_only: leave out images without a mask; else their masks are missed when read.
+      origin: the file or folder that the name comes from.
+      name: of a sequence or a frame.
+      is_nested: whether it may lead through folders, as ``birds/3`` does.
 
     Raises:
-      ValueError: there is no image, some look like masks, or a mask belongs to none.
+      BadName: it is empty, absolute or over 200 bytes, or has a part that is empty, ``.`` or
+        ``..``, backslashes, control characters, or bytes that are no UTF-8.
     """
-    images = frames_by_stem(root / frame_folder)
-    if not images:
-        raise ValueError(
-            f"{root / frame_folder}: expected the frames of {name} (.jpg or .png), found "
-            f"{describe_folder(root / frame_folder)}"
+    parts = name.split("/") if is_nested else [name]
+    if (
+        {"", ".", ".."}.intersection(parts)
+        or _ODD.search(name)
+        or ("/" in name and not is_nested)
+        or len(name.encode()) > _MAX_NAME_BYTES
+    ):
+        raise BadName(
+            f"{origin}: expected the name of a {'sequence' if is_nested else 'frame'}, of at most "
+            f"{_MAX_NAME_BYTES} bytes and without '..', backslashes and control characters, found "
+            f"{shortened(name)}; rename it"
         )
-    masks = images_by_stem(root / mask_folder, MASK_SUFFIXES)
-    stray = next((name for stem, name in masks.items() if stem not in images), None)
-    if stray is not None:
+    return name
+
+
+def find_list(root: Path, candidates: Sequence[str]) -> Path:
+    """Finds the first of the lists below ``root``; raises ValueError if there is none."""
+    require_root(root)
+    path = next((root / c for c in candidates if (root / c).is_file()), None)
+    if path is None:
+        first = root / candidates[0]
         raise ValueError(
-            f"{root / mask_folder / stray}: expected the name of a frame in {root / frame_folder}, "
-            "found no such frame; restore the frame or remove the mask"
+            f"{first}: expected the list of the split's sequences, found no such file; "
+            f"{first.parent} holds {describe_folder(first.parent)}"
         )
-    stems = [stem for stem in images if stem in masks] if annotated_only else list(images)
-    return SequenceFiles(
-        *(name, frame_folder, mask_folder),
-        tuple(images[stem] for stem in stems),
-        tuple(masks.get(stem, f"{stem}.png") for stem in stems),
-        num_left_out=len(images) - len(stems),
+    return path
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """Reads the sequence names of a split, in natural order.
+
+    A line holds a name, which may contain spaces, or the paths of an image and its mask; the name
+    is then that of the image's folder.
+
+    Raises:
+      ValueError: the list is empty or not text, or a name would lead elsewhere.
+    """
+    names = {require_name(path, _listed_name(line)) for line in read_lines(path)}
+    if not names:
+        raise ValueError(f"{path}: expected names of sequences, found an empty list")
+    return tuple(sorted(names, key=natural_order))
+
+
+def find_repeated(path: Path) -> tuple[str, ...]:
+    """Reports the lines that a list repeats."""
+    counts = Counter(read_lines(path))
+    return tuple(
+        f"{path}: expected each name once, found {line} {count} times; it counts once, remove the "
+        "others, or restore the names that they replace"
+        for line, count in counts.items()
+        if count > 1
     )
 
 
-def require_annotations(root: Path, sequences: Iterable[SequenceFiles]) -> None:
-    """Raises unless every sequence has two frames with masks, or says which have not."""
-    short = []
-    for sequence in sequences:
-        masks = set(images_by_stem(root / sequence.mask_folder, MASK_SUFFIXES).values())
-        if len(masks.intersection(sequence.masks)) < _MIN_FRAMES:
-            short.append(sequence.name)
-    if short:
+def read_lines(path: Path) -> list[str]:
+    """Reads the lines of a text file, without empty ones and without spaces around them.
+
+    Raises:
+      ValueError: it is not in UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
         raise ValueError(
-            f"{root}: expected at least {_MIN_FRAMES} frames with masks in every sequence, found "
-            f"fewer in {len(short)}: {name_some(short)}; training needs more than first "
-            "masks alone"
-        )
+            f"{path}: expected a text in UTF-8, found other bytes ({error.reason} at "
+            f"{error.start}); save it as UTF-8"
+        ) from error
+    # Not splitlines(), which also ends lines at characters that names may have.
+    return [line for line in map(str.strip, text.split("\n")) if line]
+
+
+def read_names(path: Path) -> frozenset[str]:
+    """Reads a list of names, one in a line, without empty lines and those that begin with #.
+
+    Raises:
+      ValueError: there is no such file, it is not text, or it names nothing.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a list of names, one in a line, found no such file")
+    names = frozenset(line for line in read_lines(path) if not line.startswith("#"))
+    if not names:
+        raise ValueError(f"{path}: expected names, one in a line, found none")
+    return names
+
+
+def _listed_name(line: str) -> str:
+    image = _IMAGE_FIRST.fullmatch(line)
+    folder = PurePosixPath(image[1]).parent.name if image else ""
+    return folder or line.rstrip("/")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mavos_jax.datasets.dataset import BenchmarkOptions, BenchmarkSequence, GivenMask
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol, Published
 from mavos_jax.datasets.davis import summarise_davis
-from mavos_jax.datasets.listing import FRAMES, MASKS, find_pair, split_names
-from mavos_jax.datasets.names import read_list
-from mavos_jax.datasets.protocol import SequenceMasks, score_objects
-from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.datasets.sequences import (
-    Layout,
-    SequenceFolders,
-    build_sequence,
+from mavos_jax.datasets.listing import (
+    FRAMES,
+    MASKS,
+    find_list,
+    find_pair,
     find_repeated,
-    list_frames,
-    list_start_masks,
+    read_list,
+    split_names,
 )
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary, score_objects
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
 from mavos_jax.scores.scores import ObjectResult
 
 
@@ -31,57 +30,56 @@ def find_long_time_video(options: BenchmarkOptions) -> Layout:
     Raises:
       ValueError: folders or the list are missing.
     """
-    root = options.root
-    find_pair(root, (".",))
+    root = find_pair(options.root, (".",))
     names = split_names(options.split)
-    lists = [f"{folder}/{name}.txt" for folder in ("ImageSets", ".") for name in names]
-    sequences = read_list(root, lists)
-    origin = next(root / path for path in lists if (root / path).is_file())
+    origin = find_list(root, [f"{f}/{name}.txt" for f in ("ImageSets", ".") for name in names])
     return Layout(
         origin=origin,
         sequences=tuple(
             SequenceFolders(name, root / FRAMES / name, root / MASKS / name, root / MASKS / name)
-            for name in sequences
+            for name in read_list(origin)
         ),
-        open_sequence=_open_sequence,
-        is_labelled=False,
+        starts="first mask",
+        saves_labelled=True,
         is_exhaustive=False,
         is_gapless=False,
-        is_binary=True,
         oddities=find_repeated(origin),
     )
 
 
-def _open_sequence(sequence: SequenceFolders) -> BenchmarkSequence:
-    images = list_frames(sequence)
-    masks = list_start_masks(sequence, images)
-    first = next(iter(masks))
-    return build_sequence(sequence, images, {first: GivenMask(masks[first])}, masks, saved=masks)
-
-
 def score_long_time_video(
-    sequence: BenchmarkSequence, masks: SequenceMasks, rule: ScoringRule
+    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
 ) -> tuple[ObjectResult, ...]:
     """Scores the object of binary masks on the labelled frames, without the given first one.
 
-    Args:
-      sequence: which the masks belong to.
-      masks: of its frames.
-      rule: ``long_time_video`` says whether the last label counts (Liang et al. 2020, "AFB-URR") or
-        not (Cheng and Schwing 2022, "XMem", and MAVOS); ``official_decay`` counts, too.
+    The last label counts by the rule of Liang et al. 2020 ("AFB-URR"), and does not by that of
+    Cheng and Schwing 2022 ("XMem"), which MAVOS follows.
 
     Raises:
       ValueError: a predicted id is above 1.
     """
     labelled = sorted(sequence.truth)
     end = -1 if rule.long_time_video == "davis" else None
-    return score_objects(sequence, masks, {1: labelled[1:end]}, official_decay=rule.official_decay)
+    return score_objects(sequence.name, masks, {1: labelled[1:end]}, rule)
 
 
-def summarise_long_time_video(
-    objects: Sequence[ObjectResult], rule: ScoringRule
-) -> tuple[str, dict[str, float]]:
+def summarise_long_time_video(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summary:
     """Averages as for DAVIS; see :func:`summarise_davis`."""
     is_davis = rule.long_time_video == "davis"
     dropped = "rule of DAVIS: first and last" if is_davis else "rule of AFB-URR: first"
     return summarise_davis(objects, rule, words=f"Long-Time Video, {dropped} label dropped")
+
+
+LONG_TIME_VIDEO = DataSet(
+    find_long_time_video,
+    masks="binary",
+    protocol=Protocol(score_long_time_video, summarise_long_time_video),
+    published=(
+        Published("MAVOS", "Table 3", 87.4, 85.7, 89.0, 38.9, 4.9),
+        Published("R50-MAVOS", "Table 3", 87.5, 86.1, 88.9, 38.2),
+        Published("SwinB-MAVOS", "Table 3", 90.3, 87.7, 92.9, 22.0),
+        Published("DeAOT-L", "Table 3", 87.9, 86.0, 89.8, 4.1, 38.6),
+        Published("DeAOT-L-2F", "Table 5", 81.2),
+        Published("DeAOT-L-6F", "Table 5", 86.0),
+    ),
+)

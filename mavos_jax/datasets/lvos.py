@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -11,41 +12,28 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets.dataset import BenchmarkOptions, BenchmarkSequence
-from mavos_jax.datasets.files import FileSet
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol, Published
 from mavos_jax.datasets.listing import (
     FRAMES,
     MASKS,
-    describe_folder,
     find_pair,
-    pair_all,
-    require_root,
+    own_folder,
+    require_subfolders,
     split_names,
-    subfolders,
 )
-from mavos_jax.datasets.mask_ids import starting_masks
-from mavos_jax.datasets.metadata import ListedObject, VideoObjects, read_metadata, whole_number
-from mavos_jax.datasets.protocol import SequenceMasks, score_objects
-from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.datasets.seen import (
+from mavos_jax.datasets.metadata import VideoObjects, read_metadata, whole_number
+from mavos_jax.datasets.protocol import (
+    ScoringRule,
+    SequenceMasks,
+    Summary,
     boundary_mean,
     describe_parts,
     mean_of,
     region_mean,
+    score_objects,
     split_by_seen,
 )
-from mavos_jax.datasets.sequences import (
-    Layout,
-    SequenceFolders,
-    build_sequence,
-    list_frames,
-    list_masks,
-    list_start_masks,
-    listed_masks,
-    require_all_or_first,
-    require_frames,
-)
+from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, SequenceFolders
 from mavos_jax.scores.metrics import ObjectScores, statistics
 from mavos_jax.scores.scores import ObjectResult
 
@@ -55,82 +43,49 @@ _DIGITS = 8
 _UNLABELLED = "test"
 _MAX_MISSING = 1000
 """Frames of a range beyond those that a folder holds, which are missed one by one."""
+_DECIMALS = 4  # of the variance, before its root
 
 
 def find_lvos(options: BenchmarkOptions) -> Layout:
-    """Names the videos of ``<split>_meta.json``, or of the folder where test has no such file.
+    """Names the videos of ``<split>_meta.json``.
 
     An object's mask is given at the first frame of its range, and its span is every fifth number
-    from there on, the end excluded. Where masks are first masks alone, because the split is test or
-    only a converted folder of them is there, every mask that brings new ids is given.
+    from there on, the end excluded. Where there are only first masks, because the split is test or
+    a converted folder of them is all there is, every mask that brings new ids is given. Training,
+    and test without metadata, take every folder of frames.
 
     Raises:
       ValueError: folders are missing, or the metadata are missing or damaged.
     """
     root, names = options.root, split_names(options.split)
-    folder = _find_split(root, names)
+    candidates = (*names, *(f"{n}_480p" for n in names), *own_folder(root, names, "_480p"))
+    folder = find_pair(root, candidates, (MASKS, *_FIRST_MASKS))
+    frames = folder / FRAMES
     masks = next(folder / kind for kind in (MASKS, *_FIRST_MASKS) if (folder / kind).is_dir())
-    has_first_masks = options.split == _UNLABELLED or masks.name != MASKS
+    is_test = options.split == _UNLABELLED
+    has_first_masks = is_test or masks.name != MASKS
     meta = _find_metadata(root, folder, names)
-    if options.split == _UNLABELLED and not meta.is_file():
-        meta = folder / FRAMES
-        videos: VideoObjects = {name: {} for name in subfolders(meta)}
+    if options.for_training or (is_test and not meta.is_file()):
+        meta = frames
+        videos: VideoObjects = {name: {} for name in require_subfolders(frames)}
     else:
-        parse = functools.partial(
-            _parse, frames=folder / FRAMES, is_endless=options.split == _UNLABELLED
-        )
+        parse = functools.partial(_parse, frames=frames, is_endless=is_test)
         videos = read_metadata(meta, parse, expected="frame_range.{start,end}")
     return Layout(
         origin=meta,
         sequences=tuple(
-            SequenceFolders(name, folder / FRAMES / name, masks / name, masks / name, objects)
+            SequenceFolders(
+                *(name, frames / name, masks / name),
+                None if has_first_masks else masks / name,
+                objects,
+            )
             for name, objects in videos.items()
         ),
-        open_sequence=functools.partial(_open_sequence, meta=meta, has_first_masks=has_first_masks),
-        is_labelled=not has_first_masks,
-        is_exhaustive=True,
-        is_gapless=True,
+        starts="new ids" if has_first_masks else "listed",
+        # Frames before an object's first need no mask, and training leaves them out.
+        is_labelled=not has_first_masks and not options.for_training,
         oddities=_contradictions(meta, videos),
     )
-
-
-def _open_sequence(
-    sequence: SequenceFolders, *, meta: Path, has_first_masks: bool
-) -> BenchmarkSequence:
-    images = list_frames(sequence)
-    require_frames(sequence, images, sequence.listed, meta)
-    if has_first_masks:
-        given = starting_masks(list_start_masks(sequence, images))
-        names = list(images)
-        start = min(names.index(name) for name in given)
-        return build_sequence(_without_earlier(sequence, names[start:]), images, given, {})
-    masks = list_masks(sequence.masks)
-    given = listed_masks(sequence, masks, meta)
-    require_all_or_first(sequence.truth, masks, sequence.listed, given)
-    return build_sequence(sequence, images, given, masks)
-
-
-def _without_earlier(sequence: SequenceFolders, names: list[str]) -> SequenceFolders:
-    """Leaves out frames before the first mask, which converted masks may start after."""
-    kept = set(names)
-    objects: Mapping[int, ListedObject] = {
-        number: listed._replace(frames=tuple(name for name in listed.frames if name in kept))
-        for number, listed in sequence.objects.items()
-    }
-    return sequence._replace(objects=objects)
-
-
-def _find_split(root: Path, names: tuple[str, ...]) -> Path:
-    require_root(root)
-    own = ["."] if root.absolute().name.removesuffix("_480p") in names else []
-    candidates = [*names, *(f"{name}_480p" for name in names), *own]
-    for candidate in candidates:
-        folder = root / candidate
-        has_masks = any((folder / kind).is_dir() for kind in (MASKS, *_FIRST_MASKS))
-        if (folder / FRAMES).is_dir() and has_masks:
-            return folder
-    wanted = " or ".join(f"{name}/{{{FRAMES},{MASKS}}}" for name in names)
-    raise ValueError(f"{root}: expected {wanted} under it, found {describe_folder(root)}")
 
 
 def _find_metadata(root: Path, folder: Path, names: tuple[str, ...]) -> Path:
@@ -162,7 +117,7 @@ def _parse(video: str, value: Any, *, frames: Path, is_endless: bool) -> ListedO
 
 
 def _contradictions(meta: Path, videos: VideoObjects) -> tuple[str, ...]:
-    """Says which objects have other numbers of frames than their ranges, the end counted or not."""
+    """Reports objects whose number of frames is not that of their range, with its end or not."""
     return tuple(
         f"{meta}: expected frame_nums of {len(listed.frames)}, or {len(listed.frames) + 1} with "
         f"the end, for object {number} of {name}, by its start and end, found {listed.declared}; "
@@ -173,42 +128,20 @@ def _contradictions(meta: Path, videos: VideoObjects) -> tuple[str, ...]:
     )
 
 
-def open_lvos(config: SourceConfig) -> FileSet:
-    """Lists the videos of a split, whose folder is called ``val`` or ``valid`` alike.
-
-    Frames without a mask are left out, those before the first labelled one among them.
-
-    Raises:
-      ValueError: folders are missing, or videos have fewer than two masks.
-    """
-    root = Path(config.root)
-    folder = find_pair(root, split_names(config.split))
-    return FileSet(
-        name=f"{config.kind} {config.split}",
-        root=str(root.absolute()),
-        sequences=pair_all(root, folder, annotated_only=True),
-        form="ids",
-        max_gap=config.max_gap,
-    )
-
-
-_DECIMALS = 4  # of the variance, before its root
-
-
 def score_lvos(
-    sequence: BenchmarkSequence, masks: SequenceMasks, rule: ScoringRule
+    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
 ) -> tuple[ObjectResult, ...]:
     """Scores every object over its life span.
 
     A frame in which the object is hidden and nothing is predicted scores 1. Predicted ids that no
-    object has are background.
+    object has are background. Frames that the metadata declare beyond the span enter the statistics
+    as zeros.
 
     Args:
-      sequence: which the masks belong to; ``spans`` are the objects, of which ``declared_frames``
-        may count more; zeros for these enter the statistics.
-      masks: of its frames.
-      rule: ``lvos`` says whether the first and the last frame of a span count; by ``unseen`` the
-        video is an unseen one or not; ``official_decay`` counts, too.
+      sequence: the sequence of the masks.
+      masks: its masks.
+      rule: ``lvos`` says whether the first and the last frame of a span count; ``unseen`` tells
+        whether the video is an unseen one.
     """
     dropped = 2 if rule.lvos == "2024-05" else 0
     declared = {
@@ -223,9 +156,7 @@ def score_lvos(
         ]
         for number, total in declared.items()
     }
-    rows = score_objects(
-        sequence, masks, counted, official_decay=rule.official_decay, knows_others=True
-    )
+    rows = score_objects(sequence.name, masks, counted, rule, knows_others=True)
     is_unseen = None if rule.unseen is None else sequence.name in rule.unseen
     return tuple(
         _summed_up(row, declared[row.id] - dropped, rule)._replace(is_unseen=is_unseen)
@@ -241,7 +172,7 @@ def _summed_up(row: ObjectResult, total: int, rule: ScoringRule) -> ObjectResult
         statistics(region, official_decay=rule.official_decay),
         statistics(boundary, official_decay=rule.official_decay),
     )
-    return row._replace(scores=scores, stability=stability(region, boundary))
+    return row._replace(scores=scores, extra={"V": stability(region, boundary)})
 
 
 def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
@@ -250,10 +181,6 @@ def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
     V = sqrt(mean_t (mean JF - JF_t)^2), with JF_t the mean of J and F at t, and the variance
     rounded to 4 decimals as by the official tool.
 
-    Args:
-      region: J of T frames.
-      boundary: F of the same.
-
     Returns:
       V, in [0, 0.5].
     """
@@ -261,20 +188,11 @@ def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
     return float(np.sqrt(np.round(np.mean((both.mean() - both) ** 2), _DECIMALS)))
 
 
-def summarise_lvos(
-    objects: Sequence[ObjectResult], rule: ScoringRule
-) -> tuple[str, dict[str, float]]:
+def summarise_lvos(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summary:
     """Averages over objects within the seen and the unseen videos, and then over the two.
 
     J&F = (J_s + F_s + J_u + F_u) / 4; without a list of unseen videos, the mean of J and F over all
     objects. V is the mean over all objects.
-
-    Args:
-      objects: at least one.
-      rule: by which they were scored.
-
-    Returns:
-      The rule in words, and the summary.
     """
     parts = split_by_seen(objects)
     quality, variation = {}, {"V": mean_of(objects, _stability)}
@@ -297,5 +215,51 @@ def summarise_lvos(
 
 
 def _stability(row: ObjectResult) -> float:
-    assert row.stability is not None  # score_lvos gives every row one
-    return row.stability
+    return row.extra["V"]
+
+
+def _official_row(
+    objects: Sequence[ObjectResult], summary: Mapping[str, float]
+) -> dict[str, float]:
+    """The columns of the official tool, which has means over all objects besides."""
+    values = {
+        "J&F": summary["J&F"],
+        "J": mean_of(objects, region_mean),
+        "F": mean_of(objects, boundary_mean),
+        "V": summary["V"],
+    }
+    row = {"J&F-Mean": values["J&F"]}
+    for letter in "JFV":
+        row[f"{letter}-Mean"] = values[letter]
+        for part in ("seen", "unseen"):
+            if f"{letter}_{part[0]}" in summary:
+                row[f"{letter}-{part}-Mean"] = summary[f"{letter}_{part[0]}"]
+    return row
+
+
+LVOS = DataSet(
+    find_lvos,
+    protocol=Protocol(
+        *(score_lvos, summarise_lvos, _official_row),
+        unseen_names=lambda sequence: (sequence.name,),
+    ),
+    nested=MASKS,
+    server="https://lingyihongfd.github.io/lvos.github.io",
+)
+_AT_480 = "The paper scored LVOS v1 with frames shrunk to a shorter edge of 480 pixels."
+LVOS1 = dataclasses.replace(
+    LVOS,
+    published=tuple(
+        row._replace(condition=_AT_480)
+        for row in (
+            Published("MAVOS", "Table 2", 60.9, 54.6, 67.1, 38.2, 3.3),
+            Published("R50-MAVOS", "Table 2", 63.3, 57.6, 69.0, 37.1),
+            Published("SwinB-MAVOS", "Table 2", 64.8, 58.7, 70.9, 22.3),
+            Published("DeAOT-L", "Table 2", 61.1, 55.2, 67.1, 5.0, 24.6),
+            Published("AOT-L", "Table 2", 60.3, 54.6, 66.0, 2.1),
+            Published("DeAOT-L-2F", "Table 5", 57.2, fps=39.1, memory=3.3),
+            Published("DeAOT-L-6F", "Table 5", 59.6, fps=26.3, memory=3.7),
+        )
+    ),
+)
+LVOS_OF_ANY_VERSION = DataSet(find_lvos, trains_on="videos")

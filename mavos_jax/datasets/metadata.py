@@ -1,33 +1,19 @@
-"""The metadata of YouTube-VOS and LVOS: videos, their objects, and the frames of those."""
+"""Metadata: videos, their objects, and the frames of these."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mavos_jax.config import MAX_ID
-from mavos_jax.datasets.listing import describe_folder
-from mavos_jax.datasets.names import BadName, require_name
+from mavos_jax.datasets.listing import BadName, describe_folder, require_name
+from mavos_jax.datasets.sequences import ListedObject
 from mavos_jax.media.folders import natural_order
 from mavos_jax.runtime.json_files import read_json, shortened
 
 _WHOLE = re.compile("[0-9]{1,8}")
-
-
-class ListedObject(NamedTuple):
-    """What metadata say of an object.
-
-    Attributes:
-      frames: names of the frames that it counts in, ascending; its mask is given at the first.
-      category: None where nothing tells.
-      declared: how many frames the metadata count of it, None where they do not.
-    """
-
-    frames: tuple[str, ...]
-    category: str | None = None
-    declared: int | None = None
 
 
 VideoObjects = dict[str, dict[int, ListedObject]]

@@ -1,32 +1,24 @@
-"""Opens any data set that is to be segmented, scored or submitted."""
+"""Opens any data set: as a benchmark to be segmented and scored, or as training videos."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
 
-from mavos_jax.datasets.any_folder import find_folder
-from mavos_jax.datasets.completeness import describe_unlabelled, open_complete
+from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets.dataset import Benchmark, BenchmarkOptions
-from mavos_jax.datasets.davis import find_davis
-from mavos_jax.datasets.listing import name_some
-from mavos_jax.datasets.long_time_video import find_long_time_video
-from mavos_jax.datasets.lvos import find_lvos
-from mavos_jax.datasets.mose import find_mose
-from mavos_jax.datasets.names import require_name
-from mavos_jax.datasets.sequences import Layout
-from mavos_jax.datasets.youtube_vos import find_youtube_vos
+from mavos_jax.datasets.files import FileSet
+from mavos_jax.datasets.generated import open_generated
+from mavos_jax.datasets.listing import require_name
+from mavos_jax.datasets.pairing import open_sequence
+from mavos_jax.datasets.sequences import Layout, SequenceFiles
+from mavos_jax.datasets.table import DATA_SETS, KINDS, find_protocol
+from mavos_jax.media.folders import name_some
+from mavos_jax.media.samples import VideoSet
 
-_FINDERS = {
-    "davis2016": find_davis,
-    "davis2017": find_davis,
-    "youtube_vos2018": find_youtube_vos,
-    "youtube_vos2019": find_youtube_vos,
-    "lvos1": find_lvos,
-    "lvos2": find_lvos,
-    "long_time_video": find_long_time_video,
-    "mose": find_mose,
-    "folder": find_folder,
-}
+_MIN_MASKS = 2
 
 
 def open_benchmark(options: BenchmarkOptions) -> Benchmark:
@@ -38,30 +30,30 @@ def open_benchmark(options: BenchmarkOptions) -> Benchmark:
         One line names the place, what was expected there and what was found.
     """
     layout = find_layout(options)
-    sequences = tuple(open_complete(layout, sequence) for sequence in layout.sequences)
-    unlabelled = describe_unlabelled(layout, sequences)
-    if unlabelled is not None:
-        raise ValueError(unlabelled)
+    sequences = tuple(open_sequence(layout, folders) for folders in layout.sequences)
+    for fault in unlabelled_faults(layout, sequences):
+        raise ValueError(fault)
     return Benchmark(
         dataset=options.dataset,
         split=options.split,
         root=options.root,
         sequences=sequences,
-        is_binary=layout.is_binary,
+        is_binary=DATA_SETS[options.dataset].masks == "binary",
         short_edge=options.short_edge,
         output_height=layout.output_height,
     )
 
 
 def find_layout(options: BenchmarkOptions) -> Layout:
-    """Names the sequences of a data set without opening them, only those that are asked for.
+    """Names the requested sequences of a data set without opening them.
 
     Raises:
       ValueError: an option does not fit the set, its folders or its list are missing, a sequence
-        has an odd name, or sequences that are asked for are not there.
+        has an odd name, or requested sequences are not there.
     """
+    find_protocol(options.dataset)
     _require_fitting(options)
-    layout = _FINDERS[options.dataset](options)
+    layout = DATA_SETS[options.dataset].find(options)
     known = [require_name(layout.origin, sequence.name) for sequence in layout.sequences]
     unknown = [name for name in options.sequences if name not in known]
     if unknown:
@@ -75,21 +67,76 @@ def find_layout(options: BenchmarkOptions) -> Layout:
     return dataclasses.replace(layout, sequences=chosen)
 
 
+def unlabelled_faults(layout: Layout, sequences: Sequence[SequenceFiles]) -> list[str]:
+    """Reports sequences that cannot be scored although the others can, or all should."""
+    names = [sequence.name for sequence in sequences if not sequence.has_truth]
+    if not names or (len(names) == len(sequences) and not layout.is_labelled):
+        return []
+    return [
+        f"{layout.origin}: expected true masks beyond the given ones of all {len(sequences)} "
+        f"sequences{'' if layout.is_labelled else ' or of none'}, found none of {len(names)}: "
+        f"{name_some(names)}; restore them, or take the other sequences alone"
+    ]
+
+
+def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> VideoSet:
+    """Opens training videos: lists what is there, reads no image.
+
+    Args:
+      config: their layout, folder and split.
+      size: height and width of generated frames, in pixels; others have the sizes of their files.
+
+    Raises:
+      ValueError: the kind is unknown, the folder is not laid out as it says, a list is missing,
+        empty or names what is not there, sequences lack masks, or records have not been prepared.
+        Reading a video raises :class:`~mavos_jax.media.pictures.DamagedSample` for files that are
+        missing, damaged or do not fit each other, and ValueError for masks that hold no ids.
+    """
+    if config.kind == "synthetic":
+        return open_generated(config, size)
+    if config.format == "records":
+        from mavos_jax.datasets.records import open_records
+
+        return open_records(dataclasses.replace(config, root=os.path.expanduser(config.root)))
+    return open_files(config)
+
+
+def open_files(config: SourceConfig) -> FileSet:
+    """Opens training videos that are laid out as files, see :func:`open_source`."""
+    if config.kind not in KINDS:
+        known = ", ".join(sorted((*KINDS, "synthetic")))
+        raise ValueError(f"kind of a source: expected one of {known}, found {config.kind!r}")
+    data_set = DATA_SETS[config.kind]
+    root = Path(os.path.expanduser(config.root)).absolute()
+    layout = data_set.find(BenchmarkOptions(config.kind, config.split, root, for_training=True))
+    is_static = data_set.trains_on == "images"
+    sequences = tuple(data_set.pair(layout, folders) for folders in layout.sequences)
+    short = [s.name for s in sequences if len(s.truth) < _MIN_MASKS and not is_static]
+    if short:
+        raise ValueError(
+            f"{root}: expected at least {_MIN_MASKS} frames with masks in every sequence, found "
+            f"fewer in {len(short)}: {name_some(short)}; training needs more than first masks"
+        )
+    return FileSet(
+        name=f"{config.kind} {config.split}",
+        sequences=sequences,
+        form=data_set.masks,
+        max_gap=config.max_gap,
+        is_static=is_static,
+        num_left_out=layout.num_left_out,
+    )
+
+
 def _require_fitting(options: BenchmarkOptions) -> None:
     """Raises ValueError for options that the set would ignore, or that are out of range."""
-    is_davis = options.dataset.startswith("davis")
-    is_youtube_vos = options.dataset.startswith("youtube_vos")
-    conditions = {
-        "masks_root": is_davis or options.masks_root is None,
-        "resolution": is_davis or options.resolution == "480p",
-        "all_frames": is_youtube_vos or not options.all_frames,
-    }
-    for field, fits in conditions.items():
-        if not fits:
-            owner = "YouTube-VOS" if field == "all_frames" else "DAVIS"
+    default = BenchmarkOptions(options.dataset, options.split, options.root)
+    for field in ("masks_root", "resolution", "all_frames"):
+        owners = [name for name, data_set in DATA_SETS.items() if field in data_set.options]
+        value = getattr(options, field)
+        if options.dataset not in owners and value != getattr(default, field):
             raise ValueError(
-                f"{field}: expected the default for {options.dataset}, found "
-                f"{getattr(options, field)}; only {owner} has it"
+                f"{field}: expected the default for {options.dataset}, found {value}; only "
+                f"{', '.join(owners)} have it"
             )
     if options.short_edge is not None and options.short_edge < 1:
         raise ValueError(f"short_edge: expected at least 1 pixel, found {options.short_edge}")

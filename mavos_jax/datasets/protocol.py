@@ -1,19 +1,45 @@
-"""Scores the objects of a sequence, whatever the protocol, over the frames that count of each."""
+"""Scores the objects of a sequence over the frames that count, whatever the protocol."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+import dataclasses
+import statistics as means
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mavos_jax.datasets.dataset import BenchmarkSequence
-from mavos_jax.scores.metrics import ObjectScores, score_frame, statistics
+from mavos_jax.scores.metrics import FrameScorer, ObjectScores, score_frame, statistics
 from mavos_jax.scores.scores import ObjectResult
+
+LvosRule = Literal["2024-05", "before-2024-05"]
+LongTimeVideoRule = Literal["davis", "afb-urr"]
+
+_PARTS = ("seen", "unseen")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoringRule:
+    """Variants of the protocols; each data set looks at those that concern it.
+
+    Attributes:
+      official_decay: see :func:`mavos_jax.scores.metrics.statistics`.
+      lvos: the official tool of LVOS since May 2024, which drops the first and the last frame of an
+        object's life span, or the earlier one, which drops none.
+      long_time_video: the rule of DAVIS, which drops the first and the last label, or that of
+        AFB-URR, which drops only the first.
+      unseen: names of the videos (LVOS) or categories (YouTube-VOS) that training has not seen;
+        None if unknown, which leaves means over all objects.
+    """
+
+    official_decay: bool = False
+    lvos: LvosRule = "2024-05"
+    long_time_video: LongTimeVideoRule = "davis"
+    unseen: frozenset[str] | None = None
 
 
 class SequenceMasks(NamedTuple):
-    """The masks of a sequence, each read when it is asked for.
+    """The masks of a sequence, read on demand.
 
     Attributes:
       truth: gives the true ids of a frame by its index, integers [H, W] with 255 to ignore.
@@ -26,26 +52,32 @@ class SequenceMasks(NamedTuple):
     origin: Callable[[int], str] = "prediction of frame {}".format
 
 
+Summary = tuple[str, dict[str, float]]
+"""The rule in words, and the summary of a set, its headline first."""
+
+
 def score_objects(
-    sequence: BenchmarkSequence,
+    name: str,
     masks: SequenceMasks,
     counted: Mapping[int, Sequence[int]],
+    rule: ScoringRule,
     *,
-    official_decay: bool,
     knows_others: bool = False,
+    measure: FrameScorer = score_frame,
 ) -> tuple[ObjectResult, ...]:
     """Scores every object over its own frames.
 
     Args:
-      sequence: which the masks belong to.
-      masks: of its frames; only those that count are read.
+      name: of the sequence.
+      masks: only those of frames that count are read.
       counted: the frames that count, ascending, by object. An object without any gets no row, but
-        is known: its id is no error.
-      official_decay: see :func:`mavos_jax.scores.metrics.statistics`.
+        its id is no error.
+      rule: ``official_decay`` counts.
       knows_others: whether ids above all objects are background rather than an error.
+      measure: gives J and F of the objects of a frame.
 
     Returns:
-      The rows of the objects in the order of ``counted``, without stability and whether unseen.
+      The rows of the objects in the order of ``counted``.
 
     Raises:
       ValueError: a predicted id is above those of all objects, unless others are known.
@@ -55,41 +87,80 @@ def score_objects(
         for frame in frames:
             at_frame.setdefault(frame, []).append(number)
     values: dict[int, list[tuple[int, float, float, bool]]] = {number: [] for number in counted}
-    for frame in sorted(at_frame):
-        ids = at_frame[frame]
+    for frame, ids in sorted(at_frame.items()):
         truth, prediction = masks.truth(frame), masks.prediction(frame)
         if not knows_others:
-            _require_known_ids(sequence, masks.origin(frame), prediction, highest=max(counted))
-        region, boundary = score_frame(truth, prediction, ids)
+            _require_known_ids(name, masks.origin(frame), prediction, highest=max(counted))
+        region, boundary = measure(truth, prediction, ids)
         is_visible = np.isin(ids, truth)
         for index, number in enumerate(ids):
             row = (frame, float(region[index]), float(boundary[index]), bool(is_visible[index]))
             values[number].append(row)
-    rows = ((number, zip(*of_object, strict=True)) for number, of_object in values.items())
     return tuple(
-        _object_result(sequence.name, number, columns, official_decay)
-        for number, columns in rows
-        if values[number]
+        make_row(name, number, *zip(*of_object, strict=True), rule=rule)
+        for number, of_object in values.items()
+        if of_object
     )
 
 
-def _object_result(
-    name: str, number: int, columns: Iterable[tuple], official_decay: bool
+def make_row(
+    name: str,
+    number: int,
+    frames: tuple[int, ...],
+    region: tuple[float, ...],
+    boundary: tuple[float, ...],
+    is_visible: tuple[bool, ...],
+    *,
+    rule: ScoringRule,
 ) -> ObjectResult:
-    frames, region, boundary, is_visible = columns
+    """Reduces an object's values by frame to their statistics."""
     scores = ObjectScores(
-        statistics(region, official_decay=official_decay),
-        statistics(boundary, official_decay=official_decay),
+        statistics(region, official_decay=rule.official_decay),
+        statistics(boundary, official_decay=rule.official_decay),
     )
-    return ObjectResult(name, number, scores, None, None, frames, region, boundary, is_visible)
+    return ObjectResult(name, number, scores, None, frames, region, boundary, is_visible)
 
 
-def _require_known_ids(
-    sequence: BenchmarkSequence, origin: str, prediction: np.ndarray, highest: int
-) -> None:
+def split_by_seen(objects: Sequence[ObjectResult]) -> dict[str, tuple[ObjectResult, ...]]:
+    """Sorts objects into seen and unseen ones, without empty parts; empty if nothing tells."""
+    parts = {
+        name: tuple(row for row in objects if row.is_unseen is is_unseen)
+        for name, is_unseen in zip(_PARTS, (False, True), strict=True)
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def describe_parts(objects: Sequence[ObjectResult], kind: str) -> str:
+    """Says how the headline comes about; ``kind`` names what can be unseen, in the plural."""
+    parts = split_by_seen(objects)
+    if not parts:
+        return f"no list of unseen {kind} given: plain means over objects"
+    missing = [name for name in _PARTS if name not in parts]
+    if missing:
+        (there,) = parts
+        return f"no {missing[0]} {kind}: the headline is the mean of J and F of the {there} alone"
+    return f"the headline is the mean of J and F of seen and unseen {kind}"
+
+
+def mean_of(objects: Sequence[ObjectResult], value: Callable[[ObjectResult], float]) -> float:
+    """Averages one value of at least one object."""
+    return means.fmean(map(value, objects))
+
+
+def region_mean(row: ObjectResult) -> float:
+    """The object's mean J."""
+    return row.scores.region.mean
+
+
+def boundary_mean(row: ObjectResult) -> float:
+    """The object's mean F."""
+    return row.scores.boundary.mean
+
+
+def _require_known_ids(name: str, origin: str, prediction: np.ndarray, highest: int) -> None:
     found = int(prediction.max())
     if found > highest:
         raise ValueError(
-            f"{origin}: expected object ids up to {highest}, the highest in {sequence.name}, found "
+            f"{origin}: expected object ids up to {highest}, the highest in {name}, found "
             f"{found}; number the objects as in the given masks, with 0 for the background"
         )

@@ -190,7 +190,7 @@ def open_records(config: SourceConfig) -> RecordSet:
     folder = records_folder(Path(config.root), config.kind, config.split).absolute()
     import_tfds(str(folder))
     index = _read_index(folder, config)
-    name = "static" if config.kind == "static" else f"{config.kind} {config.split}"
+    name = f"{config.kind} {config.split}"
     return RecordSet(name, RecordReader(str(folder)), index, config.max_gap)
 
 

@@ -1,227 +1,160 @@
-"""What the folders, lists and metadata of a data set say, and the sequences made from that."""
+"""The sequences of a data set: the folders in which one must lie, and the files that one has."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from mavos_jax.datasets.dataset import BenchmarkSequence, GivenMask
-from mavos_jax.datasets.listing import describe_folder, name_some
-from mavos_jax.datasets.metadata import ListedObject
-from mavos_jax.datasets.names import read_lines, require_name
-from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem, natural_order
+from mavos_jax.media.folders import natural_order
+from mavos_jax.runtime.checksums import short_hash
+
+Starts = Literal["first frame", "first mask", "new ids", "listed"]
+"""Which masks are given: that of the first frame, the first one there is, each one that shows new
+objects, or each object's at its first listed frame."""
+
+
+class ListedObject(NamedTuple):
+    """What metadata say of an object.
+
+    Attributes:
+      frames: names of the frames in which it counts, ascending; its mask is given at the first.
+      category: None where nothing tells.
+      declared: how many frames the metadata count, None where they do not.
+    """
+
+    frames: tuple[str, ...] = ()
+    category: str | None = None
+    declared: int | None = None
 
 
 class SequenceFolders(NamedTuple):
-    """Where the files of one sequence must lie.
+    """Where the files of a sequence must lie.
 
     Attributes:
-      name: of the sequence.
+      name: in lists, folders of results, and tables.
       frames: the folder of its images.
       masks: the folder of the masks to start from.
-      truth: the folder of the masks to score against, most often the same.
-      objects: what metadata say of its objects, by id; empty where there are none.
+      truth: the folder of the masks to score against; None where there are none.
+      objects: what metadata say of its objects, by id; empty without metadata.
     """
 
     name: str
     frames: Path
     masks: Path
-    truth: Path
+    truth: Path | None
     objects: Mapping[int, ListedObject] = {}
 
     @property
     def listed(self) -> tuple[str, ...]:
         """The names of all frames that metadata list, in natural order."""
-        names = {name for o in self.objects.values() for name in o.frames}
+        names = {name for listed in self.objects.values() for name in listed.frames}
         return tuple(sorted(names, key=natural_order))
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """A data set whose sequences are named, and none of them opened.
+    """A data set whose sequences have been named; none has been opened.
 
     Attributes:
       origin: the list, metadata or folder that names the sequences.
       sequences: in natural order of their names.
-      open_sequence: lists the files of one of them; raises ValueError where some are missing.
+      starts: which masks are given.
+      frames: which images are taken: all, the listed ones, or all between these.
+      saves_labelled: whether the masks of labelled frames make up a result, not those of all.
       is_labelled: whether masks are public for every frame that counts.
       is_exhaustive: whether all folders beside those of the sequences belong to the split.
       is_gapless: whether the numbers of frames rise by one step throughout a sequence.
-      is_binary: see :class:`~mavos_jax.datasets.dataset.Benchmark`.
-      output_height: likewise.
-      may_start_empty: whether masks before the first with an object are passed over.
-      oddities: lines that say what is odd about its lists or metadata, and no obstacle.
+      is_loose: whether masks may start empty and be of any frames; they are truth only if they
+        show every object more than once.
+      output_height: see :class:`~mavos_jax.datasets.dataset.Benchmark`.
+      num_left_out: videos, or images, that the set's rules exclude from training.
+      oddities: lines about what is odd in its lists or metadata, and no obstacle.
     """
 
     origin: Path
     sequences: tuple[SequenceFolders, ...]
-    open_sequence: Callable[[SequenceFolders], BenchmarkSequence]
-    is_labelled: bool
-    is_exhaustive: bool
-    is_gapless: bool
-    is_binary: bool = False
+    starts: Starts
+    frames: Literal["all", "listed", "between"] = "all"
+    saves_labelled: bool = False
+    is_labelled: bool = False
+    is_exhaustive: bool = True
+    is_gapless: bool = True
+    is_loose: bool = False
     output_height: int | None = None
-    may_start_empty: bool = False
+    num_left_out: int = 0
     oddities: tuple[str, ...] = ()
 
 
-def find_repeated(path: Path) -> tuple[str, ...]:
-    """Says which lines of a list are there more than once; what they name is one sequence."""
-    counts = Counter(read_lines(path))
-    return tuple(
-        f"{path}: expected each name once, found {line} {count} times; it counts once, remove the "
-        "others, or restore the names that they replace"
-        for line, count in counts.items()
-        if count > 1
-    )
+@dataclasses.dataclass(frozen=True)
+class GivenMask:
+    """An annotation that segmentation starts from.
 
-
-def list_frames(sequence: SequenceFolders) -> dict[str, Path]:
-    """Lists the images of a sequence by their names without suffix, in natural order.
-
-    Raises:
-      ValueError: there is none, two have one name, or one has an odd name.
+    Attributes:
+      path: an indexed PNG.
+      ids: the objects to take from it, those that are new there; None takes all of them.
     """
-    images = frames_by_stem(sequence.frames)
-    for stem in images:
-        require_name(sequence.frames, stem, is_nested=False)
-    if not images:
-        raise ValueError(
-            f"{sequence.frames}: expected the frames of {sequence.name} (.jpg or .png), found "
-            f"{describe_folder(sequence.frames)}"
-        )
-    return {stem: sequence.frames / name for stem, name in images.items()}
+
+    path: Path
+    ids: tuple[int, ...] | None = None
 
 
-def list_masks(folder: Path) -> dict[str, Path]:
-    """Lists the masks of a folder, none where it is not there, in natural order."""
-    return {stem: folder / name for stem, name in images_by_stem(folder, MASK_SUFFIXES).items()}
+@dataclasses.dataclass(frozen=True)
+class SequenceFiles:
+    """The files of a sequence. Benchmarks count frames from the first given mask on.
 
-
-def list_start_masks(sequence: SequenceFolders, images: Mapping[str, Path]) -> dict[str, Path]:
-    """Lists the masks of a sequence that may be started from, each of which belongs to a frame.
-
-    Args:
-      sequence: where they lie.
-      images: its frames by name.
-
-    Raises:
-      ValueError: there is no mask, or one belongs to no frame.
+    Attributes:
+      name: in lists, folders of results, and tables.
+      frames: its images, in order.
+      given: annotations to start from, by frame; 0 is there. Empty in training.
+      truth: all annotations to compare with, by frame; empty where labels are not public.
+      saved: frames whose masks make up a result, ascending. Empty in training.
+      spans: the frames of each object that metadata list, by its id.
+      categories: of the objects, by id, where metadata name them.
+      declared_frames: for LVOS, how many frames the metadata count of each object, by its id; it
+        may differ from the length of its span.
+      num_unmasked: images that training leaves out because they have no mask.
     """
-    masks = list_masks(sequence.masks)
-    if not masks:
-        raise ValueError(
-            f"{sequence.masks}: expected the first mask of {sequence.name} (.png), found "
-            f"{describe_folder(sequence.masks)}"
-        )
-    stray = next((path for name, path in masks.items() if name not in images), None)
-    if stray is not None:
-        raise ValueError(describe_stray(sequence, stray))
-    return masks
 
+    name: str
+    frames: tuple[Path, ...]
+    given: Mapping[int, GivenMask] = dataclasses.field(default_factory=dict)
+    truth: Mapping[int, Path] = dataclasses.field(default_factory=dict)
+    saved: tuple[int, ...] = ()
+    spans: Mapping[int, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    categories: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    declared_frames: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    num_unmasked: int = 0
 
-def describe_stray(sequence: SequenceFolders, mask: Path) -> str:
-    """Says that a mask belongs to no frame."""
-    return (
-        f"{mask}: expected the name of a frame in {sequence.frames}, found no such frame; "
-        "restore the frame or remove the mask"
-    )
+    def frame_name(self, index: int) -> str:
+        """The name that masks of a frame carry: its file's, without suffix."""
+        return self.frames[index].stem
 
+    @property
+    def has_truth(self) -> bool:
+        """Whether it can be scored: it has truth beyond the given masks."""
+        return bool(set(self.truth) - set(self.given))
 
-def require_frames(
-    sequence: SequenceFolders, images: Mapping[str, Path], names: Iterable[str], origin: Path
-) -> None:
-    """Raises ValueError unless all frames that ``origin`` names are there."""
-    missing = [name for name in names if name not in images]
-    if missing:
-        raise ValueError(
-            f"{sequence.frames}: expected the frames that {origin} lists, found none for "
-            f"{len(missing)}: {name_some(missing)}; restore them, or the list that belongs to them"
-        )
+    def fingerprint(self) -> str:
+        """A short hash of the frames' names and sizes, the masks' bytes, and the metadata.
 
+        Masks count by their content, since one of the same size is easily drawn anew; they are
+        small. Where the files lie and when they were written does not matter.
+        """
+        given = sorted((t, mask.ids) for t, mask in self.given.items())
+        listed = (self.spans, self.categories, self.declared_frames)
+        said = (self.name, self.saved, given, [sorted(by_id.items()) for by_id in listed])
+        masks = [(t, self.given[t].path) for t, _ in given] + sorted(self.truth.items())
 
-def require_all_or_first(
-    folder: Path, masks: Mapping[str, Path], names: Sequence[str], given: Iterable[str]
-) -> None:
-    """Raises ValueError if only some frames beyond those with given masks have one.
+        def parts() -> Iterator[str | bytes]:
+            yield repr(said)
+            for path in self.frames:
+                yield f"{path.name} {path.stat().st_size}\n"
+            # Most given masks are the truth of their frame, too.
+            for frame, path in dict.fromkeys(masks):
+                content = path.read_bytes()
+                yield f"{frame} {path.name} {len(content)}\n"
+                yield content
 
-    Args:
-      folder: of the masks.
-      masks: those that are there, by name.
-      names: frames that have one where labels are public.
-      given: frames with masks that are given.
-    """
-    missing = [name for name in names if name not in masks]
-    if missing and set(masks).intersection(names) - set(given):
-        raise ValueError(
-            f"{folder}: expected masks of all {len(names)} frames, or first masks alone, found "
-            f"none for {len(missing)}: {name_some(missing)}; restore them"
-        )
-
-
-def listed_masks(
-    sequence: SequenceFolders, masks: Mapping[str, Path], origin: Path
-) -> dict[str, GivenMask]:
-    """Gives each listed object's mask at its first frame, by name.
-
-    Raises:
-      ValueError: there is no such mask.
-    """
-    starts: dict[str, list[int]] = {}
-    for number, listed in sorted(sequence.objects.items()):
-        starts.setdefault(listed.frames[0], []).append(number)
-    for name, numbers in starts.items():
-        if name not in masks:
-            raise ValueError(
-                f"{sequence.masks / name}.png: expected the first mask of object "
-                f"{' and '.join(map(str, numbers))}, which {origin} starts there, found no such "
-                "file; restore it, or the list that belongs to the masks"
-            )
-    return {name: GivenMask(masks[name], tuple(ids)) for name, ids in starts.items()}
-
-
-def build_sequence(
-    sequence: SequenceFolders,
-    images: Mapping[str, Path],
-    given: Mapping[str, GivenMask],
-    truth: Mapping[str, Path],
-    saved: Iterable[str] | None = None,
-) -> BenchmarkSequence:
-    """Counts frames, which layouts name, from the one of the first given mask on.
-
-    Args:
-      sequence: its name and objects; frames in which they count are among the images.
-      images: in order.
-      given: masks to start from, at least one.
-      truth: masks to score against; none of them counts if all belong to frames with given ones.
-      saved: frames whose masks make up a result; all by default.
-    """
-    names = list(images)
-    names = names[min(names.index(name) for name in given) :]
-    index = {name: i for i, name in enumerate(names)}
-    if not set(truth) - set(given):
-        truth = {}
-    return BenchmarkSequence(
-        name=sequence.name,
-        frames=tuple(images[name] for name in names),
-        given={index[name]: given[name] for name in names if name in given},
-        truth={index[name]: truth[name] for name in names if name in truth},
-        saved=tuple(sorted(index[name] for name in (names if saved is None else saved))),
-        spans={
-            number: tuple(index[name] for name in listed.frames)
-            for number, listed in sorted(sequence.objects.items())
-        },
-        categories={
-            number: listed.category
-            for number, listed in sorted(sequence.objects.items())
-            if listed.category is not None
-        },
-        declared_frames={
-            number: listed.declared
-            for number, listed in sorted(sequence.objects.items())
-            if listed.declared is not None
-        },
-    )
+        return short_hash(parts())

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets.files import FileSet, SequenceFiles
-from mavos_jax.datasets.listing import FRAMES, MASKS, describe_folder, find_pair, subfolders
-from mavos_jax.media.folders import MASK_SUFFIXES, images_by_stem
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
+from mavos_jax.datasets.listing import FRAMES, MASKS, describe_folder, find_pair
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
+from mavos_jax.media.folders import MASK_SUFFIXES, images_by_stem, subfolders
 
 
-def open_static(config: SourceConfig) -> FileSet:
-    """Lists the images that have a mask, each a video of one frame; counts those that have none.
+def find_static(options: BenchmarkOptions) -> Layout:
+    """Lists the images that have a mask, each a video of one frame.
 
-    A mask of 0 and 255 alone, as in the sets for salient objects, shows one object; the ids of all
+    A mask of only 0 and 255, as in the sets for salient objects, shows one object; the ids of all
     other masks are kept.
 
     Raises:
       ValueError: folders are missing, or no image has a mask.
     """
-    root = Path(config.root)
-    if config.split != "train":
+    root = options.root
+    if options.split != "train":
         raise ValueError(
-            f"split of a static set: expected train, there is no other, got {config.split!r}"
+            f"{root}: expected split train of a static set, found {options.split!r}; there is no "
+            "other"
         )
     find_pair(root, (".",))
     sequences, num_images = [], 0
-    for folder in subfolders(root / FRAMES):
-        images = images_by_stem(root / FRAMES / folder)
-        masks = images_by_stem(root / MASKS / folder, MASK_SUFFIXES)
+    for name in subfolders(root / FRAMES):
+        frames, annotations = root / FRAMES / name, root / MASKS / name
+        images, masks = images_by_stem(frames), images_by_stem(annotations, MASK_SUFFIXES)
         num_images += len(images)
-        frame_folder, mask_folder = f"{FRAMES}/{folder}", f"{MASKS}/{folder}"
         sequences += [
-            SequenceFiles(f"{folder}/{stem}", frame_folder, mask_folder, (name,), (masks[stem],))
-            for stem, name in images.items()
+            SequenceFolders(f"{name}/{stem}", frames / file, annotations / masks[stem], None)
+            for stem, file in images.items()
             if stem in masks
         ]
     if not sequences:
@@ -42,12 +40,16 @@ def open_static(config: SourceConfig) -> FileSet:
             f"Annotations/<set>, found {num_images} images and no mask of theirs in "
             f"{describe_folder(root / FRAMES)}"
         )
-    return FileSet(
-        name="static",
-        root=str(root.absolute()),
-        sequences=tuple(sequences),
-        form="saliency",
-        max_gap=config.max_gap,
-        is_static=True,
-        num_left_out=num_images - len(sequences),
+    num_left_out = num_images - len(sequences)
+    return Layout(
+        root, tuple(sequences), "first frame", is_gapless=False, num_left_out=num_left_out
     )
+
+
+def _pair_image(layout: Layout, image: SequenceFolders) -> SequenceFiles:
+    """Makes a video of one image; its "folders" are the files themselves."""
+    del layout
+    return SequenceFiles(image.name, (image.frames,), truth={0: image.masks})
+
+
+STATIC = DataSet(find_static, masks="saliency", trains_on="images", pair=_pair_image)

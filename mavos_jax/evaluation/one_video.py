@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from mavos_jax.datasets import BenchmarkSequence
-from mavos_jax.datasets.protocol import SequenceMasks, score_objects
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, score_objects
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.video_task import DEMONSTRATION, VideoTask
 from mavos_jax.inference.geometry import Augmentation
@@ -119,10 +118,9 @@ def score_clip(truth: Callable[[int], np.ndarray], masks: Sequence[np.ndarray]) 
       truth: gives the true ids of a frame, uint8 [H, W], by its index.
       masks: predicted ids, uint8 [H, W]; those of no object count as background.
     """
-    clip = BenchmarkSequence("clip", frames=(), given={}, truth={}, saved=())
     counted = dict.fromkeys(range(1, int(truth(0).max()) + 1), range(1, len(masks) - 1))
     files = SequenceMasks(truth, masks.__getitem__)
-    rows = score_objects(clip, files, counted, official_decay=False, knows_others=True)
+    rows = score_objects("clip", files, counted, ScoringRule(), knows_others=True)
     return mean_scores(row.scores for row in rows)
 
 

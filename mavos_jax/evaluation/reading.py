@@ -9,9 +9,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence
-from mavos_jax.datasets.listing import KINDS, describe_folder, name_some, subfolders, visible
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.listing import FRAMES, MASKS, describe_folder
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.media.decoding import read_image
+from mavos_jax.media.folders import name_some, subfolders, visible
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import describe_size, read_header
 from mavos_jax.models.resize import cubic_taps, nearest_indices
@@ -58,7 +60,7 @@ def read_frame(benchmark: Benchmark, path: Path) -> np.ndarray:
 
 
 def read_given(
-    benchmark: Benchmark, sequence: BenchmarkSequence, index: int, stored: tuple[int, int]
+    benchmark: Benchmark, sequence: SequenceFiles, index: int, stored: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Reads the given mask of a frame of ``sequence.given``.
 
@@ -78,7 +80,7 @@ def read_given(
     return shrink_mask(ids, input_size(benchmark, stored)), palette
 
 
-def read_truth(benchmark: Benchmark, sequence: BenchmarkSequence, index: int) -> np.ndarray:
+def read_truth(benchmark: Benchmark, sequence: SequenceFiles, index: int) -> np.ndarray:
     """Reads the true mask of a frame, uint8 ids [H, W], at the size of results.
 
     Raises:
@@ -104,7 +106,8 @@ def require_apart(benchmark: Benchmark, root: Path) -> None:
     """Raises ValueError for results among frames or masks, where they would count as a sequence."""
     place = root.resolve()
     paths = [path for s in benchmark.sequences for path in (s.frames[0], s.given[0].path)]
-    folders = {next((p for p in path.parents if p.name in KINDS), path.parent) for path in paths}
+    names = FRAMES, MASKS
+    folders = {next((p for p in path.parents if p.name in names), path.parent) for path in paths}
     for folder in sorted(folders):
         if folder.resolve() in (place, *place.parents):
             raise ValueError(
@@ -159,14 +162,14 @@ def describe_surplus(results: Path, benchmark: Benchmark, *, is_whole: bool = Tr
     return f"not scored, of no frame or sequence of {benchmark.name}: {name_some(surplus)}"
 
 
-def mask_path(masks: Path, sequence: BenchmarkSequence, index: int) -> Path:
+def mask_path(masks: Path, sequence: SequenceFiles, index: int) -> Path:
     """The file of a predicted mask in the folder found by :func:`find_masks`."""
     return masks / sequence.name / f"{sequence.frame_name(index)}.png"
 
 
 def read_prediction(
     masks: Path,
-    sequence: BenchmarkSequence,
+    sequence: SequenceFiles,
     index: int,
     size: tuple[int, int],
     *,

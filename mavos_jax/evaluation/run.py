@@ -12,7 +12,7 @@ import numpy as np
 
 from mavos_jax.config.experiment import to_dict
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
-from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation.reading import mask_path, require_apart
 from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
 from mavos_jax.evaluation.report import ReportContents, write_report

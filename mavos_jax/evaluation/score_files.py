@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.datasets.seen import boundary_mean, mean_of, region_mean
+from mavos_jax.datasets.protocol import ScoringRule, boundary_mean, region_mean
+from mavos_jax.datasets.table import find_protocol
 from mavos_jax.evaluation.reading import fingerprint_results
 from mavos_jax.runtime.files import inside, written_whole
 from mavos_jax.runtime.json_files import read_json, shortened, typed
@@ -22,22 +22,8 @@ from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 FILE_NAME = "scores.json"
 
-_FORMAT = 1
+_FORMAT = 2
 _INPUTS = ("results_fingerprint", "scoring_rule")
-
-# The columns of the official tool of LVOS and what the summary calls them.
-_LVOS_COLUMNS = {
-    "J&F-Mean": "J&F",
-    "J-Mean": "J",
-    "J-seen-Mean": "J_s",
-    "J-unseen-Mean": "J_u",
-    "F-Mean": "F",
-    "F-seen-Mean": "F_s",
-    "F-unseen-Mean": "F_u",
-    "V-Mean": "V",
-    "V-seen-Mean": "V_s",
-    "V-unseen-Mean": "V_u",
-}
 
 
 class StoredScores(NamedTuple):
@@ -166,7 +152,8 @@ def _row_to_json(row: ObjectResult) -> dict[str, Any]:
         measure: {name: _to_json(value) for name, value in of_measure._asdict().items()}
         for measure, of_measure in row.scores._asdict().items()
     }
-    return row._asdict() | {"scores": scores}
+    extra = {name: _to_json(value) for name, value in row.extra.items()}
+    return row._asdict() | {"scores": scores, "extra": extra}
 
 
 def _row_from_json(values: Any) -> ObjectResult:
@@ -174,17 +161,17 @@ def _row_from_json(values: Any) -> ObjectResult:
         Statistics(*(_from_json(values["scores"][measure][name]) for name in Statistics._fields))
         for measure in ObjectScores._fields
     )
-    stability, is_unseen = values["stability"], values["is_unseen"]
+    is_unseen = values["is_unseen"]
     row = ObjectResult(
         sequence=typed(values["sequence"], str),
         id=typed(values["id"], int),
         scores=ObjectScores(region, boundary),
-        stability=None if stability is None else typed(stability, float),
         is_unseen=None if is_unseen is None else typed(is_unseen, bool),
         frames=tuple(typed(value, int) for value in values["frames"]),
         region=tuple(typed(value, float) for value in values["region"]),
         boundary=tuple(typed(value, float) for value in values["boundary"]),
         is_visible=tuple(typed(value, bool) for value in values["is_visible"]),
+        extra={typed(name, str): _from_json(value) for name, value in values["extra"].items()},
     )
     if len({len(column) for column in (row.frames, row.region, row.boundary, row.is_visible)}) > 1:
         raise ValueError(f"columns of different lengths for {row.id} of {row.sequence}")
@@ -228,24 +215,21 @@ def _text(value: str | float) -> str:
 
 def global_table(benchmark: Benchmark, scores: BenchmarkScores) -> Table:
     """The scores of the set: one row, with the columns of the official tool where there is one."""
-    values = dict(scores.summary)
-    if benchmark.dataset in ("lvos1", "lvos2"):
-        values |= {
-            "J": mean_of(scores.objects, region_mean),
-            "F": mean_of(scores.objects, boundary_mean),
-        }
-        values = {new: values[old] for new, old in _LVOS_COLUMNS.items() if old in values}
+    values = find_protocol(benchmark.dataset).official_row(scores.objects, scores.summary)
     return Table(tuple(values), (tuple(values.values()),))
 
 
 def sequence_table(scores: BenchmarkScores) -> Table:
     """The scores of every object, called ``<sequence>_<id>`` as by the official tools."""
-    has_stability = any(row.stability is not None for row in scores.objects)
-    columns = ("Sequence", "J-Mean", "F-Mean", *(["V-Mean"] if has_stability else []))
-    rows = []
-    for row in scores.objects:
-        stability = () if row.stability is None else (row.stability,)
-        rows.append((f"{row.sequence}_{row.id}", region_mean(row), boundary_mean(row), *stability))
+    extra = dict.fromkeys(name for row in scores.objects for name in row.extra)
+    columns = ("Sequence", "J-Mean", "F-Mean", *(f"{name}-Mean" for name in extra))
+    rows = (
+        (
+            *(f"{row.sequence}_{row.id}", region_mean(row), boundary_mean(row)),
+            *(row.extra.get(name, math.nan) for name in extra),
+        )
+        for row in scores.objects
+    )
     return Table(columns, tuple(rows))
 
 

@@ -6,24 +6,17 @@ import dataclasses
 import functools
 import multiprocessing
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset
-from mavos_jax.datasets.davis import score_davis2016, score_davis2017, summarise_davis
-from mavos_jax.datasets.listing import name_some
-from mavos_jax.datasets.long_time_video import score_long_time_video, summarise_long_time_video
-from mavos_jax.datasets.lvos import score_lvos, summarise_lvos
-from mavos_jax.datasets.mose import score_mose, summarise_mose
-from mavos_jax.datasets.protocol import SequenceMasks
-from mavos_jax.datasets.rule import ScoringRule
-from mavos_jax.datasets.seen import describe_unseen
-from mavos_jax.datasets.youtube_vos import score_youtube_vos, summarise_youtube_vos
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks
+from mavos_jax.datasets.sequences import SequenceFiles
+from mavos_jax.datasets.table import find_protocol
 from mavos_jax.evaluation.reading import (
     find_masks,
     mask_path,
@@ -31,22 +24,11 @@ from mavos_jax.evaluation.reading import (
     read_prediction,
     read_truth,
 )
+from mavos_jax.media.folders import name_some
 from mavos_jax.media.pictures import read_header
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 __all__ = ["ScoringRule", "score_results"]
-
-
-class Protocol(NamedTuple):
-    """How a benchmark is scored.
-
-    Attributes:
-      score: gives the rows of a sequence's objects.
-      summarise: gives the rule in words and the summary, from the rows of all objects.
-    """
-
-    score: Callable[[BenchmarkSequence, SequenceMasks, ScoringRule], tuple[ObjectResult, ...]]
-    summarise: Callable[[Sequence[ObjectResult], ScoringRule], tuple[str, dict[str, float]]]
 
 
 def score_results(
@@ -75,7 +57,8 @@ def score_results(
             f"{benchmark.name}, found none for {len(unlabelled)}: {name_some(unlabelled)}; where "
             "labels are not public, hand the results in at the benchmark's server"
         )
-    unseen = describe_unseen(benchmark, rule)
+    protocol = find_protocol(benchmark.dataset)
+    unseen = _describe_unseen(benchmark, rule)
     masks = find_masks(results, benchmark)
     # Every task carries its own sequence alone.
     settings = dataclasses.replace(benchmark, sequences=())
@@ -87,7 +70,7 @@ def score_results(
             f"{benchmark.root}: expected frames of {benchmark.name} that count, found that its "
             "protocol drops all that have true masks; label more frames"
         )
-    words, summary = _PROTOCOLS[benchmark.dataset].summarise(rows, rule)
+    words, summary = protocol.summarise(rows, rule)
     if unseen:
         words += f"; {unseen}"
     left_out = [s.name for s, own in zip(benchmark.sequences, by_sequence, strict=True) if not own]
@@ -96,8 +79,24 @@ def score_results(
     return BenchmarkScores(words, rows, summary)
 
 
+def _describe_unseen(benchmark: Benchmark, rule: ScoringRule) -> str:
+    """Says how many of the listed unseen names a set has; raises ValueError if it has none."""
+    unseen_names = find_protocol(benchmark.dataset).unseen_names
+    names = {name for sequence in benchmark.sequences for name in unseen_names(sequence)}
+    if rule.unseen is None or not names:
+        return ""
+    found = rule.unseen & names
+    if not found:
+        raise ValueError(
+            f"{benchmark.name}: expected names of its list of unseen ones "
+            f"({name_some(sorted(rule.unseen))}) in the set, found none among "
+            f"{name_some(sorted(names))}; take the list of this set, or none"
+        )
+    return f"{len(found)} of {len(rule.unseen)} names of the list are in the set"
+
+
 def _score_sequence(
-    benchmark: Benchmark, masks: Path, rule: ScoringRule, sequence: BenchmarkSequence
+    benchmark: Benchmark, masks: Path, rule: ScoringRule, sequence: SequenceFiles
 ) -> tuple[ObjectResult, ...]:
     """Scores a sequence of a benchmark, which itself need not hold any."""
 
@@ -117,12 +116,12 @@ def _score_sequence(
         return str(mask_path(masks, sequence, index))
 
     files = SequenceMasks(truth, prediction, origin)
-    return _PROTOCOLS[benchmark.dataset].score(sequence, files, rule)
+    return find_protocol(benchmark.dataset).score(sequence, files, rule)
 
 
 def _run(
-    score: Callable[[BenchmarkSequence], tuple[ObjectResult, ...]],
-    sequences: Sequence[BenchmarkSequence],
+    score: Callable[[SequenceFiles], tuple[ObjectResult, ...]],
+    sequences: Sequence[SequenceFiles],
     num_processes: int,
 ) -> list[tuple[ObjectResult, ...]]:
     num_processes = min(num_processes, len(sequences))
@@ -144,26 +143,3 @@ def _run(
 
 def _start_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this one
-
-
-_PROTOCOLS: Mapping[Dataset, Protocol] = {
-    "davis2016": Protocol(
-        score_davis2016,
-        functools.partial(
-            summarise_davis, words="DAVIS 2016, one object: first and last frame dropped"
-        ),
-    ),
-    "davis2017": Protocol(
-        score_davis2017,
-        functools.partial(
-            summarise_davis, words="DAVIS 2017, semi-supervised: first and last frame dropped"
-        ),
-    ),
-    "youtube_vos2018": Protocol(score_youtube_vos, summarise_youtube_vos),
-    "youtube_vos2019": Protocol(score_youtube_vos, summarise_youtube_vos),
-    "lvos1": Protocol(score_lvos, summarise_lvos),
-    "lvos2": Protocol(score_lvos, summarise_lvos),
-    "long_time_video": Protocol(score_long_time_video, summarise_long_time_video),
-    "mose": Protocol(score_mose, summarise_mose),
-    "folder": Protocol(score_mose, summarise_mose),
-}

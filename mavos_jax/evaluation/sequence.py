@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.datasets import Benchmark, BenchmarkSequence
+from mavos_jax.datasets import Benchmark, SequenceFiles
 from mavos_jax.evaluation.reading import (
     input_size,
     output_size,
@@ -60,7 +60,7 @@ class SequenceTask:
     """
 
     benchmark: Benchmark
-    sequence: BenchmarkSequence
+    sequence: SequenceFiles
     stored: tuple[int, int]
     sizes: Sizes
     data: str
@@ -68,7 +68,7 @@ class SequenceTask:
 
     @classmethod
     def open(
-        cls, benchmark: Benchmark, sequence: BenchmarkSequence, num_objects: int | None = None
+        cls, benchmark: Benchmark, sequence: SequenceFiles, num_objects: int | None = None
     ) -> SequenceTask:
         """Reads the given masks of a sequence, and the header of its first frame.
 
@@ -220,7 +220,7 @@ class _FrameTimes:
 
 
 def _require_objects(
-    sequence: BenchmarkSequence, index: int, found: tuple[int, ...], num_objects: int | None
+    sequence: SequenceFiles, index: int, found: tuple[int, ...], num_objects: int | None
 ) -> None:
     """Raises unless a given mask shows the objects that start there, and no id above the limit."""
     given = sequence.given[index]

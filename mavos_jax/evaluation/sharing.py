@@ -12,11 +12,11 @@ from typing import Any
 import jax
 
 from mavos_jax.datasets import Benchmark
-from mavos_jax.datasets.listing import name_some
 from mavos_jax.evaluation.reading import read_truth
 from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
+from mavos_jax.media.folders import name_some
 from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.progress import Progress

@@ -12,11 +12,13 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset
-from mavos_jax.datasets.listing import name_some
-from mavos_jax.datasets.names import BadName, require_name
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.listing import BadName, require_name
+from mavos_jax.datasets.sequences import SequenceFiles
+from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation.reading import output_size, read_given
 from mavos_jax.media.decoding import read_frame_header, read_values
+from mavos_jax.media.folders import name_some
 from mavos_jax.media.masks import object_ids
 from mavos_jax.media.pictures import (
     DamagedSample,
@@ -26,10 +28,6 @@ from mavos_jax.media.pictures import (
     read_header,
 )
 from mavos_jax.runtime.json_files import shortened
-
-_NESTED: tuple[Dataset, ...] = ("youtube_vos2018", "youtube_vos2019", "lvos1", "lvos2")
-_FOLDER = PurePosixPath("Annotations")
-_TOP = PurePosixPath(".")
 
 _JPEG_SUFFIXES = (".jpg", ".jpeg")
 _ENCRYPTED = 1
@@ -55,7 +53,7 @@ _UNREADABLE = (
 
 def submission_nesting(benchmark: Benchmark) -> PurePosixPath:
     """The folder of a submission that holds those of the sequences."""
-    return _FOLDER if benchmark.dataset in _NESTED else _TOP
+    return PurePosixPath(DATA_SETS[benchmark.dataset].nested)
 
 
 def submission_form(benchmark: Benchmark) -> str:
@@ -171,7 +169,7 @@ def _find_nesting(benchmark: Benchmark, files: Iterable[PurePosixPath]) -> PureP
 
 def _check_sequence(
     benchmark: Benchmark,
-    sequence: BenchmarkSequence,
+    sequence: SequenceFiles,
     archive: zipfile.ZipFile,
     there: Mapping[str, zipfile.ZipInfo],
     place: Path,
@@ -207,7 +205,7 @@ def _check_sequence(
 
 
 def _given_ids(
-    benchmark: Benchmark, sequence: BenchmarkSequence, stored: tuple[int, int]
+    benchmark: Benchmark, sequence: SequenceFiles, stored: tuple[int, int]
 ) -> list[tuple[int, int]]:
     """Lists frames with given masks and the ids that each has."""
     return [

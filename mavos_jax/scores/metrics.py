@@ -11,7 +11,7 @@ Source: the official evaluation of DAVIS 2017, semi-supervised (Pont-Tuset et al
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,10 @@ from mavos_jax.scores.boundary import boundary_measure, require_masks, require_o
 
 _RECALL_THRESHOLD = 0.5
 _DECAY_BINS = 4
+
+
+FrameScorer = Callable[[np.ndarray, np.ndarray, Sequence[int]], tuple[np.ndarray, np.ndarray]]
+"""Gives J and F of several objects of a frame, as :func:`score_frame` does."""
 
 
 class Statistics(NamedTuple):

@@ -15,24 +15,24 @@ class ObjectResult(NamedTuple):
       sequence: the name of its sequence.
       id: of the object.
       scores: statistics over the frames that count.
-      stability: V of LVOS, None elsewhere.
       is_unseen: whether its video (LVOS) or category (YouTube-VOS) is none of training's; None
         where nothing tells.
       frames: the frames that count, as indices into the sequence's frames.
       region: J of each of them.
       boundary: F of each of them.
       is_visible: whether the truth shows it in each of them.
+      extra: further scores by their names, such as V of LVOS.
     """
 
     sequence: str
     id: int
     scores: ObjectScores
-    stability: float | None
     is_unseen: bool | None
     frames: tuple[int, ...]
     region: tuple[float, ...]
     boundary: tuple[float, ...]
     is_visible: tuple[bool, ...]
+    extra: Mapping[str, float] = {}
 
 
 class BenchmarkScores(NamedTuple):

@@ -121,7 +121,7 @@ def _describe_sources(config: Experiment, sets: Sequence[VideoSet]) -> None:
     for videos, weight in zip(sets, weights, strict=True):
         left_out = f", {videos.num_left_out} left out" if videos.num_left_out else ""
         if isinstance(videos, FileSet):
-            num_unused = sum(sequence.num_left_out for sequence in videos.sequences)
+            num_unused = sum(sequence.num_unmasked for sequence in videos.sequences)
             num_used = sum(len(sequence.frames) for sequence in videos.sequences)
             frames = f"{num_unused} of {num_unused + num_used} frames without masks left out"
             left_out += f", {frames}" if num_unused else ""

@@ -15,8 +15,8 @@ from mavos_jax.commands import prepare
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import DamagedSample, open_source, records, records_writing
+from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.records import open_records
-from mavos_jax.datasets.source import open_files
 
 
 def words(source, output, *more):

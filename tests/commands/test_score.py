@@ -16,7 +16,7 @@ from evaluation.scored_trees import (
 from PIL import Image
 
 from mavos_jax.commands import score
-from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation.score_files import (
     describe_inputs,
     read_scores,

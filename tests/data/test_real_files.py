@@ -10,8 +10,8 @@ from PIL import Image
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import DamagedSample
-from mavos_jax.datasets.mask_faults import MaskContext, find_mask_faults
-from mavos_jax.datasets.source import open_files
+from mavos_jax.datasets.check import MaskContext, find_mask_faults
+from mavos_jax.datasets.opening import open_files
 from mavos_jax.media.masks import read_mask
 
 
@@ -83,7 +83,7 @@ def test_one_mask_is_one_mask_everywhere(tmp_path, dtype):
     np.testing.assert_array_equal(video[0].mask, ids)
     np.testing.assert_array_equal(read_mask(path, trees.SIZE)[0], ids)
     context = MaskContext(trees.SIZE, True, True, False, {}, tmp_path)
-    assert find_mask_faults(path, context) == []
+    assert list(find_mask_faults(path, context)) == []
 
 
 def test_grey_levels_are_no_ids_anywhere(tmp_path):

@@ -12,7 +12,7 @@ from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import generated, open_source
 from mavos_jax.datasets.files import FileSet
 from mavos_jax.datasets.generated import GeneratedSet
-from mavos_jax.datasets.source import open_files
+from mavos_jax.datasets.opening import open_files
 from mavos_jax.generated.recipe import EVENTFUL, VARIED
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
@@ -130,7 +130,8 @@ def test_davis_at_full_resolution_serves_where_480p_is_missing(tmp_path):
 
 def test_youtube_vos_takes_annotated_frames_and_objects_seen_twice(tmp_path):
     videos = open_files(trees.write_tree(tmp_path, "youtube_vos"))
-    assert videos.sequences[1].frames == ("00010.jpg", "00015.jpg", "00020.jpg")
+    names = [path.name for path in videos.sequences[1].frames]
+    assert names == ["00010.jpg", "00015.jpg", "00020.jpg"]
     # The object 7 is annotated once, so it is background.
     stored = trees.mask_ids(2, (2, 5, 7))
     np.testing.assert_array_equal(videos[1].mask(0), np.where(stored == 7, 0, stored))
@@ -160,8 +161,8 @@ def test_a_folder_may_have_lists(tmp_path, lists):
     (tmp_path / lists).mkdir(exist_ok=True)
     (tmp_path / lists / "train.txt").write_text("\ufeffdog10\r\n\r\nbike\r\n", encoding="utf-8")
     assert [v.name for v in map(open_source(source).__getitem__, range(2))] == [
-        f"folder {tmp_path.name}: bike",
-        f"folder {tmp_path.name}: dog10",
+        "folder train: bike",
+        "folder train: dog10",
     ]
 
 

@@ -10,7 +10,7 @@ from datasets.seen import read
 from datasets.tree_videos import DAVIS_VIDEOS, LATE_VIDEOS, LONG_VIDEOS
 from PIL import Image
 
-from mavos_jax.datasets import DATASETS, check_benchmark, mask_ids, open_benchmark
+from mavos_jax.datasets import DATASETS, check_benchmark, open_benchmark, pairing
 from mavos_jax.media.decoding import read_values
 
 LATE = {video.name: video for video in LATE_VIDEOS}
@@ -55,7 +55,7 @@ def test_masks_are_read_once_and_only_where_nothing_else_tells(
         opened[str(path)] += 1
         return read_values(path)
 
-    monkeypatch.setattr(mask_ids, "read_values", count)
+    monkeypatch.setattr(pairing, "read_values", count)
     open_benchmark(options)
     masks = [str(path) for path in tmp_path.rglob("*.png")]
     assert opened == Counter(masks * times)

@@ -13,8 +13,8 @@ from PIL import Image
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import check_benchmark, open_benchmark, open_source
+from mavos_jax.datasets.listing import read_lines, read_list, require_name
 from mavos_jax.datasets.metadata import parse_frames, read_metadata
-from mavos_jax.datasets.names import read_lines, read_list, require_name
 from mavos_jax.runtime.json_files import read_json
 
 BAD_NAMES = [
@@ -77,7 +77,7 @@ def test_names_that_stay_are_read(tmp_path, name):
     path = write_videos(tmp_path / "meta.json", listing(name, frames=["10", "9", "9"]))
     assert read(path)[name][1].frames == ("9", "10")
     (tmp_path / "val.txt").write_text(f"{name}\n", encoding="utf-8")
-    assert read_list(tmp_path, ["val.txt"]) == (name,)
+    assert read_list(tmp_path / "val.txt") == (name,)
 
 
 def test_a_frame_lies_in_no_folder_of_its_own(tmp_path):
@@ -155,9 +155,9 @@ def test_lists(tmp_path, text, names):
     path = tmp_path / "val.txt"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     if names is None:
-        refused(path, lambda path: read_list(path.parent, [path.name]))
+        refused(path, read_list)
     else:
-        assert read_list(tmp_path, ["val.txt"]) == names
+        assert read_list(tmp_path / "val.txt") == names
 
 
 def test_lines_are_ended_by_line_feeds_alone(tmp_path):

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, Dataset, GivenMask
+from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.protocol import SequenceMasks
+from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
+from mavos_jax.datasets.table import Dataset
 from mavos_jax.media.masks import write_mask
 
 SIZE = (36, 48)
@@ -37,7 +39,7 @@ def in_memory(truth, prediction):
 def sequence_of(truth, name="bird", *, given=None, labelled=None, spans=None, categories=None):
     """A sequence whose files need not exist, with truth for all frames or the labelled ones."""
     frames = tuple(Path(name, f"{index:05d}.jpg") for index in range(len(truth)))
-    return BenchmarkSequence(
+    return SequenceFiles(
         name,
         frames,
         {t: GivenMask(Path(name, f"{t:05d}.png"), ids) for t, ids in (given or {0: None}).items()},
@@ -76,7 +78,7 @@ def write_benchmark(
         own = (spans or {}).get(name, {})
         files = dict(enumerate(labels))
         saved = tuple(range(len(masks)))
-        sequences.append(BenchmarkSequence(name, frames, given, files, saved, own))
+        sequences.append(SequenceFiles(name, frames, given, files, saved, own))
     return Benchmark(dataset, "val", root, tuple(sequences), **settings)
 
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from report_benchmarks import blocks, contents_of, score, write_blocks
 
-from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence, GivenMask
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.report.paper import find_paper_row
 from mavos_jax.evaluation.report.pictures import (
@@ -223,7 +224,7 @@ def test_unlabelled_and_unfinished_sequences(tmp_path):
 
 def test_five_hundred_sequences_of_which_none_is_finished(tmp_path):
     frames = tuple(tmp_path / f"{index:05d}.jpg" for index in range(40))
-    one = BenchmarkSequence("0", frames, {0: GivenMask(tmp_path / "0.png")}, {}, tuple(range(40)))
+    one = SequenceFiles("0", frames, {0: GivenMask(tmp_path / "0.png")}, {}, tuple(range(40)))
     sequences = tuple(dataclasses.replace(one, name=str(number)) for number in range(500))
     contents = ReportContents(
         title="Nothing yet",

@@ -14,7 +14,7 @@ from report_benchmarks import contents_of, record_of, score, write_blocks, write
 import evaluate
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.datasets import DATASETS, open_benchmark
-from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.scoring import score_results
 

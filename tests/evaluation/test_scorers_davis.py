@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from evaluation.scored_trees import drifting, in_memory, sequence_of
 
-from mavos_jax.datasets.dataset import BenchmarkSequence
 from mavos_jax.datasets.davis import score_davis2016, score_davis2017, summarise_davis
 from mavos_jax.datasets.long_time_video import score_long_time_video, summarise_long_time_video
 from mavos_jax.datasets.mose import score_mose
-from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.scores.metrics import mean_scores, score_davis, score_frame, statistics
 
 RULE = ScoringRule()
@@ -45,7 +45,7 @@ def test_values_by_frame_are_those_of_single_frames():
         assert row.boundary == tuple(boundary[index] for _, boundary in pairs)
         assert row.scores.region == statistics(row.region)
         assert row.is_visible == (True, True, index == 0, True)
-        assert (row.stability, row.is_unseen) == (None, None)
+        assert (row.extra, row.is_unseen) == ({}, None)
     assert {row.id: row.scores for row in rows} == score_davis(truth, prediction)
 
 
@@ -133,7 +133,7 @@ def test_the_official_decay_reaches_every_protocol():
     truth = np.zeros((302, 4, 5), np.uint8)
     truth[:, 1:3, 1:3] = 1
     sequence, official = sequence_of(truth, spans={1: tuple(range(302))}), ScoringRule(True)
-    assert isinstance(sequence, BenchmarkSequence)
+    assert isinstance(sequence, SequenceFiles)
     for score in (score_davis2017, score_davis2016, score_mose, score_long_time_video):
         (row,) = score(sequence, in_memory(truth, truth), RULE)
         assert row.scores.region.decay == 0

@@ -8,7 +8,7 @@ import pytest
 from evaluation.scored_trees import drifting, in_memory, lvos_spans, sequence_of
 
 from mavos_jax.datasets.lvos import score_lvos, stability, summarise_lvos
-from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.datasets.youtube_vos import score_youtube_vos, summarise_youtube_vos
 from mavos_jax.scores.metrics import ObjectScores, score_frame, statistics
 
@@ -33,7 +33,7 @@ def test_lvos_scores_as_by_the_official_tool(goldens):
     found = {
         "J": [row.scores.region.mean for row in rows],
         "F": [row.scores.boundary.mean for row in rows],
-        "V": [row.stability for row in rows],
+        "V": [row.extra["V"] for row in rows],
     }
     for measure, values in found.items():
         expected = golden[f"lvos_{measure}_per_object"]
@@ -59,7 +59,7 @@ def test_the_lvos_rule_of_before_drops_no_frame():
     assert [row.frames for row in old] == list(SPANS.values())
     for row, earlier in zip(new, old, strict=True):
         assert row.region == earlier.region[1:-1]
-        assert earlier.stability == stability(earlier.region, earlier.boundary)
+        assert earlier.extra["V"] == stability(earlier.region, earlier.boundary)
     words, _ = summarise_lvos(old, ScoringRule(lvos="before-2024-05"))
     assert "before 2024-05: no frame dropped" in words
 
@@ -86,7 +86,7 @@ def test_the_frames_that_metadata_of_lvos_declare(lvos, declared, frames, num_ze
     assert len(other.frames) == (3 if lvos == "2024-05" else 5)
     region, boundary = ([*values, *[0.0] * num_zeros] for values in (row.region, row.boundary))
     assert row.scores == ObjectScores(statistics(region), statistics(boundary))
-    assert row.stability == stability(region, boundary)
+    assert row.extra["V"] == stability(region, boundary)
     expected = sum(row.region) / (len(frames) + num_zeros)
     assert row.scores.region.mean == pytest.approx(expected, abs=1e-12)
 

@@ -57,7 +57,7 @@ def test_golden_lvos_videos_score_from_files_as_by_the_official_tool(goldens, tm
     rule = ScoringRule(unseen=frozenset(golden["lvos_unseen"].tolist()))
     scores = score_results(benchmark, results, rule)
     assert [f"{row.sequence}_{row.id}" for row in scores.objects] == golden["lvos_objects"].tolist()
-    found = np.array([[*row.scores.region, row.stability] for row in scores.objects])
+    found = np.array([[*row.scores.region, row.extra["V"]] for row in scores.objects])
     np.testing.assert_allclose(found[:, 0], golden["lvos_J_per_object"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(found[:, -1], golden["lvos_V_per_object"], rtol=0, atol=1e-12)
     assert next(iter(scores.summary)) == "J&F"

@@ -18,7 +18,7 @@ from PIL import Image
 from small_configs import MOBILENET
 
 import mavos_jax
-from mavos_jax.datasets import Benchmark, BenchmarkSequence, GivenMask, open_benchmark
+from mavos_jax.datasets import Benchmark, GivenMask, SequenceFiles, open_benchmark
 from mavos_jax.evaluation.reading import read_frame, read_given
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
@@ -220,7 +220,7 @@ def test_memory_is_flat_over_five_thousand_frames(tmp_path):
     frames = tuple(tmp_path / f"{index:05d}.png" for index in range(count))
     for path in frames:
         os.link(frame, path)
-    sequence = BenchmarkSequence("long", frames, {0: GivenMask(mask)}, {}, tuple(range(count)))
+    sequence = SequenceFiles("long", frames, {0: GivenMask(mask)}, {}, tuple(range(count)))
     benchmark = Benchmark("folder", "val", tmp_path, (sequence,))
     resident, seen = {}, iter(range(count))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 
-from mavos_jax.datasets.rule import ScoringRule
+from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation.score_files import (
     Table,
     global_table,
@@ -60,7 +60,7 @@ def test_lvos_files_have_the_official_columns(tmp_path):
     by_name = dict(zip(header, map(float, values), strict=True))
     j, f, v = np.array(
         [
-            [row.scores.region.mean, row.scores.boundary.mean, row.stability]
+            [row.scores.region.mean, row.scores.boundary.mean, row.extra["V"]]
             for row in scores.objects
         ]
     ).T

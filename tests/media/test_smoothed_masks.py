@@ -3,7 +3,7 @@ import pytest
 from evaluation.scored_trees import write_benchmark, write_results
 from PIL import Image, ImageDraw, ImageFilter
 
-from mavos_jax.datasets.mask_faults import MaskContext, find_mask_faults
+from mavos_jax.datasets.check import MaskContext, find_mask_faults
 from mavos_jax.evaluation.reading import read_given, read_prediction, read_truth
 from mavos_jax.media.masks import object_ids, read_mask, write_mask
 

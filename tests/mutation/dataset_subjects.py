@@ -11,17 +11,16 @@ from mutation.documents import change_document, change_lines, odd_names
 from mutation.subject import Places, Reader, Subject, put, require_lines
 
 from mavos_jax.config import SourceConfig
-from mavos_jax.config.data import Kind
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, check_benchmark, open_benchmark
 from mavos_jax.datasets.files import FrameFiles
-from mavos_jax.datasets.rule import read_names
-from mavos_jax.datasets.source import open_files
+from mavos_jax.datasets.listing import read_names
+from mavos_jax.datasets.opening import open_files
 from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SequenceTask
 
 _FRAME = (48, 64)
-_TRAINED: Mapping[str, Kind] = {
+_TRAINED: Mapping[str, str] = {
     "youtube_vos2019": "youtube_vos",
     "davis2017": "davis2017",
     "folder": "folder",

@@ -18,7 +18,8 @@ from mutation.pictures import change_png
 from mutation.subject import Places, Reader, Subject, put, require_lines
 
 from mavos_jax.datasets import Benchmark, open_benchmark
-from mavos_jax.datasets.rule import ScoringRule, read_names
+from mavos_jax.datasets.listing import read_names
+from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.record import SequenceRecord, set_speeds
 from mavos_jax.evaluation.run_folder import RunFolder

@@ -6,7 +6,8 @@ import pytest
 from training.stand_in import CONFIG, changed, fail_writes, parameters, same
 
 from mavos_jax.checkpoints.folder import load
-from mavos_jax.datasets.files import FileSet, SequenceFiles
+from mavos_jax.datasets import SequenceFiles
+from mavos_jax.datasets.files import FileSet
 from mavos_jax.training import loop
 from mavos_jax.training.step import build_step
 
@@ -249,10 +250,10 @@ def test_a_skipped_step_does_not_cost_a_checkpoint(tmp_path, run):
     assert {x.name for x in (tmp_path / "checkpoints").iterdir()} == {"2", "4"}
 
 
-def test_frames_that_are_not_read_are_said(capsys):
-    files = tuple(f"{number}.png" for number in range(3))
-    sequence = SequenceFiles("a", "JPEGImages/a", "Annotations/a", files, files, num_left_out=5)
-    loop._describe_sources(CONFIG, [FileSet("folder train", "root", (sequence,), "ids", 5)])
+def test_frames_that_are_not_read_are_said(tmp_path, capsys):
+    files = tuple(tmp_path / f"{number}.png" for number in range(3))
+    sequence = SequenceFiles("a", files, truth=dict(enumerate(files)), num_unmasked=5)
+    loop._describe_sources(CONFIG, [FileSet("folder train", (sequence,), "ids", 5)])
     assert "folder train: 1 videos, 5 of 8 frames without masks left out, 100" in (
         capsys.readouterr().out
     )

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mavos_jax.datasets.dataset import Benchmark, BenchmarkSequence
+from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
@@ -40,7 +41,7 @@ class ReportContents:
     max_frames: int = 1500
     width: int = 320
 
-    def finished_frames(self, sequence: BenchmarkSequence) -> tuple[int, ...]:
+    def finished_frames(self, sequence: SequenceFiles) -> tuple[int, ...]:
         """Lists the saved frames whose masks are there, ascending."""
         folder = self.masks / sequence.name
         there = {path.stem for path in folder.glob("*.png")} if folder.is_dir() else set()
@@ -54,6 +55,6 @@ class ReportContents:
         return found
 
 
-def labelled_frames(sequence: BenchmarkSequence) -> frozenset[int]:
+def labelled_frames(sequence: SequenceFiles) -> frozenset[int]:
     """The frames with truth; none if that is only what segmentation started from."""
     return frozenset(sequence.truth) if sequence.has_truth else frozenset()

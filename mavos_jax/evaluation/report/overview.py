@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mavos_jax.datasets.dataset import BenchmarkSequence
+from mavos_jax.datasets.dataset import Published
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
 from mavos_jax.evaluation.report.contents import Plain, ReportContents, labelled_frames
-from mavos_jax.evaluation.report.paper import PaperRow, find_paper_row
+from mavos_jax.evaluation.report.paper import find_paper_row
 from mavos_jax.evaluation.report.pictures import worst_frame
 from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.scores.metrics import mean_scores
@@ -73,7 +74,7 @@ def _percent(value: float) -> float | None:
     return round(100 * value, 2) if math.isfinite(value) else None
 
 
-def _summary(contents: ReportContents, paper: PaperRow | None) -> Iterator[Plain]:
+def _summary(contents: ReportContents, paper: Published | None) -> Iterator[Plain]:
     """Yields measures of the whole set, the headline first, with the paper's where it has them."""
     summary = contents.scores.summary if contents.scores else {}
     for position, (name, value) in enumerate(summary.items()):
@@ -102,14 +103,14 @@ def _measure(name: str, unit: str, value: float | None, reported: float | None) 
 
 
 def _row(
-    sequence: BenchmarkSequence,
+    sequence: SequenceFiles,
     results: Sequence[ObjectResult],
     record: SequenceRecord | None,
     num_finished: int,
     num_shown: int,
 ) -> Plain:
     worst = worst_frame(results)
-    stabilities = [result.stability for result in results if result.stability is not None]
+    stabilities = [result.extra["V"] for result in results if "V" in result.extra]
     row: Plain = {
         "name": sequence.name,
         "frames": record.num_frames if record else len(sequence.frames),
@@ -128,5 +129,5 @@ def _row(
     return row | (score_columns(results) if results else {})
 
 
-def _frame(sequence: BenchmarkSequence, frame: int, score: float) -> Plain:
+def _frame(sequence: SequenceFiles, frame: int, score: float) -> Plain:
     return {"frame": frame, "name": sequence.frame_name(frame), "J&F": _percent(score)}

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.config import IGNORED
-from mavos_jax.datasets.dataset import BenchmarkSequence
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path, read_frame, read_result, read_truth
 from mavos_jax.evaluation.report.contents import ReportContents
 from mavos_jax.media.masks import object_ids
@@ -131,7 +131,7 @@ class Picture(NamedTuple):
 
 
 def make_picture(
-    contents: ReportContents, sequence: BenchmarkSequence, frame: int, *, with_truth: bool
+    contents: ReportContents, sequence: SequenceFiles, frame: int, *, with_truth: bool
 ) -> Picture:
     """Shrinks a frame, its mask and its truth.
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mavos_jax.datasets.dataset import BenchmarkSequence
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path, read_result
 from mavos_jax.evaluation.report.contents import Plain, ReportContents, labelled_frames
 from mavos_jax.evaluation.report.overview import overview, score_columns
@@ -90,7 +90,7 @@ def _as_json(data: object) -> str:
 
 def _sequence(
     contents: ReportContents,
-    sequence: BenchmarkSequence,
+    sequence: SequenceFiles,
     results: Sequence[ObjectResult],
     frames: Sequence[int],
 ) -> Plain:
