@@ -17,6 +17,7 @@ from PIL import Image
 import mavos_jax
 from mavos_jax.checkpoints.folder import save
 from mavos_jax.commands.options import load_config
+from mavos_jax.config import to_dict
 from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]
@@ -47,10 +48,16 @@ def options_in(text):
 
 @functools.cache
 def options_of(script):
-    """Returns the options that a script's help lists, those of a configuration included."""
+    """Returns the options that a script's help lists, and the fields of a configuration."""
     command = [sys.executable, script, "--config", "configs/finetune.py", "--help"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return options_in(result.stdout)
+    fields = leaves(to_dict(load_config(ROOT / "configs" / "finetune.py")))
+    return options_in(result.stdout) | {f"--{field}" for field in fields}
+
+
+def leaves(tree, prefix=""):
+    for name, value in tree.items():
+        yield from leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
 
 
 def commands_in(text, script):
