@@ -27,7 +27,7 @@ from mavos_jax.evaluation.run import EvaluationOptions, evaluate_benchmark
 from mavos_jax.evaluation.sequence import SegmentationOptions
 from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.inference.geometry import Augmentation
-from mavos_jax.media.later_masks import AnnotationUse
+from mavos_jax.media.sequence import AnnotationUse
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.runtime.compilation import announce_compilations, keep_compilations
 from mavos_jax.runtime.devices import use_precision

@@ -12,9 +12,8 @@ from PIL import Image, ImageFilter
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_command
 from mavos_jax.config import MAX_ID
-from mavos_jax.media.decoding import DEEP, read_colours
 from mavos_jax.media.folders import IMAGE_SUFFIXES, images_by_stem
-from mavos_jax.media.masks import voc_palette, write_mask
+from mavos_jax.media.masks import DEEP, read_colours, voc_palette, write_mask
 from mavos_jax.runtime.files import require_writable_parent
 
 _MIN_OUTLINE_COLOURS = 3

@@ -24,7 +24,6 @@ from mavos_jax.datasets.pairing import (
 )
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, SequenceFolders
 from mavos_jax.datasets.table import DATA_SETS
-from mavos_jax.media.decoding import read_image, read_values
 from mavos_jax.media.folders import (
     MASK_SUFFIXES,
     describe_kind,
@@ -32,8 +31,9 @@ from mavos_jax.media.folders import (
     subfolders,
     unread_names,
 )
-from mavos_jax.media.masks import explain_drawing, explain_emptiness, explain_fullness, object_ids
-from mavos_jax.media.pictures import Size, describe_size, explain_size, read_header
+from mavos_jax.media.ids import explain_drawing, explain_emptiness, explain_fullness, object_ids
+from mavos_jax.media.masks import read_values
+from mavos_jax.media.pictures import Size, describe_size, explain_size, read_header, read_image
 
 
 class MaskContext(NamedTuple):

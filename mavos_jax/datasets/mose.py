@@ -16,7 +16,7 @@ from mavos_jax.datasets.listing import (
 )
 from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary, score_objects
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
-from mavos_jax.media.masks import object_ids
+from mavos_jax.media.ids import object_ids
 from mavos_jax.scores.scores import ObjectResult
 
 

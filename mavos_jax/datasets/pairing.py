@@ -12,9 +12,9 @@ from typing import assert_never
 
 from mavos_jax.datasets.listing import describe_folder, require_name
 from mavos_jax.datasets.sequences import GivenMask, Layout, SequenceFiles, SequenceFolders
-from mavos_jax.media.decoding import read_values
 from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem, name_some
-from mavos_jax.media.masks import object_ids
+from mavos_jax.media.ids import object_ids
+from mavos_jax.media.masks import read_values
 
 
 @dataclasses.dataclass(frozen=True)

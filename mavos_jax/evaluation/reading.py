@@ -12,10 +12,9 @@ from mavos_jax.config import IGNORED
 from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.listing import FRAMES, MASKS, describe_folder
 from mavos_jax.datasets.sequences import SequenceFiles
-from mavos_jax.media.decoding import read_image
 from mavos_jax.media.folders import name_some, subfolders, visible
 from mavos_jax.media.masks import read_mask
-from mavos_jax.media.pictures import describe_size, read_header
+from mavos_jax.media.pictures import describe_size, read_header, read_image
 from mavos_jax.models.resize import cubic_taps, nearest_indices
 from mavos_jax.runtime.checksums import short_hash
 

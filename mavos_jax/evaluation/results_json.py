@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mavos_jax.evaluation.reading import read_result
+from mavos_jax.media.ids import object_ids
 from mavos_jax.media.marks import marked_json
-from mavos_jax.media.masks import object_ids
 from mavos_jax.media.rle import encode_rle
 from mavos_jax.runtime.files import written_whole
 

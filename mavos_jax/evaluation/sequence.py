@@ -24,9 +24,9 @@ from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.video import stream_masks
-from mavos_jax.media.decoding import read_frame_header
-from mavos_jax.media.masks import object_ids, write_mask
-from mavos_jax.media.pictures import describe_size
+from mavos_jax.media.ids import object_ids
+from mavos_jax.media.masks import write_mask
+from mavos_jax.media.pictures import describe_size, read_frame_header
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory

@@ -17,14 +17,15 @@ from mavos_jax.datasets.listing import BadName, require_name
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation.reading import output_size, read_given
-from mavos_jax.media.decoding import read_frame_header, read_values
 from mavos_jax.media.folders import name_some
-from mavos_jax.media.masks import object_ids
+from mavos_jax.media.ids import object_ids
+from mavos_jax.media.masks import read_values
 from mavos_jax.media.pictures import (
     DamagedSample,
     File,
     UnusablePicture,
     describe_size,
+    read_frame_header,
     read_header,
 )
 from mavos_jax.runtime.json_files import shortened

@@ -11,10 +11,10 @@ import numpy as np
 from mavos_jax.config import MAX_ID
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.frames import FrameSource
-from mavos_jax.media.later_masks import AnnotationUse, LaterMasks
-from mavos_jax.media.masks import explain_fullness, object_ids, read_mask
+from mavos_jax.media.ids import explain_fullness, object_ids
+from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import Size, describe_size, read_header
-from mavos_jax.media.sequence import open_sequence
+from mavos_jax.media.sequence import AnnotationUse, LaterMasks, open_sequence
 
 DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num_objects=3)
 """The generated clip that shows what weights do, with known truth."""

@@ -56,16 +56,15 @@ def visible(folder: Path) -> list[str]:
 def images_by_stem(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
     """Lists the pictures of a folder by their names without suffix, in natural order.
 
-    A folder that is not there has none. No file is opened.
+    A missing folder has none. No file is opened.
 
     Args:
       folder: where they lie.
-      suffixes: those of the pictures wanted, in small letters: ``IMAGE_SUFFIXES`` for frames,
-        ``MASK_SUFFIXES`` for masks.
+      suffixes: ``IMAGE_SUFFIXES`` for frames, ``MASK_SUFFIXES`` for masks.
 
     Raises:
-      ValueError: two files differ by their suffixes alone; or a picture is of a kind that is not
-        read and has no twin that is.
+      ValueError: two files differ only by their suffixes; or a picture is of a kind that cannot be
+        read and has no twin that can.
     """
     found: dict[str, str] = {}
     others = []
@@ -89,11 +88,7 @@ def images_by_stem(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> di
 
 
 def frames_by_stem(folder: Path) -> dict[str, str]:
-    """Lists the frames of a video as :func:`images_by_stem` does; masks may not lie among them.
-
-    Raises:
-      ValueError: see :func:`images_by_stem`; or names or formats tell that some are masks.
-    """
+    """Lists frames as :func:`images_by_stem` does; raises ValueError if masks lie among them."""
     found = images_by_stem(folder)
     mask = _mask_by_name(found) or _mask_by_format(folder, found)
     if mask is not None:
@@ -112,12 +107,9 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def nested_folders(folder: Path) -> tuple[str, ...]:
-    """Finds the folders of frames, at most two levels below one, itself included.
+    """Names the folders of frames in a folder, "." for itself, at most two levels down.
 
-    Folders that hold nothing of use count, too, for they were meant to hold frames.
-
-    Returns:
-      Their relative names in natural order, "." for the folder itself.
+    Folders without a picture count if they hold no others: they were meant to hold frames.
     """
     found = ["."] if images_by_stem(folder) else []
     for name in subfolders(folder):

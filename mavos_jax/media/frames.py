@@ -10,23 +10,27 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from mavos_jax.media.decoding import read_frame_header, read_image
 from mavos_jax.media.folders import (
+    IMAGE_SUFFIXES,
     describe_series,
     describe_unread,
     frames_by_stem,
     name_some,
     visible,
 )
-from mavos_jax.media.pictures import Size, describe_size
+from mavos_jax.media.pictures import Size, describe_size, read_frame_header, read_image
+from mavos_jax.media.video_file import VideoFile
+from mavos_jax.runtime.files import is_endless
+
+_MOVING_SUFFIXES = (".gif", ".apng", ".webp", ".avif")
 
 
 @runtime_checkable
 class FrameSource(Protocol):
     """The frames of one video; every iteration starts at the first and decodes as it goes.
 
-    Iterating yields uint8 RGB frames [H, W, 3] and raises a ``ValueError`` that names the file and
-    the frame where one cannot be decoded or has another size.
+    Iterating yields uint8 RGB frames [H, W, 3]. Where one cannot be decoded or has another size, it
+    raises a ``ValueError`` that names the file and the frame.
     """
 
     @property
@@ -35,18 +39,18 @@ class FrameSource(Protocol):
         ...
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Height and width of every frame, in pixels."""
         ...
 
     @property
     def num_frames(self) -> int | None:
-        """The number of frames, None where only decoding would tell."""
+        """The number of frames, None where only decoding tells."""
         ...
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Frames a second, None where nothing tells."""
+        """Frames per second, None where unknown."""
         ...
 
     def name(self, index: int) -> str:
@@ -58,7 +62,7 @@ class FrameSource(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class ImageFolder:
-    """Frames that are the pictures of one folder, in natural order of their names (2 before 10).
+    """The pictures of one folder, in natural order of their names (2 before 10).
 
     Frames are upright, as viewers show them: an EXIF orientation is applied. Masks are drawn on,
     and compared with, the upright picture.
@@ -66,7 +70,7 @@ class ImageFolder:
     Attributes:
       files: the pictures, all of one size.
       size: their height and width, in pixels.
-      notes: a line each for what is done or left out and may not be meant.
+      notes: one line for each thing done or left out that may not be meant.
     """
 
     files: tuple[Path, ...]
@@ -132,3 +136,30 @@ class ImageFolder:
     def __iter__(self) -> Iterator[np.ndarray]:
         for file in self.files:
             yield read_image(file, self.size)
+
+
+def open_frames(path: Path) -> ImageFolder | VideoFile:
+    """Opens a folder of images or a video file.
+
+    Args:
+      path: the folder, or a file that PyAV decodes (extra ``video``).
+
+    Raises:
+      ValueError: nothing is there, it holds no frames, or what can be checked without decoding
+        everything is wrong; the message names the file.
+    """
+    if path.is_dir():
+        return ImageFolder.open(path)
+    if not path.exists():
+        raise ValueError(f"{path}: expected a video file or a folder of frames, found nothing")
+    if is_endless(path):
+        raise ValueError(
+            f"{path}: expected a video file or a folder of frames, found a pipe or a device; "
+            "save the video to a file first"
+        )
+    if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix.lower() not in _MOVING_SUFFIXES:
+        raise ValueError(
+            f"{path}: expected a video file or a folder of frames, found one image; "
+            f"give its folder, {path.parent}"
+        )
+    return VideoFile.open(path)

@@ -1,24 +1,29 @@
-"""Counting and renumbering the object ids of masks."""
+"""Object ids of masks: counted, renumbered, and told from what only looks like ids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from mavos_jax.config import IGNORED
+
+_CONVERTER = "python -m mavos_jax.commands.masks makes ids of colours and grey levels"
 
 _REFERENCE_CROP = 465
 _LEAST_REFERENCE_CROP = 464
 """Sides of the crops for which the paper's pixel counts hold, with and without aligned corners."""
+
+_MIN_OUTLINE_IDS = 3
+_MAX_TRUSTED_IDS = 20
 
 
 def count_pixels(mask: np.ndarray) -> np.ndarray:
     """Counts the pixels of each id in a mask [H, W].
 
     Returns:
-      int [256]; background and unknown pixels count as 0.
+      int [256]; background and ignored pixels count as 0.
     """
     # Pillow counts bytes as they are; numpy would sort or widen them first, several times as slow.
     counts = np.array(Image.fromarray(mask).histogram())
@@ -26,13 +31,15 @@ def count_pixels(mask: np.ndarray) -> np.ndarray:
     return counts
 
 
-def pixel_threshold(pixels: int, crop: int) -> float:
-    """What a number of pixels in crops of 465 x 465 becomes in smaller ones: the same area.
+def object_ids(ids: np.ndarray) -> tuple[int, ...]:
+    """Lists the objects in a mask, ascending: all values but 0 and 255."""
+    return tuple(int(i) for i in np.flatnonzero(count_pixels(ids)))
 
-    Args:
-      pixels: in a crop of 465 pixels a side.
-      crop: side of the crops, in pixels. Crops of 464, their size without aligned corners, and
-        larger ones keep the number.
+
+def pixel_threshold(pixels: int, crop: int) -> float:
+    """Scales a number of pixels in crops of 465 x 465 to smaller crops by their area.
+
+    Crops of 464, their size without aligned corners, and larger ones keep the number.
     """
     if crop >= _LEAST_REFERENCE_CROP:
         return float(pixels)
@@ -55,7 +62,7 @@ def repack(masks: np.ndarray, ids: Sequence[int]) -> np.ndarray:
 def choose_ids(
     counts: np.ndarray, is_kept: np.ndarray, most: int, rng: np.random.Generator
 ) -> list[int]:
-    """The ids to keep in ascending order: a random choice where there are too many.
+    """Returns the ids to keep in ascending order: a random choice where there are too many.
 
     Args:
       counts: pixels of each id in the reference, [n].
@@ -67,3 +74,113 @@ def choose_ids(
     if len(ids) > most:
         ids = np.sort(rng.choice(ids, most, replace=False))
     return [int(i) for i in ids]
+
+
+def explain_emptiness(ids: np.ndarray) -> str | None:
+    """Says what is wrong with a first mask, uint8 [H, W], that shows no object."""
+    if object_ids(ids):
+        return None
+    if (ids == IGNORED).any():
+        return (
+            "expected at least one object, found only 0 and 255, which marks pixels to ignore; "
+            "save the object as 1"
+        )
+    return (
+        "expected at least one object, found an empty mask (only 0); draw the objects to "
+        "follow with the ids 1, 2, ..."
+    )
+
+
+def explain_fullness(ids: np.ndarray) -> str | None:
+    """Says that a first mask, uint8 [H, W], has no background, which is odd but no obstacle."""
+    if not ids.all():
+        return None
+    return (
+        f"expected background (0) around the objects, found none; if {ids[0, 0]}, the id of the "
+        "corner, is the background, save it as 0"
+    )
+
+
+def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+    """Says why a drawn mask is not taken for ids: smoothed, grey levels, or another background.
+
+    Args:
+      ids: uint8 [H, W]; 255 marks pixels to ignore.
+      palette: the file's own colours, uint8 [n, 3], None where it has none.
+    """
+    found = smoothed_ids(ids)
+    if found:
+        return (
+            f"expected one id per object, found that {len(found)} of {len(object_ids(ids))} ids "
+            "occur only along outlines, as anti-aliasing or compression leaves them; draw and "
+            "resize masks without smoothing and save object ids as an indexed PNG (0 = background, "
+            "1, 2, ... = objects)"
+        )
+    return explain_grey_levels(ids, palette) or _explain_background(ids, palette)
+
+
+def explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+    """Says that a mask shows objects as grey levels up to white, which would be ignored.
+
+    Ids up to some 20 are trusted, and so is 255 where it is only an outline or has a colour. The
+    arguments are those of :func:`explain_drawing`.
+    """
+    used = np.flatnonzero(count_pixels(ids))
+    if not used.size or used[0] <= _MAX_TRUSTED_IDS or IGNORED not in ids:
+        return None
+    levels = [*used, IGNORED]
+    if palette is not None and (len(palette) <= IGNORED or np.ptp(palette[levels], axis=1).any()):
+        return None
+    is_white = Image.fromarray((ids == IGNORED).astype(np.uint8))
+    if not np.asarray(is_white.filter(ImageFilter.MinFilter(5))).any():
+        return None
+    return (
+        f"expected object ids 1, 2, ..., found grey levels ({', '.join(map(str, used[:8]))}) and "
+        f"an area of 255, which marks pixels to ignore; {_CONVERTER}"
+    )
+
+
+def _explain_background(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+    """Says that index 0 of a palette is an object's colour, and another the background's."""
+    if palette is None or not palette[0].any():
+        return None
+    counts = np.bincount(ids.ravel(), minlength=256)[: len(palette)]
+    black = [i for i in np.flatnonzero(counts) if not palette[i].any()]
+    other = black[0] if black else int(counts.argmax())
+    # White or grey may well be the background, also where objects are black.
+    signs = (np.ptp(palette[0]) > 0, bool(black), counts[other] > counts[0])
+    if sum(signs) < 2:
+        return None
+    colour = ", ".join(map(str, palette[other]))
+    return (
+        f"expected the background at index 0, found the colour ({', '.join(map(str, palette[0]))}) "
+        f"there, and ({colour}) at index {other}, which would count as an object; {_CONVERTER}"
+    )
+
+
+def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
+    """Lists ids between those of neighbouring pixels, if most are, as smoothing leaves them.
+
+    Smoothing and compression leave ids that no object has, and only on outlines. A few ids 1, 2,
+    ... without a gap are how people number objects, however thin; but a smoothed mask has many ids,
+    and on a large frame they leave no gap either.
+
+    Args:
+      ids: uint8 [H, W]; 255 marks pixels to ignore.
+
+    Returns:
+      The ids, ascending; none for a mask that is taken for what it is.
+    """
+    counts = count_pixels(ids)
+    num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))
+    if num_ids < _MIN_OUTLINE_IDS or highest == num_ids <= _MAX_TRUSTED_IDS:
+        return ()
+    image = Image.fromarray(ids)
+    low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
+    high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
+    num_inner = np.bincount(ids[low == high], minlength=256)
+    num_between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
+    is_between = (counts > 0) & (num_inner == 0) & (2 * num_between >= counts)
+    found = tuple(int(i) for i in np.flatnonzero(is_between))
+    is_smooth = len(found) >= _MIN_OUTLINE_IDS and 2 * len(found) > num_ids
+    return found if is_smooth else ()

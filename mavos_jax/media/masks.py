@@ -1,58 +1,177 @@
-"""Object masks as indexed PNG files: reading with checks, and writing."""
+"""The one reader of masks, from a path or from bytes, and their writer."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.config import IGNORED
-from mavos_jax.media.decoding import read_values
-from mavos_jax.media.ids import count_pixels
-from mavos_jax.media.pictures import Size
+from mavos_jax.media.ids import explain_drawing, explain_emptiness
+from mavos_jax.media.pictures import (
+    Header,
+    Size,
+    Source,
+    UnusablePicture,
+    opened,
+    require_size,
+    turn_upright,
+)
 from mavos_jax.runtime.files import written_whole
 
-_CONVERTER = "python -m mavos_jax.commands.masks makes ids of colours and grey levels"
+_LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")
+_INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
-_MIN_OUTLINE_IDS = 3
-_MAX_TRUSTED_IDS = 20
+DEEP = 1 << 24
+"""What :func:`read_colours` adds to the values of pictures of more than 8 bits."""
+
+
+class Values(NamedTuple):
+    """The pixels of a mask.
+
+    Attributes:
+      ids: what is stored, uint8 [H, W].
+      palette: the colours of an indexed picture, uint8 [n, 3]; None for others.
+    """
+
+    ids: np.ndarray
+    palette: np.ndarray | None
 
 
 def read_mask(
-    path: Path, size: Size, *, allow_empty: bool = False, is_drawn: bool = True
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads a picture whose pixel values are object ids, see :func:`.decoding.read_values`.
+    source: Source, size: Size, *, allow_empty: bool = False, is_drawn: bool = True
+) -> Values:
+    """Reads object ids and colours for all of them, see :func:`read_values`.
 
     Args:
-      path: the picture.
+      source: a path, or the bytes of a file.
       size: height and width that the mask must have, in pixels.
       allow_empty: whether a mask without any object is returned rather than refused.
-      is_drawn: whether objects are to be followed from it, so that what :func:`explain_drawing`
-        finds, which is likely where people draw, is refused. What networks predict may look the
-        same, and the truth is what it is.
+      is_drawn: whether objects are to be followed from it, so that what
+        :func:`~mavos_jax.media.ids.explain_drawing` finds, likely where people draw, is refused.
+        Predictions may look the same, and the truth is what it is.
 
     Returns:
-      The ids, uint8 [H, W] with 0 the background and 255 pixels to ignore; and the picture's own
-      palette, uint8 [256, 3], or None if it has none. Colours that it lacks are those of PASCAL
-      VOC.
+      The ids, 0 for the background and 255 for pixels to ignore; and the picture's own palette,
+      uint8 [256, 3], filled up with the colours of PASCAL VOC, or None if it has none.
 
     Raises:
-      ValueError: see :func:`.decoding.read_values`; or the mask has no object, or was not drawn
-        as ids.
+      ValueError: see :func:`read_values`; or the mask has no object, or was not drawn as ids.
     """
-    ids, own = read_values(path, size)
+    ids, own = read_values(source, size)
     fault = explain_drawing(ids, own) if is_drawn else None
     if fault is None and not allow_empty:
         fault = explain_emptiness(ids)
     if fault is not None:
-        raise ValueError(f"{path}: {fault}")
+        raise ValueError(f"{source}: {fault}")
     if own is None:
-        return ids, None
+        return Values(ids, None)
     palette = voc_palette()
     palette[: len(own)] = own
-    return ids, palette
+    return Values(ids, palette)
+
+
+def read_values(source: Source, size: Size | None = None, owner: str = "the frames") -> Values:
+    """Decodes a mask to the values that are stored in it, upright as a frame.
+
+    Indexed, grey and one-bit pictures hold ids, also of 16 or 32 bits where all values fit uint8,
+    and floats that are whole.
+
+    Args:
+      source: a path, or the bytes of a file.
+      size: height and width that it must have, in pixels, compared before any pixel is decoded.
+      owner: whose size that is, for the message.
+
+    Raises:
+      DamagedSample: it is missing, no image, cut off or damaged, or has another size.
+      UnusablePicture: see :func:`~mavos_jax.media.pictures.read_header`; or it holds colours,
+        fractions or values beyond 255, or is compressed with loss.
+    """
+    with opened(source, "a mask") as (image, header):
+        if size is not None:
+            require_size(source, header.size, size, owner)
+        _require_no_loss(source, header)
+        if header.mode not in _INTEGER_MODES:
+            raise UnusablePicture(
+                f"{source}: expected object ids, found {header.kind} of mode {header.mode}, which "
+                f"holds colours; {_renumber(source)}"
+            )
+        image = turn_upright(image, header)
+        values = np.asarray(image)
+        colours = image.getpalette("RGB") if image.mode == "P" else None
+    _require_whole(source, values)
+    if values.itemsize > 1 and (values.min() < 0 or values.max() > IGNORED):
+        found = int(values.min() if values.min() < 0 else values.max())
+        raise UnusablePicture(
+            f"{source}: expected ids from 0 to 254 (and 255 to ignore), found {found}: more ids "
+            f"than uint8 holds; {_renumber(source)}"
+        )
+    palette = np.asarray(colours, np.uint8).reshape(-1, 3) if colours else None
+    return Values(values.astype(np.uint8), palette)
+
+
+def read_colours(source: Source) -> np.ndarray:
+    """Decodes a mask to numbers that tell its colours apart, whatever its kind.
+
+    Returns:
+      int32 [H, W]: red, green and blue as 0xRRGGBB, what is transparent as 0; or, for pictures of
+      more than 8 bits, :data:`DEEP` and the value.
+
+    Raises:
+      DamagedSample: it is missing, no image, cut off or damaged.
+      UnusablePicture: see :func:`~mavos_jax.media.pictures.read_header`; or it is compressed with
+        loss, has half-transparent pixels, fractions or values beyond 24 bits.
+    """
+    with opened(source, "a mask") as (image, header):
+        _require_no_loss(source, header)
+        image = turn_upright(image, header)
+        if header.is_deep:
+            values = np.asarray(image)
+            _require_whole(source, values)
+            values = values.astype(np.int64)
+            if values.min() < 0 or values.max() >= DEEP:
+                raise UnusablePicture(
+                    f"{source}: expected values from 0 to {DEEP - 1}, found "
+                    f"{values.min()} to {values.max()}; export the mask anew"
+                )
+            return np.where(values > 0, DEEP + values, 0).astype(np.int32)
+        pixels = np.asarray(image.convert("RGBA")).astype(np.int32)
+    alpha = pixels[..., 3]
+    if ((alpha > 0) & (alpha < 255)).any():
+        raise UnusablePicture(
+            f"{source}: expected opaque or transparent pixels, found some in between, as smoothing "
+            "leaves them; export the mask without smoothing"
+        )
+    return np.where(alpha > 0, pixels[..., :3] @ np.array([1 << 16, 1 << 8, 1], np.int32), 0)
+
+
+def _require_no_loss(source: Source, header: Header) -> None:
+    if header.kind in _LOSSY_FORMATS:
+        raise UnusablePicture(
+            f"{source}: expected a mask stored without loss, found {header.kind}, which changes "
+            "ids; save object ids as an indexed PNG (0 = background, 1, 2, ... = objects)"
+        )
+
+
+def _require_whole(source: Source, values: np.ndarray) -> None:
+    """Raises :class:`UnusablePicture` if floats are fractions, NaN or infinite."""
+    if values.dtype.kind != "f":
+        return
+    is_odd = ~np.isfinite(values) | (values != np.trunc(values))
+    if is_odd.any():
+        raise UnusablePicture(
+            f"{source}: expected ids as whole numbers, found {values[is_odd][0]:g}; scale the "
+            "values to 0, 1, 2, ... and save them as an indexed PNG"
+        )
+
+
+def _renumber(source: Source) -> str:
+    path = shlex.quote(str(source))
+    return f"make ids of them: python -m mavos_jax.commands.masks --input {path} --output FOLDER"
 
 
 def write_mask(
@@ -72,11 +191,6 @@ def write_mask(
         image.save(temporary, format="PNG", pnginfo=mark)
 
 
-def object_ids(ids: np.ndarray) -> tuple[int, ...]:
-    """Lists the objects in a mask, ascending: all values but 0 and 255."""
-    return tuple(int(i) for i in np.flatnonzero(count_pixels(ids)))
-
-
 def voc_palette() -> np.ndarray:
     """The PASCAL VOC colours, uint8 [256, 3].
 
@@ -88,120 +202,3 @@ def voc_palette() -> np.ndarray:
         sum(bits[:, bit] << (7 - bit // 3) for bit in range(channel, 8, 3)) for channel in range(3)
     ]
     return np.stack(channels, axis=1).astype(np.uint8)
-
-
-def explain_emptiness(ids: np.ndarray) -> str | None:
-    """Says what is wrong with a first mask, uint8 [H, W], that shows no object."""
-    if not object_ids(ids):
-        if (ids == IGNORED).any():
-            return (
-                "expected at least one object, found only 0 and 255, which marks pixels to ignore; "
-                "save the object as 1"
-            )
-        return (
-            "expected at least one object, found an empty mask (only 0); draw the objects to "
-            "follow with the ids 1, 2, ..."
-        )
-    return None
-
-
-def explain_fullness(ids: np.ndarray) -> str | None:
-    """Says that a first mask, uint8 [H, W], has no background, which is odd and no obstacle."""
-    if not ids.all():
-        return None
-    return (
-        f"expected background (0) around the objects, found none; if {ids[0, 0]}, the id of the "
-        "corner, is the background, save it as 0"
-    )
-
-
-def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
-    """Says why a drawn mask is not taken for ids: smoothed, grey levels, or another background.
-
-    Args:
-      ids: uint8 [H, W]; 255 marks pixels to ignore.
-      palette: the file's own colours, uint8 [n, 3], None where it has none.
-    """
-    found = smoothed_ids(ids)
-    if found:
-        return (
-            f"expected one id an object, found {len(found)} of {len(object_ids(ids))} ids on "
-            "outlines alone, as anti-aliasing or compression leaves them; draw and resize masks "
-            "without smoothing and save object ids as an indexed PNG (0 = background, 1, 2, ... = "
-            "objects)"
-        )
-    return explain_grey_levels(ids, palette) or _explain_background(ids, palette)
-
-
-def explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
-    """Says that a mask shows objects as grey levels up to white, which would be ignored.
-
-    Ids of some 20 and less are ids, and 255 is to be ignored where it is an outline alone, or has a
-    colour.
-
-    Args:
-      ids: uint8 [H, W].
-      palette: the file's own colours, uint8 [n, 3], None where it has none.
-    """
-    counts = count_pixels(ids)
-    used = np.flatnonzero(counts)
-    if not used.size or used[0] <= _MAX_TRUSTED_IDS or IGNORED not in ids:
-        return None
-    levels = [*used, IGNORED]
-    if palette is not None and (len(palette) <= IGNORED or np.ptp(palette[levels], axis=1).any()):
-        return None
-    is_white = Image.fromarray((ids == IGNORED).astype(np.uint8))
-    if not np.asarray(is_white.filter(ImageFilter.MinFilter(5))).any():
-        return None
-    return (
-        f"expected object ids 1, 2, ..., found grey levels ({', '.join(map(str, used[:8]))}) and "
-        f"an area of 255, which marks pixels to ignore; {_CONVERTER}"
-    )
-
-
-def _explain_background(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
-    """Says that index 0 of a palette is an object's colour, and another the background's."""
-    if palette is None or not palette[0].any():
-        return None
-    counts = np.bincount(ids.ravel(), minlength=256)[: len(palette)]
-    black = [i for i in np.flatnonzero(counts) if not palette[i].any()]
-    other = black[0] if black else int(counts.argmax())
-    # White or grey may well be the background, also where objects are black.
-    is_coloured = np.ptp(palette[0]) > 0
-    if not (is_coloured and black) and counts[other] <= counts[0]:
-        return None
-    if not black and not is_coloured:
-        return None
-    colour = ", ".join(map(str, palette[other]))
-    return (
-        f"expected the background at index 0, found the colour ({', '.join(map(str, palette[0]))}) "
-        f"there, and ({colour}) at index {other}, which would count as an object; {_CONVERTER}"
-    )
-
-
-def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
-    """Lists ids between those of neighbouring pixels, if most are, as smoothing leaves them.
-
-    Smoothing and compression leave ids that no object has, and only on outlines. A few ids 1, 2,
-    ... without a gap are as people number objects, however thin; but a smoothed mask has many ids,
-    and on a large frame they leave no gap either.
-
-    Args:
-      ids: uint8 [H, W]; 255 marks pixels to ignore.
-
-    Returns:
-      The ids, ascending; none for a mask that is taken for what it is.
-    """
-    counts = count_pixels(ids)
-    num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))
-    if num_ids < _MIN_OUTLINE_IDS or highest == num_ids <= _MAX_TRUSTED_IDS:
-        return ()
-    image = Image.fromarray(ids)
-    low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
-    high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
-    num_inner = np.bincount(ids[low == high], minlength=256)
-    num_between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
-    is_between = (counts > 0) & (num_inner == 0) & (2 * num_between >= counts)
-    found = tuple(int(i) for i in np.flatnonzero(is_between))
-    is_smooth = len(found) >= _MIN_OUTLINE_IDS and 2 * len(found) > num_ids
-    return found if is_smooth else ()

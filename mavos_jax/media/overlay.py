@@ -14,6 +14,7 @@ from PIL import Image
 from mavos_jax.config import IGNORED
 from mavos_jax.media.marks import png_mark, text_mark
 from mavos_jax.media.masks import voc_palette
+from mavos_jax.media.pictures import Size
 from mavos_jax.media.video_file import av_url, import_av
 from mavos_jax.runtime.files import written_whole
 
@@ -21,32 +22,6 @@ _JPEG_QUALITY = 90
 _MAX_DENOMINATOR = 1001  # MPEG-4 takes rates of at most 16 bits; broadcast rates are n / 1001
 _RATES = (Fraction(1, _MAX_DENOMINATOR), Fraction(1000))
 _H264_QUALITY = "18"
-
-
-def draw_overlay(frame: np.ndarray, ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-    """Tints every object in its PASCAL VOC colour and draws its contour.
-
-    Args:
-      frame: uint8 RGB [H, W, 3].
-      ids: object ids, uint8 [H, W]; 0 and 255 leave the frame as it is.
-      opacity: of the tint, from 0 to 1; contours are opaque.
-
-    Returns:
-      uint8 RGB [H, W, 3].
-    """
-    ids = np.where(ids == IGNORED, 0, ids)
-    colours = voc_palette()[ids]
-    weight = np.where(contours(ids), 1.0, opacity).astype(np.float32)[..., None]
-    mixed = np.rint(frame + weight * (colours.astype(np.float32) - frame)).astype(np.uint8)
-    return np.where((ids > 0)[..., None], mixed, frame)
-
-
-def contours(ids: np.ndarray) -> np.ndarray:
-    """Whether a pixel of ``ids`` [H, W] differs from one of its four neighbours, bool [H, W]."""
-    padded = np.pad(ids, 1, mode="edge")
-    centre = padded[1:-1, 1:-1]
-    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    return np.logical_or.reduce([centre != neighbour for neighbour in neighbours])
 
 
 def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -> None:
@@ -57,10 +32,9 @@ def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -
       picture: the pixels.
       is_marked: whether it is a result, see :mod:`mavos_jax.media.marks`.
     """
-    is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    image = Image.fromarray(picture)
     with written_whole(path) as temporary:
-        image = Image.fromarray(picture)
-        if is_jpeg:
+        if path.suffix.lower() in (".jpg", ".jpeg"):
             mark = {"comment": text_mark(path.stem)} if is_marked else {}
             image.save(temporary, format="JPEG", quality=_JPEG_QUALITY, **mark)
         else:
@@ -70,7 +44,7 @@ def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -
 
 @contextlib.contextmanager
 def video_writer(
-    path: Path, size: tuple[int, int], frame_rate: Fraction, *, is_marked: bool = False
+    path: Path, size: Size, frame_rate: Fraction, *, is_marked: bool = False
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Opens an .mp4 to which pictures are added; it gets its name once the block has succeeded.
 
@@ -128,3 +102,29 @@ def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
             f"{path}: expected to write a video, found that FFmpeg cannot ({error.strerror}); "
             "choose --overlay pictures"
         ) from error
+
+
+def draw_overlay(frame: np.ndarray, ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+    """Tints every object in its PASCAL VOC colour and draws its contour.
+
+    Args:
+      frame: uint8 RGB [H, W, 3].
+      ids: object ids, uint8 [H, W]; 0 and 255 leave the frame as it is.
+      opacity: opacity of the tint, from 0 to 1; contours are opaque.
+
+    Returns:
+      uint8 RGB [H, W, 3].
+    """
+    ids = np.where(ids == IGNORED, 0, ids)
+    colours = voc_palette()[ids]
+    weight = np.where(contours(ids), 1.0, opacity).astype(np.float32)[..., None]
+    mixed = np.rint(frame + weight * (colours.astype(np.float32) - frame)).astype(np.uint8)
+    return np.where((ids > 0)[..., None], mixed, frame)
+
+
+def contours(ids: np.ndarray) -> np.ndarray:
+    """Whether a pixel of ``ids`` [H, W] differs from one of its four neighbours, bool [H, W]."""
+    padded = np.pad(ids, 1, mode="edge")
+    centre = padded[1:-1, 1:-1]
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    return np.logical_or.reduce([centre != neighbour for neighbour in neighbours])

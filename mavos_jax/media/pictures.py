@@ -1,4 +1,4 @@
-"""Opening picture files, from a path or from bytes, and saying what is wrong with them."""
+"""The one reader of pictures, from a path or from bytes, and why it refuses some."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import ExifTags, Image
 
-from mavos_jax.media.foreign_pictures import NUM_BYTES, describe_foreign
 from mavos_jax.runtime.files import is_endless
 
-# What Pillow warns of either does no harm, such as odd metadata, or is refused here.
+# What Pillow warns about is either harmless, such as odd metadata, or refused here.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _FORMATS = (
     *("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "DIB", "GIF", "JPEG2000"),
     *("PPM", "QOI", "TGA", "SGI", "PCX", "SUN"),
 )
-"""Formats of pictures. Pillow knows others, of documents and icons; for some it starts programs."""
+"""Pillow also knows formats of documents and icons; for some of those it starts programs."""
+
+_DEEP_MODES = ("I", "F")
+"""What the modes of pictures with more than 8 bits per channel begin with."""
 
 _MAX_PIXELS = 2 * 4320 * 7680
-"""Of a picture, twice those of an 8K frame; larger ones are damaged, or made to fill the memory."""
+"""Twice an 8K frame; larger pictures are damaged, or made to fill the memory."""
 
-_MAX_WORDS = 200
+_MAX_LETTERS = 200
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,7 +41,32 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns a picture upright, by its EXIF orientation; from 5 on, height and width change."""
+"""What turns a picture upright, by its EXIF orientation; 5 and above swap height and width."""
+
+_EXPORT, _CONVERT = "export it as PNG", "convert it to PNG or JPEG"
+_FOREIGN = (
+    (0, b"8BPS", "a Photoshop document", _EXPORT),
+    (0, b"gimp xcf", "a GIMP document", _EXPORT),
+    (0, b"%PDF", "a PDF", _EXPORT),
+    (0, b"\x93NUMPY", "a NumPy array", "save it as an indexed PNG"),
+    (0, b"\x76\x2f\x31\x01", "an OpenEXR picture", _CONVERT),
+    (0, b"\xff\x0a", "a JPEG XL picture", _CONVERT),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture", _CONVERT),
+    (4, b"ftyphe", "a HEIC photo", _CONVERT),
+    (4, b"ftypmif1", "a HEIC photo", _CONVERT),
+    (4, b"ftyp", "a video", "take one of its frames"),
+    (0, b"\x1a\x45\xdf\xa3", "a video", "take one of its frames"),
+    (0, b"PK\x03\x04", "a zip archive", "unpack it"),
+    (0, b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself: git lfs pull"),
+    (0, b"<svg", "an SVG drawing", _EXPORT),
+    (0, b"<?xml", "an XML text, such as a drawing or annotations", _EXPORT),
+    (0, b"<", "a web page", "download the file again"),
+    (0, b"{", "a JSON text, such as annotations", "draw its shapes into a PNG"),
+    (0, b"[", "a JSON text, such as annotations", "draw its shapes into a PNG"),
+)
+"""What people have instead of a picture: where its mark is, the mark, its name, and a way out."""
+
+_NUM_FIRST_BYTES = 32
 
 Size = tuple[int, int]
 """Height and width, in pixels."""
@@ -53,12 +81,7 @@ class UnusablePicture(ValueError):  # noqa: N818 - the name says what is wrong
 
 
 class File(NamedTuple):
-    """A file of a data set.
-
-    Attributes:
-      origin: the file, as messages call it.
-      data: what is in it.
-    """
+    """A file of a data set: its name for messages, and its content."""
 
     origin: str
     data: bytes
@@ -71,7 +94,7 @@ Source = Path | File
 
 
 class Header(NamedTuple):
-    """What a file says of its picture before the pixels.
+    """What a file says about its picture before the pixels.
 
     Attributes:
       size: height and width of the upright picture, in pixels.
@@ -85,9 +108,14 @@ class Header(NamedTuple):
     kind: str
     orientation: int
 
+    @property
+    def is_deep(self) -> bool:
+        """Whether the pixels have more than 8 bits per channel."""
+        return self.mode.startswith(_DEEP_MODES)
+
 
 def read_header(source: Source, expected: str = "an image") -> Header:
-    """Reads what a file says of its picture, no pixels.
+    """Reads what a file says about its picture, but no pixels.
 
     Args:
       source: a path, or the bytes of a file.
@@ -101,18 +129,49 @@ def read_header(source: Source, expected: str = "an image") -> Header:
         return header
 
 
+def read_frame_header(source: Source) -> Header:
+    """Reads what a file says about a frame, see :func:`read_header`.
+
+    Raises:
+      UnusablePicture: also if it has more than 8 bits per channel.
+    """
+    with opened(source, "an image") as (_, header):
+        _require_eight_bits(source, header)
+        return header
+
+
+def read_image(source: Source, size: Size | None = None) -> np.ndarray:
+    """Decodes a frame to uint8 RGB [H, W, 3], upright as its EXIF orientation says.
+
+    Grey, palette and alpha images become RGB. ``size`` is compared before pixels are decoded.
+
+    Raises:
+      DamagedSample: it is missing, no image, cut off or damaged, or not of ``size``.
+      UnusablePicture: see :func:`read_frame_header`.
+    """
+    with opened(source, "an image") as (image, header):
+        _require_eight_bits(source, header)
+        if size is not None:
+            require_size(source, header.size, size, "the first frame", "a frame")
+        image = turn_upright(image, header)
+        # Pillow drops a palette's byte-wise transparency with a warning unless it is asked for.
+        if image.mode == "P" and "transparency" in image.info:
+            image = image.convert("RGBA")
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _require_eight_bits(source: Source, header: Header) -> None:
+    if header.is_deep:
+        raise UnusablePicture(
+            f"{source}: expected 8 bits a channel, found mode {header.mode}; convert the frames to "
+            "8 bits"
+        )
+
+
 def require_size(
     source: object, found: Size, expected: Size, owner: str, noun: str = "a mask"
 ) -> None:
-    """Raises :class:`DamagedSample` unless a picture has the size that it must have.
-
-    Args:
-      source: the picture, as messages call it.
-      found: its height and width, in pixels.
-      expected: those that it must have.
-      owner: whose they are, such as "the frames".
-      noun: what it is.
-    """
+    """Raises :class:`DamagedSample` unless a picture has the size of ``owner``."""
     if found != expected:
         raise DamagedSample(
             f"{source}: expected {noun} of {describe_size(expected)} as {owner}, found "
@@ -144,17 +203,13 @@ def turn_upright(image: Image.Image, header: Header) -> Image.Image:
 
 @contextlib.contextmanager
 def opened(source: Source, expected: str) -> Iterator[tuple[Image.Image, Header]]:
-    """Opens a picture; whatever Pillow raises in the block says what is wrong with the file.
-
-    Args:
-      source: a path, or the bytes of a file.
-      expected: what it should be, for the message.
+    """Opens a picture; whatever Pillow raises in the block becomes an error about the file.
 
     Yields:
       The picture as it is stored, not decoded yet, and its header.
 
     Raises:
-      DamagedSample: it is missing or no image, or it was damaged where the block decoded it.
+      DamagedSample: it is missing or no image, or the block found it damaged.
       UnusablePicture: see :func:`read_header`.
     """
     try:
@@ -169,7 +224,7 @@ def opened(source: Source, expected: str) -> Iterator[tuple[Image.Image, Header]
     except (DamagedSample, UnusablePicture):
         raise
     except Exception as error:  # damaged files raise nearly everything, also IndexError, TypeError
-        found, advice = _explain(source, error)
+        found, advice = _describe_damage(source, error)
         raise DamagedSample(
             f"{source}: expected {expected} that can be decoded, found: {found}; {advice}"
         ) from error
@@ -194,7 +249,7 @@ def _header(source: Source, image: Image.Image) -> Header:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation that is still to be applied, 1 where the metadata cannot be read."""
+    """The EXIF orientation still to be applied, 1 where the metadata cannot be read."""
     if image.format == "TIFF":  # Pillow applies it
         return 1
     if not image.info.keys() & {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}:
@@ -207,25 +262,33 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) and found in _UPRIGHT else 1
 
 
-def _explain(source: Source, error: Exception) -> tuple[str, str]:
+def _describe_damage(source: Source, error: Exception) -> tuple[str, str]:
     """Says what is wrong with a file, and what to do."""
     if isinstance(source, Path) and os.path.islink(source) and not source.exists():
         return f"a link to {os.readlink(source)}, which is not there", "restore the file"
-    if isinstance(error, FileNotFoundError):
-        return "no such file", "restore it, or correct its name"
-    if isinstance(error, IsADirectoryError):
-        return "a folder", "give a file"
-    if isinstance(error, PermissionError):
-        return "a file that may not be read", "change its permissions"
-    if isinstance(error, Image.UnidentifiedImageError):
-        return describe_foreign(_first_bytes(source))
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror, "restore the file"
-    return " ".join(str(error).split())[:_MAX_WORDS] or type(error).__name__, "restore the file"
+    match error:
+        case FileNotFoundError():
+            return "no such file", "restore it, or correct its name"
+        case IsADirectoryError():
+            return "a folder", "give a file"
+        case PermissionError():
+            return "a file that may not be read", "change its permissions"
+        case Image.UnidentifiedImageError():
+            return _describe_foreign(source)
+        case OSError(strerror=str(reason)):
+            return reason, "restore the file"
+    return " ".join(str(error).split())[:_MAX_LETTERS] or type(error).__name__, "restore the file"
 
 
-def _first_bytes(source: Source) -> bytes:
+def _describe_foreign(source: Source) -> tuple[str, str]:
+    """Says what a file that is no picture is, and what to do about it."""
     if isinstance(source, File):
-        return source.data[:NUM_BYTES]
-    with source.open("rb") as file:
-        return file.read(NUM_BYTES)
+        head = source.data[:_NUM_FIRST_BYTES]
+    else:
+        with source.open("rb") as file:
+            head = file.read(_NUM_FIRST_BYTES)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for start, mark, found, advice in _FOREIGN:
+        if head.startswith(mark, start) or (start == 0 and text.startswith(mark)):
+            return found, advice
+    return "no known image format", "restore the file"

@@ -8,10 +8,9 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.media.decoding import read_frame_header, read_image, read_values
-from mavos_jax.media.ids import count_pixels
-from mavos_jax.media.masks import explain_grey_levels
-from mavos_jax.media.pictures import File
+from mavos_jax.media.ids import count_pixels, explain_grey_levels
+from mavos_jax.media.masks import read_values
+from mavos_jax.media.pictures import File, read_frame_header, read_image
 
 Form = Literal["ids", "binary", "saliency"]
 """What the values of masks mean, see :class:`Labels`."""
@@ -38,7 +37,7 @@ class AnnotatedVideo(Protocol):
 
     @property
     def name(self) -> str:
-        """Words for messages: the set and the sequence."""
+        """The set and the sequence, for messages."""
         ...
 
     def __len__(self) -> int: ...
@@ -57,7 +56,7 @@ class VideoSet(Protocol):
     Attributes:
       name: words for messages.
       max_gap: largest distance between two neighbouring frames of a clip, in frames.
-      is_static: whether its videos are single images, from which clips are made by deforming.
+      is_static: whether its videos are single images, which are deformed into clips.
     """
 
     name: str
@@ -122,15 +121,9 @@ class Labels:
 class EncodedVideo:
     """An annotated video whose frames and masks are decoded when they are asked for.
 
-    Unless everything that is not 0 is one object, a mask raises ValueError if it has more than 100
-    ids. Where 255 is no object, so does a mask of grey levels up to white; and one of 0 and 255
-    alone if no mask of the video has another id: objects that are absent from one frame leave
-    unknown pixels alone, but somewhere they must be seen.
-
-    Attributes:
-      name: the set and the sequence.
-      files: its frames and masks.
-      labels: what the masks' values mean.
+    Unless its labels are binary, a mask of more than 100 ids raises ValueError. If they are ids, so
+    does a mask of grey levels up to white, or one of only 0 and 255 if no other mask of the video
+    has an id either: objects may leave a frame, but somewhere they must be seen.
     """
 
     name: str

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from mavos_jax.media.folders import (
-    IMAGE_SUFFIXES,
     MASK_SUFFIXES,
     images_by_stem,
+    name_some,
     nested_folders,
 )
-from mavos_jax.media.frames import FrameSource, ImageFolder
+from mavos_jax.media.frames import FrameSource, ImageFolder, open_frames
+from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import read_mask
+from mavos_jax.media.pictures import Size
 from mavos_jax.media.video_file import VideoFile
-from mavos_jax.runtime.files import is_endless
 
-_NUM_NAMED = 8
 _MAX_DIGITS = 10
-_MOVING_SUFFIXES = (".gif", ".apng", ".webp", ".avif")
+
+AnnotationUse = Literal["auto", "new", "all"]
+"""What to take from later masks: only new objects; all they show; or all, unless every frame has
+one, as in sets whose truth is known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +53,10 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
       path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
         sibling ``Annotations`` has the same folder; or the parent of both, if there is exactly one
         sequence.
-      mask: the mask to start from, in place of the annotation of its frame. By default the first
-        annotation that shows an object, with its frame.
-      start: the frame of the mask, by its name or its number from 0 on. By default that of the
-        same name in a folder of frames, or else the first.
+      mask: the mask to start from, replacing the annotation of its frame. By default the first
+        annotation that shows an object.
+      start: the frame of the mask, by its name or its number from 0. By default the frame of the
+        mask's name in a folder of frames, or else the first.
 
     Raises:
       ValueError: see :func:`open_frames`; or there are several sequences, an annotation belongs to
@@ -70,8 +76,8 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
         by_index[index] = mask
     elif start is not None and index not in by_index:
         raise ValueError(
-            f"{path}: expected --mask FILE with the objects of frame {start}, got none, and found "
-            "no mask of that frame in a folder Annotations beside JPEGImages"
+            f"{path}: expected a mask of frame {start}, found none in a folder Annotations beside "
+            "JPEGImages; give one with --mask FILE"
         )
     annotations = {i - index: by_index[i] for i in sorted(by_index) if i >= index}
     return VideoSequence(frames.starting_at(index), annotations, index, notes)
@@ -102,8 +108,8 @@ def _find_frame(frames: ImageFolder | VideoFile, start: str) -> int:
     if index < 0 or (number is not None and index >= number):
         last = "" if number is None else f" up to {number - 1}"
         raise ValueError(
-            f"{frames.origin}: expected --start with the name of a frame or a number{last}, got "
-            f"{start!r}"
+            f"{frames.origin}: expected the name of a frame or a number{last}, found {start!r}; "
+            "choose another --start"
         )
     return index
 
@@ -142,12 +148,11 @@ def _first_with_objects(
     indices = sorted(by_index)
     for number, index in enumerate(indices):
         if read_mask(by_index[index], frames.size, allow_empty=True)[0].any():
-            found = (
-                f"{by_index[indices[0]]} shows no object"
-                if number == 1
-                else (f"{number} masks before show no object")
-            )
-            return index, (f"start: {frames.name(index)}; {found}",) if number else ()
+            if number == 0:
+                return index, ()
+            one, several = f"{by_index[indices[0]]} shows", f"{number} masks before show"
+            found = one if number == 1 else several
+            return index, (f"start: {frames.name(index)}; {found} no object",)
     return min(indices, default=0), ()
 
 
@@ -158,11 +163,10 @@ def _only_sequence(root: Path) -> Path:
     if not found:
         raise ValueError(f"{images}: expected a folder of frames (.jpg or .png), found none")
     if len(found) > 1:
-        named = ", ".join(str(folder.relative_to(images)) for folder in found[:_NUM_NAMED])
-        rest = len(found) - _NUM_NAMED
+        named = name_some([str(folder.relative_to(images)) for folder in found])
         raise ValueError(
-            f"{root}: expected one sequence, found {len(found)}: {named}"
-            f"{f' and {rest} more' if rest > 0 else ''}; give one of them, such as {found[0]}"
+            f"{root}: expected one sequence, found {len(found)}: {named}; give one of them, such "
+            f"as {found[0]}"
         )
     return found[0]
 
@@ -177,28 +181,66 @@ def _annotations_folder(path: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def open_frames(path: Path) -> ImageFolder | VideoFile:
-    """Opens a folder of images or a video file.
+class LaterMasks(Mapping[int, np.ndarray]):
+    """Masks of later frames, uint8 [H, W], read each time they are asked for.
+
+    Masks that correct are given whole. Otherwise a mask has only the ids that no earlier mask had,
+    and frames without a new id are left out. Empty masks are left out, too.
 
     Args:
-      path: the folder, or a file that PyAV decodes (extra ``video``).
+      files: mask files by frame index.
+      size: height and width of the frames, in pixels.
+      known: ids that exist from the start.
+      corrects: whether known objects get the pixels that a mask shows.
+
+    Attributes:
+      new_ids: the ids that masks bring, ascending, by frame index.
+      corrections: frames whose masks show known objects.
 
     Raises:
-      ValueError: nothing is there, it holds no frames, or what can be checked without decoding
-        everything is wrong; the message names the file.
+      ValueError: see :func:`read_mask`; every file is read once to check it.
     """
-    if path.is_dir():
-        return ImageFolder.open(path)
-    if not path.exists():
-        raise ValueError(f"{path}: expected a video file or a folder of frames, found nothing")
-    if is_endless(path):
-        raise ValueError(
-            f"{path}: expected a video file or a folder of frames, found a pipe or a device; "
-            "save the video to a file first"
-        )
-    if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix.lower() not in _MOVING_SUFFIXES:
-        raise ValueError(
-            f"{path}: expected a video file or a folder of frames, found one image; "
-            f"give its folder, {path.parent}"
-        )
-    return VideoFile.open(path)
+
+    def __init__(
+        self, files: Mapping[int, Path], size: Size, known: tuple[int, ...], *, corrects: bool
+    ) -> None:
+        self._files, self._size, self._corrects = files, size, corrects
+        self.new_ids: dict[int, tuple[int, ...]] = {}
+        self.corrections: list[int] = []
+        seen = set(known)
+        for index in sorted(files):
+            shown = set(object_ids(self._read(index)))
+            if shown - seen:
+                self.new_ids[index] = tuple(sorted(shown - seen))
+            if shown & seen:
+                self.corrections.append(index)
+            seen |= shown
+        self._used = sorted({*self.new_ids, *(self.corrections if corrects else ())})
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index not in self._used:
+            raise KeyError(index)
+        ids = self._read(index)
+        if self._corrects:
+            return ids
+        return np.where(np.isin(ids, self.new_ids[index]), ids, 0).astype(np.uint8)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._used)
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def __str__(self) -> str:
+        """Says which of them are used, and which are not."""
+        used = [f"{len(self.new_ids)} with new objects"] if self.new_ids else []
+        if self._corrects and self.corrections:
+            used.append(f"{len(self.corrections)} correcting known ones")
+        ignored = len(self._files) - len(self._used)
+        words = f"masks: {1 + len(self._used)} used"
+        if used:
+            words += f" (1 at the start, {', '.join(used)})"
+        return words + (f", {ignored} without new objects ignored" if ignored else "")
+
+    def _read(self, index: int) -> np.ndarray:
+        return read_mask(self._files[index], self._size, allow_empty=True)[0]

@@ -34,13 +34,10 @@ _SLOWEST_RATE = 10
 
 
 def require_declared_size(path: Path) -> None:
-    """Raises if a Matroska, WebM, AVI or transport stream is shorter than its header says.
+    """Raises ValueError if a Matroska, WebM, AVI or transport stream is shorter than it declares.
 
-    Cut off, these have no index to compare with. Of a transport stream only an end inside a packet
-    shows. An .mp4 may not declare more frames than can be in it: FFmpeg would make room for all.
-
-    Raises:
-      ValueError: the file is cut off or damaged.
+    Cut off, these have no index to compare with; a transport stream only shows an end inside a
+    packet. An .mp4 may not declare more frames than fit into it: FFmpeg would make room for all.
     """
     found = path.stat().st_size
     with path.open("rb") as file:
@@ -60,11 +57,7 @@ def require_declared_size(path: Path) -> None:
 
 
 def require_whole_index(path: Path, stream: Any) -> None:
-    """Raises if the index (of .mp4, .mov) names data beyond the end of the file.
-
-    Raises:
-      ValueError: the file is cut off.
-    """
+    """Raises ValueError if the index (of .mp4, .mov) names data beyond the end of the file."""
     entries = getattr(stream, "index_entries", ())  # PyAV below 16 does not tell
     file_size = path.stat().st_size
     num_whole = sum(entry.pos + entry.size <= file_size for entry in entries)
@@ -76,15 +69,12 @@ def require_whole_index(path: Path, stream: Any) -> None:
 
 
 def require_declared_end(container: Any, end: Fraction, rate: Fraction | None) -> None:
-    """Raises if the header declares a later end than that of the last packet.
+    """Raises EOFError if the header declares a later end than that of the last packet.
 
     Args:
-      container: of PyAV.
-      end: of the last packet of any stream, in seconds; sound may be longer than the pictures.
-      rate: frames a second.
-
-    Raises:
-      EOFError: the file is cut off.
+      container: the PyAV container.
+      end: the end of the last packet of any stream, in seconds; sound may outlast the pictures.
+      rate: frames per second.
     """
     if container.format.name not in _DECLARING or container.duration is None:
         return
@@ -94,12 +84,9 @@ def require_declared_end(container: Any, end: Fraction, rate: Fraction | None) -
 
 
 def require_decodable_end(reopen: Callable[[], Any], index: int, start: int | None) -> None:
-    """Decodes the end of a video without threads, which keep quiet about the last packets' errors.
+    """Decodes the end of stream ``index`` without threads, which hide the last packets' errors.
 
-    Args:
-      reopen: opens the container.
-      index: of the stream.
-      start: the time of a picture to begin at, in the stream's units; None for the first.
+    It begins at the picture at time ``start``, in the stream's units, or else at the first.
 
     Raises:
       av.FFmpegError: it is damaged.

@@ -39,17 +39,17 @@ _READING_ERRORS = (ArithmeticError, LookupError, MemoryError, UnicodeError)
 class VideoFile:
     """The frames of one stream of a file as players show them, named 00000, 00001, ...
 
-    They are turned and mirrored as the file asks for. Pixels that are no squares stay as stored.
+    They are turned and mirrored as the file says. Pixels that are not square stay as stored.
 
     Attributes:
       path: the file.
-      size: height and width of its first frame as shown, which the others must have, in pixels.
+      size: height and width of every frame as shown, in pixels.
       declared: the number of frames that the file declares, None if it declares none. Files
-        with an edit list may hold a few frames less.
-      frame_rate: the mean number of frames a second, None if unknown.
+        with an edit list may hold a few fewer.
+      frame_rate: the mean number of frames per second, None if unknown.
       stream: the index of the stream in the file.
       start: frames to leave out at the beginning.
-      notes: what was chosen or done to the pictures, for the user to know.
+      notes: what was chosen or done to the pictures, for the user.
     """
 
     path: Path
@@ -77,8 +77,8 @@ class VideoFile:
                     f"{path}: expected a video, found a picture ({container.format.long_name}); "
                     f"give a video or a folder of pictures, such as {path.parent}"
                 )
-            choice = choose_stream(container, path)
-            stream = container.streams[choice.index]
+            number, left_out = choose_stream(container, path)
+            stream = container.streams[number]
             require_whole_index(path, stream)
             frame = next(iter(container.decode(stream)), None)
             if frame is None:
@@ -88,16 +88,11 @@ class VideoFile:
             oddities = (str(turn), describe_ratio(stream), *describe_light(frame))
             looks = [f"{size[1]}x{size[0]}", *filter(None, oddities)]
             count = f"{stream.frames or 'unknown'} frames"
-        note = f"video: {count} of stream {choice.index} ({', '.join(looks)})"
-        note = "; ".join([note, *(f"{words}, left out" for words in choice.left_out)])
-        return cls(
-            path,
-            size,
-            stream.frames or None,
-            stream.average_rate or None,
-            choice.index,
-            notes=(note,) if choice.left_out or len(looks) > 1 else (),
-        )
+        note = f"video: {count} of stream {number} ({', '.join(looks)})"
+        note = "; ".join([note, *(f"{words}, left out" for words in left_out)])
+        notes = (note,) if left_out or len(looks) > 1 else ()
+        rate = stream.average_rate or None
+        return cls(path, size, stream.frames or None, rate, number, notes=notes)
 
     @property
     def origin(self) -> str:
@@ -110,7 +105,7 @@ class VideoFile:
         return None if self.declared is None else self.declared - self.start
 
     def name(self, index: int) -> str:
-        """The number of the frame in the file, padded to five digits."""
+        """The frame's number in the file, padded to five digits."""
         return f"{self.start + index:05d}"
 
     def starting_at(self, index: int) -> VideoFile:
@@ -164,14 +159,7 @@ class VideoFile:
 
 
 def import_av(path: Path) -> ModuleType:
-    """Imports PyAV, which only video files need.
-
-    Args:
-      path: the video file that needs it, for the message.
-
-    Raises:
-      ValueError: it is not installed.
-    """
+    """Imports PyAV, which only video files need; raises ValueError if it is not installed."""
     try:
         import av
     except ImportError:
@@ -206,7 +194,7 @@ def _require_no_text(path: Path) -> None:
 
 @contextlib.contextmanager
 def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
-    """Raises what PyAV raises as ValueError that names the file."""
+    """Turns what PyAV raises into a ValueError that names the file."""
     try:
         yield
     except (av.FFmpegError, *_READING_ERRORS) as error:
@@ -231,17 +219,12 @@ def _turn(path: Path, frame: Any) -> Turn:
 
 
 def _decode(container: Any, stream: Any, reopen: Callable[[], Any]) -> Iterator[Any]:
-    """Decodes a video stream.
-
-    Args:
-      container: of PyAV.
-      stream: the one to decode.
-      reopen: opens the container once more.
+    """Decodes a stream of a PyAV container, which ``reopen`` opens once more.
 
     Raises:
-      EOFError: the file ended inside a packet, or before the duration that its header declares. The
-        decoder would take that for the end of the video. Other streams count too, because sound may
-        be longer.
+      EOFError: the file ended inside a packet, or before the duration that its header declares,
+        which the decoder takes for the end of the video. Other streams count, because sound may be
+        longer.
       av.FFmpegError: it is damaged.
     """
     stream.thread_type = "AUTO"

@@ -11,7 +11,7 @@ import numpy as np
 
 _NUM_LOOKED_FOR = 2
 _DEFAULT, _COVERS = 0x1, 0x400 | 0x800
-"""FFmpeg's dispositions of streams: the default; attached pictures and timed thumbnails."""
+"""FFmpeg's dispositions of streams: the default; attached pictures or timed thumbnails."""
 
 _HDR = (16, 18)
 """FFmpeg's transfer characteristics of HDR: perceptual quantiser (HDR10) and hybrid log-gamma."""
@@ -23,13 +23,7 @@ _SLANT = 0.01
 
 
 class Turn(NamedTuple):
-    """How stored pixels become what is shown.
-
-    Attributes:
-      swaps_axes: whether rows become columns, before anything else.
-      flips_rows: whether the picture is then flipped top to bottom.
-      flips_columns: whether it is then flipped left to right.
-    """
+    """How stored pixels become what is shown: rows and columns are swapped first, then flipped."""
 
     swaps_axes: bool = False
     flips_rows: bool = False
@@ -37,11 +31,7 @@ class Turn(NamedTuple):
 
     @classmethod
     def of(cls, frame: Any) -> Turn:
-        """Reads the display matrix that comes with a frame of PyAV.
-
-        Raises:
-          ValueError: the matrix turns by no multiple of 90 degrees.
-        """
+        """Reads the display matrix of a PyAV frame; raises ValueError unless it is upright."""
         data = next((d for d in frame.side_data if d.type.name == _MATRIX_NAME), None)
         if data is None:
             return cls()
@@ -83,27 +73,15 @@ _WORDS = {
 }
 
 
-class StreamChoice(NamedTuple):
-    """Which stream of a file is the video.
-
-    Attributes:
-      index: of the stream in the file.
-      left_out: words for each other stream of pictures.
-    """
-
-    index: int
-    left_out: tuple[str, ...]
-
-
-def choose_stream(container: Any, path: Path) -> StreamChoice:
+def choose_stream(container: Any, path: Path) -> tuple[int, tuple[str, ...]]:
     """Chooses the stream that players show: one of several pictures, marked as the default.
 
     Cover pictures, thumbnails and streams of one picture are no video, unless a stream of one
-    picture is all there is.
+    picture is all there is. Where the header of the PyAV container does not count pictures, it is
+    read on.
 
-    Args:
-      container: of PyAV; where its header does not count pictures, it is read on.
-      path: the file, for the message.
+    Returns:
+      The stream's index in the file, and words for each other stream of pictures.
 
     Raises:
       ValueError: there is no stream of pictures but covers.
@@ -126,9 +104,7 @@ def choose_stream(container: Any, path: Path) -> StreamChoice:
     chosen = next((s for s in found if _disposition(s) & _DEFAULT), found[0])
     kinds |= {s.index: f"a video of {s.width}x{s.height}" for s in found if s is not chosen}
     kinds.pop(chosen.index, None)
-    return StreamChoice(
-        chosen.index, tuple(f"stream {index}, {kinds[index]}" for index in sorted(kinds))
-    )
+    return chosen.index, tuple(f"stream {index}, {kinds[index]}" for index in sorted(kinds))
 
 
 def _disposition(stream: Any) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.inference.video import stream_masks
-from mavos_jax.media.masks import object_ids
+from mavos_jax.media.ids import object_ids
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.checksums import checksum

@@ -11,8 +11,8 @@ from benchmark_trees import write_benchmark_tree
 from mavos_jax.commands import submit
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.evaluation.reading import mask_path
-from mavos_jax.media.decoding import read_frame_header
 from mavos_jax.media.masks import write_mask
+from mavos_jax.media.pictures import read_frame_header
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_masks_of_the_wrong_kind(davis):
         davis,
         (masks / "00001.png", "object ids, found PNG of mode RGB"),
         (masks / "00002.png", "a mask stored without loss, found JPEG"),
-        (masks / "00003.png", "one id an object, found"),
+        (masks / "00003.png", "one id per object, found"),
         (masks / "00004.png", "found only 0 and 255"),
         (masks / "00005.png", "a mask that can be decoded"),
         (masks / "00006.jpg", "an indexed PNG, found a file of another kind"),
@@ -141,7 +141,7 @@ def test_smoothed_masks_of_binary_sets(tmp_path):
     Image.fromarray(read(masks / "00003.png")).filter(ImageFilter.GaussianBlur(1)).save(
         masks / "00003.png"
     )
-    finds(options, (masks / "00003.png", "one id an object, found"))
+    finds(options, (masks / "00003.png", "one id per object, found"))
 
 
 def test_the_metadata_of_another_set(tmp_path):

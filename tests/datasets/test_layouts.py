@@ -11,7 +11,7 @@ from datasets.tree_videos import DAVIS_VIDEOS, LATE_VIDEOS, LONG_VIDEOS
 from PIL import Image
 
 from mavos_jax.datasets import DATASETS, check_benchmark, open_benchmark, pairing
-from mavos_jax.media.decoding import read_values
+from mavos_jax.media.masks import read_values
 
 LATE = {video.name: video for video in LATE_VIDEOS}
 DAVIS = {video.name: video for video in DAVIS_VIDEOS}

@@ -12,8 +12,8 @@ from PIL import Image
 from mavos_jax.datasets import Dataset, open_benchmark
 from mavos_jax.evaluation.reading import mask_path, output_size, read_given, shrink_mask
 from mavos_jax.evaluation.submission import check_submission, write_submission
-from mavos_jax.media.decoding import read_frame_header
 from mavos_jax.media.masks import write_mask
+from mavos_jax.media.pictures import read_frame_header
 
 FIRST_ENTRIES = {
     ("youtube_vos2019", "valid"): "Annotations/bear/00002.png",

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mavos_jax.media.frames import ImageFolder
-from mavos_jax.media.sequence import open_frames
+from mavos_jax.media.frames import ImageFolder, open_frames
 
 
 def save(path, size=(12, 16), mode="RGB", value=40):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from mavos_jax.media.later_masks import LaterMasks
-from mavos_jax.media.masks import object_ids, write_mask
+from mavos_jax.media.ids import object_ids
+from mavos_jax.media.masks import write_mask
+from mavos_jax.media.sequence import LaterMasks
 
 SIZE = (12, 16)
 

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mavos_jax.media.masks import (
-    explain_fullness,
-    object_ids,
-    read_mask,
-    voc_palette,
-    write_mask,
-)
+from mavos_jax.media.ids import explain_fullness, object_ids
+from mavos_jax.media.masks import read_mask, voc_palette, write_mask
 
 SIZE = (48, 64)
 

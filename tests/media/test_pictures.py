@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mavos_jax.media.decoding import read_colours, read_frame_header, read_image, read_values
-from mavos_jax.media.pictures import DamagedSample, File, UnusablePicture, read_header
+from mavos_jax.media.masks import read_colours, read_values
+from mavos_jax.media.pictures import (
+    DamagedSample,
+    File,
+    UnusablePicture,
+    read_frame_header,
+    read_header,
+    read_image,
+)
 
 SIZE = (12, 16)
 

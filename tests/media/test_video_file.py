@@ -11,7 +11,7 @@ import pytest
 from video_files import NUM_FRAMES, SIZE, add_stream, write_video
 
 from mavos_jax.media import video_file
-from mavos_jax.media.sequence import open_frames
+from mavos_jax.media.frames import open_frames
 from mavos_jax.media.video_file import VideoFile
 
 

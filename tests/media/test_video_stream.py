@@ -17,7 +17,7 @@ from video_files import (
     write_quarters,
 )
 
-from mavos_jax.media.sequence import open_frames
+from mavos_jax.media.frames import open_frames
 from mavos_jax.media.video_file import VideoFile
 
 # Matrices (a, b, c, d), what numpy makes of the picture, and the words for it.

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import struct
 import tempfile
-from fractions import Fraction
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
+import av
 import numpy as np
 from mutation.changes import change_bytes, change_order, extreme_number, put_number
+from video_files import add_stream, encode
 
 SIZE = (32, 48)
-"""Height and width of every sound video."""
 NUM_FRAMES = 5
 
 _FOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"dinf")
 _KINDS = (b"free", b"tkhd", b"stsd", b"stts", b"stsz", b"stco", b"ctts", b"elst", b"moov", b"mdat")
-_MATRIX = 40
+_MATRIX_START, _MATRIX_END = 40, 76
 """Where the display matrix lies in the content of a track's header (version 0)."""
 _ONE = 1 << 16
 _MATRICES = (
@@ -31,7 +32,8 @@ _MATRICES = (
 )
 
 
-class Box(NamedTuple):
+@dataclasses.dataclass
+class Box:
     """A box: its kind, and its content or the boxes in it."""
 
     kind: bytes
@@ -39,172 +41,114 @@ class Box(NamedTuple):
 
 
 def sound_videos() -> dict[str, bytes]:
-    """Writes videos of five frames in usual containers, by suffix and a word."""
+    """Writes videos of five frames in usual containers, by a word and the suffix."""
     return {
-        "h264 mp4": write_video("mp4", "libx264"),
-        "faststart mp4": write_video("mp4", "libx264", movflags="faststart"),
-        "fragmented mp4": write_video("mp4", "libx264", movflags="frag_keyframe+empty_moov"),
-        "mpeg4 mov": write_video("mov", "mpeg4"),
-        "mjpeg mov": write_video("mov", "mjpeg", pix_fmt="yuvj420p"),
+        "h264 mp4": _write_video("mp4", "libx264"),
+        "faststart mp4": _write_video("mp4", "libx264", movflags="faststart"),
+        "fragmented mp4": _write_video("mp4", "libx264", movflags="frag_keyframe+empty_moov"),
+        "mpeg4 mov": _write_video("mov", "mpeg4"),
+        "mjpeg mov": _write_video("mov", "mjpeg", pix_fmt="yuvj420p"),
     }
 
 
 def other_videos() -> dict[str, bytes]:
-    """Writes videos in containers that have no boxes, by suffix and a word."""
+    """Writes videos in containers that have no boxes, by a word and the suffix."""
     return {
-        "h264 mkv": write_video("matroska", "libx264"),
-        "mpeg4 avi": write_video("avi", "mpeg4"),
-        "h264 ts": write_video("mpegts", "libx264"),
-        "vp9 webm": write_video("webm", "libvpx-vp9"),
-        "flv1 flv": write_video("flv", "flv1"),
-        "gif gif": write_video("gif", "gif", pix_fmt="rgb8"),
+        "h264 mkv": _write_video("matroska", "libx264"),
+        "mpeg4 avi": _write_video("avi", "mpeg4"),
+        "h264 ts": _write_video("mpegts", "libx264"),
+        "vp9 webm": _write_video("webm", "libvpx-vp9"),
+        "flv1 flv": _write_video("flv", "flv1"),
+        "gif gif": _write_video("gif", "gif", pix_fmt="rgb8"),
     }
 
 
-def write_video(kind: str, codec: str, *, pix_fmt: str = "yuv420p", **options: str) -> bytes:
+def _write_video(kind: str, codec: str, *, pix_fmt: str = "yuv420p", **options: str) -> bytes:
     """Writes a video whose frames grow brighter."""
-    import av
-
+    pictures = np.zeros((NUM_FRAMES, *SIZE, 3), np.uint8)
+    for index, picture in enumerate(pictures):
+        picture[:] = 40 * index
+        picture[:, : 8 * index + 8, index % 3] += 30
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "clip"
         with av.open(str(file), "w", format=kind, options=options) as container:
-            _write_frames(container, codec, pix_fmt)
+            stream = add_stream(container, codec, SIZE, pix_fmt)
+            stream.codec_context.thread_count = 1
+            encode(container, stream, pictures)
         return file.read_bytes()
-
-
-def _write_frames(container: Any, codec: str, pix_fmt: str) -> None:
-    import av
-
-    height, width = SIZE
-    stream: Any = container.add_stream(codec, rate=Fraction(25))
-    stream.height, stream.width, stream.pix_fmt = height, width, pix_fmt
-    stream.codec_context.thread_count = 1
-    for index in range(NUM_FRAMES):
-        picture = np.full((height, width, 3), 40 * index, np.uint8)
-        picture[:, : 8 * index + 8, index % 3] += 30
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-    container.mux(stream.encode())
 
 
 def change_video(rng: random.Random, data: bytes) -> bytes:
     """Damages a file of boxes: two thirds of the time in one of its boxes."""
     if rng.random() < 0.35:
         return change_bytes(rng, data)
-    boxes = read_boxes(data)
+    boxes = _read_boxes(data)
+    places = list(_places(boxes))
+    siblings, index = rng.choice(places)
     match rng.randrange(6):
         case 0:
-            return write_boxes(_changed(rng, boxes, change_bytes))
+            box, content = rng.choice(list(_leaves(boxes)))
+            box.content = change_bytes(rng, content)
         case 1:
-            return write_boxes(_changed(rng, boxes, _put_fields))
+            box, content = rng.choice(list(_leaves(boxes)))
+            box.content = _put_fields(rng, content)
+        case 2 if rng.random() < 0.3:
+            extra = Box(rng.choice(_KINDS), rng.randbytes(rng.choice((0, 4, 40))))
+            siblings.insert(index, extra)
         case 2:
-            return write_boxes(_changed_folder(rng, boxes))
+            siblings[:] = change_order(rng, siblings)
         case 3:
             matrix = struct.pack(">9i", *rng.choice(_MATRICES))
-            return write_boxes(_put_matrix(boxes, matrix))
+            for box, content in _leaves(boxes):
+                if box.kind == b"tkhd":
+                    box.content = content[:_MATRIX_START] + matrix + content[_MATRIX_END:]
         case 4:
-            return write_boxes(_renamed(rng, boxes))
+            siblings[index].kind = rng.choice((*_KINDS, rng.randbytes(4)))
         case _:  # the size of a box does not fit what is in it
-            written = write_boxes(boxes)
-            position = rng.choice(_positions(boxes))
-            return put_number(rng, written, position, 4)
+            written = _write_boxes(boxes)
+            return put_number(rng, written, written.index(_write_boxes([siblings[index]])), 4)
+    return _write_boxes(boxes)
 
 
-def read_boxes(data: bytes) -> list[Box]:
-    """Reads boxes, and those in them."""
+def _read_boxes(data: bytes) -> list[Box]:
     boxes, position = [], 0
     while position + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, position)
         end = position + size if size >= 8 else len(data)
         content = data[position + 8 : end]
-        boxes.append(Box(kind, read_boxes(content) if kind in _FOLDERS else content))
+        boxes.append(Box(kind, _read_boxes(content) if kind in _FOLDERS else content))
         position = end
     return boxes
 
 
-def write_boxes(boxes: list[Box]) -> bytes:
+def _write_boxes(boxes: list[Box]) -> bytes:
     """Writes boxes with the sizes that they have."""
     written = []
-    for kind, content in boxes:
-        data = content if isinstance(content, bytes) else write_boxes(content)
-        written.append(struct.pack(">I", len(data) + 8) + kind + data)
+    for box in boxes:
+        data = box.content if isinstance(box.content, bytes) else _write_boxes(box.content)
+        written.append(struct.pack(">I", len(data) + 8) + box.kind + data)
     return b"".join(written)
 
 
-def _leaves(boxes: list[Box]) -> int:
-    return sum(1 if isinstance(b.content, bytes) else _leaves(b.content) for b in boxes)
+def _places(boxes: list[Box]) -> Iterator[tuple[list[Box], int]]:
+    """Yields every box as the list it is in and its index there."""
+    for index, box in enumerate(boxes):
+        yield boxes, index
+        if isinstance(box.content, list):
+            yield from _places(box.content)
 
 
-def _changed(rng: random.Random, boxes: list[Box], change: Any) -> list[Box]:
-    """Damages the content of one box, which has no others in it."""
-    chosen = rng.randrange(_leaves(boxes))
-
-    def visit(boxes: list[Box]) -> list[Box]:
-        nonlocal chosen
-        result = []
-        for kind, content in boxes:
-            if isinstance(content, list):
-                result.append(Box(kind, visit(content)))
-                continue
-            result.append(Box(kind, change(rng, content) if chosen == 0 else content))
-            chosen -= 1
-        return result
-
-    return visit(boxes)
+def _leaves(boxes: list[Box]) -> Iterator[tuple[Box, bytes]]:
+    """Yields every box that has no others in it, and its content."""
+    for siblings, index in _places(boxes):
+        content = siblings[index].content
+        if isinstance(content, bytes):
+            yield siblings[index], content
 
 
 def _put_fields(rng: random.Random, content: bytes) -> bytes:
-    """Replaces one of the numbers of 32 bits, or counts and tables as a whole."""
+    """Replaces one of the numbers of a box, or its whole content if that is short."""
     if len(content) < 8:
         return extreme_number(rng, 8)
     position = 4 * rng.randrange(min(len(content) // 4, 40))
     return put_number(rng, content, position, rng.choice((2, 4, 4, 8)))
-
-
-def _changed_folder(rng: random.Random, boxes: list[Box]) -> list[Box]:
-    """Removes, repeats or swaps boxes, or puts one in, somewhere in the tree."""
-    inner = [i for i, box in enumerate(boxes) if isinstance(box.content, list) and box.content]
-    if inner and rng.random() < 0.75:
-        chosen = rng.choice(inner)
-        content = boxes[chosen].content
-        assert isinstance(content, list)
-        changed = Box(boxes[chosen].kind, _changed_folder(rng, content))
-        return [*boxes[:chosen], changed, *boxes[chosen + 1 :]]
-    if rng.random() < 0.3:
-        extra = Box(rng.choice(_KINDS), rng.randbytes(rng.choice((0, 4, 40))))
-        position = rng.randint(0, len(boxes))
-        return [*boxes[:position], extra, *boxes[position:]]
-    return change_order(rng, boxes)
-
-
-def _put_matrix(boxes: list[Box], matrix: bytes) -> list[Box]:
-    def put(box: Box) -> Box:
-        if isinstance(box.content, list):
-            return Box(box.kind, _put_matrix(box.content, matrix))
-        if box.kind != b"tkhd":
-            return box
-        content = box.content
-        return Box(box.kind, content[:_MATRIX] + matrix + content[_MATRIX + len(matrix) :])
-
-    return [put(box) for box in boxes]
-
-
-def _renamed(rng: random.Random, boxes: list[Box]) -> list[Box]:
-    """Gives a box another kind."""
-    chosen = rng.randrange(len(boxes))
-    kind, content = boxes[chosen]
-    if isinstance(content, list) and content and rng.random() < 0.8:
-        box = Box(kind, _renamed(rng, content))
-    else:
-        box = Box(rng.choice((*_KINDS, rng.randbytes(4))), content)
-    return [*boxes[:chosen], box, *boxes[chosen + 1 :]]
-
-
-def _positions(boxes: list[Box], start: int = 0) -> list[int]:
-    """Where the boxes begin, at any depth."""
-    found = []
-    for box in boxes:
-        found.append(start)
-        if isinstance(box.content, list):
-            found += _positions(box.content, start + 8)
-        start += len(write_boxes([box]))
-    return found

@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from mutation.trial import SUBJECTS, Failure, Outcome, Trial
 
@@ -33,68 +32,34 @@ _HEADROOM = 4 << 30
 """Bytes of addresses that a process may take beyond those that it begins with."""
 
 
-class Tally(NamedTuple):
-    """What became of all inputs of a kind.
-
-    Attributes:
-      num_inputs: tried.
-      num_right: inputs that some reader could make use of.
-      num_refused: readers' refusals.
-      failures: of readers.
-    """
-
-    num_inputs: int
-    num_right: int
-    num_refused: int
-    failures: tuple[Failure, ...]
-
-
-def run_campaign(kind: str, num_inputs: int = NUM_INPUTS, first: int = 0) -> Tally:
-    """Tries inputs of a kind in processes of their own; survives that those die.
-
-    Args:
-      kind: one of :data:`~mutation.trial.SUBJECTS`.
-      num_inputs: how many.
-      first: seed.
-    """
-    starts = range(first, first + num_inputs, _BATCH)
+def run_campaign(kind: str, num_inputs: int = NUM_INPUTS, first: int = 0) -> list[Outcome]:
+    """Tries inputs of one of SUBJECTS in processes of their own; survives that those die."""
+    end = first + num_inputs
     with ThreadPoolExecutor(NUM_PROCESSES) as pool:
-        batches = pool.map(
-            lambda start: _run_batch(kind, start, min(start + _BATCH, first + num_inputs)), starts
-        )
-        outcomes = [outcome for batch in batches for outcome in batch]
-    return Tally(
-        len(outcomes),
-        sum(outcome.num_right > 0 for outcome in outcomes),
-        sum(outcome.num_refused for outcome in outcomes),
-        tuple(failure for outcome in outcomes for failure in outcome.failures),
-    )
+        starts = range(first, end, _BATCH)
+        batches = pool.map(lambda start: _run_batch(kind, start, min(start + _BATCH, end)), starts)
+        return [outcome for batch in batches for outcome in batch]
 
 
 def _run_batch(kind: str, start: int, end: int) -> list[Outcome]:
     """Tries seeds in a process, and in another from the next on where one dies of its input."""
     outcomes: list[Outcome] = []
+    paths = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
+    environment = {**os.environ, "PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
     while start < end:
         command = [sys.executable, "-m", "mutation.campaign", "--kind", kind, "--worker"]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
-            "JAX_PLATFORMS": "cpu",
-        }
+        command += ["--seed", str(start), "--inputs", str(end - start)]
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                [*command, "--seed", str(start), "--inputs", str(end - start)],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
+                command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
             )
             assert process.stdout is not None
             seed = start - 1
             for line in process.stdout:
                 seed, found = json.loads(line)
                 if found is not None:
-                    outcomes.append(_from_json(found))
+                    failures, *numbers = found
+                    outcomes.append(Outcome(tuple(Failure(*f) for f in failures), *numbers))
             if process.wait() == 0:
                 return outcomes
             errors.seek(0)
@@ -127,32 +92,22 @@ def _work(kind: str, first: int, num_inputs: int) -> None:
     os._exit(0)
 
 
-def _from_json(values: list) -> Outcome:
-    failures, *numbers = values
-    return Outcome(
-        tuple(Failure(k, s, tuple(files), *rest) for k, s, files, *rest in failures), *numbers
-    )
-
-
-def summarise(failures: Iterable[Failure]) -> Iterator[str]:
-    """Yields a line for each place and reason, with its first failure and their number."""
+def summarise(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yields a line for each place and reason of failures: their number and the first one."""
     groups: dict[tuple[str, str], list[Failure]] = collections.defaultdict(list)
-    for failure in failures:
+    for failure in (failure for outcome in outcomes for failure in outcome.failures):
         groups[failure.place or failure.reason, failure.reason.partition(":")[0]].append(failure)
     for group in sorted(groups.values(), key=len, reverse=True):
         yield f"{len(group)} x {group[0]}"
 
 
-def _run_one(kind: str, seed: int, keep: Path | None) -> int:
+def _run_one(kind: str, seed: int, keep: Path | None) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         trial = Trial(kind, Path(folder))
         outcome = trial.run(seed)
         if keep is not None:
             trial.keep(seed, keep)
-    for failure in outcome.failures:
-        print(failure)
-    print(f"{outcome.num_right} readers read it, {outcome.num_refused} refused it")
-    return len(outcome.failures)
+    return outcome
 
 
 def main() -> None:
@@ -167,21 +122,22 @@ def main() -> None:
     kinds = arguments.kind or list(SUBJECTS)
     if arguments.worker:
         _work(kinds[0], arguments.seed, arguments.inputs)
-    if arguments.seed is not None:
-        raise SystemExit(_run_one(kinds[0], arguments.seed, arguments.keep))
     num_failures = 0
     for kind in kinds:
-        tally = run_campaign(kind, arguments.inputs, arguments.first)
-        num_failures += len(tally.failures)
-        for line in summarise(tally.failures):
-            print(line)
+        if arguments.seed is None:
+            outcomes = run_campaign(kind, arguments.inputs, arguments.first)
+        else:
+            outcomes = [_run_one(kind, arguments.seed, arguments.keep)]
+        print("\n".join(summarise(outcomes)))
+        num_failures += sum(len(outcome.failures) for outcome in outcomes)
         print(
-            f"{kind}: {tally.num_inputs} inputs, {tally.num_right} read by some reader, "
-            f"{tally.num_refused} refusals, {len(tally.failures)} failures",
+            f"{kind}: {len(outcomes)} inputs, "
+            f"{sum(outcome.num_right > 0 for outcome in outcomes)} read by some reader, "
+            f"{sum(outcome.num_refused for outcome in outcomes)} refusals, "
+            f"{num_failures} failures so far",
             flush=True,
         )
-    if num_failures:
-        raise SystemExit(1)
+    raise SystemExit(int(num_failures > 0))
 
 
 if __name__ == "__main__":

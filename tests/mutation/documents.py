@@ -13,88 +13,30 @@ _RAW = "\ue000"
 """Begins a string that stands for JSON as it is, which no value in Python gives."""
 
 _RAW_VALUES = (
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    "1e999",
-    "9" * 30,
-    "9" * 5000,
-    "-0.0",
-    "1" + "0" * 25,
-    "[" * 100_000 + "]" * 100_000,
-    '{"a":' * 100_000 + "1" + "}" * 100_000,
+    *("NaN", "Infinity", "-Infinity", "1e999", "-0.0", "9" * 30, "9" * 5000, "1" + "0" * 25),
+    *("[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000),
 )
 _VALUES: tuple[Any, ...] = (
-    None,
-    True,
-    False,
-    0,
-    1,
-    -1,
-    2**31,
-    2**63,
-    -(2**64),
-    0.5,
-    1e308,
-    "",
-    "1",
-    "text",
-    [],
-    {},
-    [[]],
-    [None],
-    ["1"],
-    {"": None},
-    {"1": {}},
+    *(None, True, False, 0, 1, -1, 2**31, 2**63, -(2**64), 0.5, 1e308),
+    *("", "1", "text", [], {}, [[]], [None], ["1"], {"": None}, {"1": {}}),
 )
 _NAMES = (
-    "",
-    ".",
-    "..",
-    "../..",
-    "a/b",
-    "a\\b",
-    "nul\0byte",
-    "two\nlines",
-    " ",
-    "-x",
-    "~",
-    "*",
-    "{}",
-    "%s",
-    ".hidden",
-    "\udc80",
-    "\u202e",
-    "\u00e9",
-    "e\u0301",
-    "\u00b2",
-    "\u0661",
-    "a" * 300,
-    "a" * 5000,
-    "9" * 5000,
-    "0" * 5000 + "1",
+    *("", ".", "..", "../..", "a/b", "a\\b", "nul\0byte", "two\nlines", " ", "-x", "~", "*", "{}"),
+    *("%s", ".hidden", "\udc80", "\u202e", "\u00e9", "e\u0301", "\u00b2", "\u0661"),
+    *("a" * 300, "a" * 5000, "9" * 5000, "0" * 5000 + "1"),
 )
+_TEXTS = (b" ", b"[", b"{", b"null", b"0", b'"a"', b"[]", b"{}", b"<html>", b"")
 
 
 def odd_names(outside: str) -> tuple[str, ...]:
-    """Names that lead to a folder outside, of odd characters, or too long.
-
-    Args:
-      outside: an absolute path to a folder that is not to be touched.
-    """
+    """Names of odd characters, too long ones, and those that lead to a folder not to be touched."""
     folder = outside.rpartition("/")[2]
     parents = tuple("../" * depth + folder for depth in (1, 2, 3, 4))
     return (*_NAMES, *parents, outside, outside, outside, f"{outside}/", f"./{parents[2]}")
 
 
 def change_document(rng: random.Random, data: bytes, names: tuple[str, ...]) -> bytes:
-    """Damages a JSON file: mostly its values and names, else its text.
-
-    Args:
-      rng: decides.
-      data: the file's content.
-      names: odd ones, see :func:`odd_names`.
-    """
+    """Damages a JSON file: mostly its values and names, which may become ``names``; or its text."""
     if rng.random() < 0.15:
         return change_bytes(rng, data)
     if rng.random() < 0.12:
@@ -106,71 +48,55 @@ def change_document(rng: random.Random, data: bytes, names: tuple[str, ...]) -> 
 
 
 def dump(value: Any) -> bytes:
-    """Writes JSON, with what is not to be had from Python as it is."""
-    parts = json.dumps(value).split(f'"{json.dumps(_RAW)[1:-1]}')
-    return (parts[0] + "".join(_unquoted(part) for part in parts[1:])).encode()
+    """Writes JSON, with what Python does not write as it is."""
+    first, *parts = json.dumps(value).split(f'"{json.dumps(_RAW)[1:-1]}')
+    for part in parts:
+        number, _, rest = part.partition('"')
+        first += _RAW_VALUES[int(number)] + rest
+    return first.encode()
 
 
 def change_value(rng: random.Random, value: Any, names: tuple[str, ...]) -> Any:
     """Changes one value somewhere in nested lists and dictionaries."""
-    path = rng.choice(list(_paths(value)))
-    return _put(rng, value, path, names)
+    return _put(rng, value, rng.choice(list(_paths(value))), names)
 
 
 def change_text(rng: random.Random, data: bytes) -> bytes:
     """Changes how a text is stored."""
     text = data.decode()
-    match rng.randrange(9):
-        case 0:
-            return text.encode("utf-8-sig")
-        case 1:
-            return text.encode("utf-16")
-        case 2:
-            return b"\xe9" + data
-        case 3:
-            return b""
-        case 4:
-            return data + b"\0"
-        case 5:
-            return text.replace("\n", "\r\n").encode()
-        case 6:
-            return rng.choice((b" ", b"[", b"{", b"null", b"0", b'"a"', b"[]", b"{}", b"<html>"))
-        case 7:
-            return data + data
-        case _:
-            return text.replace("\n", "\u2028").replace(" ", "\t").encode()
+    changes = (
+        *(text.encode("utf-8-sig"), text.encode("utf-16"), b"\xe9" + data, data + b"\0"),
+        *(data + data, rng.choice(_TEXTS), text.replace("\n", "\r\n").encode()),
+        text.replace("\n", "\u2028").replace(" ", "\t").encode(),
+    )
+    return rng.choice(changes)
 
 
 def change_lines(rng: random.Random, data: bytes, names: tuple[str, ...]) -> bytes:
-    """Damages a list of names, one a line."""
+    """Damages a list of names, one per line."""
     if rng.random() < 0.2:
         return change_bytes(rng, data)
     if rng.random() < 0.2:
         return change_text(rng, data)
     lines = data.decode().split("\n")
     chosen = rng.randrange(len(lines))
+    line, name = lines[chosen], rng.choice(names)
     match rng.randrange(7):
         case 0:
             lines = change_order(rng, lines)
         case 1:
-            lines[chosen] = rng.choice(names)
+            lines[chosen] = name
         case 2:
-            lines.insert(chosen, rng.choice(names))
+            lines.insert(chosen, name)
         case 3:
-            lines[chosen] = f"{lines[chosen]}{rng.choice((' ', '/', ' x', chr(9), chr(11), '/..'))}"
+            lines[chosen] = f"{line}{rng.choice((' ', '/', ' x', chr(9), chr(11), '/..'))}"
         case 4:
-            lines[chosen] = f"{rng.choice(('/', ' ', './', '../', '#'))}{lines[chosen]}"
+            lines[chosen] = f"{rng.choice(('/', ' ', './', '../', '#'))}{line}"
         case 5:
-            lines[chosen] = f"/{lines[chosen]}/{rng.choice(names)}.jpg /{rng.choice(names)}.png"
+            lines[chosen] = f"/{line}/{name}.jpg /{rng.choice(names)}.png"
         case _:
             lines *= rng.choice((2, 20_000))
     return "\n".join(lines).encode(errors="surrogateescape")
-
-
-def _unquoted(part: str) -> str:
-    """Takes a raw value out of the string that holds it, and gives what follows."""
-    number, _, rest = part.partition('"')
-    return _RAW_VALUES[int(number)] + rest
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -183,13 +109,13 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def _put(rng: random.Random, value: Any, path: tuple[Any, ...], names: tuple[str, ...]) -> Any:
     """Returns the value with what lies at a path changed."""
-    if len(path) > 1:
-        copied = dict(value) if isinstance(value, dict) else list(value)
-        copied[path[0]] = _put(rng, value[path[0]], path[1:], names)
-        return copied
     if not path:
         return _odd(rng, value, names)
-    key = path[0]
+    key, *rest = path
+    if rest:
+        copied = dict(value) if isinstance(value, dict) else list(value)
+        copied[key] = _put(rng, value[key], tuple(rest), names)
+        return copied
     if isinstance(value, list):
         if rng.random() < 0.5:
             return change_order(rng, value)
@@ -204,8 +130,7 @@ def _put(rng: random.Random, value: Any, path: tuple[Any, ...], names: tuple[str
             return {**value, key: value[other], other: value[key]}
         case 3:
             return {**value, rng.choice(names): value[key]}
-        case _:
-            return {**value, key: _odd(rng, value[key], names)}
+    return {**value, key: _odd(rng, value[key], names)}
 
 
 def _odd(rng: random.Random, value: Any, names: tuple[str, ...]) -> Any:
@@ -225,5 +150,4 @@ def _odd(rng: random.Random, value: Any, names: tuple[str, ...]) -> Any:
             return rng.choice((str(value), -value, value + 1, value * 1_000_000_000, float(value)))
         case 4 if isinstance(value, str) and value.isdecimal() and len(value) < 20:
             return rng.choice((int(value), str(int(value) + 10**9), f"-{value}", f" {value} "))
-        case _:
-            return rng.choice(_VALUES)
+    return rng.choice(_VALUES)

@@ -17,9 +17,9 @@ from mavos_jax.config import SourceConfig
 from mavos_jax.datasets import BenchmarkOptions, check_benchmark, open_benchmark, open_source
 from mavos_jax.evaluation.reading import read_given
 from mavos_jax.evaluation.sharing import check_sequences
-from mavos_jax.media.decoding import read_values
-from mavos_jax.media.masks import read_mask, write_mask
-from mavos_jax.media.sequence import open_frames, open_sequence
+from mavos_jax.media.frames import open_frames
+from mavos_jax.media.masks import read_mask, read_values, write_mask
+from mavos_jax.media.sequence import open_sequence
 
 _NUM_FRAMES = 3
 

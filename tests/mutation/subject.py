@@ -16,10 +16,8 @@ Reader = Callable[[], object]
 class Places(NamedTuple):
     """The folders of a campaign, side by side.
 
-    Attributes:
-      tree: the files that are read, some of them damaged.
-      output: where readers may write, empty at the start of each.
-      outside: somebody else's files, which must stay as they are.
+    ``tree`` has the files that are read, some of them damaged. Readers may write into ``output``,
+    which is empty at the start of each. ``outside`` are somebody else's files, which must stay.
     """
 
     tree: Path

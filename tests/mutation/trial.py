@@ -12,7 +12,7 @@ import random
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,20 +47,11 @@ _MAX_FILES = 50
 
 
 class Failure(NamedTuple):
-    """A reader that broke a rule.
-
-    Attributes:
-      kind: of the files.
-      seed: of the damage.
-      files: the damaged ones.
-      reader: its name.
-      reason: the rule, and what happened.
-      place: where in the package, for exceptions.
-    """
+    """A reader that broke a rule on damaged files, and for exceptions, where in the package."""
 
     kind: str
     seed: int
-    files: tuple[str, ...]
+    files: Sequence[str]
     reader: str
     reason: str
     place: str = ""
@@ -72,13 +63,7 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one input.
-
-    Attributes:
-      failures: of its readers.
-      num_right: readers that gave a right result.
-      num_refused: readers that refused it by the rules.
-    """
+    """What became of one input: how many readers read it rightly, or refused it by the rules."""
 
     failures: tuple[Failure, ...]
     num_right: int
@@ -86,12 +71,7 @@ class Outcome(NamedTuple):
 
 
 class Trial:
-    """Sound files of one kind in a folder, to be damaged again and again.
-
-    Args:
-      kind: one of :data:`SUBJECTS`.
-      root: an empty folder.
-    """
+    """Sound files of one of :data:`SUBJECTS` in a folder, to be damaged again and again."""
 
     def __init__(self, kind: str, root: Path) -> None:
         self._kind = kind
@@ -114,16 +94,14 @@ class Trial:
             reasons, is_refused, place = self._try(reader, files)
             num_refused += is_refused and not reasons
             name = getattr(reader, "__name__", "reader")
-            failures += [
-                Failure(self._kind, seed, files, name, reason, place) for reason in reasons
-            ]
+            failures += [Failure(self._kind, seed, files, name, why, place) for why in reasons]
             if self._subject.owns_tree:
                 self._tree.restore()
                 self._apply(changed)
         self._tree.restore()
         failures += [Failure(self._kind, seed, files, "all", reason) for reason in self._leaks()]
-        num_broken = len({failure.reader for failure in failures})
-        return Outcome(tuple(failures), len(readers) - num_refused - num_broken, num_refused)
+        num_right = len(readers) - num_refused - len({failure.reader for failure in failures})
+        return Outcome(tuple(failures), num_right, num_refused)
 
     def _leaks(self) -> list[str]:
         """Says what the process holds more and more of; its first input sets the measure."""

@@ -15,7 +15,7 @@ from mavos_jax.config import IGNORED
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path, read_frame, read_result, read_truth
 from mavos_jax.evaluation.report.contents import ReportContents
-from mavos_jax.media.masks import object_ids
+from mavos_jax.media.ids import object_ids
 from mavos_jax.scores.scores import ObjectResult
 
 _JPEG_QUALITY = 80
