@@ -157,6 +157,19 @@ def test_modules_to_run_exist():
     assert {name for name in modules if importlib.util.find_spec(name) is None} == set()
 
 
+def test_names_in_documents_exist():
+    for path in DOCUMENTS:
+        text = path.read_text()
+        for example in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+            imports = re.findall(r"^(?:from|import) .*$", example, re.MULTILINE)
+            exec("\n".join(imports))
+        for first, second, module in re.findall(
+            r"`(\w+)\([^`]*\)`(?: and `(\w+)\([^`]*\)`)? in `(mavos_jax[\w.]+)`", text
+        ):
+            found = vars(importlib.import_module(module))
+            assert {first, second or first} <= set(found), (path, module)
+
+
 def test_options_in_the_text_exist():
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     assert options_in(text) <= set.union(*map(options_of, NEEDED))
