@@ -1,41 +1,77 @@
-"""Speed and memory against the length of the video (paper Fig. 1).
+"""Speed and memory against the length of the video: ``python -m mavos_jax.profiling.lengths``.
 
-Every video is segmented in a process of its own, frames are made on the way, and the memory is that
-of the whole run. Networks and lengths take turns, after a round that compiles the programs: on a
-CPU, where JAX keeps no count, compiling would be the peak.
+As in Fig. 1 of the paper. Every video is segmented in a process of its own, frames are made on the
+way, and the memory is that of the whole run. Networks and lengths take turns, after a round that
+compiles the programs: on a CPU, where JAX keeps no count, compiling would be the peak.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
+from mavos_jax.commands.benchmark_options import require_least
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
+from mavos_jax.config.files import read_config_file
 from mavos_jax.models.memory import POLICIES
-from mavos_jax.profiling.options import Arguments
+from mavos_jax.profiling.measuring import Timing, announce
 from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
-from mavos_jax.profiling.precision import available
-from mavos_jax.profiling.rounds import Timing
+from mavos_jax.profiling.rows import read_size, require_range
+from mavos_jax.profiling.tables import table, write_report
 from mavos_jax.profiling.workload import Network, Setting
+from mavos_jax.runtime.files import require_writable_parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Measure speed, by the protocols aot and xmem, and memory against the length of the video.
+
+    Attributes:
+      config: the configuration file of the network.
+      checkpoint: the folder of its weights; by default fresh ones, which are as fast.
+      against: configuration files of other networks to measure in turns with the first.
+      lengths: frames of the videos.
+      size: height and width of the frames, such as 480x854.
+      objects: objects in the videos.
+      bank: whether a bank has room for all frames that a video writes, as in the paper's Fig. 1, or
+        for as many as configured.
+      repeats: rounds of which medians are reported.
+      json: a file for the results.
+      plot: a file for the picture, .png or .svg; needs matplotlib.
+    """
+
+    config: Path | None = None
+    checkpoint: Path | None = None
+    against: tuple[Path, ...] = ()
+    lengths: tuple[int, ...] = (70, 500, 2500)
+    size: str = "480x854"
+    objects: int = 2
+    bank: Literal["unbounded", "configured"] = "unbounded"
+    repeats: int = 3
+    json: Path | None = None
+    plot: Path | None = None
+
+    def __post_init__(self) -> None:
+        require_least(self, repeats=1)
+        require_range("lengths", self.lengths, 2)
+        require_range("objects", (self.objects,), 1, 254)
+        read_size(self.size)
+        if self.plot is not None and self.plot.suffix not in (".png", ".svg"):
+            raise ValueError(f"--plot: expected a name in .png or .svg, found {self.plot}")
 
 
 class LengthPoint(NamedTuple):
-    """A network on videos of a length.
+    """A network on videos of a length; without figures where there is a failure.
 
-    Attributes:
-      network: its name.
-      setting: of the videos.
-      num_frames: of the videos.
-      bank_frames: frames that its memory bank has room for in the end; None without a bank.
-      fps: frames a second by protocol; empty after a failure.
-      memory_name: what was measured of memory.
-      memory_bytes: its peak; None after a failure.
-      failure: why there are no figures, if there are none.
+    ``bank_frames`` is what its memory bank has room for in the end, None without a bank.
     """
 
     network: str
-    setting: Setting
     num_frames: int
     bank_frames: int | None
     fps: dict[str, Timing]
@@ -44,23 +80,61 @@ class LengthPoint(NamedTuple):
     failure: str | None
 
 
+_COLUMNS = {
+    "network": lambda point: point.network,
+    "frames": lambda point: point.num_frames,
+    "bank, frames": lambda point: point.bank_frames,
+    "FPS aot": lambda point: point.fps.get("aot"),
+    "FPS xmem": lambda point: point.fps.get("xmem"),
+    "peak, MB": lambda point: point.memory_bytes and point.memory_bytes.times(1e-6),
+    "memory": lambda point: point.memory_name,
+    "failure": lambda point: point.failure,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures what the command line asks for.
+
+    Raises:
+      ValueError: an option is wrong, matplotlib is missing, or a file cannot be written.
+    """
+    # Or else this process would keep the memory that others are measured in.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    arguments, experiment = parse_command(Arguments, argv, ("inference", "memory"))
+    if experiment is None:
+        raise ValueError("expected --config FILE or --checkpoint DIR, found neither")
+    for path in filter(None, (arguments.json, arguments.plot)):
+        require_writable_parent(path)
+    if arguments.plot is not None:
+        _import_figure()
+    others = (Network(read_config_file(path)) for path in arguments.against)
+    points = measure_lengths([Network(experiment, arguments.checkpoint), *others], arguments)
+    print(table(_COLUMNS, points))
+    if arguments.json is not None:
+        write_report(arguments.json, arguments, lengths=[point._asdict() for point in points])
+    if arguments.plot is not None:
+        draw_lengths(points, arguments.plot)
+
+
 def measure_lengths(networks: Sequence[Network], arguments: Arguments) -> list[LengthPoint]:
     """Measures every network on every length."""
-    precisions, _ = available(arguments.precisions or (networks[0].experiment.inference.precision,))
-    setting = Setting(arguments.frame_sizes[0], arguments.objects[0], precisions[0])
-    lengths = dict.fromkeys(arguments.lengths)
+    precision = networks[0].experiment.inference.precision
+    setting = Setting(read_size(arguments.size), arguments.objects, precision)
     jobs = [
         Job(_with_room(network, length, arguments), setting, length)
-        for length in lengths
+        for length in dict.fromkeys(arguments.lengths)
         for network in networks
     ]
-    warmed = [run_in_own_process(job.warming()) for job in jobs]
-    outcomes: list[list[Outcome | str]] = [
-        [outcome] if isinstance(outcome, str) else [] for outcome in warmed
-    ]
-    for _ in range(arguments.repeats):
+    outcomes: list[list[Outcome | str]] = []
+    for job in jobs:
+        announce(f"{job.network.experiment.name}, {setting}: compiling")
+        outcome = run_in_own_process(job.warming())
+        outcomes.append([outcome] if isinstance(outcome, str) else [])
+    for number in range(arguments.repeats):
         for job, found in zip(jobs, outcomes, strict=True):
             if not any(isinstance(outcome, str) for outcome in found):
+                name = job.network.experiment.name
+                announce(f"round {number + 1}: {name}, {job.num_frames} frames")
                 found.append(run_in_own_process(job))
     return [_point(job, found) for job, found in zip(jobs, outcomes, strict=True)]
 
@@ -83,22 +157,59 @@ def _with_room(network: Network, num_frames: int, arguments: Arguments) -> Netwo
 
 def _point(job: Job, outcomes: list[Outcome | str]) -> LengthPoint:
     memory = job.network.experiment.memory
+    capacity = memory.capacity if POLICIES[memory.policy].places is None else None
+    about = (job.network.experiment.name, job.num_frames, capacity)
     failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
-    runs = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
-    point = LengthPoint(
-        network=job.network.experiment.name,
-        setting=job.setting,
-        num_frames=job.num_frames,
-        bank_frames=memory.capacity if POLICIES[memory.policy].places is None else None,
-        fps={},
-        memory_name=None,
-        memory_bytes=None,
-        failure=failures[0] if failures else None,
-    )
     if failures:
-        return point
-    return point._replace(
-        fps={name: Timing.of([run.fps[name] for run in runs]) for name in runs[0].fps},
-        memory_name=runs[0].memory[0],
-        memory_bytes=Timing.of([float(run.memory[1]) for run in runs]),
-    )
+        return LengthPoint(*about, {}, None, None, failures[0])
+    runs = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+    fps = {name: Timing.of([run.fps[name] for run in runs]) for name in runs[0].fps}
+    sizes = Timing.of([float(run.memory[1]) for run in runs])
+    return LengthPoint(*about, fps, runs[0].memory[0], sizes, None)
+
+
+def draw_lengths(points: Sequence[LengthPoint], path: Path) -> None:
+    """Draws frames a second and memory, one line per network, with the spread of the repeats."""
+    figure = _import_figure()(figsize=(9, 3.6), layout="constrained")
+    speed, memory = figure.subplots(1, 2)
+    measured = [point for point in points if point.memory_bytes is not None]
+    for name in dict.fromkeys(point.network for point in measured):
+        line = [point for point in measured if point.network == name]
+        lengths = [point.num_frames for point in line]
+        _draw(speed, name, lengths, [point.fps["aot"] for point in line])
+        sizes = [point.memory_bytes.times(1e-9) for point in line if point.memory_bytes]
+        _draw(memory, name, lengths, sizes)
+    speed.set_ylabel("frames a second (aot)")
+    memory.set_ylabel(f"{measured[0].memory_name if measured else 'memory'}, GB")
+    for axes in (speed, memory):
+        axes.set_xscale("log")
+        axes.set_xlabel("frames of the video")
+        axes.set_ylim(bottom=0)
+        axes.grid(visible=True, alpha=0.3)
+    if measured:
+        speed.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def _draw(axes: Any, name: str, lengths: list[int], values: list[Timing]) -> None:
+    below = [value.median - value.lowest for value in values]
+    above = [value.highest - value.median for value in values]
+    medians = [value.median for value in values]
+    axes.errorbar(lengths, medians, yerr=(below, above), marker="o", capsize=3, label=name)
+
+
+def _import_figure() -> type[Any]:
+    """Returns matplotlib's figure, which needs no display."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ValueError(
+            "--plot: expected matplotlib, found none; install it with pip install "
+            "'mavos_jax[plot]', or leave --plot out"
+        ) from None
+    return Figure
+
+
+if __name__ == "__main__":
+    main_with_errors(main)

@@ -20,14 +20,7 @@ _PROGRAM = "from mavos_jax.profiling.own_process import serve; serve()"
 
 
 class Job(NamedTuple):
-    """A video to segment.
-
-    Attributes:
-      network: with what.
-      setting: of the video.
-      num_frames: of the video.
-      gap: frames between two long-term writes; by default the network's own.
-    """
+    """A video to segment; ``gap`` replaces the network's frames between two long-term writes."""
 
     network: Network
     setting: Setting
@@ -35,10 +28,9 @@ class Job(NamedTuple):
     gap: int | None = None
 
     def warming(self) -> Job:
-        """Returns a shorter video that runs the same programs, so that they are compiled.
+        """Returns a shorter video that compiles the same programs.
 
-        Compiling takes more memory than many a video, and with a write after every frame a bank
-        comes to its full size soon.
+        With a write after every frame a bank soon reaches its full size.
         """
         memory = self.network.experiment.memory
         writes = memory.capacity if POLICIES[memory.policy].places is None else 2
@@ -46,23 +38,14 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What segmenting the video took.
-
-    Attributes:
-      fps: frames a second by protocol.
-      memory: what was measured of memory, and its peak in bytes.
-    """
+    """Frames a second by protocol; what was measured of memory, and its peak in bytes."""
 
     fps: dict[str, float]
     memory: tuple[str, int]
 
 
 def run_in_own_process(job: Job) -> Outcome | str:
-    """Segments a video in a new process; returns the reason instead where memory runs out.
-
-    Raises:
-      RuntimeError: the process failed for another reason, which it wrote down.
-    """
+    """Segments a video in a new process; returns the reason where memory runs out."""
     ended = subprocess.run(
         [sys.executable, "-c", _PROGRAM],
         input=pickle.dumps(job),
@@ -77,7 +60,7 @@ def run_in_own_process(job: Job) -> Outcome | str:
 
 
 def serve() -> None:
-    """Segments the video that comes on the standard input; what it took goes to the output."""
+    """Segments the video on the standard input; what it took goes to the standard output."""
     job = pickle.load(sys.stdin.buffer)
     keep_compilations()
     try:

@@ -1,8 +1,8 @@
-"""Frames a second by the protocols that published figures follow; they are not comparable.
+"""Frames a second by the protocols of published figures, which are not comparable.
 
 ``aot``: frames 1 to T - 1, one at a time, from the frame on the device to its mask and memory on
-the device. ``xmem``: the same of all frames, the first included. ``end-to-end``: from reading JPEG
-files to the written PNG files, by the clock on the wall. None of them holds compilation.
+the device. ``xmem``: the same for all frames, the first included. ``end-to-end``: from reading JPEG
+files to written PNG files, in wall-clock time. None of them includes compilation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model
-from mavos_jax.profiling.rounds import Sampler
+from mavos_jax.profiling.measuring import Sampler
 from mavos_jax.profiling.workload import Workload
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import products_in
@@ -30,10 +30,7 @@ from mavos_jax.runtime.devices import products_in
 def frame_seconds(workload: Workload, num_frames: int, gap: int | None = None) -> list[float]:
     """Returns the time of every frame of a video, less what was compiled in it.
 
-    Args:
-      workload: gives the network and the frames.
-      num_frames: of the video.
-      gap: frames between two long-term writes; by default the network's own.
+    ``gap`` replaces the network's own number of frames between two long-term writes.
     """
     seconds: list[float] = []
     compiled = 0.0
@@ -64,19 +61,8 @@ def speeds(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def online_sampler(workload: Workload, num_frames: int) -> Sampler:
-    """Measures a video by ``aot`` and ``xmem``."""
-    return lambda: speeds(frame_seconds(workload, num_frames))
-
-
 def end_to_end_sampler(workload: Workload, chunk_frames: int, num_frames: int) -> Sampler:
-    """Measures a video by ``end-to-end``, in a temporary folder.
-
-    Args:
-      workload: gives the network, the frames and the mask.
-      chunk_frames: frames of one scan.
-      num_frames: of the video.
-    """
+    """Measures a video by ``end-to-end``, in a temporary folder."""
     config = workload.model.config
     inference = dataclasses.replace(config.inference, chunk_frames=chunk_frames)
     model = build_model(dataclasses.replace(config, inference=inference))

@@ -1,47 +1,99 @@
-"""Rows: every combination of the options that say what to measure on, measured in turns."""
+"""Times a network: ``python -m mavos_jax.profiling --config FILE``."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import jax
 
-from mavos_jax.profiling.ceilings import Ceilings, copy_sampler, product_sampler
-from mavos_jax.profiling.options import MEASUREMENTS, Arguments
+from mavos_jax.commands.benchmark_options import require_least
+from mavos_jax.commands.options import parse_command
+from mavos_jax.config.files import read_config_file
+from mavos_jax.profiling.measuring import Sampler, Timing, announce, measure_in_turns
 from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
-from mavos_jax.profiling.parts import Part, build_parts
-from mavos_jax.profiling.precision import Precision, available
-from mavos_jax.profiling.programs import Cost
-from mavos_jax.profiling.protocols import end_to_end_sampler, online_sampler
-from mavos_jax.profiling.rounds import Sampler, Timing, measure_in_turns
+from mavos_jax.profiling.protocols import end_to_end_sampler, frame_seconds, speeds
 from mavos_jax.profiling.scan import NEVER, Scan
-from mavos_jax.profiling.workload import Network, Setting, Workload
+from mavos_jax.profiling.tables import table, write_report
+from mavos_jax.profiling.workload import Network, Precision, Setting, Workload, available
+from mavos_jax.runtime.files import require_writable_parent
 
-_Turns = Mapping[Hashable, Mapping[str, Timing]]
+Measurement = Literal["frame", "aot", "xmem", "end-to-end"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Time a network: by default one frame inside the compiled scan.
+
+    Every combination of the options that take several values is a row; all rows take turns.
+
+    Attributes:
+      config: the configuration file of the network.
+      checkpoint: the folder of weights to time; by default fresh ones, which are as fast.
+      against: configuration files of other networks to time in turns with the first.
+      sizes: heights and widths of the frames, such as 480x854.
+      objects: objects in the video.
+      precisions: precisions of products and convolutions; by default the configuration's.
+      chunk_frames: frames of one scan.
+      videos: videos segmented at once; for more than one, only the frame in the scan is timed.
+      measure: a frame in the scan, or frames a second by these protocols.
+      frames: frames of one sample of the scan.
+      video_frames: frames of the videos that the protocols time.
+      repeats: rounds of which medians are reported.
+      json: a file for the results.
+    """
+
+    config: Path | None = None
+    checkpoint: Path | None = None
+    against: tuple[Path, ...] = ()
+    sizes: tuple[str, ...] = ("481x849",)
+    objects: tuple[int, ...] = (2,)
+    precisions: tuple[Precision, ...] = ()
+    chunk_frames: tuple[int, ...] = (4,)
+    videos: tuple[int, ...] = (1,)
+    measure: tuple[Measurement, ...] = ("frame",)
+    frames: int = 4
+    video_frames: int = 12
+    repeats: int = 5
+    json: Path | None = None
+
+    def __post_init__(self) -> None:
+        require_least(self, frames=1, repeats=1, video_frames=2)
+        require_range("objects", self.objects, 1, 254)
+        require_range("chunk_frames", self.chunk_frames, 1)
+        require_range("videos", self.videos, 1)
+        for size in self.sizes:
+            read_size(size)
+
+    def cases(self, networks: Sequence[Network]) -> Iterator[Case]:
+        """Yields every combination of the options."""
+        precisions = self.precisions or (networks[0].experiment.inference.precision,)
+        sizes = map(read_size, self.sizes)
+        settings = itertools.product(sizes, self.objects, available(precisions))
+        several = [Setting(*setting) for setting in dict.fromkeys(settings)]
+        for values in itertools.product(networks, several, self.chunk_frames, self.videos):
+            yield Case(*values)
 
 
 class Case(NamedTuple):
-    """What a row is about.
-
-    Attributes:
-      network: the network.
-      setting: what it is measured with.
-      chunk_frames: frames of one scan.
-      videos: segmented at once.
-    """
+    """What a row is about."""
 
     network: Network
     setting: Setting
     chunk_frames: int
     videos: int
 
+    def __str__(self) -> str:
+        return f"{self.network.experiment.name}, {self.setting}"
+
 
 class Row(NamedTuple):
     """What was measured of a case; None and empty where it was not asked for.
-
-    Of several videos at once there is the scan alone.
 
     Attributes:
       case: what the row is about.
@@ -50,10 +102,10 @@ class Row(NamedTuple):
       scan_fps: frames of all videos a second in the scan with a write every ``memory.gap`` frames.
       fps: frames a second by protocol.
       carry_bytes: of the state that goes from frame to frame.
-      cost: of the compiled scan, of all its frames.
+      compilation_s: of the scan, tracing included.
+      program_bytes: arguments, outputs and temporaries of the compiled scan.
+      temporary_bytes: the temporaries alone.
       peak_bytes: of the allocator, in a process of its own; on accelerators only.
-      frame_flops: products and convolutions of a frame without a write.
-      roofline: the time of the frame's parts at the device's ceilings, over the frame's.
     """
 
     case: Case
@@ -62,157 +114,128 @@ class Row(NamedTuple):
     scan_fps: float | None
     fps: Mapping[str, Timing]
     carry_bytes: int | None
-    cost: Cost | None
+    compilation_s: float | None
+    program_bytes: int | None
+    temporary_bytes: int | None
     peak_bytes: int | None
-    frame_flops: float | None
-    roofline: float | None
+
+    def values(self) -> dict[str, Any]:
+        """Returns the row as JSON values."""
+        network, setting, chunk_frames, videos = self.case
+        about = {"network": network.experiment.name, **setting._asdict()}
+        measured = {name: value for name, value in self._asdict().items() if name != "case"}
+        return {**about, "chunk_frames": chunk_frames, "videos": videos, **measured}
 
 
-class PartRow(NamedTuple):
-    """What was measured of a part.
+_COLUMNS = {
+    "network": lambda row: row.case.network.experiment.name,
+    "size": lambda row: "x".join(map(str, row.case.setting.size)),
+    "objects": lambda row: row.case.setting.objects,
+    "precision": lambda row: row.case.setting.precision,
+    "chunk": lambda row: row.case.chunk_frames,
+    "videos": lambda row: row.case.videos,
+    "frame, ms": lambda row: row.frame_s and row.frame_s.times(1e3),
+    "with a write, ms": lambda row: row.written_s and row.written_s.times(1e3),
+    "FPS in the scan": lambda row: row.scan_fps,
+    "FPS aot": lambda row: row.fps.get("aot"),
+    "FPS xmem": lambda row: row.fps.get("xmem"),
+    "FPS end-to-end": lambda row: row.fps.get("end-to-end"),
+    "compile, s": lambda row: row.compilation_s,
+    "program, MB": lambda row: row.program_bytes and row.program_bytes / 1e6,
+    "temporary, MB": lambda row: row.temporary_bytes and row.temporary_bytes / 1e6,
+    "carried, MB": lambda row: row.carry_bytes and row.carry_bytes / 1e6,
+    "peak, MB": lambda row: row.peak_bytes and row.peak_bytes / 1e6,
+}
 
-    Attributes:
-      network: the network.
-      setting: what it is measured with.
-      name: of the part; those inside another follow it, indented.
-      runs: how often a frame without a write runs it, unless it is inside another part.
-      time_s: of one run.
-      cost: of one run.
-      roofline: its time at the device's ceilings over its time.
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Times what the command line asks for.
+
+    Raises:
+      ValueError: an option is wrong, or a file cannot be written.
     """
-
-    network: Network
-    setting: Setting
-    name: str
-    runs: int
-    time_s: Timing
-    cost: Cost
-    roofline: float
-
-
-class Rows(NamedTuple):
-    """All that was measured.
-
-    Attributes:
-      rows: one per case.
-      parts: of every network and setting.
-      products: rate of a large matrix product, FLOP/s, by precision.
-      copy: rate of a large copy, bytes read and written a second.
-      notes: what else there is to know.
-    """
-
-    rows: tuple[Row, ...]
-    parts: tuple[PartRow, ...]
-    products: Mapping[Precision, Timing]
-    copy: Timing
-    notes: tuple[str, ...]
-
-    def ceilings(self, precision: Precision) -> Ceilings:
-        """Returns the device's medians."""
-        return Ceilings(self.products[precision].median, self.copy.median)
+    # Or else the first process would keep the memory that others are measured in.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    arguments, experiment = parse_command(Arguments, argv, ("inference", "memory.gap"))
+    if experiment is None:
+        raise ValueError("expected --config FILE or --checkpoint DIR, found neither")
+    if arguments.json is not None:
+        require_writable_parent(arguments.json)
+    others = (Network(read_config_file(path)) for path in arguments.against)
+    rows = measure_rows([Network(experiment, arguments.checkpoint), *others], arguments)
+    print(table(_COLUMNS, rows))
+    if arguments.json is not None:
+        write_report(arguments.json, arguments, rows=[row.values() for row in rows])
 
 
-class _Built(NamedTuple):
-    """Everything compiled, and how to measure it."""
-
-    scans: dict[Case, Scan]
-    parts: dict[tuple[Network, Setting], list[Part]]
-    samplers: dict[Hashable, Sampler]
-
-
-def measure_rows(networks: Sequence[Network], arguments: Arguments) -> Rows:
+def measure_rows(networks: Sequence[Network], arguments: Arguments) -> list[Row]:
     """Measures every combination of the options."""
-    precisions = arguments.precisions or (networks[0].experiment.inference.precision,)
-    precisions, note = available(precisions)
-    settings = itertools.product(arguments.frame_sizes, arguments.objects, precisions)
-    chunks = arguments.chunk_frames or (arguments.frames,)
-    several = itertools.starmap(Setting, settings)
-    combinations = itertools.product(networks, several, chunks, arguments.videos)
-    cases = [Case(*combination) for combination in dict.fromkeys(combinations)]
-    built = _build(cases, arguments)
-    turns: dict[Hashable, dict[str, Timing]] = measure_in_turns(built.samplers, arguments.repeats)
-    found = Rows(
-        rows=(),
-        parts=(),
-        products={precision: turns["product", precision]["flops"] for precision in precisions},
-        copy=turns["copy"]["bytes"],
-        notes=() if note is None else (note,),
-    )
-    parts = tuple(
-        _part_row(*key, part, turns["part", key, index]["seconds"], found)
-        for key, several in built.parts.items()
-        for index, part in enumerate(several)
-    )
-    found = found._replace(parts=parts)
-    return found._replace(rows=tuple(_row(case, built, turns, found) for case in cases))
+    variables = {network: network.variables() for network in networks}
+    scans: dict[Case, Scan] = {}
+    samplers: dict[Case, Sampler] = {}
+    for case in arguments.cases(networks):
+        load = Workload.build(case.network.experiment, variables[case.network], case.setting)
+        if "frame" in arguments.measure:
+            announce(f"{case}: compiling the scan over {case.chunk_frames} frames")
+            scans[case] = Scan(load, case.chunk_frames, case.videos)
+            announce(f"compiled in {scans[case].program.compilation_s:.1f} s")
+        samplers[case] = _sampler(case, load, scans.get(case), arguments)
+    announce(f"timing {', '.join(arguments.measure)} of {len(samplers)} in turns")
+    turns = measure_in_turns(samplers, arguments.repeats)
+    return [_row(case, scans.get(case), turns[case]) for case in samplers]
 
 
-def _build(cases: Sequence[Case], arguments: Arguments) -> _Built:
-    wanted = arguments.measure or MEASUREMENTS
-    built = _Built({}, {}, {"copy": copy_sampler()})
-    variables = {case.network: case.network.variables() for case in cases}
-    for case in cases:
-        network, setting, chunk_frames, videos = case
-        key, precision = (network, setting), setting.precision
-        load = Workload.build(network.experiment, variables[network], setting)
-        if ("product", precision) not in built.samplers:
-            built.samplers["product", precision] = product_sampler(precision)
-        if "frame" in wanted:
-            built.scans[case] = Scan(load, chunk_frames, videos)
-            built.samplers["scan", case] = _scan_sampler(built.scans[case], arguments.frames)
-        if videos > 1:
-            continue
-        if "parts" in wanted and key not in built.parts:
-            built.parts[key] = build_parts(load)
-            for index, part in enumerate(built.parts[key]):
-                built.samplers["part", key, index] = part.sample
-        if {"aot", "xmem"} & set(wanted):
-            built.samplers["online", key] = online_sampler(load, arguments.video_frames)
+def require_range(name: str, values: Sequence[int], least: int, most: int = 2**31) -> None:
+    """Raises ValueError unless an option has values and all are in a range."""
+    if not values or not all(least <= value <= most for value in values):
+        found = " ".join(map(str, values)) or "none"
+        raise ValueError(f"--{name}: expected at least {least}, at most {most}, found {found}")
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Reads a height and a width such as 480x854."""
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if found is None or min(int(found[1]), int(found[2])) < 32:
+        raise ValueError(
+            f"--sizes: expected HEIGHTxWIDTH of at least 32 pixels, such as 480x854, found {text}"
+        )
+    return int(found[1]), int(found[2])
+
+
+def _sampler(case: Case, load: Workload, scan: Scan | None, arguments: Arguments) -> Sampler:
+    """Returns what measures a case once."""
+    wanted = set(arguments.measure) if case.videos == 1 else {"frame"} & set(arguments.measure)
+    video_frames = arguments.video_frames
+    measure_files = end_to_end_sampler(load, case.chunk_frames, video_frames)
+
+    def sample() -> dict[str, float]:
+        found: dict[str, float] = {}
+        if scan is not None:
+            found["frame"] = scan.frame_seconds(NEVER, arguments.frames)
+            found["written"] = scan.frame_seconds(1, arguments.frames)
+        if {"aot", "xmem"} & wanted:
+            found |= speeds(frame_seconds(load, video_frames))
         if "end-to-end" in wanted:
-            built.samplers["files", case] = end_to_end_sampler(
-                load, chunk_frames, arguments.video_frames
-            )
-    return built
+            found |= measure_files()
+        return found
+
+    return sample
 
 
-def _scan_sampler(scan: Scan, num_frames: int) -> Sampler:
-    return lambda: {
-        "frame": scan.frame_seconds(NEVER, num_frames),
-        "written": scan.frame_seconds(1, num_frames),
-    }
-
-
-def _part_row(network: Network, setting: Setting, part: Part, time: Timing, found: Rows) -> PartRow:
-    least = found.ceilings(setting.precision).least_seconds(part.cost)
-    roofline = least / time.median
-    return PartRow(network, setting, part.name, part.runs, time, part.cost, roofline)
-
-
-def _row(case: Case, built: _Built, turns: _Turns, found: Rows) -> Row:
-    network = case.network
-    scan, scanned = built.scans.get(case), turns.get(("scan", case), {})
-    frame, written = scanned.get("frame"), scanned.get("written")
-    parts, protocols = [], {}
-    if case.videos == 1:
-        parts = [part for part in found.parts if (part.network, part.setting) == case[:2]]
-        protocols = {**turns.get(("online", case[:2]), {}), **turns.get(("files", case), {})}
-    scan_fps = least = None
+def _row(case: Case, scan: Scan | None, found: dict[str, Timing]) -> Row:
+    frame, written = found.pop("frame", None), found.pop("written", None)
+    scan_fps = None
     if frame is not None and written is not None:
-        gap = network.experiment.memory.gap
+        gap = case.network.experiment.memory.gap
         scan_fps = 1 / (frame.median + (written.median - frame.median) / gap)
-    if parts:
-        least = sum(part.runs * part.roofline * part.time_s.median for part in parts)
     return Row(
-        case=case,
-        frame_s=frame,
-        written_s=written,
-        scan_fps=scan_fps,
-        fps=protocols,
-        carry_bytes=None if scan is None else scan.carry_bytes,
-        cost=None if scan is None else scan.cost,
+        case,
+        *(frame, written, scan_fps, found),
+        carry_bytes=scan and scan.carry_bytes,
+        compilation_s=scan and scan.program.compilation_s,
+        program_bytes=scan and scan.program.total_bytes,
+        temporary_bytes=scan and scan.program.temporary_bytes,
         peak_bytes=_peak_bytes(case) if case.videos == 1 else None,
-        frame_flops=sum(part.runs * part.cost.flops for part in parts) if parts else None,
-        roofline=None if least is None or frame is None else least / frame.median,
     )
 
 
@@ -220,7 +243,6 @@ def _peak_bytes(case: Case) -> int | None:
     """Returns the allocator's peak over a video with a write; None where there is no allocator."""
     if jax.default_backend() == "cpu":
         return None
-    num_frames = case.network.experiment.memory.gap + 2
-    job = Job(case.network, case.setting, num_frames)
+    job = Job(case.network, case.setting, case.network.experiment.memory.gap + 2)
     outcome = run_in_own_process(job)
     return outcome.memory[1] if isinstance(outcome, Outcome) else None

@@ -1,4 +1,4 @@
-"""The compiled scan over a chunk of frames, ready to run again and again."""
+"""The compiled scan over a chunk of frames."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 
 from mavos_jax.inference.batch import segment_chunks, start_videos
 from mavos_jax.inference.programs import segment_chunk
-from mavos_jax.profiling.programs import Cost, compile_program
-from mavos_jax.profiling.rounds import seconds
+from mavos_jax.profiling.measuring import compile_program, seconds
 from mavos_jax.profiling.workload import Workload
 from mavos_jax.runtime.devices import products_in
 
@@ -20,21 +19,14 @@ NEVER = 2**30
 
 
 class Scan:
-    """The scan of a workload; every run goes on where the one before stopped.
+    """The scan of a workload over chunks of frames; every run goes on where the last one stopped.
 
     Attributes:
-      cost: of the compiled program; XLA counts one frame of it, with a write.
+      program: the compiled scan.
       carry_bytes: of the state that goes from frame to frame.
     """
 
     def __init__(self, workload: Workload, chunk_frames: int, videos: int = 1) -> None:
-        """Compiles the scan.
-
-        Args:
-          workload: gives the network and the frames.
-          chunk_frames: frames of one scan.
-          videos: segmented at once.
-        """
         self._chunk_frames, self._videos = chunk_frames, videos
         frames = np.resize(workload.frames, (chunk_frames, *workload.frames.shape[1:]))
         objects = jnp.int32(workload.setting.objects)
@@ -56,22 +48,16 @@ class Scan:
                 self._frames = jnp.asarray(frames)
                 self._counts = (jnp.int32(chunk_frames), jnp.full(videos, objects))
                 program, options = segment_chunks, {}
-            self._program = compile_program(
+            self.program = compile_program(
                 program,
                 *(workload.model, *self._arguments(1)),
                 identities=workload.identities,
                 **options,
             )
         self.carry_bytes = sum(x.nbytes for x in jax.tree.leaves(self._states))
-        self.cost: Cost = self._program.cost
 
     def frame_seconds(self, gap: int, num_frames: int) -> float:
-        """Returns the time of one frame of one video, the mean of at least so many.
-
-        Args:
-          gap: frames between long-term writes.
-          num_frames: of every video, rounded up to whole chunks.
-        """
+        """Returns the mean time of a frame of one video over whole chunks of at least so many."""
         chunks = -(-num_frames // self._chunk_frames)
         frames = chunks * self._chunk_frames * self._videos
         return seconds(lambda: self._run(gap, chunks)) / frames
@@ -79,7 +65,7 @@ class Scan:
     def _run(self, gap: int, chunks: int) -> Any:
         outputs = None
         for _ in range(chunks):
-            self._states, outputs = self._program.run(*self._arguments(gap))
+            self._states, outputs = self.program.run(*self._arguments(gap))
         return self._states, outputs
 
     def _arguments(self, gap: int) -> tuple[Any, ...]:

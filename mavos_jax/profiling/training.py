@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,22 +16,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.datasets import open_source
 from mavos_jax.models.mavos import Variables, init_variables
 from mavos_jax.profiling.loader import measure_loader
-from mavos_jax.profiling.programs import Cost, Program, compile_program
-from mavos_jax.profiling.report import write_report
-from mavos_jax.profiling.rounds import Sampler, Timing, measure_in_turns, seconds
-from mavos_jax.profiling.tables import table
+from mavos_jax.profiling.measuring import (
+    Program,
+    Timing,
+    announce,
+    compile_program,
+    measure_in_turns,
+    seconds,
+)
+from mavos_jax.profiling.rows import require_range
+from mavos_jax.profiling.tables import table, write_report
 from mavos_jax.runtime.devices import products_in
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.training.loop import frame_size
 from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, train_step
-
-_Precision = Literal["float32", "bfloat16"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,40 +46,30 @@ class Arguments:
     A row for every combination of --batches, --rematerialise and --precisions; all rows take turns.
 
     Attributes:
-      config: the configuration of the training.
+      config: the configuration file of the training.
       batches: clips of one device in one step.
-      rematerialise: whether activations are computed again in the backward pass; both by default.
-      precisions: of products and convolutions; by default what the recipe chooses on this device.
-      repeats: how often everything is timed; medians are reported.
-      loader_seconds: for which the loader is measured alone; 0 leaves it out.
+      rematerialise: whether the backward pass computes activations again; both by default.
+      precisions: precisions of products; by default what the recipe chooses on this device.
+      repeats: rounds of which medians are reported.
+      loader_seconds: seconds for which the loader is measured by itself; 0 leaves it out.
       json: a file for the results.
     """
 
     config: Path | None = None
     batches: tuple[int, ...] = (1,)
     rematerialise: tuple[bool, ...] = (False, True)
-    precisions: tuple[_Precision, ...] = ()
+    precisions: tuple[Literal["float32", "bfloat16"], ...] = ()
     repeats: int = 5
     loader_seconds: float = 10.0
     json: Path | None = None
 
     def __post_init__(self) -> None:
-        if not self.batches or not all(number >= 1 for number in self.batches):
-            raise ValueError(f"--batches: expected at least 1, got {self.batches or 'none'}")
-        if self.repeats < 1:
-            raise ValueError(f"--repeats: expected at least 1, got {self.repeats}")
-        if self.loader_seconds < 0:
-            raise ValueError(f"--loader_seconds: expected at least 0, got {self.loader_seconds}")
+        require_range("batches", self.batches, 1)
+        require_least(self, repeats=1, loader_seconds=0)
 
 
 class Case(NamedTuple):
-    """What a row is about.
-
-    Attributes:
-      batch: clips of a step.
-      rematerialises: whether activations are computed again in the backward pass.
-      precision: of products and convolutions.
-    """
+    """What a row is about: clips of a step, and how it computes."""
 
     batch: int
     rematerialises: bool
@@ -83,21 +77,18 @@ class Case(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What was measured of a case.
+    """What was measured of a case; nothing but the failure where it does not fit the device.
 
-    Attributes:
-      case: what the row is about.
-      step_s: time of a step; None where the program does not fit the device.
-      frames_per_second: of all frames of the clips, the references included.
-      cost: of the compiled step; None where it could not be compiled.
-      failure: why there is nothing else.
+    ``frames_per_second`` counts all frames of the clips, the references included.
     """
 
     case: Case
-    step_s: Timing | None
-    frames_per_second: float | None
-    cost: Cost | None
-    failure: str | None
+    step_s: Timing | None = None
+    frames_per_second: float | None = None
+    compilation_s: float | None = None
+    program_bytes: int | None = None
+    temporary_bytes: int | None = None
+    failure: str | None = None
 
 
 _COLUMNS = {
@@ -106,19 +97,15 @@ _COLUMNS = {
     "precision": lambda row: row.case.precision,
     "step, s": lambda row: row.step_s,
     "frames/s": lambda row: row.frames_per_second,
-    "temporary, MB": lambda row: row.cost and row.cost.temporary_bytes / 1e6,
-    "program, MB": lambda row: row.cost and row.cost.total_bytes / 1e6,
-    "compile, s": lambda row: row.cost and row.cost.compilation_s,
+    "temporary, MB": lambda row: row.temporary_bytes and row.temporary_bytes / 1e6,
+    "program, MB": lambda row: row.program_bytes and row.program_bytes / 1e6,
+    "compile, s": lambda row: row.compilation_s,
     "failure": lambda row: row.failure,
 }
 
 
 class _Step:
-    """A compiled step; every run goes on from the state that the one before left.
-
-    Attributes:
-      cost: of the program.
-    """
+    """A compiled step; every run goes on from the state that the last one left."""
 
     def __init__(self, config: Experiment, variables: Variables, case: Case) -> None:
         clip = dataclasses.replace(
@@ -133,17 +120,16 @@ class _Step:
         self._state = jax.tree.map(lambda x: jnp.array(x, copy=True), new_state(config, variables))
         self._batch = _random_batch(config, case.batch)
         with products_in(case.precision):
-            self._program: Program = compile_program(
+            self.program: Program = compile_program(
                 jax.jit(body, donate_argnums=(0,)), self._state, self._batch
             )
-        self.cost = self._program.cost
 
     def sample(self) -> dict[str, float]:
         """Times one step."""
         return {"seconds": seconds(self._run)}
 
     def _run(self) -> Any:
-        self._state, metrics = self._program.run(self._state, self._batch)
+        self._state, metrics = self.program.run(self._state, self._batch)
         return metrics
 
 
@@ -153,10 +139,12 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[Row]:
     precisions = arguments.precisions or (automatic,)
     combinations = itertools.product(arguments.batches, arguments.rematerialise, precisions)
     cases = [Case(*combination) for combination in dict.fromkeys(combinations)]
+    announce(f"{config.name}: fresh weights")
     variables = init_variables(build_training_model(config))
     steps: dict[Case, _Step] = {}
-    failures: dict[Case, str] = {}
     for case in cases:
+        remat = ", rematerialised" if case.rematerialises else ""
+        announce(f"compiling the step of {case.batch} clips in {case.precision}{remat}")
         try:
             steps[case] = _Step(config, variables, case)
             steps[case].sample()
@@ -164,17 +152,17 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[Row]:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             steps.pop(case, None)
-            failures[case] = "out of memory"
-    samplers: dict[Case, Sampler] = {case: step.sample for case, step in steps.items()}
+    samplers = {case: step.sample for case, step in steps.items()}
     found = measure_in_turns(samplers, arguments.repeats)
     rows = []
     for case in cases:
-        if case in failures:
-            rows.append(Row(case, None, None, None, failures[case]))
+        if case not in steps:
+            rows.append(Row(case, failure="out of memory"))
             continue
-        time_s = found[case]["seconds"]
+        time_s, program = found[case]["seconds"], steps[case].program
         rate = case.batch * config.data.clip_frames / time_s.median
-        rows.append(Row(case, time_s, rate, steps[case].cost, None))
+        sizes = (program.total_bytes, program.temporary_bytes)
+        rows.append(Row(case, time_s, rate, program.compilation_s, *sizes))
     return rows
 
 
@@ -194,49 +182,34 @@ def _random_batch(config: Experiment, clips: int) -> DeviceBatch:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs what the command line asks for.
+    """Measures what the command line asks for.
 
     Raises:
       ValueError: an option is wrong, or a file cannot be written.
     """
-    arguments, config = parse_command(Arguments, argv)
+    arguments, config = parse_command(Arguments, argv, ("data.clip_frames", "data.crop"))
     if config is None:
-        raise ValueError("expected --config FILE, got none")
+        raise ValueError("expected --config FILE, found none")
     if arguments.json is not None:
         require_writable_parent(arguments.json)
-    rows = measure_steps(config, arguments)
+    rows, data = measure_steps(config, arguments), config.data
     loaded = None
     if arguments.loader_seconds:
-        sets = [open_source(source, frame_size(config)) for source in config.data.sources]
-        clips = max(arguments.batches)
-        loaded = measure_loader(config.data, sets, clips, arguments.loader_seconds)
-    print(
-        f"{config.name}, clips of {config.data.clip_frames} frames of "
-        f"{config.data.crop}x{config.data.crop} pixels, jax {jax.__version__}"
-    )
+        sets = [open_source(source, frame_size(config)) for source in data.sources]
+        loaded = measure_loader(data, sets, max(arguments.batches), arguments.loader_seconds)
+    print(f"{config.name}, clips of {data.clip_frames} frames of {data.crop}x{data.crop} pixels")
     print(table(_COLUMNS, rows))
     if loaded is not None:
-        print(f"the loader alone ({config.data.workers} workers): {loaded:.1f} frames/s")
+        print(f"the loader by itself ({data.workers} workers): {loaded:.1f} frames/s")
     if arguments.json is not None:
-        words = sys.argv[1:] if argv is None else argv
-        command = ["python", "-m", "mavos_jax.profiling.training", *words]
-        values = {
-            "name": config.name,
-            "clip_frames": config.data.clip_frames,
-            "crop": config.data.crop,
-            "rows": [
-                row.case._asdict()
-                | {
-                    "step_s": row.step_s,
-                    "frames_per_second": row.frames_per_second,
-                    "cost": row.cost and row.cost._asdict(),
-                    "failure": row.failure,
-                }
-                for row in rows
-            ],
-            "loader_frames_per_second": loaded,
-        }
-        write_report(arguments.json, arguments, command, values)
+        write_report(
+            *(arguments.json, arguments),
+            name=config.name,
+            clip_frames=data.clip_frames,
+            crop=data.crop,
+            rows=[row.case._asdict() | row._replace(case=None)._asdict() for row in rows],
+            loader_frames_per_second=loaded,
+        )
 
 
 if __name__ == "__main__":

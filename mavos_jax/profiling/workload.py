@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,20 +18,18 @@ from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.programs import Geometries, States, start_video
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.models.prepare import prepare_variables
-from mavos_jax.profiling.precision import Precision, with_precision
+from mavos_jax.profiling.measuring import announce
 from mavos_jax.runtime.devices import products_in
+
+Precision = Literal["float32", "bfloat16", "tf32"]
+"""As in ``inference.precision``."""
 
 _NUM_FRAMES = 4
 """Different frames; a longer video repeats them."""
 
 
 class Network(NamedTuple):
-    """A network to measure.
-
-    Attributes:
-      experiment: that defines it.
-      checkpoint: the folder of its weights, or None for fresh ones.
-    """
+    """A network to measure, with the folder of its weights or fresh ones."""
 
     experiment: Experiment
     checkpoint: Path | None = None
@@ -40,22 +37,21 @@ class Network(NamedTuple):
     def variables(self) -> Variables:
         """Loads or draws the weights."""
         if self.checkpoint is None:
+            announce(f"{self.experiment.name}: fresh weights")
             return init_variables(build_model(self.experiment))
         return load(self.checkpoint)[1]
 
 
 class Setting(NamedTuple):
-    """What a network is measured with.
-
-    Attributes:
-      size: height and width of the frames, in pixels.
-      objects: objects in the video.
-      precision: of products and convolutions.
-    """
+    """What a network is measured with; ``size`` is the height and width of the frames."""
 
     size: tuple[int, int]
     objects: int
     precision: Precision
+
+    def __str__(self) -> str:
+        height, width = self.size
+        return f"{height}x{width}, {self.objects} objects, {self.precision}"
 
 
 class Workload(NamedTuple):
@@ -80,7 +76,8 @@ class Workload(NamedTuple):
     @classmethod
     def build(cls, experiment: Experiment, variables: Variables, setting: Setting) -> Workload:
         """Prepares a network for a setting; compiles nothing."""
-        model = build_model(with_precision(experiment, setting.precision))
+        inference = dataclasses.replace(experiment.inference, precision=setting.precision)
+        model = build_model(dataclasses.replace(experiment, inference=inference))
         padded = padded_size(setting.size)
         random = np.random.default_rng(0)
         return cls(
@@ -124,12 +121,12 @@ class Workload(NamedTuple):
             yield self.frames[index % len(self.frames), :height, :width]
 
 
-def device_name() -> str:
-    """Names what the benchmark runs on."""
-    device = jax.devices()[0]
-    if device.platform == "cpu":
-        return f"{os.cpu_count()} {platform.machine()} CPU cores"
-    return device.device_kind
+def available(precisions: Sequence[Precision]) -> tuple[Precision, ...]:
+    """Returns the precisions that differ on this device; names one that was left out."""
+    if jax.default_backend() == "cpu" and "tf32" in precisions:
+        announce("tf32 left out: on a CPU it equals float32")
+        precisions = ["float32" if name == "tf32" else name for name in precisions]
+    return tuple(dict.fromkeys(precisions))
 
 
 def _stripes(size: tuple[int, int], objects: int) -> np.ndarray:

@@ -2,16 +2,22 @@
 
 import dataclasses
 import json
+import sys
 
 import pytest
 from small_configs import BANK, MOBILENET
 
 from mavos_jax.profiling import lengths
-from mavos_jax.profiling.command import main
-from mavos_jax.profiling.lengths import LengthPoint, measure_lengths, unbounded
+from mavos_jax.profiling.lengths import (
+    Arguments,
+    LengthPoint,
+    draw_lengths,
+    main,
+    measure_lengths,
+    unbounded,
+)
+from mavos_jax.profiling.measuring import Timing
 from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
-from mavos_jax.profiling.plot import draw_lengths
-from mavos_jax.profiling.rounds import Timing
 from mavos_jax.profiling.workload import Network, Setting
 
 SETTING = Setting((33, 49), 2, "float32")
@@ -20,8 +26,7 @@ SETTING = Setting((33, 49), 2, "float32")
 def point(network, num_frames, fps):
     timing = Timing(fps, fps - 1, fps + 1)
     memory = Timing(2e9, 2e9, 2e9)
-    speeds = {"aot": timing}
-    return LengthPoint(network, SETTING, num_frames, None, speeds, "peak memory", memory, None)
+    return LengthPoint(network, num_frames, None, {"aot": timing}, "peak memory", memory, None)
 
 
 def test_an_unbounded_bank_has_room_for_every_write():
@@ -87,7 +92,7 @@ def test_the_configured_bank_is_kept(monkeypatch):
         return "out of memory"
 
     monkeypatch.setattr(lengths, "run_in_own_process", run)
-    arguments = lengths.Arguments(lengths=(70,), bank="configured", repeats=1)
+    arguments = Arguments(lengths=(70,), bank="configured", repeats=1)
     (found,) = measure_lengths([Network(BANK)], arguments)
     assert seen == [BANK.memory]
     assert found.bank_frames == BANK.memory.capacity
@@ -101,3 +106,19 @@ def test_the_picture_names_the_networks(tmp_path):
     text = (tmp_path / "lengths.svg").read_text()
     assert "<!-- other -->" in text
     assert (tmp_path / "lengths.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--lengths 1", "--objects 0", "--size 480", "--repeats 0", "--plot lengths.gif"],
+)
+def test_options_out_of_range(option):
+    with pytest.raises(ValueError, match=option.split()[0]):
+        main(["--config", "configs/tiny.py", *option.split()])
+
+
+def test_a_missing_matplotlib_is_found_before_anything_is_measured(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    words = ["--config", "configs/tiny.py", "--plot", str(tmp_path / "lengths.svg")]
+    with pytest.raises(ValueError, match=r"--plot: .*mavos_jax\[plot\]"):
+        main(words)

@@ -1,0 +1,44 @@
+import itertools
+
+from mavos_jax.profiling.measuring import Timing, measure_in_turns
+from mavos_jax.profiling.tables import table
+from mavos_jax.profiling.workload import available
+
+
+def test_everything_takes_its_turn_in_every_round(capsys):
+    order, clock = [], itertools.count()
+
+    def sampler(name):
+        def sample():
+            order.append(name)
+            return {"value": float(next(clock))}
+
+        return sample
+
+    found = measure_in_turns({name: sampler(name) for name in "ab"}, repeats=3)
+    assert order == ["a", "b"] * 4
+    # The first round does not count: a is called at 2, 4 and 6.
+    assert found["a"]["value"] == (4.0, 2.0, 6.0)
+    assert found["b"]["value"] == (5.0, 3.0, 7.0)
+    assert "round 3 of 3" in capsys.readouterr().err
+
+
+def test_timings_are_medians():
+    assert Timing.of([5.0, 1.0, 2.0]) == (2.0, 1.0, 5.0)
+
+
+def test_tf32_is_float32_on_a_cpu(capsys):
+    assert available(("tf32", "bfloat16", "float32")) == ("float32", "bfloat16")
+    assert "tf32" in capsys.readouterr().err
+    assert available(("bfloat16",)) == ("bfloat16",)
+
+
+def test_a_table_has_no_empty_columns():
+    columns = {"name": lambda row: row[0], "none": lambda row: None, "s": lambda row: row[1]}
+    lines = table(columns, [("a", Timing(1234.5, 0.1234, 2e4)), ("long", 3)]).splitlines()
+    assert [line.split() for line in lines] == [
+        ["name", "s"],
+        ["a", "1,234", "(0.123", "to", "20,000)"],
+        ["long", "3"],
+    ]
+    assert len({len(line) for line in lines}) == 1
