@@ -26,13 +26,7 @@ _DTYPES = ("'<f8'", "'|O'", "'<f4,<f4'", "'|V8'", "'<U9'", "'>i2'", "'M8[s]'", "
 
 
 def change_zip(rng: random.Random, data: bytes, names: tuple[str, ...]) -> bytes:
-    """Damages a zip: its bytes, its records, or the names and number of its entries.
-
-    Args:
-      rng: decides.
-      data: the file's content.
-      names: odd ones for entries.
-    """
+    """Damages a zip: its bytes, its records, or the names and number of its entries."""
     match rng.randrange(4):
         case 0:
             return change_bytes(rng, data)

@@ -25,14 +25,7 @@ _NUM_FRAMES = 3
 
 
 class Pictures(Subject):
-    """A sequence of frames and masks, one of which is damaged.
-
-    Args:
-      suffix: of frames.
-      sound: makes the pictures that are damaged, in the place of a frame or of a mask.
-      change: damages them.
-      places: of the campaign.
-    """
+    """A sequence of frames and masks, one of which is damaged."""
 
     def __init__(
         self, suffix: str, sound: Callable[[], list[bytes]], change: Change, places: Places

@@ -26,17 +26,11 @@ class Places(NamedTuple):
 
 
 class Subject:
-    """One kind of files. Making one writes sound files into ``places.tree``.
+    """One kind of files. Making one writes sound files into ``places.tree``."""
 
-    Attributes:
-      owns_tree: whether readers may write into the tree, as it is the folder of a run.
-      needs_name: whether a message must name a damaged file or its folder; else any of the tree.
-      may_speak: whether a library may write on the standard error output.
-    """
-
-    owns_tree = False
-    needs_name = True
-    may_speak = False
+    owns_tree = False  # whether readers may write into the tree, as it is the folder of a run
+    needs_name = True  # whether a message must name a damaged file or its folder; else any
+    may_speak = False  # whether a library may write on the standard error output
 
     def __init__(self, places: Places) -> None:
         self.places = places

@@ -3,13 +3,19 @@
 A reader may give a right result, or raise one line that names the file. Anything else is a failure:
 another exception, a warning, words of a library on the standard error output, a hang, memory that
 grows, files written or removed where they must not be.
+
+python -m mutation.trial --kind png --seed 17 (in tests/, with the package on PYTHONPATH) tries one
+input again; --keep FOLDER leaves it there.
 """
 
 from __future__ import annotations
 
+import argparse
+import collections
 import functools
 import random
 import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -183,3 +189,29 @@ class Trial:
                 path.unlink()
             else:
                 put(path, data)
+
+
+def summarise(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yields a line for each place and reason, with its first failure and their number."""
+    groups: dict[tuple[str, str], list[Failure]] = collections.defaultdict(list)
+    for failure in (failure for outcome in outcomes for failure in outcome.failures):
+        groups[failure.place or failure.reason, failure.reason.partition(":")[0]].append(failure)
+    for group in sorted(groups.values(), key=len, reverse=True):
+        yield f"{len(group)} x {group[0]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kind", choices=SUBJECTS, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--keep", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
+        trial = Trial(arguments.kind, Path(folder))
+        print(*trial.run(arguments.seed).failures, sep="\n")
+        if arguments.keep is not None:
+            trial.keep(arguments.seed, arguments.keep)
+
+
+if __name__ == "__main__":
+    main()
