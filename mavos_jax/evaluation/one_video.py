@@ -24,16 +24,7 @@ from mavos_jax.scores.metrics import ObjectScores, mean_scores
 
 @dataclasses.dataclass(frozen=True)
 class VideoReport:
-    """What segmenting a video took, from reading its files to the written masks.
-
-    Attributes:
-      num_frames: frames segmented, the first included.
-      num_objects: objects in play at the end.
-      seconds: elapsed time.
-      compilation_seconds: the part of it spent on compilation.
-      memory: what was measured, in words, and its peak in bytes.
-      scores: the means over objects by the rules of DAVIS 2017, if the truth is known.
-    """
+    """What segmenting a video took; ``memory`` names what was measured and its peak in bytes."""
 
     num_frames: int
     num_objects: int
@@ -64,10 +55,7 @@ def segment_to_folder(
 
     Frames are decoded as the network needs them and masks are written behind it, so that memory
     does not grow with the video; only a task whose truth is known keeps its masks to score them.
-
-    Raises:
-      ValueError: a frame could not be decoded; the masks of the frames before it are complete.
-      OSError: a file could not be written.
+    If a frame cannot be decoded, a ``ValueError`` says so; the masks before it are complete.
     """
     feed = _Feed(task.frames)
     to_score: list[np.ndarray] = []
@@ -113,10 +101,7 @@ def score_clip(truth: Callable[[int], np.ndarray], masks: Sequence[np.ndarray]) 
     """Scores a clip of at least 3 frames by the rules of DAVIS 2017: the means over its objects.
 
     The objects are those of the first true mask; the first and the last frame do not count.
-
-    Args:
-      truth: gives the true ids of a frame, uint8 [H, W], by its index.
-      masks: predicted ids, uint8 [H, W]; those of no object count as background.
+    Predicted ids, uint8 [H, W], that no object has count as background.
     """
     counted = dict.fromkeys(range(1, int(truth(0).max()) + 1), range(1, len(masks) - 1))
     files = SequenceMasks(truth, masks.__getitem__)
@@ -137,16 +122,12 @@ def in_percent(scores: ObjectScores) -> dict[str, float]:
 
 
 class _Feed:
-    """Frames on their way into the network, kept until their masks come out of it.
-
-    Attributes:
-      failure: what kept the next frame from being decoded, if anything did.
-    """
+    """Frames on their way into the network, kept until their masks come out of it."""
 
     def __init__(self, frames: FrameSource):
         self._frames = frames
         self._waiting: collections.deque[np.ndarray] = collections.deque()
-        self.failure: Exception | None = None
+        self.failure: Exception | None = None  # what kept the next frame from being decoded
 
     def __iter__(self) -> Iterator[np.ndarray]:
         try:

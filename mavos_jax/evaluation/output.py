@@ -66,14 +66,8 @@ class OutputFolder:
     ) -> OutputFolder:
         """Checks a folder that need not exist yet, and leaves nothing there.
 
-        Args:
-          overwrite: whether results that are there may be replaced.
-          frames: whether the frames are written too.
-          inputs: files and folders that must stay.
-
-        Raises:
-          ValueError: the folder holds results, is a checkpoint, is no folder or cannot be written
-            into; an input is where results go; or PyAV is missing for the video.
+        Raises a ``ValueError`` for a folder that cannot take results, that holds some while
+        ``overwrite`` is off, or where one of the ``inputs`` would be replaced.
         """
         folder = cls(root, overlay, frames, rle, overwrite)
         if overlay == "video":
@@ -98,27 +92,15 @@ class OutputFolder:
         """The video of overlays."""
         return self.root / "overlay.mp4"
 
-    @property
-    def results_json(self) -> Path:
-        """The masks as YouTube-VIS results."""
-        return self.root / RESULTS_JSON
-
     @contextlib.contextmanager
     def writer(
         self, frames: FrameSource, palette: np.ndarray | None
     ) -> Iterator[Callable[[str, np.ndarray, np.ndarray], None]]:
-        """Opens what the results need.
+        """Yields a function that writes a frame's results in the background.
 
-        Args:
-          palette: colours of the masks, uint8 [256, 3], or None.
-
-        Yields:
-          A function of a frame's name, the frame (uint8 RGB [H, W, 3]) and its ids (uint8 [H, W]);
-          it returns before they are written and raises what an earlier write raised.
-
-        Raises:
-          ValueError: another run is at work there, or a file that no run wrote has the place of a
-            result.
+        It takes the frame's name, the frame (uint8 RGB [H, W, 3]) and its ids (uint8 [H, W]), and
+        raises what an earlier write raised. A ``ValueError`` tells of another run at work there, or
+        of a file in the place of a result that no run wrote.
         """
         written: list[Path] = []
         with contextlib.ExitStack() as stack:
@@ -130,7 +112,7 @@ class OutputFolder:
             for index in range(num_named):
                 _require_free(self._places(frames.name(index)), others)
             if self.rle:
-                _require_free([self.results_json], others)
+                _require_free([self.root / RESULTS_JSON], others)
             add = None
             if self.overlay == "video":
                 _require_free([self.overlay_video], others)
@@ -157,7 +139,7 @@ class OutputFolder:
             with WriteBehind() as queue:
                 yield lambda name, frame, ids: queue.submit(write, name, frame, ids)
             if self.rle:
-                path = inside(self.root, self.results_json)
+                path = inside(self.root, self.root / RESULTS_JSON)
                 write_results_json(path, {Path(frames.origin).name: written})
 
     def _places(self, name: str) -> list[Path]:
@@ -206,11 +188,7 @@ class OutputFolder:
 
 @contextlib.contextmanager
 def _alone_in(root: Path) -> Iterator[None]:
-    """Makes a folder and keeps other runs out of it, where the file system has locks.
-
-    Raises:
-      ValueError: another run is at work there.
-    """
+    """Makes a folder and keeps other runs out of it, where the file system has locks."""
     is_new = not root.exists()
     root.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC)

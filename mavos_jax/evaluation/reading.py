@@ -39,11 +39,7 @@ def output_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int
 
 
 def read_frame(benchmark: Benchmark, path: Path) -> np.ndarray:
-    """Reads a frame, uint8 RGB [H, W, 3], at the input size.
-
-    Raises:
-      ValueError: the file is missing, damaged, or deeper than 8 bits a channel.
-    """
+    """Reads a frame, uint8 RGB [H, W, 3], at the input size."""
     frame = read_image(path)
     size = input_size(benchmark, (frame.shape[0], frame.shape[1]))
     if frame.shape[:2] == size:
@@ -61,14 +57,9 @@ def read_frame(benchmark: Benchmark, path: Path) -> np.ndarray:
 def read_given(
     benchmark: Benchmark, sequence: SequenceFiles, index: int, stored: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads the given mask of a frame of ``sequence.given``.
+    """Reads the given mask of a frame at the input size, and its palette, uint8 [256, 3], or None.
 
-    Returns:
-      The ids to start from at the input size, uint8 [H, W] with 0 the background and 255 pixels to
-      ignore; and the mask's own palette, uint8 [256, 3], or None.
-
-    Raises:
-      ValueError: see :func:`mavos_jax.media.masks.read_mask`.
+    The ids to start from are uint8 [H, W]: 0 is the background, 255 marks pixels to ignore.
     """
     given = sequence.given[index]
     ids, palette = read_mask(given.path, stored, allow_empty=True)
@@ -80,17 +71,11 @@ def read_given(
 
 
 def read_truth(benchmark: Benchmark, sequence: SequenceFiles, index: int) -> np.ndarray:
-    """Reads the true mask of a frame, uint8 ids [H, W], at the size of results.
-
-    Raises:
-      ValueError: the file is missing, damaged, or holds no ids.
-    """
-    path = sequence.truth[index]
-    stored = read_header(path, "a mask").size
-    ids, _ = read_mask(path, stored, allow_empty=True, is_drawn=False)
+    """Reads the true mask of a frame, uint8 ids [H, W], at the size of results."""
+    ids, _ = read_result(sequence.truth[index])
     if benchmark.is_binary:
         ids = (ids > 0).astype(np.uint8)
-    return shrink_mask(ids, output_size(benchmark, stored))
+    return shrink_mask(ids, output_size(benchmark, (ids.shape[0], ids.shape[1])))
 
 
 def shrink_mask(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -118,8 +103,7 @@ def require_apart(benchmark: Benchmark, root: Path) -> None:
 def find_masks(results: Path, benchmark: Benchmark) -> Path:
     """Finds the folder with ``<sequence>/<frame>.png``: ``results`` or a known folder in it.
 
-    Raises:
-      ValueError: no sequence is there, or some are missing; other folders do no harm.
+    Raises a ``ValueError`` if sequences are missing; other folders do no harm.
     """
     names = [sequence.name for sequence in benchmark.sequences]
     for folder in (results / name for name in _RESULT_FOLDERS):
@@ -141,10 +125,8 @@ def find_masks(results: Path, benchmark: Benchmark) -> Path:
 def describe_surplus(results: Path, benchmark: Benchmark, *, is_whole: bool = True) -> str:
     """Names the masks and folders that belong to no frame or sequence, "" for none.
 
-    Masks that carry the names of other frames show up here.
-
-    Args:
-      is_whole: whether ``benchmark`` has all sequences of its set.
+    Masks that carry the names of other frames show up here. Other folders are looked at if
+    ``benchmark`` is the whole set.
     """
     masks = find_masks(results, benchmark)
     surplus = []
@@ -174,16 +156,7 @@ def read_prediction(
     *,
     is_binary: bool,
 ) -> np.ndarray:
-    """Reads a predicted mask, uint8 ids [H, W].
-
-    Args:
-      masks: the folder found by :func:`find_masks`.
-      size: height and width of the truth, in pixels.
-      is_binary: whether all ids are one object, which is called 1.
-
-    Raises:
-      ValueError: the file is missing or damaged, has another size, or holds no ids.
-    """
+    """Reads a predicted mask, uint8 ids [H, W], which must have the size of the truth."""
     path = mask_path(masks, sequence, index)
     if not path.is_file():
         wanted = {mask_path(masks, sequence, saved).name for saved in sequence.saved}
@@ -204,21 +177,13 @@ def read_prediction(
 
 
 def read_result(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads a predicted mask of any size: ids, uint8 [H, W], and its palette or None.
-
-    Raises:
-      ValueError: the file is missing, damaged, or holds no ids.
-    """
-    size = read_header(path, "a result").size
+    """Reads a mask as it is, of any size: ids, uint8 [H, W], and its palette or None."""
+    size = read_header(path, "a mask").size
     return read_mask(path, size, allow_empty=True, is_drawn=False)
 
 
 def fingerprint_results(results: Path, benchmark: Benchmark) -> str:
-    """A short hash of the bytes of all masks that belong to a result and are there.
-
-    Raises:
-      ValueError: see :func:`find_masks`.
-    """
+    """A short hash of the bytes of all masks that belong to a result and are there."""
     masks = find_masks(results, benchmark)
 
     def parts() -> Iterator[str | bytes]:

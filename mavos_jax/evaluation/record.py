@@ -19,12 +19,7 @@ class SequenceRecord:
     """What segmenting a sequence took.
 
     Attributes:
-      name: the sequence.
-      data: fingerprint of its files.
-      num_frames: frames segmented, the first included.
-      num_objects: objects in play at the end.
-      height: height of the masks, in pixels.
-      width: width of the masks, in pixels.
+      data: fingerprint of the sequence's files.
       compilation_seconds: time spent on compilation, which no timing contains.
       timings: frames and seconds by protocol: "end-to-end", "aot", "xmem".
       memory: what was measured, in words, and the process's peak until then in bytes.
@@ -49,11 +44,7 @@ class SequenceRecord:
 
 
 def parse_record(content: Any) -> SequenceRecord:
-    """Checks the JSON values of a record.
-
-    Raises:
-      ValueError: they are not those of a finished sequence.
-    """
+    """Checks the JSON values of a record; raises ValueError if they are none."""
     try:
         fields: dict[str, Any] = {name: typed(content[name], str) for name in _TEXTS}
         fields |= {name: typed(content[name], int) for name in _NUMBERS}

@@ -17,18 +17,11 @@ RESULTS_JSON = "results.json"
 
 
 def write_results_json(path: Path, videos: Mapping[str, Sequence[Path]]) -> None:
-    """Writes the masks of videos, under the file's name only once it is whole.
+    """Writes the masks of videos, given as files in the order of frames by the video's name.
 
     Every object of every video gives a record: ``video_id`` counts the videos from 1, ``video`` and
     ``object_id`` tell which they are, ``category_id`` and ``score`` are 1, and ``segmentations``
     holds an entry for each mask, null where the object is not seen.
-
-    Args:
-      videos: the files of masks, in the order of frames, by the name of their video.
-
-    Raises:
-      ValueError: a mask is missing or damaged.
-      OSError: the file cannot be written.
     """
     lines = [
         json.dumps(record)

@@ -85,10 +85,6 @@ def evaluate_benchmark(
 
     Returns:
       The scores, None without public labels or if another process scores.
-
-    Raises:
-      ValueError: the set, a file of it, or the folder is not as expected.
-      OSError: results cannot be written.
     """
     benchmark = open_benchmark(options.benchmark)
     require_apart(benchmark, root)

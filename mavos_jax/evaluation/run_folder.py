@@ -62,17 +62,10 @@ class RunFolder:
         """Starts or continues a run, for the length of the block.
 
         Args:
-          root: the folder, which need not exist.
-          identity: JSON values on which the masks depend; what is in the folder must come from the
-            same.
-          provenance: JSON values about who started the run, kept beside them.
-          conclusions: see the class.
-          overwrite: whether the results of another run are removed.
-
-        Raises:
-          ValueError: the folder cannot be written, holds something else or the results of another
-            run, or is to be overwritten while another process works on it.
-          OSError: the file system fails.
+          identity: JSON values on which the masks depend; a ``ValueError`` says if those of the
+            folder's run differ.
+          provenance: JSON values about who started the run.
+          overwrite: whether another run's results are removed, unless a process works on them.
         """
         require_writable_parent(root / "run.json")
         root.mkdir(parents=True, exist_ok=True)
@@ -157,13 +150,7 @@ class RunFolder:
         return self.root / "sequences" / f"{name}.json"
 
     def _finished(self, task: SequenceTask) -> SequenceRecord:
-        """Reads the record of a sequence.
-
-        Raises:
-          _Unfinished: there is none.
-          ValueError: it is damaged, or does not fit the files and masks that are there.
-          OSError: it or a mask cannot be read.
-        """
+        """Reads the record of a sequence; raises _Unfinished, or says what is wrong with it."""
         name, path = task.sequence.name, self._record_path(task.sequence.name)
         if not path.is_file():
             raise _Unfinished

@@ -17,35 +17,17 @@ from mavos_jax.evaluation.reading import fingerprint_results
 from mavos_jax.runtime.files import inside, written_whole
 from mavos_jax.runtime.json_files import read_json, shortened, typed
 from mavos_jax.runtime.provenance import code_fingerprint, version_of
-from mavos_jax.scores.metrics import ObjectScores, Statistics
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 FILE_NAME = "scores.json"
 
 _FORMAT = 2
+_REMEDY = "; remove it or overwrite it"
 _INPUTS = ("results_fingerprint", "scoring_rule")
 
 
-class StoredScores(NamedTuple):
-    """What ``scores.json`` holds.
-
-    Attributes:
-      benchmark: what was scored: ``dataset``, ``split``, ``root``, ``fingerprint``, ...
-      provenance: where masks and scores come from.
-      scores: all numbers, as they were written.
-    """
-
-    benchmark: Mapping[str, Any]
-    provenance: Mapping[str, Any]
-    scores: BenchmarkScores
-
-
 def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> dict[str, Any]:
-    """Returns JSON values that say what scores are computed from, and by which code.
-
-    Raises:
-      ValueError: see :func:`mavos_jax.evaluation.reading.find_masks`.
-    """
+    """Returns JSON values that say what scores are computed from, and by which code."""
     unseen = None if rule.unseen is None else sorted(rule.unseen)
     return {
         "results": str(results.resolve()),
@@ -61,21 +43,25 @@ def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> d
 def require_replaceable(
     folder: Path, benchmark: Benchmark, provenance: Mapping[str, object]
 ) -> None:
-    """Raises if a folder holds scores of something else, which writing would destroy.
+    """Raises ValueError if a folder holds scores of something else, which writing would destroy.
 
-    Args:
-      provenance: with what :func:`describe_inputs` returns.
-
-    Raises:
-      ValueError: there are scores of another benchmark, of other masks or by another rule, or a
-        file that cannot be read.
+    ``provenance`` contains what :func:`describe_inputs` returns.
     """
     path = folder / FILE_NAME
     if not path.exists():
         return
-    stored = read_scores(path)
-    different = [name for name in _INPUTS if stored.provenance.get(name) != provenance[name]]
-    if stored.benchmark.get("fingerprint") != benchmark.fingerprint():
+    content = read_json(path, _REMEDY)
+    try:
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {shortened(content['format'])}")
+        scored, stored = (typed(content[name], dict) for name in ("benchmark", "provenance"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected scores as this version writes them, found others or a damaged file "
+            f"({type(error).__name__}: {error}){_REMEDY}"
+        ) from error
+    different = [name for name in _INPUTS if stored.get(name) != provenance[name]]
+    if scored.get("fingerprint") != benchmark.fingerprint():
         different.insert(0, "benchmark")
     if different:
         raise ValueError(
@@ -90,11 +76,9 @@ def write_scores(
     scores: BenchmarkScores,
     provenance: Mapping[str, object],
 ) -> None:
-    """Writes ``scores.json`` and the CSV files, replacing earlier ones.
+    """Writes ``scores.json`` and the CSV files, replacing earlier ones; makes the folder.
 
-    Args:
-      folder: made if needed.
-      provenance: JSON values, among them those of :func:`describe_inputs`.
+    ``provenance`` contains what :func:`describe_inputs` returns.
     """
     head = {
         "format": _FORMAT,
@@ -121,32 +105,6 @@ def write_scores(
     write_tables(folder, benchmark, scores)
 
 
-def read_scores(path: Path) -> StoredScores:
-    """Reads what :func:`write_scores` wrote.
-
-    Raises:
-      ValueError: the file is missing, damaged or of another kind.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: expected scores, found no such file")
-    content = read_json(path, "; remove it or overwrite it")
-    try:
-        if content["format"] != _FORMAT:
-            raise ValueError(f"format {shortened(content['format'])}")
-        scores = BenchmarkScores(
-            rule=typed(content["rule"], str),
-            objects=tuple(map(_row_from_json, typed(content["objects"], list))),
-            summary={typed(name, str): _from_json(v) for name, v in content["summary"].items()},
-        )
-        benchmark, provenance = (typed(content[name], dict) for name in ("benchmark", "provenance"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: expected scores as this version writes them, found others or a damaged file "
-            f"({type(error).__name__}: {error}); remove it or overwrite it"
-        ) from error
-    return StoredScores(benchmark, provenance, scores)
-
-
 def _row_to_json(row: ObjectResult) -> dict[str, Any]:
     scores = {
         measure: {name: _to_json(value) for name, value in of_measure._asdict().items()}
@@ -156,35 +114,9 @@ def _row_to_json(row: ObjectResult) -> dict[str, Any]:
     return row._asdict() | {"scores": scores, "extra": extra}
 
 
-def _row_from_json(values: Any) -> ObjectResult:
-    region, boundary = (
-        Statistics(*(_from_json(values["scores"][measure][name]) for name in Statistics._fields))
-        for measure in ObjectScores._fields
-    )
-    is_unseen = values["is_unseen"]
-    row = ObjectResult(
-        sequence=typed(values["sequence"], str),
-        id=typed(values["id"], int),
-        scores=ObjectScores(region, boundary),
-        is_unseen=None if is_unseen is None else typed(is_unseen, bool),
-        frames=tuple(typed(value, int) for value in values["frames"]),
-        region=tuple(typed(value, float) for value in values["region"]),
-        boundary=tuple(typed(value, float) for value in values["boundary"]),
-        is_visible=tuple(typed(value, bool) for value in values["is_visible"]),
-        extra={typed(name, str): _from_json(value) for name, value in values["extra"].items()},
-    )
-    if len({len(column) for column in (row.frames, row.region, row.boundary, row.is_visible)}) > 1:
-        raise ValueError(f"columns of different lengths for {row.id} of {row.sequence}")
-    return row
-
-
 def _to_json(value: float) -> float | None:
     """JSON has no NaN, which the official decay may be."""
     return None if math.isnan(value) else value
-
-
-def _from_json(value: Any) -> float:
-    return float("nan") if value is None else typed(value, float)
 
 
 class Table(NamedTuple):

@@ -54,7 +54,6 @@ class SequenceTask:
 
     Attributes:
       stored: height and width of its frames on disk, in pixels.
-      sizes: the sizes of network frames and of masks.
       data: fingerprint of its files.
       counts: objects in play from the first frame on and after each later given mask.
     """
@@ -70,11 +69,7 @@ class SequenceTask:
     def open(
         cls, benchmark: Benchmark, sequence: SequenceFiles, num_objects: int | None = None
     ) -> SequenceTask:
-        """Reads the given masks of a sequence, and the header of its first frame.
-
-        Raises:
-          ValueError: a mask or the frame cannot be used; the message names the file.
-        """
+        """Reads the given masks of a sequence, and the header of its first frame."""
         stored = read_frame_header(sequence.frames[0]).size
         known: set[int] = set()
         counts = []
@@ -92,12 +87,7 @@ class SequenceTask:
         return cls(benchmark, sequence, stored, sizes, sequence.fingerprint(), tuple(counts))
 
     def frame(self, index: int) -> np.ndarray:
-        """Reads a frame, uint8 RGB [H, W, 3], at the network's input size.
-
-        Raises:
-          ValueError: it cannot be read or has another size; sizes are compared before pixels are
-            decoded.
-        """
+        """Reads a frame, uint8 RGB [H, W, 3]; sizes are compared before pixels are decoded."""
         path = self.sequence.frames[index]
         size = read_frame_header(path).size
         if size != self.stored:
@@ -144,16 +134,7 @@ def segment_sequence(
 ) -> SequenceRecord | None:
     """Segments a sequence and writes a mask ``<frame>.png`` for every saved frame.
 
-    Args:
-      variables: on the device to use.
-      count_frame: called at every frame; returns whether to give up.
-
-    Returns:
-      What it took, or None after giving up.
-
-    Raises:
-      ValueError: a frame cannot be read or has another size.
-      OSError: a mask cannot be written.
+    ``count_frame`` is called at every frame and tells whether to give up, which returns None.
     """
     sequence, saved = task.sequence, frozenset(task.sequence.saved)
     mask, palette = read_given(task.benchmark, sequence, 0, task.stored)

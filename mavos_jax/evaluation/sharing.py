@@ -27,11 +27,7 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[SequenceTask, ...]:
-    """Reads all given masks, so that a wrong one shows before any work is done.
-
-    Raises:
-      ValueError: a mask or a first frame cannot be used; the message names the file.
-    """
+    """Reads all given masks, so that a wrong one shows before any work is done."""
     with ThreadPoolExecutor(_NUM_CHECKING_THREADS) as pool:
         tasks = pool.map(
             lambda sequence: SequenceTask.open(benchmark, sequence, num_objects),
@@ -41,12 +37,7 @@ def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[Sequ
 
 
 def check_truth(tasks: Sequence[SequenceTask]) -> None:
-    """Decodes all true masks, so that scoring does not fail on one after all the work.
-
-    Raises:
-      ValueError: one is damaged, holds no ids or has another size than results; the message names
-        the file.
-    """
+    """Decodes all true masks, so that scoring does not fail on one after all the work."""
 
     def check(place: tuple[SequenceTask, int]) -> None:
         task, index = place
@@ -88,10 +79,6 @@ def segment_all(
       devices: JAX devices to segment on; only the first is used when frames are timed.
       report: called with the record of each sequence that this process finishes.
       say: called every half minute with a line on what this process waits for.
-
-    Raises:
-      ValueError: a frame cannot be used.
-      OSError: a mask cannot be written.
     """
     if options.times_frames:
         devices = devices[:1]

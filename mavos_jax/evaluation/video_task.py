@@ -33,7 +33,6 @@ class VideoTask:
         1..num_objects and that all of them are in play from the start, seen or not.
       num_given: number of objects in the masks.
       num_skipped: number of frames before the first mask, left out.
-      inputs: the files and folders that are read.
       notes: what the user should know: what was chosen, done to the frames or left out.
       truth: gives the true ids of a frame, uint8 [H, W], by its index; None where unknown.
     """
@@ -59,17 +58,12 @@ class VideoTask:
         start: str | None = None,
         annotations: AnnotationUse = "auto",
     ) -> VideoTask:
-        """Opens a video and its masks.
+        """Opens what :func:`~mavos_jax.media.sequence.open_sequence` opens, and checks its masks.
 
         Args:
-          video: what :func:`~mavos_jax.media.sequence.open_sequence` opens.
           mask: the mask to start from; by default the first annotation that shows an object.
-          start: name or number of the frame of ``mask``; by default that of the same name, or else
-            the first.
+          start: name or number of its frame; by default that of the same name, or else the first.
           annotations: what later annotations are for.
-
-        Raises:
-          ValueError: the video or a mask cannot be used; the message names the file and the fix.
         """
         sequence = open_sequence(video, mask, start)
         first = sequence.annotations.get(0)

@@ -19,7 +19,6 @@ from mavos_jax.commands import score
 from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation.score_files import (
     describe_inputs,
-    read_scores,
     require_replaceable,
     write_scores,
 )
@@ -47,6 +46,18 @@ def run(tree, *words):
     return results
 
 
+def read(path):
+    return json.loads(path.read_text(), parse_constant=pytest.fail)
+
+
+def as_json(objects):
+    rows = []
+    for row in objects:
+        scores = {measure: values._asdict() for measure, values in row.scores._asdict().items()}
+        rows.append(row._asdict() | {"scores": scores})
+    return json.loads(json.dumps(rows))
+
+
 def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
     benchmark, results, opened = tree
     unseen = tmp_path / "unseen.txt"
@@ -58,15 +69,17 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
 
     rule = ScoringRule(lvos="before-2024-05", unseen=frozenset({"bee"}))
     expected = score_results(benchmark, results, rule)
-    stored = read_scores(results / "scores.json")
-    assert stored.scores == expected  # every number, unrounded
-    assert stored.benchmark["fingerprint"] == benchmark.fingerprint()
-    assert stored.provenance == describe_inputs(results, benchmark, rule)
-    assert stored.provenance["scoring_rule"] == {
+    stored = read(results / "scores.json")
+    assert stored["objects"] == as_json(expected.objects)  # every number, unrounded
+    assert stored["summary"] == expected.summary
+    assert stored["benchmark"]["fingerprint"] == benchmark.fingerprint()
+    provenance = stored["provenance"]
+    assert provenance == describe_inputs(results, benchmark, rule)
+    assert provenance["scoring_rule"] == {
         **{"lvos": "before-2024-05", "unseen": ["bee"]},
         **{"official_decay": False, "long_time_video": "davis"},
     }
-    assert len(stored.provenance["code"]["scorers"]) == 16
+    assert len(provenance["code"]["scorers"]) == 16
     printed = capsys.readouterr().out
     assert f"lvos2 val: {expected.rule}\n" in printed
     header, values = printed.split(f"{expected.rule}\n")[1].splitlines()[:2]
@@ -94,7 +107,7 @@ def test_real_trees_score_as_by_the_official_tools(goldens, tmp_path):
     (root / "ImageSets/2017/val.txt").write_text("\n".join(clips))
     paths = ["--results", str(tmp_path / "davis_results"), "--root", str(root)]
     score.main([*paths, "--dataset", "davis2017", "--split", "val", "--scoring_processes", "0"])
-    summary = read_scores(tmp_path / "davis_results/scores.json").scores.summary
+    summary = read(tmp_path / "davis_results/scores.json")["summary"]
     for measure in "JF":
         for statistic in ("Mean", "Recall", "Decay"):
             expected = golden[f"davis_{measure}_{statistic[0]}"].mean()
@@ -113,20 +126,20 @@ def test_real_trees_score_as_by_the_official_tools(goldens, tmp_path):
     paths = ["--results", str(results), "--root", str(root)]
     words = ["--dataset", "lvos2", "--split", "val", "--unseen", str(tmp_path / "unseen.txt")]
     score.main([*paths, *words, "--scoring_processes", "0"])
-    scores = read_scores(results / "scores.json").scores
-    by_object = [f"{row.sequence}_{row.id}" for row in scores.objects]
+    stored = read(results / "scores.json")
+    by_object = [f"{row['sequence']}_{row['id']}" for row in stored["objects"]]
     assert by_object == golden["lvos_objects"].tolist()
     for measure in "JFV":
         for part in ("seen", "unseen"):
             expected = float(golden[f"lvos_{measure}_{part}_mean"])
-            assert scores.summary[f"{measure}_{part[0]}"] == pytest.approx(expected, abs=1e-12)
-    assert scores.summary["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
+            assert stored["summary"][f"{measure}_{part[0]}"] == pytest.approx(expected, abs=1e-12)
+    assert stored["summary"]["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
 
 
 def test_output_elsewhere_leaves_the_results_alone(tree, tmp_path):
     results = run(tree, "--output", str(tmp_path / "new/out"))
     assert [path.name for path in results.iterdir()] == ["Annotations"]
-    assert read_scores(tmp_path / "new/out/scores.json").scores.rule.startswith("LVOS")
+    assert read(tmp_path / "new/out/scores.json")["rule"].startswith("LVOS")
 
 
 def test_scores_are_computed_again_and_never_reused(tree):
@@ -145,7 +158,7 @@ def test_scores_are_computed_again_and_never_reused(tree):
         run(tree, "--official-decay")
     assert file.read_text() == first
     run(tree, "--overwrite")
-    assert read_scores(file).scores.summary["J&F"] < json.loads(first)["summary"]["J&F"]
+    assert read(file)["summary"]["J&F"] < json.loads(first)["summary"]["J&F"]
 
 
 def test_scores_of_another_benchmark_are_kept(tree, tmp_path):
@@ -165,8 +178,6 @@ def test_a_file_that_is_no_scores_is_kept(tree, content):
     with pytest.raises(ValueError, match=r"scores\.json: expected .*remove it or overwrite it"):
         run(tree)
     assert (results / "scores.json").read_text() == content
-    with pytest.raises(ValueError, match=r"none\.json: expected scores, found no such file"):
-        read_scores(results / "none.json")
 
 
 def test_what_is_not_defined_survives_the_file(tree, tmp_path):
@@ -176,11 +187,10 @@ def test_what_is_not_defined_survives_the_file(tree, tmp_path):
     row = scores.objects[0]._replace(scores=scores.objects[0].scores._replace(region=region))
     changed = scores._replace(objects=(row, *scores.objects[1:]), summary={"J-Decay": math.nan})
     write_scores(tmp_path, benchmark, changed._replace(summary={**scores.summary}), {"seed": 3})
-    stored = read_scores(tmp_path / "scores.json")
-    assert math.isnan(stored.scores.objects[0].scores.region.decay)
-    assert stored.scores.objects[1:] == scores.objects[1:]
-    assert stored.provenance == {"seed": 3}
-    json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)
+    stored = read(tmp_path / "scores.json")
+    assert stored["objects"][0]["scores"]["region"]["decay"] is None
+    assert stored["objects"][1:] == as_json(scores.objects[1:])
+    assert stored["provenance"] == {"seed": 3}
 
 
 @pytest.mark.parametrize(

@@ -248,9 +248,7 @@ def test_a_damaged_mask_is_named_and_no_page_is_left(tmp_path):
     contents = contents_of(tmp_path, [write_blocks(tmp_path, "a")])
     path = tmp_path / "masks" / "a" / "00004.png"
     path.write_bytes(b"no picture")
-    with pytest.raises(
-        ValueError, match=re.escape(f"{path}: expected a result that can be decoded")
-    ):
+    with pytest.raises(ValueError, match=re.escape(f"{path}: expected a mask that can be decoded")):
         write_report(tmp_path / "report.html", contents)
     Image.new("RGB", (40, 24)).save(path)
     with pytest.raises(ValueError, match=re.escape(f"{path}: expected object ids")):

@@ -25,7 +25,6 @@ from mavos_jax.evaluation.record import SequenceRecord, set_speeds
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.score_files import (
     describe_inputs,
-    read_scores,
     require_replaceable,
     write_scores,
 )
@@ -143,14 +142,7 @@ class Scores(Subject):
         return {"scores.json": change_document(rng, data, self.names)}
 
     def readers(self) -> tuple[Reader, ...]:
-        return (self._read, self._replace, self._score, self._read_names)
-
-    def _read(self) -> None:
-        stored = read_scores(self.places.tree / "scores.json")
-        assert isinstance(stored.benchmark, Mapping)
-        assert isinstance(stored.provenance, Mapping)
-        assert isinstance(stored.scores.rule, str)
-        write_scores(self.places.output, self.benchmark, stored.scores, stored.provenance)
+        return (self._replace, self._score, self._read_names)
 
     def _replace(self) -> None:
         require_replaceable(self.places.tree, self.benchmark, self.inputs)

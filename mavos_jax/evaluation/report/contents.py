@@ -20,13 +20,11 @@ class ReportContents:
     """What the report of one benchmark shows.
 
     Attributes:
-      title: the page's title.
-      benchmark: the set that was segmented.
       masks: a folder with <sequence>/<frame>.png, the results; sequences and frames may be missing.
       scores: the scores of the set, None where its labels are not public.
       records: what the finished sequences took.
       network: the name of the network or its configuration, which finds the paper's row.
-      provenance: what made the results (versions, checksums, settings), by name; may be nested.
+      provenance: what made the results (versions, checksums, settings); may be nested.
       max_frames: number of frames shown as pictures, over all sequences.
       width: greatest width of the pictures, in pixels.
     """

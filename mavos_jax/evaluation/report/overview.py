@@ -26,9 +26,7 @@ def overview(
 ) -> Plain:
     """Gathers what the page needs before a sequence is opened.
 
-    Args:
-      finished: for each sequence, the frames with a result.
-      shown: for each sequence, the number of pictures.
+    ``finished`` lists the frames with a result of each sequence, ``shown`` its number of pictures.
     """
     benchmark, scores = contents.benchmark, contents.scores
     paper = find_paper_row(contents.network, benchmark.dataset, benchmark.split)

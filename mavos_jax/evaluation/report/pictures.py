@@ -24,9 +24,7 @@ _JPEG_QUALITY = 80
 def share_budget(counts: Sequence[int], budget: int) -> list[int]:
     """Shares a number of pictures among sequences as evenly as their lengths allow.
 
-    Returns:
-      A number for each sequence, at most its count; the shares of those that could take more differ
-      by at most one.
+    The shares of those that could take more differ by at most one.
     """
     shares = [0] * len(counts)
     for position, index in enumerate(sorted(range(len(counts)), key=lambda i: counts[i])):
@@ -44,17 +42,8 @@ def choose_frames(
     """Chooses the frames of a sequence to show.
 
     Up to half of them are telling ones: the worst frame, those where objects vanish or return, the
-    worst frame of each object, and those with truth where few have it. The others are spread evenly
-    over what remains.
-
-    Args:
-      frames: what there is to choose from, ascending.
-      results: the scores of the objects, if any.
-      labelled: frames with truth.
-      number: how many to choose.
-
-    Returns:
-      Frames, ascending.
+    worst frame of each object, and those with truth (``labelled``) where few have it. The others
+    are spread evenly over what remains. All are ascending.
     """
     if number >= len(frames):
         return tuple(frames)
@@ -73,11 +62,7 @@ def choose_frames(
 
 
 def worst_frame(results: Sequence[ObjectResult]) -> tuple[int, float] | None:
-    """Finds the frame in which J and F are lowest on average over its objects, and that average.
-
-    Returns:
-      An index into the sequence's frames and a mean in [0, 1]; None if no frame has a score.
-    """
+    """Finds the frame in which J and F are lowest on average over its objects, and that average."""
     means: dict[int, list[float]] = {}
     for result in results:
         for t, *values in zip(result.frames, result.region, result.boundary, strict=True):
@@ -111,15 +96,9 @@ def _spread(values: Sequence[int], number: int) -> list[int]:
 
 
 class Picture(NamedTuple):
-    """One frame, all its images of one size; each a file in base64.
+    """One frame, its images of one size and in base64: a JPEG, and PNGs whose grey values are ids.
 
-    Attributes:
-      frame: index into the sequence's frames.
-      name: the frame's name.
-      image: JPEG.
-      prediction: PNG whose grey values are ids.
-      truth: likewise, None where the frame has no label.
-      ids: the objects in the prediction or the truth, ascending.
+    ``ids`` are the objects in the prediction or the truth, ascending.
     """
 
     frame: int
@@ -133,11 +112,7 @@ class Picture(NamedTuple):
 def make_picture(
     contents: ReportContents, sequence: SequenceFiles, frame: int, *, with_truth: bool
 ) -> Picture:
-    """Shrinks a frame, its mask and its truth.
-
-    Raises:
-      ValueError: a file is damaged, or a mask holds no ids.
-    """
+    """Shrinks a frame, its mask and its truth."""
     prediction, _ = read_result(mask_path(contents.masks, sequence, frame))
     size = picture_size(prediction.shape, contents.width)
     truth = read_truth(contents.benchmark, sequence, frame) if with_truth else None

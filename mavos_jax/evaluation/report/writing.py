@@ -42,10 +42,6 @@ def write_report(path: Path, contents: ReportContents) -> None:
 
     The table comes first in the file and each sequence's pictures later, in a block of their own
     that is parsed when the sequence is opened: the page is there at once, however long it is.
-
-    Raises:
-      ValueError: a frame, mask or true mask is damaged or holds no ids.
-      OSError: the page could not be written.
     """
     sequences = contents.benchmark.sequences
     finished = [contents.finished_frames(sequence) for sequence in sequences]
