@@ -42,6 +42,14 @@ class SequenceRecord:
         """Frames per second by protocol."""
         return {name: frames / seconds for name, (frames, seconds) in self.timings.items()}
 
+    def __str__(self) -> str:
+        speeds = ", ".join(f"{value:.2f} ({name})" for name, value in self.speeds.items())
+        return (
+            f"{self.name}: {self.num_frames} frames of {self.height}x{self.width}, "
+            f"{self.num_objects} objects, FPS {speeds}, tracing and compilation "
+            f"{self.compilation_seconds:.1f} s"
+        )
+
 
 def parse_record(content: Any) -> SequenceRecord:
     """Checks the JSON values of a record; raises ValueError if they are none."""

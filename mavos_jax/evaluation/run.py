@@ -14,7 +14,7 @@ from mavos_jax.config.experiment import to_dict
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
 from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation.reading import mask_path, require_apart
-from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
+from mavos_jax.evaluation.record import highest_peak, set_speeds
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.results_json import RESULTS_JSON, write_results_json
 from mavos_jax.evaluation.run_folder import RunFolder
@@ -112,11 +112,7 @@ def evaluate_benchmark(
         if benchmark.has_truth:
             check_truth(waiting)
         devices = jax.local_devices()[: options.num_devices]
-        segment_all(
-            *(model, variables, tasks, folder, options.segmentation, devices),
-            lambda record: report(_describe(record)),
-            report,
-        )
+        segment_all(model, variables, tasks, folder, options.segmentation, devices, report)
         with folder.claim(_CONCLUSION) as is_free:
             if not is_free:
                 report("another process scores")
@@ -217,13 +213,4 @@ def digest(variables: Variables) -> str:
         part
         for name, values in leaves.items()
         for part in (f"{name} {values.dtype} {values.shape}", values.tobytes())
-    )
-
-
-def _describe(record: SequenceRecord) -> str:
-    speeds = ", ".join(f"{value:.2f} ({name})" for name, value in record.speeds.items())
-    size = f"{record.height}x{record.width}"
-    return (
-        f"{record.name}: {record.num_frames} frames of {size}, {record.num_objects} objects, "
-        f"FPS {speeds}, tracing and compilation {record.compilation_seconds:.1f} s"
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +14,6 @@ import jax
 
 from mavos_jax.datasets import Benchmark
 from mavos_jax.evaluation.reading import read_truth
-from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
 from mavos_jax.media.folders import name_some
@@ -66,50 +66,73 @@ def segment_all(
     folder: RunFolder,
     options: SegmentationOptions,
     devices: Sequence[Any],
-    report: Callable[[SequenceRecord], None],
-    say: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None],
 ) -> None:
     """Segments what is not finished, one sequence at a time on each device.
 
     A sequence that another process works on is left to it, and taken over if that process ends.
     Sequences that share compiled programs follow each other, long ones first. The first error stops
-    all devices; sequences finished before it stay.
-
-    Args:
-      devices: JAX devices to segment on; only the first is used when frames are timed.
-      report: called with the record of each sequence that this process finishes.
-      say: called every half minute with a line on what this process waits for.
+    all devices; sequences finished before it stay. Timing frames takes one device.
+    ``report`` gets a line on each sequence that this process finishes, or waits for.
     """
     if options.times_frames:
         devices = devices[:1]
-    placed = [(device, jax.device_put(variables, device)) for device in devices]
+    free: queue.SimpleQueue[tuple[Any, Variables]] = queue.SimpleQueue()
+    for device in devices:
+        free.put((device, jax.device_put(variables, device)))
+    is_stopping = threading.Event()
+
+    def segment(task: SequenceTask) -> bool:
+        """Segments a sequence unless another process does; returns whether it did."""
+        if is_stopping.is_set():
+            return False
+        device, own_variables = free.get()
+        try:
+            with jax.default_device(device), folder.claim(task.sequence.name) as is_free:
+                if not is_free or folder.record(task) is not None:
+                    return False
+                masks = folder.begin(task)
+                record = segment_sequence(model, own_variables, task, masks, options, count_frame)
+                if record is not None:
+                    folder.finish(record, task)
+                    report(str(record))
+                return True
+        except BaseException:
+            is_stopping.set()
+            raise
+        finally:
+            free.put((device, own_variables))
+
+    def count_frame() -> bool:
+        progress.advance()
+        return is_stopping.is_set()
+
     ordered = sorted(tasks, key=lambda task: _order(task, model, options))
     while waiting := [task for task in ordered if folder.record(task) is None]:
         num_frames = sum(len(task.sequence.frames) for task in waiting)
-        with Progress(num_frames, "segmenting") as progress:
-            shared = _Shared(iter(waiting), progress)
-
-            def work(device: Any, variables: Variables, shared: _Shared = shared) -> int:
-                with jax.default_device(device):
-                    return sum(
-                        _segment(model, variables, task, folder, options, report, shared)
-                        for task in shared
-                    )
-
-            is_at_work = bool(_on_all(work, placed, shared))
+        with (
+            Progress(num_frames, "segmenting") as progress,
+            ThreadPoolExecutor(len(devices), thread_name_prefix="device") as pool,
+        ):
+            run_all = map if len(devices) == 1 else pool.map
+            try:
+                is_at_work = any([*run_all(segment, waiting)])
+            except BaseException:  # perhaps of this thread: an interruption from the keyboard
+                is_stopping.set()
+                raise
         if not is_at_work:
-            _wait_for_others(folder, waiting, say)
+            _wait_for_others(folder, waiting, report)
 
 
 def _wait_for_others(
-    folder: RunFolder, waiting: Sequence[SequenceTask], say: Callable[[str], None]
+    folder: RunFolder, waiting: Sequence[SequenceTask], report: Callable[[str], None]
 ) -> None:
     """Waits until a sequence is finished, or free because the process that held it has ended."""
     said = float("-inf")
     while not any(folder.record(task) or _is_free(folder, task) for task in waiting):
         if time.monotonic() - said >= _SECONDS_BETWEEN_LINES:
             names = name_some([task.sequence.name for task in waiting])
-            say(f"waiting for other processes that segment {names}")
+            report(f"waiting for other processes that segment {names}")
             said = time.monotonic()
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
@@ -124,77 +147,6 @@ def count_programs(
 ) -> int:
     """Returns how many different programs the frames of a set need."""
     return len(frozenset().union(*(task.programs(model, options.augmentation) for task in tasks)))
-
-
-class _Shared:
-    """Hands out tasks to threads until they are told to stop."""
-
-    def __init__(self, tasks: Iterator[SequenceTask], progress: Progress) -> None:
-        self._tasks = tasks
-        self._progress = progress
-        self._lock = threading.Lock()
-        self.is_stopping = False
-
-    def stop(self) -> None:
-        self.is_stopping = True
-
-    def count_frame(self) -> bool:
-        """Counts a segmented frame; returns whether to give up."""
-        self._progress.advance()
-        return self.is_stopping
-
-    def __iter__(self) -> _Shared:
-        return self
-
-    def __next__(self) -> SequenceTask:
-        with self._lock:
-            if self.is_stopping:
-                raise StopIteration
-            return next(self._tasks)
-
-
-def _on_all(
-    work: Callable[[Any, Variables], int],
-    placed: Sequence[tuple[Any, Variables]],
-    shared: _Shared,
-) -> int:
-    """Works on all devices; returns how many sequences they segmented.
-
-    An error, or an interruption from the keyboard, ends the work of all.
-    """
-    if len(placed) == 1:
-        return work(*placed[0])
-    with ThreadPoolExecutor(len(placed), thread_name_prefix="device") as pool:
-        try:
-            running = [pool.submit(work, *place) for place in placed]
-            # The first error to come, not the first device's, must stop the others.
-            for future in running:
-                future.add_done_callback(lambda f: shared.stop() if f.exception() else None)
-            return sum(future.result() for future in running)
-        except BaseException:
-            shared.stop()
-            raise
-
-
-def _segment(
-    model: MAVOS,
-    variables: Variables,
-    task: SequenceTask,
-    folder: RunFolder,
-    options: SegmentationOptions,
-    report: Callable[[SequenceRecord], None],
-    shared: _Shared,
-) -> bool:
-    """Segments a sequence unless another process does; returns whether it did."""
-    with folder.claim(task.sequence.name) as is_free:
-        if not is_free or folder.record(task) is not None:
-            return False
-        masks = folder.begin(task)
-        record = segment_sequence(model, variables, task, masks, options, shared.count_frame)
-        if record is not None:
-            folder.finish(record, task)
-            report(record)
-        return True
 
 
 def _order(task: SequenceTask, model: MAVOS, options: SegmentationOptions) -> tuple[Any, ...]:

@@ -38,7 +38,7 @@ def network():
     return model, jax.device_put(init_variables(model), jax.local_devices()[0])
 
 
-def segment(benchmark, root, num_devices=1, report=lambda record: None):
+def segment(benchmark, root, num_devices=1, report=lambda line: None):
     tasks = check_sequences(benchmark, None)
     devices = jax.local_devices()[:num_devices]
     with RunFolder.opened(root, {"run": 1}, {}, conclusions=["scores.json"]) as folder:
@@ -64,10 +64,10 @@ def finished(benchmark, tmp_path_factory):
 
 
 def test_two_devices_write_the_same_bytes_as_one(benchmark, finished, tmp_path):
-    records = []
-    segment(benchmark, tmp_path, num_devices=2, report=records.append)
+    lines = []
+    segment(benchmark, tmp_path, num_devices=2, report=lines.append)
     assert masks(tmp_path) == masks(finished)
-    assert {record.name for record in records} == {s.name for s in benchmark.sequences}
+    assert {line.split(":")[0] for line in lines} == {s.name for s in benchmark.sequences}
 
 
 def test_masks_are_those_of_the_public_function(benchmark, finished):
@@ -84,16 +84,16 @@ def test_what_another_process_holds_is_taken_over_when_it_ends(benchmark, finish
     name = benchmark.sequences[0].name
     with RunFolder.opened(tmp_path, {"run": 1}, {}) as folder, contextlib.ExitStack() as other:
         assert other.enter_context(folder.claim(name))
-        records = []
+        lines = []
 
-        def report(record):
-            records.append(record.name)
-            if len(records) == 2:  # all that is free is done
+        def report(line):
+            lines.append(line)
+            if len(lines) == 2:  # all that is free is done
                 assert not folder.masks(name).exists()
                 other.close()
 
         segment(benchmark, tmp_path, report=report)
-    assert records[-1] == name
+    assert lines[-1].startswith(f"{name}: ")
     assert masks(tmp_path) == masks(finished)
 
 
@@ -138,9 +138,9 @@ def test_a_sequence_is_done_again_if_anything_of_it_is_missing(benchmark, finish
         sequence = dataclasses.replace(sequence, frames=frames)
         changed = (benchmark.sequences[0], sequence, *benchmark.sequences[2:])
         benchmark = dataclasses.replace(benchmark, sequences=changed)
-    records = []
-    segment(benchmark, root, report=records.append)
-    assert [record.name for record in records] == [sequence.name]
+    lines = []
+    segment(benchmark, root, report=lines.append)
+    assert [line.split(":")[0] for line in lines] == [sequence.name]
     assert (masks(root) == masks(finished)) == (harm != "file")
     assert not (root / "scores.json").exists()
 
@@ -173,7 +173,7 @@ def test_a_wrong_true_mask_is_found_first(tmp_path, harm):
 def test_an_error_stops_all_devices_and_keeps_what_is_finished(
     benchmark, finished, tmp_path, error
 ):
-    def report(record):
+    def report(line):
         raise error
 
     with pytest.raises(type(error)):
