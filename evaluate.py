@@ -213,7 +213,7 @@ def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
             annotations=arguments.one.annotations,
         )
         root, overlay = "output", "none"
-    output = OutputFolder.open(
+    output = OutputFolder(
         arguments.output or Path(root),
         overlay if arguments.one.overlay == "auto" else arguments.one.overlay,
         overwrite=arguments.overwrite,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -33,29 +32,25 @@ _DEFAULT_RATE = Fraction(24)
 """Frames per second of a video made from pictures that carry no time."""
 
 
-@dataclasses.dataclass(frozen=True)
 class OutputFolder:
-    """Where the results of one video go.
+    """Where the results of one video go: a folder that need not exist yet; making this leaves none.
 
-    Attributes:
-      root: the folder; it gets ``masks/NAME.png`` and what the other attributes ask for.
+    Args:
+      root: the folder; it gets ``masks/NAME.png`` and what other arguments ask for.
       overlay: whether to draw the masks over the frames, as ``overlays/NAME.jpg`` or
         ``overlay.mp4``.
-      keeps_frames: whether the frames are written too, as ``frames/NAME.png``.
-      rle: whether ``results.json`` is written, see :func:`.results_json.write_results_json`.
-      replaces: whether the first result removes those that are there; what no run wrote, or
+      overwrite: whether the first result may remove those that are there; what no run wrote, or
         somebody changed since, stays.
+      frames: whether the frames are written too, as ``frames/NAME.png``.
+      rle: whether ``results.json`` is written, see :func:`.results_json.write_results_json`.
+      inputs: files and folders that must not lie where results go.
+
+    Raises:
+      ValueError: the folder cannot take the results; the message says why.
     """
 
-    root: Path
-    overlay: Overlay = "none"
-    keeps_frames: bool = False
-    rle: bool = False
-    replaces: bool = False
-
-    @classmethod
-    def open(
-        cls,
+    def __init__(
+        self,
         root: Path,
         overlay: Overlay = "none",
         *,
@@ -63,29 +58,24 @@ class OutputFolder:
         frames: bool = False,
         rle: bool = False,
         inputs: Iterable[Path] = (),
-    ) -> OutputFolder:
-        """Checks a folder that need not exist yet, and leaves nothing there.
-
-        Raises a ``ValueError`` for a folder that cannot take results, that holds some while
-        ``overwrite`` is off, or where one of the ``inputs`` would be replaced.
-        """
-        folder = cls(root, overlay, frames, rle, overwrite)
+    ) -> None:
+        self.root, self.overlay = root, overlay
+        self._overwrites, self._keeps_frames, self._rle = overwrite, frames, rle
         if overlay == "video":
-            import_av(folder.overlay_video)
+            import_av(self.overlay_video)
         for name in ("masks/00000.png", "overlays/00000.jpg", "frames/00000.png"):
             require_writable_parent(inside(root, root / name))
         if (root / "config.json").is_file() and (root / "weights").is_dir():
             raise ValueError(
                 f"{root}: expected a folder for results, found a checkpoint; give another --output"
             )
-        folder._require_apart(inputs)
-        found = folder._results()
+        self._require_apart(inputs)
+        found = self._results()
         if found and not overwrite:
             raise ValueError(
                 f"{root}: expected a folder without results, found {min(found)}; "
                 "give another --output, or --overwrite to replace the results there"
             )
-        return folder
 
     @property
     def overlay_video(self) -> Path:
@@ -106,12 +96,12 @@ class OutputFolder:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_alone_in(self.root))
             marked, others = set[Path](), set[Path]()
-            for path in self._results(with_frames=self.keeps_frames):
-                (marked if self.replaces and is_marked(path) else others).add(path)
+            for path in self._results(with_frames=self._keeps_frames):
+                (marked if self._overwrites and is_marked(path) else others).add(path)
             num_named = min(frames.num_frames or 0, _MAX_NAMED) if others else 0
             for index in range(num_named):
                 _require_free(self._places(frames.name(index)), others)
-            if self.rle:
+            if self._rle:
                 _require_free([self.root / RESULTS_JSON], others)
             add = None
             if self.overlay == "video":
@@ -119,7 +109,7 @@ class OutputFolder:
                 rate = frames.frame_rate or _DEFAULT_RATE
                 video = inside(self.root, self.overlay_video)
                 add = stack.enter_context(video_writer(video, frames.size, rate, is_marked=True))
-            outdated = marked | (self._leftovers() if self.replaces else set())
+            outdated = marked | (self._leftovers() if self._overwrites else set())
 
             def write(name: str, frame: np.ndarray, ids: np.ndarray) -> None:
                 while outdated:
@@ -138,14 +128,14 @@ class OutputFolder:
             # Opened after the video, so that it is drained before the video is closed.
             with WriteBehind() as queue:
                 yield lambda name, frame, ids: queue.submit(write, name, frame, ids)
-            if self.rle:
+            if self._rle:
                 path = inside(self.root, self.root / RESULTS_JSON)
                 write_results_json(path, {Path(frames.origin).name: written})
 
     def _places(self, name: str) -> list[Path]:
         """The files that a frame gives: its mask first, then itself and its overlay if wanted."""
         places = [self.root / "masks" / f"{name}.png"]
-        if self.keeps_frames:
+        if self._keeps_frames:
             places.append(self.root / "frames" / f"{name}.png")
         if self.overlay == "pictures":
             places.append(self.root / "overlays" / f"{name}.jpg")
@@ -164,7 +154,7 @@ class OutputFolder:
     def _leftovers(self) -> set[Path]:
         """The files that killed runs left half written."""
         folders = [self.root, self.root / "masks", self.root / "overlays"]
-        if self.keeps_frames:
+        if self._keeps_frames:
             folders.append(self.root / "frames")
         files = {path for folder in folders for path in folder.glob(".*.partial")}
         return {path for path in files if _LEFTOVER.fullmatch(path.name)}

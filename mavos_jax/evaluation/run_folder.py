@@ -32,21 +32,18 @@ class _Unfinished(ValueError):  # noqa: N818 - nothing is wrong
     """A sequence has not been finished yet."""
 
 
-@dataclasses.dataclass(frozen=True)
 class RunFolder:
     """Where a run over a benchmark keeps its results.
 
-    Attributes:
+    Args:
       root: the folder; it gets ``masks/<sequence>/<frame>.png``, ``sequences/<sequence>.json`` and
         ``run.json``.
       conclusions: names of the files that depend on all masks; they are removed when a mask is.
     """
 
-    root: Path
-    conclusions: tuple[str, ...] = ()
-    _sound: dict[Path, tuple[int, int, int]] = dataclasses.field(
-        default_factory=dict, repr=False, compare=False
-    )
+    def __init__(self, root: Path, conclusions: Sequence[str] = ()) -> None:
+        self.root, self._conclusions = root, tuple(conclusions)
+        self._sound: dict[Path, tuple[int, int, int]] = {}  # masks seen as written, by their state
 
     @classmethod
     @contextlib.contextmanager
@@ -69,7 +66,7 @@ class RunFolder:
         """
         require_writable_parent(root / "run.json")
         root.mkdir(parents=True, exist_ok=True)
-        folder = cls(root, tuple(conclusions))
+        folder = cls(root, conclusions)
         with opened_lock(root / ".users") as users:
             with opened_lock(root / ".opening") as opening:
                 opening.take(waits=True)
@@ -105,7 +102,7 @@ class RunFolder:
 
     def begin(self, task: SequenceTask) -> Path:
         """Removes old results of a sequence, and conclusions; returns its folder of masks."""
-        self._remove(self.conclusions)
+        self._remove(self._conclusions)
         name, frames = task.sequence.name, _saved_names(task)
         self._remove_masks(name)
         # Whoever removes results must know which files they are, even if this process is killed.
@@ -180,7 +177,7 @@ class RunFolder:
         self, identity: Mapping[str, Any], provenance: Mapping[str, Any], overwrite: bool
     ) -> None:
         if not (self.root / "run.json").is_file():
-            there = [name for name in (*_WORK, *self.conclusions) if (self.root / name).exists()]
+            there = [name for name in (*_WORK, *self._conclusions) if (self.root / name).exists()]
             if there:
                 raise ValueError(
                     f"{self.root}: expected a new folder or one with run.json, found {there[0]} "
@@ -198,7 +195,7 @@ class RunFolder:
         content = {
             "identity": identity,
             "provenance": provenance,
-            "conclusions": list(self.conclusions),
+            "conclusions": list(self._conclusions),
         }
         self.write("run.json", content, is_flushed=True)
 
@@ -221,7 +218,7 @@ class RunFolder:
             conclusions = None
         if isinstance(conclusions, list):
             self._remove(str(name) for name in conclusions)
-        self._remove(self.conclusions)
+        self._remove(self._conclusions)
         records = self.root / "sequences"
         for path in sorted(records.rglob("*.json")):
             name = path.relative_to(records).with_suffix("").as_posix()

@@ -72,7 +72,7 @@ def end_to_end_sampler(workload: Workload, chunk_frames: int, num_frames: int) -
             root = Path(name)
             mask = _write_video(root / "frames", workload, num_frames)
             task = VideoTask.open(root / "frames", mask, workload.setting.objects)
-            output = OutputFolder.open(root / "result")
+            output = OutputFolder(root / "result")
             report = segment_to_folder(model, workload.variables, task, output)
         return {"end-to-end": report.num_frames / (report.seconds - report.compilation_seconds)}
 

@@ -82,7 +82,7 @@ def write_frames(folder, num_frames=CLIP.num_frames):
 
 
 def segment(task, root, *options, **named):
-    return segment_to_folder(MODEL, {}, task, OutputFolder.open(root, *options, **named))
+    return segment_to_folder(MODEL, {}, task, OutputFolder(root, *options, **named))
 
 
 def names(folder):
@@ -289,7 +289,7 @@ def test_results_are_replaced_only_when_that_is_asked_for(tmp_path):
     segment(task, tmp_path)
     before = (tmp_path / "masks" / "00000.png").stat().st_mtime_ns
     with pytest.raises(ValueError, match=r"found .*00000\.png; .*--overwrite"):
-        OutputFolder.open(tmp_path)
+        OutputFolder(tmp_path)
     assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns == before
     segment(task, tmp_path, overwrite=True)
     assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns > before

@@ -41,8 +41,8 @@ def files(root):
 
 
 def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
-    write(OutputFolder.open(tmp_path, "pictures"), 4)
-    write(OutputFolder.open(tmp_path / "video", "video"), 1)
+    write(OutputFolder(tmp_path, "pictures"), 4)
+    write(OutputFolder(tmp_path / "video", "video"), 1)
     (tmp_path / "video" / "overlay.mp4").rename(tmp_path / "overlay.mp4")
     shutil.rmtree(tmp_path / "video")
     kept = ["frames/00003.png", "masks/notes.txt", "notes.txt"]
@@ -50,7 +50,7 @@ def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine")
     before = files(tmp_path)
-    output = OutputFolder.open(tmp_path, overwrite=True)
+    output = OutputFolder(tmp_path, overwrite=True)
     write(output, 0)
     assert files(tmp_path) == before  # nothing came in their place
     write(output, 1)
@@ -58,7 +58,7 @@ def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
 
 
 def test_files_that_no_run_wrote_stay(tmp_path):
-    write(OutputFolder.open(tmp_path, "pictures"), 4)
+    write(OutputFolder(tmp_path, "pictures"), 4)
     masks, overlays = tmp_path / "masks", tmp_path / "overlays"
     write_mask(masks / "my_annotation.png", CLIP.mask(0))
     shutil.copy(masks / "00000.png", masks / "copy.png")
@@ -68,7 +68,7 @@ def test_files_that_no_run_wrote_stay(tmp_path):
     (masks / "00002.png").unlink()
     (masks / "00002.png").symlink_to(tmp_path / "elsewhere.png")
     (tmp_path / "overlay.mp4").write_text("not of a run")
-    write(OutputFolder.open(tmp_path, overwrite=True), 2, num_frames=2)
+    write(OutputFolder(tmp_path, overwrite=True), 2, num_frames=2)
     assert files(tmp_path) == [
         "elsewhere.png",
         *[f"masks/{i:05d}.png" for i in range(4)],
@@ -77,13 +77,13 @@ def test_files_that_no_run_wrote_stay(tmp_path):
 
 
 def test_a_mask_that_was_edited_in_place_is_kept(tmp_path):
-    write(OutputFolder.open(tmp_path), 4)
+    write(OutputFolder(tmp_path), 4)
     path = tmp_path / "masks" / "00003.png"
     with Image.open(path) as image:
         mark, ids = dict(image.info), np.asarray(image).copy()
     ids[:4] = 1
     write_mask(path, ids, mark=pnginfo(mark))  # by an editor that keeps texts
-    write(OutputFolder.open(tmp_path, overwrite=True), 2, num_frames=2)
+    write(OutputFolder(tmp_path, overwrite=True), 2, num_frames=2)
     np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
 
 
@@ -97,11 +97,11 @@ def pnginfo(texts):
 @pytest.mark.parametrize("num_frames", [6, None])
 def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, num_frames):
     overlay = "video" if name == "overlay.mp4" else "pictures"
-    write(OutputFolder.open(tmp_path, overlay), 3)
+    write(OutputFolder(tmp_path, overlay), 3)
     (tmp_path / name).write_bytes(b"by hand")
     before = {file: (tmp_path / file).read_bytes() for file in files(tmp_path)}
     with pytest.raises(ValueError, match=rf"{name}: .* no run wrote"):
-        write(OutputFolder.open(tmp_path, overlay, overwrite=True), 3, num_frames=num_frames)
+        write(OutputFolder(tmp_path, overlay, overwrite=True), 3, num_frames=num_frames)
     assert (tmp_path / name).read_bytes() == b"by hand"
     if num_frames is not None or overlay == "video":  # found before anything is done
         assert {file: (tmp_path / file).read_bytes() for file in files(tmp_path)} == before
@@ -109,12 +109,12 @@ def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, num
 
 @pytest.mark.parametrize("damage", [0, 90])
 def test_what_a_power_failure_left_of_a_result_is_replaced(tmp_path, damage):
-    write(OutputFolder.open(tmp_path), 3)
+    write(OutputFolder(tmp_path), 3)
     os.truncate(
         tmp_path / "masks" / "00002.png",
         damage and os.path.getsize(tmp_path / "masks" / "00002.png") - 20,
     )
-    write(OutputFolder.open(tmp_path, overwrite=True), 2, num_frames=2)
+    write(OutputFolder(tmp_path, overwrite=True), 2, num_frames=2)
     assert files(tmp_path) == ["masks/00000.png", "masks/00001.png"]
 
 
@@ -124,14 +124,14 @@ def test_results_do_not_leave_the_folder_through_a_link(tmp_path, folder):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / folder).symlink_to(tmp_path / "mine")
     with pytest.raises(ValueError, match=rf"{folder}/.*: expected a path below"):
-        OutputFolder.open(tmp_path / "out", "pictures", overwrite=True)
+        OutputFolder(tmp_path / "out", "pictures", overwrite=True)
     (tmp_path / "link").symlink_to(tmp_path / "mine")  # the folder itself may be one
-    write(OutputFolder.open(tmp_path / "link"), 1)
+    write(OutputFolder(tmp_path / "link"), 1)
     assert files(tmp_path / "mine") == ["masks/00000.png"]
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
-    first, second = (OutputFolder.open(tmp_path / "out") for _ in range(2))
+    first, second = (OutputFolder(tmp_path / "out") for _ in range(2))
     with first.writer(CLIP.frames, None) as add:
         add("00000", CLIP.frame(0), CLIP.mask(0))
         with pytest.raises(ValueError, match=r"out: .* found one at work; wait"):
@@ -142,31 +142,31 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
 
 
 def test_a_run_without_results_leaves_no_folder(tmp_path):
-    write(OutputFolder.open(tmp_path / "out"), 0)
+    write(OutputFolder(tmp_path / "out"), 0)
     assert not (tmp_path / "out").exists()
     (tmp_path / "mine").mkdir()
-    write(OutputFolder.open(tmp_path / "mine"), 0)
+    write(OutputFolder(tmp_path / "mine"), 0)
     assert (tmp_path / "mine").is_dir()
 
 
 def test_what_killed_runs_left_half_written_goes(tmp_path):
-    write(OutputFolder.open(tmp_path), 1)
+    write(OutputFolder(tmp_path), 1)
     for name in (".00001.png.77.partial", ".mine.partial"):
         (tmp_path / "masks" / name).write_bytes(b"half")
-    write(OutputFolder.open(tmp_path, overwrite=True), 1)
+    write(OutputFolder(tmp_path, overwrite=True), 1)
     assert files(tmp_path) == ["masks/.mine.partial", "masks/00000.png"]
 
 
 def test_an_output_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write(OutputFolder.open(Path("run:1"), "video"), 2)
+    write(OutputFolder(Path("run:1"), "video"), 2)
     assert files(tmp_path / "run:1") == ["masks/00000.png", "masks/00001.png", "overlay.mp4"]
 
 
 def test_a_new_video_takes_the_place_of_the_old_one(tmp_path):
-    write(OutputFolder.open(tmp_path, "video"), 2)
+    write(OutputFolder(tmp_path, "video"), 2)
     before = (tmp_path / "overlay.mp4").read_bytes()
-    write(OutputFolder.open(tmp_path, "video", overwrite=True), 3)
+    write(OutputFolder(tmp_path, "video", overwrite=True), 3)
     masks = [f"masks/{index:05d}.png" for index in range(3)]
     assert files(tmp_path) == [*masks, "overlay.mp4"]
     assert (tmp_path / "overlay.mp4").read_bytes() != before
@@ -177,7 +177,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for root in ("file", "file/below", "link"):
         with pytest.raises(ValueError, match=rf"found that .*{root[:4]} is none; choose another"):
-            OutputFolder.open(tmp_path / root)
+            OutputFolder(tmp_path / root)
 
 
 @pytest.mark.parametrize("folder", ["fixed", "fixed/masks"])
@@ -192,22 +192,22 @@ def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, folder
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
     with pytest.raises(ValueError, match=rf"that .*{folder} takes no new files \(Permission den"):
-        OutputFolder.open(tmp_path / "fixed")
+        OutputFolder(tmp_path / "fixed")
     if folder == "fixed":
         with pytest.raises(ValueError, match=r"fixed/x/y/.*fixed takes no new files"):
-            OutputFolder.open(tmp_path / "fixed" / "x" / "y")
+            OutputFolder(tmp_path / "fixed" / "x" / "y")
 
 
 def test_an_output_where_nothing_can_be_is_refused():
     with pytest.raises(ValueError, match=r"/proc takes no new files"):
-        OutputFolder.open(Path("/proc/results"))
+        OutputFolder(Path("/proc/results"))
 
 
 def test_a_checkpoint_is_no_output(tmp_path):
     (tmp_path / "weights").mkdir()
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ValueError, match=r"expected a folder for results, found a checkpoint;"):
-        OutputFolder.open(tmp_path, overwrite=True)
+        OutputFolder(tmp_path, overwrite=True)
 
 
 def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):
@@ -215,16 +215,16 @@ def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):
     write_mask(mask, np.ones((32, 48), np.uint8))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"\.: expected a folder for results, found the folder of"):
-        OutputFolder.open(mask.relative_to(tmp_path).parents[1], overwrite=True, inputs=[tmp_path])
+        OutputFolder(mask.relative_to(tmp_path).parents[1], overwrite=True, inputs=[tmp_path])
     for path in (mask, tmp_path / "masks", tmp_path / "overlays", tmp_path / "overlay.mp4"):
         with pytest.raises(ValueError, match=r"expected the input apart from results"):
-            OutputFolder.open(tmp_path, overwrite=True, inputs=[path])
-    OutputFolder.open(tmp_path, overwrite=True, inputs=[tmp_path / "frames"])
+            OutputFolder(tmp_path, overwrite=True, inputs=[path])
+    OutputFolder(tmp_path, overwrite=True, inputs=[tmp_path / "frames"])
 
 
 def test_names_that_are_no_utf8_are_marked_as_results(tmp_path):
     name = os.fsdecode(b"frame\xff")
     for _ in range(2):
-        with OutputFolder.open(tmp_path, "pictures", overwrite=True).writer(Frames(1), None) as add:
+        with OutputFolder(tmp_path, "pictures", overwrite=True).writer(Frames(1), None) as add:
             add(name, CLIP.frame(0), CLIP.mask(0))
     assert files(tmp_path) == [f"masks/{name}.png", f"overlays/{name}.jpg"]

@@ -107,7 +107,6 @@ def _row(
     num_finished: int,
     num_shown: int,
 ) -> Plain:
-    worst = worst_frame(results)
     stabilities = [result.extra["V"] for result in results if "V" in result.extra]
     row: Plain = {
         "name": sequence.name,
@@ -121,11 +120,15 @@ def _row(
         "num_finished": num_finished,
         "num_expected": len(sequence.saved),
         "num_shown": num_shown,
-        "worst": worst and _frame(sequence, *worst),
+        "worst": _worst(sequence, results),
         "V": _percent(float(np.mean(stabilities))) if stabilities else None,
     }
     return row | (score_columns(results) if results else {})
 
 
-def _frame(sequence: SequenceFiles, frame: int, score: float) -> Plain:
+def _worst(sequence: SequenceFiles, results: Sequence[ObjectResult]) -> Plain | None:
+    worst = worst_frame(results)
+    if worst is None:
+        return None
+    frame, score = worst
     return {"frame": frame, "name": sequence.frame_name(frame), "J&F": _percent(score)}
