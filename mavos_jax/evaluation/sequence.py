@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,7 +145,11 @@ def segment_sequence(
         contextlib.closing(frames),
         WriteBehind(num_threads=2) as queue,
     ):
-        times = _FrameTimes(compilation)
+        times: list[float] = []
+
+        def time_frame(index: int, seconds: float) -> None:
+            times.append(seconds - compilation.since(time.perf_counter() - seconds))
+
         masks = stream_masks(
             model,
             variables,
@@ -155,7 +159,7 @@ def segment_sequence(
             num_objects=options.num_objects,
             augmentation=options.augmentation,
             output_size=task.sizes.output,
-            on_frame=times if options.times_frames else None,
+            on_frame=time_frame if options.times_frames else None,
         )
         for index, ids in enumerate(masks):
             if count_frame():
@@ -174,30 +178,16 @@ def segment_sequence(
         height=height,
         width=width,
         compilation_seconds=compilation.seconds,
-        timings={"end-to-end": (len(sequence.frames), seconds), **times.timings()},
+        timings={"end-to-end": (len(sequence.frames), seconds), **_timings(times)},
         memory=peak_memory(),
     )
 
 
-class _FrameTimes:
-    """Collects the time of every frame, without the compilation in it."""
-
-    def __init__(self, compilation: CompilationClock) -> None:
-        self._compilation = compilation
-        self._compiled = 0.0
-        self._seconds: list[float] = []
-
-    def __call__(self, index: int, seconds: float) -> None:
-        compiled = self._compilation.seconds
-        self._seconds.append(seconds - (compiled - self._compiled))
-        self._compiled = compiled
-
-    def timings(self) -> dict[str, tuple[int, float]]:
-        """Frames and seconds: of all but the first ("aot"), and of all ("xmem")."""
-        if len(self._seconds) < 2:
-            return {}
-        count, total = len(self._seconds), sum(self._seconds)
-        return {"aot": (count - 1, total - self._seconds[0]), "xmem": (count, total)}
+def _timings(times: Sequence[float]) -> dict[str, tuple[int, float]]:
+    """Frames and seconds: of all but the first ("aot"), and of all ("xmem")."""
+    if len(times) < 2:
+        return {}
+    return {"aot": (len(times) - 1, sum(times[1:])), "xmem": (len(times), sum(times))}
 
 
 def _require_objects(

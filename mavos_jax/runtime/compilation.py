@@ -171,9 +171,13 @@ class CompilationClock:
     @property
     def seconds(self) -> float:
         """The time measured so far, in seconds."""
-        total, covered = 0.0, float("-inf")
-        for start, end in sorted(self._spans):
-            total += max(0.0, end - max(start, covered))
+        return self.since(float("-inf"))
+
+    def since(self, start: float) -> float:
+        """The time measured after a moment of ``time.perf_counter``, in seconds."""
+        total, covered = 0.0, start
+        for begin, end in sorted(self._spans):
+            total += max(0.0, end - max(begin, covered))
             covered = max(covered, end)
         return total
 
