@@ -1,17 +1,15 @@
-"""What a GPU would launch, told by the compiler on a machine without one.
+"""What a GPU would launch, as the compiler says on a machine without one.
 
-XLA compiles for a GPU that is described to it, and what it dumps is what its runtime would do. The
-counts and the sizes of buffers are the compiler's; times are a model. What tuning on the card
-decides is missing: tiles, libraries for single products, and the workspaces of convolutions.
+XLA compiles for a GPU that is described to it and dumps what its runtime would do. Counts and the
+sizes of buffers are the compiler's; times are a model. What tuning on the card decides is missing:
+tiles, libraries for single products, and the workspaces of convolutions.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import importlib.util
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
@@ -31,6 +30,9 @@ from mavos_jax.models.mavos import build_model, variable_shapes
 from mavos_jax.models.prepare import prepared_shapes
 from mavos_jax.profiling.counts import Chunk, Counter, Counts, Rates
 from mavos_jax.profiling.dump import read_dump
+from mavos_jax.profiling.measuring import announce
+from mavos_jax.profiling.rows import read_size
+from mavos_jax.profiling.tables import table, write_report
 from mavos_jax.runtime.devices import graph_options, matmul_precision
 from mavos_jax.runtime.files import require_writable_parent
 
@@ -69,30 +71,26 @@ class Arguments:
     """Count what a chunk of frames launches on a GPU, without a GPU.
 
     Attributes:
-      config: the configuration of the network; overrides such as --inference.precision bfloat16
-        follow.
-      gpu: the card that is described to the compiler.
-      size: height and width of the frames in pixels.
+      config: the configuration file of the network.
+      gpu: the card to describe to the compiler.
+      size: height and width of the frames, such as 480x854.
       objects: objects in the video.
-      videos: segmented at once; figures are those of a frame of all.
+      videos: videos segmented at once; figures are for a frame of all of them.
       dump: a folder that keeps what XLA dumps.
       json: a file for the results.
     """
 
     config: Path | None = None
     gpu: Literal["h100", "h200"] = "h100"
-    size: tuple[int, int] = (480, 854)
+    size: str = "480x854"
     objects: int = 2
     videos: int = 1
     dump: Path | None = None
     json: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("objects", 1), ("videos", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"--{name}: expected at least 1, got {getattr(self, name)}")
-        if min(self.size) < 32:
-            raise ValueError(f"--size: expected at least 32 pixels a side, got {self.size}")
+        require_least(self, objects=1, videos=1)
+        read_size(self.size)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -102,48 +100,48 @@ def main(argv: Sequence[str] | None = None) -> None:
       ValueError: an option is wrong, or JAX is here without its plugin for CUDA.
     """
     jax.config.update("jax_platforms", "cpu")  # of this machine
-    arguments, experiment = parse_command(Arguments, argv)
+    arguments, experiment = parse_command(Arguments, argv, ("inference", "memory.gap"))
     if experiment is None:
-        raise ValueError("expected --config FILE, got none")
+        raise ValueError("expected --config FILE, found none")
     if arguments.json is not None:
         require_writable_parent(arguments.json)
-    with contextlib.ExitStack() as stack:
-        folder = arguments.dump
-        if folder is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    announce(f"{experiment.name}: compiling for {arguments.gpu}, which takes a minute or more")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.dump or Path(scratch)
         memory = compile_chunk(arguments, experiment, folder)
         is_rough = experiment.inference.precision != "float32"
-        found = Counter(read_dump(folder), _CARDS[arguments.gpu][1], is_rough=is_rough).chunk()
+        found = Counter(read_dump(folder), _CARDS[arguments.gpu][1], is_rough).chunk()
     frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
     print(report(found, memory, frames, gap))
     if arguments.json is not None:
         parts = {**found._asdict(), "mean": found.mean(frames, gap)}
         values = {name: dataclasses.asdict(part) for name, part in parts.items()}
-        known = {"jax": jax.__version__, **dataclasses.asdict(arguments)}
-        known["inference"] = dataclasses.asdict(experiment.inference)
-        result = {"arguments": known, "gap": gap, "memory": memory, "parts": values}
-        arguments.json.write_text(json.dumps(result, indent=1, default=str))
+        inference = dataclasses.asdict(experiment.inference)
+        known = {"inference": inference, "gap": gap, "memory": memory}
+        write_report(arguments.json, arguments, parts=values, **known)
 
 
 def report(found: Chunk, memory: dict[str, int], frames: int, gap: int) -> str:
     """Returns a table of the parts, the kinds of their kernels, and the memory."""
-    rows = {
+    parts = {
         f"once a chunk of {frames}": found.once,
         "frame": found.frame,
         "frame with a write": found.written,
         f"mean, every {gap}. written": found.mean(frames, gap),
     }
-    columns = ("kernels", "graphs", "launches", "waits", "MB", "GFLOP", "ms (model)")
-    lines = ["".join([f"{'':24}", *(f"{name:>11}" for name in columns)])]
-    for name, part in rows.items():
-        whole = (part.kernels, part.graphs, part.launches, part.waits)
-        scaled = (part.bytes / 1e6, part.operations / 1e9, part.seconds * 1e3)
-        cells = [f"{x:11.4g}" for x in whole] + [f"{x:11.4g}" for x in scaled]
-        lines.append("".join([f"{name:24}", *cells]))
-    for name, part in rows.items():
-        lines.append(f"{name}: {_kinds(part)}")
+    rows = [
+        {
+            "": name,
+            **{x: float(getattr(part, x)) for x in ("kernels", "graphs", "launches", "waits")},
+            "MB": part.bytes / 1e6,
+            "GFLOP": part.operations / 1e9,
+            "ms (model)": part.seconds * 1e3,
+        }
+        for name, part in parts.items()
+    ]
+    kinds = [f"{name}: {_kinds(part)}" for name, part in parts.items()]
     sizes = ", ".join(f"{name} {size / 1e6:,.0f}" for name, size in memory.items())
-    return "\n".join([*lines, f"memory, MB: {sizes}"])
+    return "\n".join([table(rows), *kinds, f"memory, MB: {sizes}"])
 
 
 def _kinds(part: Counts) -> str:
@@ -152,25 +150,21 @@ def _kinds(part: Counts) -> str:
 
 
 def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) -> dict[str, int]:
-    """Compiles the scan over a chunk of frames for a card; dumps it into a folder.
+    """Compiles the scan over a chunk of frames for a card and dumps it into a folder.
 
-    Returns:
-      Bytes of its arguments, outputs, temporaries, and of all together.
-
-    Raises:
-      ValueError: JAX is here without its plugin for CUDA.
+    Returns the bytes of its arguments, outputs and temporaries, and of all together.
     """
     struct = functools.partial(jax.ShapeDtypeStruct, sharding=_describe(arguments.gpu))
 
     def abstract(tree: Any) -> Any:
         return jax.tree.map(lambda x: struct(x.shape, x.dtype), tree)
 
-    precision = experiment.inference.precision
+    precision, size = experiment.inference.precision, read_size(arguments.size)
     model = build_model(experiment, backend_for("cuda", precision))
-    views = abstract(geometries(experiment, Sizes(arguments.size, arguments.size)))
+    views = abstract(geometries(experiment, Sizes(size, size)))
     variables = abstract(prepared_shapes(model, variable_shapes(experiment)))
     kind = {"identities": num_identities(arguments.objects)}
-    padded, scalar = padded_size(arguments.size), struct((), jnp.int32)
+    padded, scalar = padded_size(size), struct((), jnp.int32)
     several = () if arguments.videos == 1 else (arguments.videos,)
     counts = struct(several, jnp.int32)
     frames = struct((*several, experiment.inference.chunk_frames, *padded, 3), jnp.uint8)

@@ -25,14 +25,10 @@ _LAYOUT |= {"dynamic-update-slice"}
 
 
 class Rates(NamedTuple):
-    """What a card was seen to reach: bytes of memory, and operations by type, a second.
+    """What a card was seen to reach: bytes a second, and operations a second by type.
 
-    Attributes:
-      memory: read and written.
-      half: operations on bfloat16.
-      rough: operations on float32 rounded to TF32.
-      full: operations on float32.
-      floor: seconds that the least kernel takes.
+    Types are bfloat16, float32 rounded to TF32, and float32. ``floor`` is the least time of a
+    kernel in seconds.
     """
 
     memory: float
@@ -49,12 +45,12 @@ class Counts:
     Attributes:
       kernels: kernels, library calls and copies.
       graphs: CUDA graphs.
-      launches: of the host: graphs, and kernels outside of them.
+      launches: what the host launches: graphs, and kernels outside them.
       waits: times that the host waits for the device to decide a condition or a loop.
-      bytes: read and written.
-      operations: of products and convolutions.
-      seconds: by the model: each kernel takes the longest of a floor, its bytes at the memory's
-        rate and its operations at theirs; no gaps, no waits.
+      bytes: bytes read and written.
+      operations: operations of products and convolutions.
+      seconds: modelled time: each kernel takes the longest of a floor, its bytes at the memory's
+        rate and its operations at theirs, without gaps and waits.
       kinds: kernels of each kind.
     """
 
@@ -81,13 +77,7 @@ class Counts:
 
 
 class Chunk(NamedTuple):
-    """A scan over frames, taken apart.
-
-    Attributes:
-      once: what runs once a chunk.
-      frame: a frame without a long-term write.
-      written: a frame with one.
-    """
+    """What runs once per chunk, for a frame without a long-term write, and for one with it."""
 
     once: Counts
     frame: Counts
@@ -99,28 +89,26 @@ class Chunk(NamedTuple):
         return total.add(self.frame, 1 - 1 / gap).add(self.written, 1 / gap)
 
 
+@dataclasses.dataclass(frozen=True)
 class Counter:
-    """Counts the thunks of a dump."""
+    """Counts the thunks of a dump; ``is_rough`` tells that float32 products run in TF32."""
 
-    def __init__(self, dump: Dump, rates: Rates, *, is_rough: bool = True) -> None:
-        """Takes the dump; ``is_rough``: whether float32 products run in TF32."""
-        self._dump, self._rates, self._is_rough = dump, rates, is_rough
+    dump: Dump
+    rates: Rates
+    is_rough: bool = True
 
     def chunk(self) -> Chunk:
         """Counts a scan over frames: the loop of the program that launches most.
 
-        Of a condition inside a frame, the memory write, the branch that launches least counts in
-        ``frame`` and the one that launches most in ``written``.
-
-        Raises:
-          ValueError: there is no loop.
+        Of a condition inside a frame, which is the memory write, the branch that launches least
+        counts in ``frame`` and the one that launches most in ``written``.
         """
-        loops = {i: thunk for i, thunk in enumerate(self._dump.thunks) if thunk.kind == "kWhile"}
+        loops = {i: thunk for i, thunk in enumerate(self.dump.thunks) if thunk.kind == "kWhile"}
         if not loops:
             raise ValueError("expected a program with a loop over frames, found none")
         bodies = {i: loop.branches["body"] for i, loop in loops.items()}
         scan = max(bodies, key=lambda i: self.count(bodies[i], max).kernels)
-        rest = [thunk for i, thunk in enumerate(self._dump.thunks) if i != scan]
+        rest = [thunk for i, thunk in enumerate(self.dump.thunks) if i != scan]
         once = self.count(rest, max)
         if self._rounds(loops[scan]) is None:
             once.waits += 1
@@ -131,10 +119,7 @@ class Counter:
     ) -> Counts:
         """Counts thunks and what is inside them.
 
-        Args:
-          thunks: one after the other.
-          choose: ``min`` or ``max``: which branch of a condition counts, by its kernels.
-          in_graph: whether they are part of a graph.
+        ``choose``, ``min`` or ``max``, says which branch of a condition counts, by its kernels.
         """
         total = Counts()
         for thunk in thunks:
@@ -158,33 +143,33 @@ class Counter:
         return total
 
     def kernel(self, thunk: Thunk) -> Counts:
-        """Counts one kernel, library call or copy; not its launch."""
-        instruction = self._dump.instruction(thunk)
+        """Counts a kernel, library call or copy without its launch."""
+        instruction = self.dump.instruction(thunk)
         if instruction is None:
-            return Counts(kernels=1, seconds=self._rates.floor, kinds={"layout": 1})
-        body = self._dump.body(instruction)
+            return Counts(kernels=1, seconds=self.rates.floor, kinds={"layout": 1})
+        body = self.dump.body(instruction)
         moved = self._bytes(instruction, body)
         operations = sum(map(self._operations, {x.name: x for x in [*body, instruction]}.values()))
-        shapes = [instruction.shape, *map(self._dump.shape, instruction.operands)]
+        shapes = [instruction.shape, *map(self.dump.shape, instruction.operands)]
         is_half = any("bf16[" in shape for shape in shapes)
-        rate = self._rates.rough if self._is_rough else self._rates.full
-        times = moved / self._rates.memory, operations / (self._rates.half if is_half else rate)
+        rate = self.rates.rough if self.is_rough else self.rates.full
+        times = moved / self.rates.memory, operations / (self.rates.half if is_half else rate)
         return Counts(
             kernels=1,
             bytes=moved,
             operations=operations,
-            seconds=max(self._rates.floor, *times),
+            seconds=max(self.rates.floor, *times),
             kinds={_kind(thunk, {x.op for x in body} - _FREE): 1},
         )
 
     def _rounds(self, loop: Thunk) -> int | None:
-        instruction = self._dump.instruction(loop)
+        instruction = self.dump.instruction(loop)
         text = instruction.attributes if instruction is not None else ""
         found = re.search(r'known_trip_count":\{"n":"(\d+)"', text)
         return int(found[1]) if found else None
 
     def _bytes(self, instruction: Instruction, body: list[Instruction]) -> int:
-        read = {name: num_bytes(self._dump.shape(name)) for name in instruction.operands}
+        read = {name: num_bytes(self.dump.shape(name)) for name in instruction.operands}
         if any(x.op == "dynamic-update-slice" for x in body):
             # In place: only the slice is read and written.
             return 2 * (sum(read.values()) - max(read.values(), default=0))
@@ -198,8 +183,8 @@ class Counter:
         return sum(read.values()) + num_bytes(instruction.shape)
 
     def _operations(self, instruction: Instruction) -> float:
-        text, out = instruction.attributes, instruction.arrays
-        operands = [arrays(self._dump.shape(name)) for name in instruction.operands[:2]]
+        text, out = instruction.attributes, arrays(instruction.shape)
+        operands = [arrays(self.dump.shape(name)) for name in instruction.operands[:2]]
         if len(operands) < 2 or not (out and operands[0] and operands[1]):
             return 0.0
         (_, left), (_, right) = operands[0][0], operands[1][0]

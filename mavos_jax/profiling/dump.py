@@ -1,6 +1,6 @@
-"""Reads what XLA dumps of a program for a GPU: its instructions, and the thunks that it runs.
+"""Reads what XLA dumps of a program for a GPU: its instructions and its thunks.
 
-A thunk is one step of XLA's GPU runtime: a kernel, a library call, a copy, a CUDA graph of such, a
+A thunk is one step of XLA's GPU runtime: a kernel, a library call, a copy, a CUDA graph of these, a
 loop or a condition.
 """
 
@@ -25,15 +25,10 @@ _METADATA = re.compile(r'profile_annotation: "([^"]*)"\s+thunk_id: (\d+)')
 
 
 class Instruction(NamedTuple):
-    """An instruction of the optimised program.
+    """An instruction of the optimised program, as text.
 
-    Attributes:
-      name: unique in the program.
-      shape: type and dimensions of the result, as text.
-      op: what it does.
-      operands: names of instructions; ``#i`` behind one takes element i of a tuple.
-      inside: the text of the operands.
-      attributes: the text behind the operands.
+    ``shape`` has type and dimensions of the result. Operands are names of instructions, with ``#i``
+    for element i of a tuple; ``inside`` is their text and ``attributes`` what follows it.
     """
 
     name: str
@@ -43,21 +38,12 @@ class Instruction(NamedTuple):
     inside: str
     attributes: str
 
-    @property
-    def arrays(self) -> list[tuple[str, list[int]]]:
-        """Type and dimensions of every array of the result."""
-        return arrays(self.shape)
-
 
 @dataclasses.dataclass
 class Thunk:
-    """A step of the runtime.
+    """A step of the runtime, of a kind such as ``kConvolution``; the number names its instruction.
 
-    Attributes:
-      kind: XLA's name for it, such as ``kConvolution``.
-      number: refers to its instruction; graphs share one.
-      branches: the thunks inside it; those of a loop are its ``condition`` and ``body``, those of a
-        graph have no name.
+    Inside a loop are its ``condition`` and ``body``; the branch of a graph has no name.
     """
 
     kind: str
@@ -71,14 +57,7 @@ class Thunk:
 
 
 class Dump(NamedTuple):
-    """A dumped program.
-
-    Attributes:
-      thunks: what the runtime does, in order.
-      names: instructions of thunks, by number.
-      instructions: by name.
-      computations: what fusions and loops call, by name.
-    """
+    """A dumped program: thunks in order, and by name instructions and what fusions call."""
 
     thunks: list[Thunk]
     names: dict[int, str]
@@ -86,7 +65,7 @@ class Dump(NamedTuple):
     computations: dict[str, list[Instruction]]
 
     def instruction(self, thunk: Thunk) -> Instruction | None:
-        """The instruction that a thunk carries out, if it is one."""
+        """The instruction that a thunk carries out, if any."""
         return self.instructions.get(self.names.get(thunk.number, ""))
 
     def body(self, instruction: Instruction) -> list[Instruction]:
@@ -104,11 +83,7 @@ class Dump(NamedTuple):
 
 
 def read_dump(folder: Path) -> Dump:
-    """Reads the largest program that was dumped into a folder.
-
-    Raises:
-      ValueError: there is none.
-    """
+    """Reads the largest program that was dumped into a folder."""
     programs = sorted(folder.glob("*gpu_after_optimizations.txt"), key=lambda x: x.stat().st_size)
     if not programs:
         raise ValueError(f"{folder}: expected XLA's dump of a program for a GPU, found none")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
@@ -65,33 +65,6 @@ class Arguments:
             raise ValueError(f"--plot: expected a name in .png or .svg, found {self.plot}")
 
 
-class LengthPoint(NamedTuple):
-    """A network on videos of a length; without figures where there is a failure.
-
-    ``bank_frames`` is what its memory bank has room for in the end, None without a bank.
-    """
-
-    network: str
-    num_frames: int
-    bank_frames: int | None
-    fps: dict[str, Timing]
-    memory_name: str | None
-    memory_bytes: Timing | None
-    failure: str | None
-
-
-_COLUMNS = {
-    "network": lambda point: point.network,
-    "frames": lambda point: point.num_frames,
-    "bank, frames": lambda point: point.bank_frames,
-    "FPS aot": lambda point: point.fps.get("aot"),
-    "FPS xmem": lambda point: point.fps.get("xmem"),
-    "peak, MB": lambda point: point.memory_bytes and point.memory_bytes.times(1e-6),
-    "memory": lambda point: point.memory_name,
-    "failure": lambda point: point.failure,
-}
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Measures what the command line asks for.
 
@@ -109,15 +82,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         _import_figure()
     others = (Network(read_config_file(path)) for path in arguments.against)
     points = measure_lengths([Network(experiment, arguments.checkpoint), *others], arguments)
-    print(table(_COLUMNS, points))
+    print(table(points))
     if arguments.json is not None:
-        write_report(arguments.json, arguments, lengths=[point._asdict() for point in points])
+        write_report(arguments.json, arguments, lengths=points)
     if arguments.plot is not None:
         draw_lengths(points, arguments.plot)
 
 
-def measure_lengths(networks: Sequence[Network], arguments: Arguments) -> list[LengthPoint]:
-    """Measures every network on every length."""
+def measure_lengths(networks: Sequence[Network], arguments: Arguments) -> list[dict[str, Any]]:
+    """Measures every network on every length; returns values by the names of columns."""
     precision = networks[0].experiment.inference.precision
     setting = Setting(read_size(arguments.size), arguments.objects, precision)
     jobs = [
@@ -155,32 +128,38 @@ def _with_room(network: Network, num_frames: int, arguments: Arguments) -> Netwo
     return network._replace(experiment=unbounded(network.experiment, num_frames))
 
 
-def _point(job: Job, outcomes: list[Outcome | str]) -> LengthPoint:
+def _point(job: Job, outcomes: list[Outcome | str]) -> dict[str, Any]:
+    """A network on videos of a length: no figures where there is a failure.
+
+    ``bank_frames`` is what its memory bank has room for in the end, None without a bank.
+    """
     memory = job.network.experiment.memory
-    capacity = memory.capacity if POLICIES[memory.policy].places is None else None
-    about = (job.network.experiment.name, job.num_frames, capacity)
-    failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
-    if failures:
-        return LengthPoint(*about, {}, None, None, failures[0])
     runs = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
-    fps = {name: Timing.of([run.fps[name] for run in runs]) for name in runs[0].fps}
-    sizes = Timing.of([float(run.memory[1]) for run in runs])
-    return LengthPoint(*about, fps, runs[0].memory[0], sizes, None)
+    failure = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
+    point: dict[str, Any] = {
+        "network": job.network.experiment.name,
+        "frames": job.num_frames,
+        "bank_frames": memory.capacity if POLICIES[memory.policy].places is None else None,
+        "failure": failure,
+    }
+    for name in ("aot", "xmem"):
+        point[f"{name}_FPS"] = None if failure else Timing.of([run.fps[name] for run in runs])
+    sizes = None if failure else Timing.of([run.memory[1] / 1e6 for run in runs])
+    return {**point, "memory": None if failure else runs[0].memory[0], "memory_MB": sizes}
 
 
-def draw_lengths(points: Sequence[LengthPoint], path: Path) -> None:
+def draw_lengths(points: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draws frames a second and memory, one line per network, with the spread of the repeats."""
     figure = _import_figure()(figsize=(9, 3.6), layout="constrained")
     speed, memory = figure.subplots(1, 2)
-    measured = [point for point in points if point.memory_bytes is not None]
-    for name in dict.fromkeys(point.network for point in measured):
-        line = [point for point in measured if point.network == name]
-        lengths = [point.num_frames for point in line]
-        _draw(speed, name, lengths, [point.fps["aot"] for point in line])
-        sizes = [point.memory_bytes.times(1e-9) for point in line if point.memory_bytes]
-        _draw(memory, name, lengths, sizes)
+    measured = [point for point in points if point["failure"] is None]
+    for name in dict.fromkeys(point["network"] for point in measured):
+        line = [point for point in measured if point["network"] == name]
+        lengths = [point["frames"] for point in line]
+        _draw(speed, name, lengths, [point["aot_FPS"] for point in line])
+        _draw(memory, name, lengths, [point["memory_MB"].times(1e-3) for point in line])
     speed.set_ylabel("frames a second (aot)")
-    memory.set_ylabel(f"{measured[0].memory_name if measured else 'memory'}, GB")
+    memory.set_ylabel(f"{measured[0]['memory'] if measured else 'memory'}, GB")
     for axes in (speed, memory):
         axes.set_xscale("log")
         axes.set_xlabel("frames of the video")

@@ -60,10 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for name, (data, size) in _cases(Path(folder)).items()
         }
         found = measure_in_turns(samplers, arguments.repeats)
-    columns = {"clips": lambda row: row[0], "per core second": lambda row: row[1]["core"]}
-    for workers in arguments.workers:
-        columns[f"{workers} workers"] = lambda row, name=str(workers): row[1][name]
-    print(table(columns, list(found.items())))
+    print(table([{"clips": name, **rates} for name, rates in found.items()]))
 
 
 def measure_core(data: DataConfig, videos: VideoSet, seconds: float) -> float:
@@ -91,10 +88,12 @@ def measure_loader(data: DataConfig, sets: Sequence[VideoSet], batch: int, secon
 
 def _sample(data: DataConfig, size: tuple[int, int], arguments: Arguments) -> Mapping[str, float]:
     videos = open_source(data.sources[0], size)
-    found = {"core": measure_core(data, videos, arguments.seconds)}
+    found = {"per_core_second": measure_core(data, videos, arguments.seconds)}
     for workers in arguments.workers:
         with_workers = dataclasses.replace(data, workers=workers)
-        found[str(workers)] = measure_loader(with_workers, [videos], _BATCH, arguments.seconds)
+        found[f"{workers}_workers"] = measure_loader(
+            with_workers, [videos], _BATCH, arguments.seconds
+        )
     return found
 
 

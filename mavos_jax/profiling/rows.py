@@ -92,62 +92,6 @@ class Case(NamedTuple):
         return f"{self.network.experiment.name}, {self.setting}"
 
 
-class Row(NamedTuple):
-    """What was measured of a case; None and empty where it was not asked for.
-
-    Attributes:
-      case: what the row is about.
-      frame_s: a frame of one video in the scan without a long-term write.
-      written_s: a frame of one video in the scan with one.
-      scan_fps: frames of all videos a second in the scan with a write every ``memory.gap`` frames.
-      fps: frames a second by protocol.
-      carry_bytes: of the state that goes from frame to frame.
-      compilation_s: of the scan, tracing included.
-      program_bytes: arguments, outputs and temporaries of the compiled scan.
-      temporary_bytes: the temporaries alone.
-      peak_bytes: of the allocator, in a process of its own; on accelerators only.
-    """
-
-    case: Case
-    frame_s: Timing | None
-    written_s: Timing | None
-    scan_fps: float | None
-    fps: Mapping[str, Timing]
-    carry_bytes: int | None
-    compilation_s: float | None
-    program_bytes: int | None
-    temporary_bytes: int | None
-    peak_bytes: int | None
-
-    def values(self) -> dict[str, Any]:
-        """Returns the row as JSON values."""
-        network, setting, chunk_frames, videos = self.case
-        about = {"network": network.experiment.name, **setting._asdict()}
-        measured = {name: value for name, value in self._asdict().items() if name != "case"}
-        return {**about, "chunk_frames": chunk_frames, "videos": videos, **measured}
-
-
-_COLUMNS = {
-    "network": lambda row: row.case.network.experiment.name,
-    "size": lambda row: "x".join(map(str, row.case.setting.size)),
-    "objects": lambda row: row.case.setting.objects,
-    "precision": lambda row: row.case.setting.precision,
-    "chunk": lambda row: row.case.chunk_frames,
-    "videos": lambda row: row.case.videos,
-    "frame, ms": lambda row: row.frame_s and row.frame_s.times(1e3),
-    "with a write, ms": lambda row: row.written_s and row.written_s.times(1e3),
-    "FPS in the scan": lambda row: row.scan_fps,
-    "FPS aot": lambda row: row.fps.get("aot"),
-    "FPS xmem": lambda row: row.fps.get("xmem"),
-    "FPS end-to-end": lambda row: row.fps.get("end-to-end"),
-    "compile, s": lambda row: row.compilation_s,
-    "program, MB": lambda row: row.program_bytes and row.program_bytes / 1e6,
-    "temporary, MB": lambda row: row.temporary_bytes and row.temporary_bytes / 1e6,
-    "carried, MB": lambda row: row.carry_bytes and row.carry_bytes / 1e6,
-    "peak, MB": lambda row: row.peak_bytes and row.peak_bytes / 1e6,
-}
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Times what the command line asks for.
 
@@ -163,13 +107,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         require_writable_parent(arguments.json)
     others = (Network(read_config_file(path)) for path in arguments.against)
     rows = measure_rows([Network(experiment, arguments.checkpoint), *others], arguments)
-    print(table(_COLUMNS, rows))
+    print(table(rows))
     if arguments.json is not None:
-        write_report(arguments.json, arguments, rows=[row.values() for row in rows])
+        write_report(arguments.json, arguments, rows=rows)
 
 
-def measure_rows(networks: Sequence[Network], arguments: Arguments) -> list[Row]:
-    """Measures every combination of the options."""
+def measure_rows(networks: Sequence[Network], arguments: Arguments) -> list[dict[str, Any]]:
+    """Measures every combination of the options; returns values by the names of columns."""
     variables = {network: network.variables() for network in networks}
     scans: dict[Case, Scan] = {}
     samplers: dict[Case, Sampler] = {}
@@ -222,27 +166,41 @@ def _sampler(case: Case, load: Workload, scan: Scan | None, arguments: Arguments
     return sample
 
 
-def _row(case: Case, scan: Scan | None, found: dict[str, Timing]) -> Row:
-    frame, written = found.pop("frame", None), found.pop("written", None)
+def _row(case: Case, scan: Scan | None, found: Mapping[str, Timing]) -> dict[str, Any]:
+    """What was measured of a case; None where it was not asked for.
+
+    Times are of a frame of one video; ``scan_FPS`` counts the frames of all, with a write every
+    ``memory.gap`` frames. The program is arguments, outputs and temporaries of the compiled scan.
+    """
+    frame, written = found.get("frame"), found.get("written")
     scan_fps = None
     if frame is not None and written is not None:
         gap = case.network.experiment.memory.gap
         scan_fps = 1 / (frame.median + (written.median - frame.median) / gap)
-    return Row(
-        case,
-        *(frame, written, scan_fps, found),
-        carry_bytes=scan and scan.carry_bytes,
-        compilation_s=scan and scan.program.compilation_s,
-        program_bytes=scan and scan.program.total_bytes,
-        temporary_bytes=scan and scan.program.temporary_bytes,
-        peak_bytes=_peak_bytes(case) if case.videos == 1 else None,
-    )
+    program = scan and scan.program
+    return {
+        "network": case.network.experiment.name,
+        "size": "x".join(map(str, case.setting.size)),
+        "objects": case.setting.objects,
+        "precision": case.setting.precision,
+        "chunk_frames": case.chunk_frames,
+        "videos": case.videos,
+        "frame_ms": frame and frame.times(1e3),
+        "frame_with_write_ms": written and written.times(1e3),
+        "scan_FPS": scan_fps,
+        **{f"{name}_FPS": found.get(name) for name in ("aot", "xmem", "end-to-end")},
+        "compile_s": program and program.compilation_s,
+        "program_MB": program and program.total_bytes / 1e6,
+        "temporary_MB": program and program.temporary_bytes / 1e6,
+        "carried_MB": scan and scan.carry_bytes / 1e6,
+        "peak_MB": _peak_megabytes(case) if case.videos == 1 else None,
+    }
 
 
-def _peak_bytes(case: Case) -> int | None:
+def _peak_megabytes(case: Case) -> float | None:
     """Returns the allocator's peak over a video with a write; None where there is no allocator."""
     if jax.default_backend() == "cpu":
         return None
     job = Job(case.network, case.setting, case.network.experiment.memory.gap + 2)
     outcome = run_in_own_process(job)
-    return outcome.memory[1] if isinstance(outcome, Outcome) else None
+    return outcome.memory[1] / 1e6 if isinstance(outcome, Outcome) else None

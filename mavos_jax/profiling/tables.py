@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from mavos_jax.profiling.measuring import Timing
 from mavos_jax.runtime.provenance import describe_software, this_command
 
 
-def table(columns: Mapping[str, Callable[[Any], Any]], rows: Sequence[Any]) -> str:
-    """Lays out rows under their columns, without the columns that are empty."""
-    found = {title: [_cell(value(row)) for row in rows] for title, value in columns.items()}
-    texts = [[title, *cells] for title, cells in found.items() if any(cells)]
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Lays out rows of values by name, without the columns that are empty."""
+    found = {title: [_cell(row[title]) for row in rows] for title in rows[0]}
+    texts = [[title.replace("_", " "), *cells] for title, cells in found.items() if any(cells)]
     widths = [max(map(len, text)) for text in texts]
     lines = []
     for cells in zip(*texts, strict=True):
@@ -30,7 +30,7 @@ def table(columns: Mapping[str, Callable[[Any], Any]], rows: Sequence[Any]) -> s
 def write_report(path: Path, arguments: Any, **values: Any) -> None:
     """Writes values as JSON, with the options, the software and the device.
 
-    Times are in seconds, memory in bytes; a measurement is a median, the lowest and the highest.
+    Names tell units, a Timing is a median, the lowest and the highest value.
     """
     about = {
         "options": dataclasses.asdict(arguments),
@@ -50,5 +50,5 @@ def _cell(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    """Writes a number with three digits that count, without an exponent."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """Writes a number with four digits that count, without an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -72,36 +72,8 @@ class Case(NamedTuple):
     """What a row is about: clips of a step, and how it computes."""
 
     batch: int
-    rematerialises: bool
+    rematerialised: bool
     precision: str
-
-
-class Row(NamedTuple):
-    """What was measured of a case; nothing but the failure where it does not fit the device.
-
-    ``frames_per_second`` counts all frames of the clips, the references included.
-    """
-
-    case: Case
-    step_s: Timing | None = None
-    frames_per_second: float | None = None
-    compilation_s: float | None = None
-    program_bytes: int | None = None
-    temporary_bytes: int | None = None
-    failure: str | None = None
-
-
-_COLUMNS = {
-    "batch": lambda row: row.case.batch,
-    "rematerialised": lambda row: "yes" if row.case.rematerialises else "no",
-    "precision": lambda row: row.case.precision,
-    "step, s": lambda row: row.step_s,
-    "frames/s": lambda row: row.frames_per_second,
-    "temporary, MB": lambda row: row.temporary_bytes and row.temporary_bytes / 1e6,
-    "program, MB": lambda row: row.program_bytes and row.program_bytes / 1e6,
-    "compile, s": lambda row: row.compilation_s,
-    "failure": lambda row: row.failure,
-}
 
 
 class _Step:
@@ -109,7 +81,7 @@ class _Step:
 
     def __init__(self, config: Experiment, variables: Variables, case: Case) -> None:
         clip = dataclasses.replace(
-            config.training.clip, rematerialise=case.rematerialises, precision=case.precision
+            config.training.clip, rematerialise=case.rematerialised, precision=case.precision
         )
         training = dataclasses.replace(
             config.training, batch_size=case.batch, accumulate=1, clip=clip
@@ -133,8 +105,8 @@ class _Step:
         return metrics
 
 
-def measure_steps(config: Experiment, arguments: Arguments) -> list[Row]:
-    """Measures every combination of the options."""
+def measure_steps(config: Experiment, arguments: Arguments) -> list[dict[str, Any]]:
+    """Measures every combination of the options; returns values by the names of columns."""
     automatic = build_training_model(config).backend.compute
     precisions = arguments.precisions or (automatic,)
     combinations = itertools.product(arguments.batches, arguments.rematerialise, precisions)
@@ -143,7 +115,7 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[Row]:
     variables = init_variables(build_training_model(config))
     steps: dict[Case, _Step] = {}
     for case in cases:
-        remat = ", rematerialised" if case.rematerialises else ""
+        remat = ", rematerialised" if case.rematerialised else ""
         announce(f"compiling the step of {case.batch} clips in {case.precision}{remat}")
         try:
             steps[case] = _Step(config, variables, case)
@@ -154,16 +126,24 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[Row]:
             steps.pop(case, None)
     samplers = {case: step.sample for case, step in steps.items()}
     found = measure_in_turns(samplers, arguments.repeats)
-    rows = []
-    for case in cases:
-        if case not in steps:
-            rows.append(Row(case, failure="out of memory"))
-            continue
-        time_s, program = found[case]["seconds"], steps[case].program
-        rate = case.batch * config.data.clip_frames / time_s.median
-        sizes = (program.total_bytes, program.temporary_bytes)
-        rows.append(Row(case, time_s, rate, program.compilation_s, *sizes))
-    return rows
+    frames = config.data.clip_frames
+    return [_row(case, steps.get(case), found.get(case), frames) for case in cases]
+
+
+def _row(
+    case: Case, step: _Step | None, found: Mapping[str, Timing] | None, clip_frames: int
+) -> dict[str, Any]:
+    """What was measured of a case; frames are all of the clips, the references included."""
+    time_s, program = None if found is None else found["seconds"], step and step.program
+    return {
+        **case._asdict(),
+        "step_s": time_s,
+        "frames_per_second": time_s and case.batch * clip_frames / time_s.median,
+        "temporary_MB": program and program.temporary_bytes / 1e6,
+        "program_MB": program and program.total_bytes / 1e6,
+        "compile_s": program and program.compilation_s,
+        "failure": None if step else "out of memory",
+    }
 
 
 def _random_batch(config: Experiment, clips: int) -> DeviceBatch:
@@ -198,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sets = [open_source(source, frame_size(config)) for source in data.sources]
         loaded = measure_loader(data, sets, max(arguments.batches), arguments.loader_seconds)
     print(f"{config.name}, clips of {data.clip_frames} frames of {data.crop}x{data.crop} pixels")
-    print(table(_COLUMNS, rows))
+    print(table(rows))
     if loaded is not None:
         print(f"the loader by itself ({data.workers} workers): {loaded:.1f} frames/s")
     if arguments.json is not None:
@@ -207,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             name=config.name,
             clip_frames=data.clip_frames,
             crop=data.crop,
-            rows=[row.case._asdict() | row._replace(case=None)._asdict() for row in rows],
+            rows=rows,
             loader_frames_per_second=loaded,
         )
 

@@ -10,7 +10,6 @@ from small_configs import BANK, MOBILENET
 from mavos_jax.profiling import lengths
 from mavos_jax.profiling.lengths import (
     Arguments,
-    LengthPoint,
     draw_lengths,
     main,
     measure_lengths,
@@ -24,9 +23,9 @@ SETTING = Setting((33, 49), 2, "float32")
 
 
 def point(network, num_frames, fps):
-    timing = Timing(fps, fps - 1, fps + 1)
-    memory = Timing(2e9, 2e9, 2e9)
-    return LengthPoint(network, num_frames, None, {"aot": timing}, "peak memory", memory, None)
+    speed, memory = Timing(fps, fps - 1, fps + 1), Timing(2e3, 2e3, 2e3)
+    figures = {"aot_FPS": speed, "memory": "peak memory", "memory_MB": memory}
+    return {"network": network, "frames": num_frames, "failure": None, **figures}
 
 
 def test_an_unbounded_bank_has_room_for_every_write():
@@ -47,7 +46,7 @@ def test_networks_and_lengths_take_turns(tmp_path, monkeypatch, capsys):
         calls.append((job.network.experiment.name, job.num_frames, job.gap))
         if job.network.experiment.name == "small_bank" and job.num_frames == 900:
             return "out of memory"
-        return Outcome({"aot": 10.0, "xmem": 9.0}, ("peak device memory", 1000))
+        return Outcome({"aot": 10.0, "xmem": 9.0}, ("peak device memory", 1_000_000))
 
     monkeypatch.setattr(lengths, "run_in_own_process", run)
     for name in ("MOBILENET", "BANK"):
@@ -65,8 +64,9 @@ def test_networks_and_lengths_take_turns(tmp_path, monkeypatch, capsys):
     points = json.loads(file.read_text())["lengths"]
     assert [point["bank_frames"] for point in points] == [None, 7, None, 90]
     assert [point["failure"] for point in points] == [None, None, None, "out of memory"]
-    assert points[0]["memory_bytes"] == [1000, 1000, 1000]
-    assert points[0]["fps"]["aot"] == [10, 10, 10]
+    assert points[0]["memory_MB"] == [1, 1, 1]
+    assert points[0]["aot_FPS"] == [10, 10, 10]
+    assert points[3]["aot_FPS"] is None
     assert "out of memory" in capsys.readouterr().out
 
 
@@ -95,7 +95,7 @@ def test_the_configured_bank_is_kept(monkeypatch):
     arguments = Arguments(lengths=(70,), bank="configured", repeats=1)
     (found,) = measure_lengths([Network(BANK)], arguments)
     assert seen == [BANK.memory]
-    assert found.bank_frames == BANK.memory.capacity
+    assert found["bank_frames"] == BANK.memory.capacity
 
 
 def test_the_picture_names_the_networks(tmp_path):

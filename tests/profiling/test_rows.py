@@ -20,17 +20,17 @@ def measure(folder, options):
 def test_by_default_a_frame_in_the_scan_is_timed(tmp_path, capsys):
     report = measure(tmp_path, "--repeats 2 --frames 2 --chunk_frames 2")
     (row,) = report["rows"]
-    assert (row["network"], row["size"], row["objects"]) == ("small_mobilenet", [33, 49], 2)
-    median, lowest, highest = row["frame_s"]
-    assert 0 < lowest <= median <= highest
-    assert row["program_bytes"] >= row["temporary_bytes"] > 0
-    assert row["carry_bytes"] > 0
-    assert row["fps"] == {}
+    assert (row["network"], row["size"], row["objects"]) == ("small_mobilenet", "33x49", 2)
+    for median, lowest, highest in (row["frame_ms"], row["frame_with_write_ms"]):
+        assert 0 < lowest <= median <= highest
+    assert row["program_MB"] >= row["temporary_MB"] > 0
+    assert row["carried_MB"] > 0
+    assert row["aot_FPS"] is None
     assert report["options"]["frames"] == 2
     assert report["software"]["packages"]["jaxlib"]
     output = capsys.readouterr()
     titles, line = output.out.splitlines()
-    assert titles.split()[:6] == ["network", "size", "objects", "precision", "chunk", "videos"]
+    assert titles.split()[:4] == ["network", "size", "objects", "precision"]
     assert line.split()[:4] == ["small_mobilenet", "33x49", "2", "float32"]
     started, *_, last = output.err.splitlines()
     assert "small_mobilenet" in started
@@ -42,16 +42,17 @@ def test_every_combination_is_a_row(tmp_path):
     options = "--repeats 1 --frames 2 --video_frames 3 --chunk_frames 1 2 --videos 1 3"
     protocols = "--measure frame aot xmem end-to-end"
     rows = measure(tmp_path, f"{options} {protocols} --precisions float32 tf32")["rows"]
-    assert all((row["size"], row["precision"]) == ([33, 49], "float32") for row in rows)
+    assert all((row["size"], row["precision"]) == ("33x49", "float32") for row in rows)
     found = {(row["chunk_frames"], row["videos"]): row for row in rows}
     assert list(found) == [(1, 1), (1, 3), (2, 1), (2, 3)]
     for chunk_frames in (1, 2):
         one, three = found[chunk_frames, 1], found[chunk_frames, 3]
-        assert list(one["fps"]) == ["aot", "xmem", "end-to-end"]
-        assert all(0 < low <= median <= high for median, low, high in one["fps"].values())
-        assert three["fps"] == {}
-        assert three["scan_fps"] > 0
-        assert three["carry_bytes"] > 2.9 * one["carry_bytes"]
+        for protocol in ("aot_FPS", "xmem_FPS", "end-to-end_FPS"):
+            median, lowest, highest = one[protocol]
+            assert 0 < lowest <= median <= highest
+            assert three[protocol] is None
+        assert three["scan_FPS"] > 0
+        assert three["carried_MB"] > 2.9 * one["carried_MB"]
 
 
 @pytest.mark.parametrize(

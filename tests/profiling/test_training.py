@@ -17,11 +17,11 @@ def test_rematerialising_saves_memory(tmp_path, capsys):
     main([*options.split(), *longer.split(), "--json", str(tmp_path / "rows.json")])
     report = json.loads((tmp_path / "rows.json").read_text())
     plain, rematerialised = report["rows"]
-    assert [row["rematerialises"] for row in report["rows"]] == [False, True]
+    assert [row["rematerialised"] for row in report["rows"]] == [False, True]
     for row in report["rows"]:
         assert row["frames_per_second"] == pytest.approx(6 / row["step_s"][0])
         assert row["precision"] == "float32"
-    assert rematerialised["temporary_bytes"] < 0.7 * plain["temporary_bytes"]
+    assert rematerialised["temporary_MB"] < 0.7 * plain["temporary_MB"]
     assert report["loader_frames_per_second"] > 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("small_mobilenet, clips of 6 frames of 65x65 pixels")
