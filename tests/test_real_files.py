@@ -96,7 +96,7 @@ def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options)
     for index in range(NUM_FRAMES):
         write_mask(tmp_path / f"results/my clip/frame {index}.png", draw(index)[1])
     paths = ["--results", str(tmp_path / "results"), "--root", str(tmp_path / "set")]
-    score.main([*paths, "--dataset", "folder", "--split", "val", "--processes", "0"])
+    score.main([*paths, "--dataset", "folder", "--split", "val", "--scoring_processes", "0"])
     assert json.loads((tmp_path / "results/scores.json").read_text())["summary"]["J&F-Mean"] == 1
     assert "my clip" in capsys.readouterr().out
 

@@ -179,7 +179,7 @@ def test_bad_input_is_one_line(tmp_path, source, capsys):
     assert "found nothing" in error(root=str(tmp_path / "none"))
     assert "under it, found train" in error(split="val")
     assert "JPEGImages" in error(kind="mose", root=str(tmp_path))
-    assert "--kind: expected a set in files, found synthetic" in error(kind="synthetic")
+    assert "--kind: expected one of" in error(kind="synthetic")
     assert "--output" in fails(capsys, ["--kind", "mose", "--root", str(tmp_path)])
     assert "--kind" in fails(capsys, ["--kind", "kinetics", "--root", "a", "--output", "b"])
     assert "--overwrit" in fails(capsys, words(source, tmp_path, "--overwrit"))
