@@ -62,15 +62,10 @@ class FrameSource(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class ImageFolder:
-    """The pictures of one folder, in natural order of their names (2 before 10).
+    """The pictures of one folder, all of one size, in natural order of their names (2 before 10).
 
     Frames are upright, as viewers show them: an EXIF orientation is applied. Masks are drawn on,
-    and compared with, the upright picture.
-
-    Attributes:
-      files: the pictures, all of one size.
-      size: their height and width, in pixels.
-      notes: one line for each thing done or left out that may not be meant.
+    and compared with, the upright picture. The notes are lines on what was done or left out.
     """
 
     files: tuple[Path, ...]
@@ -81,9 +76,8 @@ class ImageFolder:
     def open(cls, folder: Path) -> ImageFolder:
         """Lists the pictures of ``folder`` and reads their headers.
 
-        Raises:
-          ValueError: there is no picture, one is unreadable or deeper than 8 bits, their sizes
-            differ, two have the same name but for the suffix, or some look like masks.
+        Raises ValueError if there is none, one is unreadable or deeper than 8 bits, their sizes
+        differ, two differ only by their suffixes, or some look like masks.
         """
         files = tuple(folder / name for name in frames_by_stem(folder).values())
         if not files:
@@ -139,14 +133,9 @@ class ImageFolder:
 
 
 def open_frames(path: Path) -> ImageFolder | VideoFile:
-    """Opens a folder of images or a video file.
+    """Opens a folder of images, or a video file that PyAV decodes (extra ``video``).
 
-    Args:
-      path: the folder, or a file that PyAV decodes (extra ``video``).
-
-    Raises:
-      ValueError: nothing is there, it holds no frames, or what can be checked without decoding
-        everything is wrong; the message names the file.
+    Raises ValueError, which names the file, for whatever shows without decoding everything.
     """
     if path.is_dir():
         return ImageFolder.open(path)

@@ -20,11 +20,7 @@ _MAX_TRUSTED_IDS = 20
 
 
 def count_pixels(mask: np.ndarray) -> np.ndarray:
-    """Counts the pixels of each id in a mask [H, W].
-
-    Returns:
-      int [256]; background and ignored pixels count as 0.
-    """
+    """Counts each id in a mask [H, W], int [256]; background and ignored pixels count as 0."""
     # Pillow counts bytes as they are; numpy would sort or widen them first, several times as slow.
     counts = np.array(Image.fromarray(mask).histogram())
     counts[[0, IGNORED]] = 0
@@ -47,12 +43,7 @@ def pixel_threshold(pixels: int, crop: int) -> float:
 
 
 def repack(masks: np.ndarray, ids: Sequence[int]) -> np.ndarray:
-    """Renumbers ``ids`` to 1..n in the order given and makes all other objects background.
-
-    Args:
-      masks: uint8 ids, of any shape; 255 stays.
-      ids: the objects to keep, each in 1..254.
-    """
+    """Renumbers ``ids``, each in 1..254, to 1..n and makes other objects background; 255 stays."""
     table = np.zeros(256, np.uint8)
     table[IGNORED] = IGNORED
     table[list(ids)] = np.arange(1, len(ids) + 1)
@@ -64,11 +55,7 @@ def choose_ids(
 ) -> list[int]:
     """Returns the ids to keep in ascending order: a random choice where there are too many.
 
-    Args:
-      counts: pixels of each id in the reference, [n].
-      is_kept: which of them are large enough, bool [n].
-      most: ids that may be kept.
-      rng: chooses.
+    ``counts`` are the pixels of each id in the reference, [n]; ``is_kept`` are large enough.
     """
     ids = np.flatnonzero(is_kept & (counts > 0))
     if len(ids) > most:
@@ -104,9 +91,8 @@ def explain_fullness(ids: np.ndarray) -> str | None:
 def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
     """Says why a drawn mask is not taken for ids: smoothed, grey levels, or another background.
 
-    Args:
-      ids: uint8 [H, W]; 255 marks pixels to ignore.
-      palette: the file's own colours, uint8 [n, 3], None where it has none.
+    ``ids`` is uint8 [H, W], with 255 for pixels to ignore; ``palette`` the file's own colours,
+    uint8 [n, 3].
     """
     found = smoothed_ids(ids)
     if found:
@@ -122,8 +108,7 @@ def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
 def explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
     """Says that a mask shows objects as grey levels up to white, which would be ignored.
 
-    Ids up to some 20 are trusted, and so is 255 where it is only an outline or has a colour. The
-    arguments are those of :func:`explain_drawing`.
+    Ids up to some 20 are trusted, and so is 255 where it is only an outline or has a colour.
     """
     used = np.flatnonzero(count_pixels(ids))
     if not used.size or used[0] <= _MAX_TRUSTED_IDS or IGNORED not in ids:
@@ -165,11 +150,7 @@ def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
     ... without a gap are how people number objects, however thin; but a smoothed mask has many ids,
     and on a large frame they leave no gap either.
 
-    Args:
-      ids: uint8 [H, W]; 255 marks pixels to ignore.
-
-    Returns:
-      The ids, ascending; none for a mask that is taken for what it is.
+    Returns them in ascending order; none for a mask that is taken for what it is.
     """
     counts = count_pixels(ids)
     num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))

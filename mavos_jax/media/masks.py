@@ -31,12 +31,7 @@ DEEP = 1 << 24
 
 
 class Values(NamedTuple):
-    """The pixels of a mask.
-
-    Attributes:
-      ids: what is stored, uint8 [H, W].
-      palette: the colours of an indexed picture, uint8 [n, 3]; None for others.
-    """
+    """The ids of a mask, uint8 [H, W]; its palette, uint8 [n, 3], where it is indexed."""
 
     ids: np.ndarray
     palette: np.ndarray | None
@@ -50,7 +45,7 @@ def read_mask(
     Args:
       source: a path, or the bytes of a file.
       size: height and width that the mask must have, in pixels.
-      allow_empty: whether a mask without any object is returned rather than refused.
+      allow_empty: whether a mask without objects is returned rather than refused.
       is_drawn: whether objects are to be followed from it, so that what
         :func:`~mavos_jax.media.ids.explain_drawing` finds, likely where people draw, is refused.
         Predictions may look the same, and the truth is what it is.
@@ -81,13 +76,9 @@ def read_values(source: Source, size: Size | None = None, owner: str = "the fram
     Indexed, grey and one-bit pictures hold ids, also of 16 or 32 bits where all values fit uint8,
     and floats that are whole.
 
-    Args:
-      source: a path, or the bytes of a file.
-      size: height and width that it must have, in pixels, compared before any pixel is decoded.
-      owner: whose size that is, for the message.
-
     Raises:
-      DamagedSample: it is missing, no image, cut off or damaged, or has another size.
+      DamagedSample: it is missing, no image, damaged, or not of ``size``, that of its ``owner``,
+        which is compared before any pixel is decoded.
       UnusablePicture: see :func:`~mavos_jax.media.pictures.read_header`; or it holds colours,
         fractions or values beyond 255, or is compressed with loss.
     """
@@ -122,9 +113,8 @@ def read_colours(source: Source) -> np.ndarray:
       more than 8 bits, :data:`DEEP` and the value.
 
     Raises:
-      DamagedSample: it is missing, no image, cut off or damaged.
-      UnusablePicture: see :func:`~mavos_jax.media.pictures.read_header`; or it is compressed with
-        loss, has half-transparent pixels, fractions or values beyond 24 bits.
+      ValueError: see :func:`read_values`; or it has half-transparent pixels, or values beyond 24
+        bits.
     """
     with opened(source, "a mask") as (image, header):
         _require_no_loss(source, header)
@@ -177,13 +167,9 @@ def _renumber(source: Source) -> str:
 def write_mask(
     path: Path, ids: np.ndarray, palette: np.ndarray | None = None, mark: PngInfo | None = None
 ) -> None:
-    """Writes an indexed PNG, under its name only once it is whole.
+    """Writes an indexed PNG of ids, uint8 [H, W], under its name only once it is whole.
 
-    Args:
-      path: where to; its folder is made if needed.
-      ids: object ids, uint8 [H, W].
-      palette: colours of the ids, uint8 [256, 3]; that of PASCAL VOC by default.
-      mark: texts to store with it.
+    The palette, uint8 [256, 3], is that of PASCAL VOC by default.
     """
     image = Image.fromarray(ids)
     image.putpalette((voc_palette() if palette is None else palette).tobytes())

@@ -27,10 +27,7 @@ _H264_QUALITY = "18"
 def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -> None:
     """Writes uint8 RGB [H, W, 3] as a .jpg or .png, under its name only once it is whole.
 
-    Args:
-      path: where to; its folder is made if needed.
-      picture: the pixels.
-      is_marked: whether it is a result, see :mod:`mavos_jax.media.marks`.
+    Results are marked, see :mod:`mavos_jax.media.marks`.
     """
     image = Image.fromarray(picture)
     with written_whole(path) as temporary:
@@ -46,19 +43,11 @@ def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -
 def video_writer(
     path: Path, size: Size, frame_rate: Fraction, *, is_marked: bool = False
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Opens an .mp4 to which pictures are added; it gets its name once the block has succeeded.
+    """Opens an .mp4, which gets its name once the block has succeeded, as a function.
 
-    The video is H.264, or MPEG-4 where FFmpeg was built without x264. Odd sizes are extended by one
-    row or column, because both store colours at half the resolution.
-
-    Args:
-      path: the .mp4 file.
-      size: height and width of the pictures, in pixels.
-      frame_rate: frames a second.
-      is_marked: whether it is a result, see :mod:`mavos_jax.media.marks`.
-
-    Yields:
-      A function that adds a picture, uint8 RGB [H, W, 3].
+    The function adds a picture, uint8 RGB [H, W, 3]. The video is H.264, or MPEG-4 where FFmpeg was
+    built without x264. Odd sizes are extended by one row or column, because both store colours at
+    half the resolution. Results are marked, see :mod:`mavos_jax.media.marks`.
 
     Raises:
       ValueError: PyAV is not installed, or cannot write the video.
@@ -105,15 +94,10 @@ def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
 
 
 def draw_overlay(frame: np.ndarray, ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-    """Tints every object in its PASCAL VOC colour and draws its contour.
+    """Tints every object in its PASCAL VOC colour and draws its contour, which is opaque.
 
-    Args:
-      frame: uint8 RGB [H, W, 3].
-      ids: object ids, uint8 [H, W]; 0 and 255 leave the frame as it is.
-      opacity: opacity of the tint, from 0 to 1; contours are opaque.
-
-    Returns:
-      uint8 RGB [H, W, 3].
+    ``frame`` and the result are uint8 RGB [H, W, 3], ``ids`` uint8 [H, W]; 0 and 255 leave the
+    frame as it is.
     """
     ids = np.where(ids == IGNORED, 0, ids)
     colours = voc_palette()[ids]

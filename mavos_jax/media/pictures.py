@@ -117,12 +117,8 @@ class Header(NamedTuple):
 def read_header(source: Source, expected: str = "an image") -> Header:
     """Reads what a file says about its picture, but no pixels.
 
-    Args:
-      source: a path, or the bytes of a file.
-      expected: what it should be, for the message.
-
     Raises:
-      DamagedSample: it is missing or no image.
+      DamagedSample: it is missing or no image; the message says what was ``expected``.
       UnusablePicture: it holds several pictures, or one too large for any network.
     """
     with opened(source, expected) as (_, header):
@@ -130,11 +126,7 @@ def read_header(source: Source, expected: str = "an image") -> Header:
 
 
 def read_frame_header(source: Source) -> Header:
-    """Reads what a file says about a frame, see :func:`read_header`.
-
-    Raises:
-      UnusablePicture: also if it has more than 8 bits per channel.
-    """
+    """Reads a frame's header as :func:`read_header` does; more than 8 bits are unusable."""
     with opened(source, "an image") as (_, header):
         _require_eight_bits(source, header)
         return header
@@ -203,14 +195,9 @@ def turn_upright(image: Image.Image, header: Header) -> Image.Image:
 
 @contextlib.contextmanager
 def opened(source: Source, expected: str) -> Iterator[tuple[Image.Image, Header]]:
-    """Opens a picture; whatever Pillow raises in the block becomes an error about the file.
+    """Opens a picture, not decoded yet, and its header; for errors see :func:`read_header`.
 
-    Yields:
-      The picture as it is stored, not decoded yet, and its header.
-
-    Raises:
-      DamagedSample: it is missing or no image, or the block found it damaged.
-      UnusablePicture: see :func:`read_header`.
+    Whatever Pillow raises in the block becomes a :class:`DamagedSample` about the file.
     """
     try:
         file = source if isinstance(source, Path) else io.BytesIO(source.data)

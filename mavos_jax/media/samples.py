@@ -20,12 +20,7 @@ _MOST_IDS = 100
 
 
 class Sample(NamedTuple):
-    """One frame and its mask.
-
-    Attributes:
-      frame: uint8 RGB [H, W, 3].
-      mask: uint8 object ids [H, W], 0 = background, 255 = unknown.
-    """
+    """A frame, uint8 RGB [H, W, 3], and its object ids, uint8 [H, W], with 255 for unknown."""
 
     frame: np.ndarray
     mask: np.ndarray
@@ -96,11 +91,9 @@ class EncodedFrames(Protocol):
 class Labels:
     """What the values of a set's masks mean.
 
-    Attributes:
-      form: ``ids``, kept as they are; ``binary``, one object wherever the value is not 0; or
-        ``saliency``: ids, but a mask of 0 and 255 alone shows one object, as those of the sets for
-        salient objects do.
-      kept: the ids to keep, others become background; all by default.
+    ``ids`` stay as they are, but only those ``kept``, by default all; ``binary`` is one object
+    wherever the value is not 0; ``saliency`` are ids, but a mask of only 0 and 255 shows one
+    object, as in the sets for salient objects.
     """
 
     form: Form = "ids"

@@ -31,13 +31,10 @@ one, as in sets whose truth is known."""
 
 @dataclasses.dataclass(frozen=True)
 class VideoSequence:
-    """A video and the masks that lie beside it.
+    """A video, from the frame of its first mask on, and the masks that lie beside it.
 
-    Attributes:
-      frames: the frames, from the one of the first mask on.
-      annotations: mask files by frame index; empty, or index 0 is there.
-      num_skipped: frames before the one of the first mask, left out of ``frames``.
-      notes: why it starts where it does, unless at the first frame or where it was told to.
+    ``annotations`` are mask files by frame index, with index 0 unless there are none. The notes say
+    why it starts where it does, unless at the first frame or where it was told to.
     """
 
     frames: FrameSource
@@ -58,9 +55,8 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
       start: the frame of the mask, by its name or its number from 0. By default the frame of the
         mask's name in a folder of frames, or else the first.
 
-    Raises:
-      ValueError: see :func:`open_frames`; or there are several sequences, an annotation belongs to
-        no frame, or there is no frame ``start``.
+    Raises ValueError as :func:`open_frames` does; or if there are several sequences, an annotation
+    belongs to no frame, or there is no frame ``start``.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)
@@ -188,7 +184,7 @@ class LaterMasks(Mapping[int, np.ndarray]):
     and frames without a new id are left out. Empty masks are left out, too.
 
     Args:
-      files: mask files by frame index.
+      files: mask files by frame index; every one is read once to check it.
       size: height and width of the frames, in pixels.
       known: ids that exist from the start.
       corrects: whether known objects get the pixels that a mask shows.
@@ -196,9 +192,6 @@ class LaterMasks(Mapping[int, np.ndarray]):
     Attributes:
       new_ids: the ids that masks bring, ascending, by frame index.
       corrections: frames whose masks show known objects.
-
-    Raises:
-      ValueError: see :func:`read_mask`; every file is read once to check it.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ _R = TypeVar("_R")
 def use_precision(config: Experiment) -> None:
     """Makes all programs of this process keep to ``inference.precision``.
 
-    GPUs round the factors of float32 products unless told not to. On a CPU there is nothing to
-    choose. ``JAX_DEFAULT_MATMUL_PRECISION`` has the last word.
+    GPUs round the factors of float32 products unless told not to; a CPU has no choice.
+    ``JAX_DEFAULT_MATMUL_PRECISION`` has the last word.
     """
     if _is_free():
         jax.config.update(
@@ -33,11 +33,7 @@ def use_precision(config: Experiment) -> None:
 
 @contextlib.contextmanager
 def products_in(precision: str) -> Iterator[None]:
-    """Makes programs that are traced or called inside keep to a precision, as above.
-
-    Args:
-      precision: ``float32``, ``tf32`` or ``bfloat16``.
-    """
+    """Makes programs traced or called inside keep to ``float32``, ``tf32`` or ``bfloat16``."""
     if not _is_free():
         yield
         return
@@ -88,8 +84,8 @@ def graph_options(platform: str) -> dict[str, str] | None:
     """Returns the compiler options that make CUDA graphs of whole frames, ``None`` for none.
 
     By default XLA leaves convolutions out of graphs; each then ends a graph, and the host has to
-    decide every condition around one. ``XLA_FLAGS`` with ``--xla_gpu_enable_command_buffer`` has
-    the last word; empty behind the equals sign, it forbids graphs.
+    decide every condition around one. ``--xla_gpu_enable_command_buffer`` in ``XLA_FLAGS`` has the
+    last word; empty after the equals sign, it forbids graphs.
     """
     if platform not in ("gpu", "cuda") or _GRAPHS in os.environ.get("XLA_FLAGS", ""):
         return None
@@ -99,8 +95,7 @@ def graph_options(platform: str) -> dict[str, str] | None:
 class GraphProgram(Generic[_P, _R]):
     """``jax.jit`` with :func:`graph_options` of the platform, which is asked at the first use.
 
-    Attributes:
-      function: the function itself, for use inside another program.
+    ``function`` is for use inside another program.
     """
 
     def __init__(self, function: Callable[_P, _R], **options: Any) -> None:
@@ -127,10 +122,10 @@ class GraphProgram(Generic[_P, _R]):
 
 
 def peak_memory() -> tuple[str, int]:
-    """The peak of the memory that matters here, its name and bytes.
+    """Returns the name and bytes of the peak that matters.
 
-    On an accelerator that is what its allocator handed out at most; on a CPU, where JAX keeps no
-    count, the largest resident set of the process.
+    On an accelerator that is the most its allocator handed out; on a CPU, where JAX keeps no count,
+    the largest resident set of the process.
     """
     statistics = jax.local_devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in statistics:

@@ -13,21 +13,17 @@ from typing import Any
 
 import numpy as np
 
+_NUM_DECODERS = 4
+_MAX_DECODED = 16
+"""Frames that wait decoded, which bounds the memory they take."""
+
 
 @contextlib.contextmanager
 def written_whole(path: Path, *, is_flushed: bool = False) -> Iterator[Path]:
     """Gives a temporary name beside ``path`` that takes its place once the block has succeeded.
 
-    Folders are made as needed. After an exception the temporary file is removed and what was at
-    ``path`` before stays.
-
-    Args:
-      path: the file.
-      is_flushed: whether it is on the disk when the block has ended, so that it outlives a loss of
-        power; else the system brings it there when it sees fit.
-
-    Raises:
-      OSError: the file could not be written; the message names ``path``.
+    Folders are made as needed. After an exception, what was at ``path`` before stays; an OSError
+    names ``path``. A flushed file is on the disk when the block ends, and outlives a loss of power.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -49,11 +45,7 @@ def written_whole(path: Path, *, is_flushed: bool = False) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Waits until what was written to a file, or the names in a folder, are on the disk.
-
-    Raises:
-      OSError: they are not; the message names ``path``.
-    """
+    """Waits until a file's content, or the names in a folder, are on the disk."""
     opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(opened)
@@ -69,10 +61,6 @@ class WriteBehind:
     At most ``max_pending`` calls wait at a time, which bounds the arrays they hold. The first
     exception of a call is raised by a later :meth:`submit` or on leaving the ``with`` block, which
     waits for all calls; calls after a failed one may still have run.
-
-    Args:
-      max_pending: calls that may wait before :meth:`submit` does.
-      num_threads: that run them.
     """
 
     def __init__(self, max_pending: int = 8, num_threads: int = 1):
@@ -96,26 +84,18 @@ class WriteBehind:
                 future.result()
 
 
-def decoded_ahead(
-    read: Callable[[int], np.ndarray], count: int, *, num_threads: int = 4, ahead: int = 16
-) -> Generator[np.ndarray]:
+def decoded_ahead(read: Callable[[int], np.ndarray], count: int) -> Generator[np.ndarray]:
     """Yields what ``read`` returns for 0 to ``count`` - 1, in order.
 
-    At most ``ahead`` results wait, which bounds the memory they take. An exception of ``read``
-    comes in its place. Closing the iterator ends the threads.
-
-    Args:
-      read: reads one frame; it is called from several threads.
-      count: frames in all.
-      num_threads: that read.
-      ahead: frames that may be read before they are asked for.
+    Several threads read, a few results wait, and an exception of ``read`` comes in its place.
+    Closing the iterator ends the threads.
     """
-    with ThreadPoolExecutor(num_threads, thread_name_prefix="decode-ahead") as pool:
+    with ThreadPoolExecutor(_NUM_DECODERS, thread_name_prefix="decode-ahead") as pool:
         waiting: collections.deque[Future[np.ndarray]] = collections.deque()
         try:
             for index in range(count):
                 waiting.append(pool.submit(read, index))
-                if len(waiting) > ahead:
+                if len(waiting) > _MAX_DECODED:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -124,31 +104,29 @@ def decoded_ahead(
 
 
 def expand_home(word: str) -> str:
-    """Puts the home folder in place of ``~``, which shells leave alone in ``--output=~/masks``."""
+    """Expands ``~``, which shells leave in ``--output=~/masks``."""
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
     return option + equals + os.path.expanduser(value)
 
 
 def is_endless(path: Path) -> bool:
-    """Whether a path is a pipe, a socket or a device: to open or to read it may never end."""
+    """Whether a path is a pipe, a socket or a device, which may never end."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def require_writable_parent(path: str | os.PathLike[str]) -> None:
-    """Raises unless the nearest existing parent of a path is a folder that takes new entries.
+    """Raises ValueError unless the nearest existing parent of a path takes new files.
 
     Permissions do not tell (an administrator's are ignored, ``/proc`` takes nothing), so a
     temporary folder is made there and removed.
-
-    Raises:
-      ValueError: it is a file or not writable.
     """
     parent = Path(os.path.abspath(path)).parent
     while not os.path.lexists(parent):
         parent = parent.parent
     if not parent.is_dir():
         raise ValueError(
-            f"{path}: expected a path in a folder, found that {parent} is none; choose another path"
+            f"{path}: expected a path in a folder, found that {parent} is not a folder; choose "
+            "another path"
         )
     try:
         with tempfile.TemporaryDirectory(prefix=".writable-", dir=parent):
@@ -163,15 +141,9 @@ def require_writable_parent(path: str | os.PathLike[str]) -> None:
 def inside(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
     """Returns ``path`` if it lies below ``root`` once links among its parents are followed.
 
-    To be called where a path is about to be written or removed. A link at ``path`` itself is not
-    followed: replacing or removing it leaves alone what it points to.
-
-    Args:
-      root: folder that may be written, itself a link or not; it need not exist.
-      path: relative to the working folder, as ``root`` is; it need not exist.
-
-    Raises:
-      ValueError: the path is ``root`` itself, leads out of it, or cannot name a file.
+    To be called before a path is written or removed; neither need exist. A link at ``path`` itself
+    is not followed: replacing or removing it does not touch its target. Raises ValueError if the
+    path is ``root``, leads out of it, or cannot name a file.
     """
     path = Path(path)
     leads_to = "no file"

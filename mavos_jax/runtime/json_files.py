@@ -14,14 +14,8 @@ _Value = TypeVar("_Value", bool, int, float, str, list, dict)
 def read_json(path: Path, remedy: str = "; restore the file") -> Any:
     """Reads a JSON file in UTF-8.
 
-    Args:
-      path: the file.
-      remedy: what ends the message of an error.
-
-    Raises:
-      ValueError: it is none, nests too deeply, says a key twice, or holds a number that is not
-        finite or has more than 30 digits.
-      OSError: it cannot be read.
+    Raises ValueError, whose message ends with ``remedy``, if it is no JSON, nests too deeply,
+    repeats a key, or holds a number that is not finite or has more than 30 digits.
     """
     try:
         return json.loads(
@@ -60,18 +54,15 @@ def _finite_float(text: str) -> float:
 
 
 def shortened(value: object, length: int = 60) -> str:
-    """Quotes a value for a message, of a long one the beginning."""
+    """Quotes a value for a message, or the beginning of a long one."""
     text = repr(value)
     return text if len(text) <= length else f"{text[:length]}..."
 
 
 def typed(value: Any, kind: type[_Value]) -> _Value:
-    """Returns a JSON value if it is of a type.
+    """Returns a JSON value if it is of a type, else raises ValueError.
 
-    Whole numbers are floats, too; true and false are no numbers; texts can be written in UTF-8.
-
-    Raises:
-      ValueError: it is of another type.
+    Whole numbers are also floats; true and false are no numbers; texts can be written in UTF-8.
     """
     kinds = (int, float) if kind is float else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):

@@ -11,28 +11,15 @@ from typing import NamedTuple
 
 
 class LockFile(NamedTuple):
-    """An open file whose locks count between processes, and between two of one process.
-
-    Attributes:
-      path: of the file; nothing is ever written to it.
-      descriptor: of the open file.
-    """
+    """An open file, never written, whose locks count between processes and within one."""
 
     path: Path
     descriptor: int
 
     def take(self, *, shared: bool = False, waits: bool = False) -> bool:
-        """Locks the file in place of the lock that it may hold.
+        """Locks the file, replacing a lock it may hold; returns False if somebody else holds it.
 
-        Args:
-          shared: whether others may hold it too, if they share it as well.
-          waits: until it is free.
-
-        Returns:
-          Whether it is locked; False if somebody else holds it.
-
-        Raises:
-          OSError: the file system has no locks.
+        Raises OSError where the file system has no locks.
         """
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
@@ -47,11 +34,7 @@ class LockFile(NamedTuple):
 
 @contextlib.contextmanager
 def opened_lock(path: Path) -> Iterator[LockFile]:
-    """Opens a file to be locked inside the block, made if needed; its lock ends with the block.
-
-    Raises:
-      OSError: it cannot be opened, or is a link.
-    """
+    """Opens a file to lock, made if needed, but no link; its lock ends with the block."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o666)
     try:

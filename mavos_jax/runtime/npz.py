@@ -17,7 +17,7 @@ _HEADERS = {
 
 
 def read_npz(opened: BufferedReader | BytesIO) -> dict[str, np.ndarray]:
-    """Returns the arrays of an ``.npz`` file by name; nothing is allocated that it does not fill.
+    """Returns the arrays of an ``.npz`` file by name, and allocates nothing it does not fill.
 
     Raises:
       ValueError: it is damaged, of another format, or holds Python objects.

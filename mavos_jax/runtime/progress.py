@@ -26,12 +26,7 @@ class Progress:
     """Shows progress inside a ``with`` block: a bar on a terminal, else a line every 30 seconds.
 
     Lines also come while a single step takes long. Several threads may call :meth:`advance`.
-
-    Args:
-      total: steps in all, None where only the end will tell.
-      what: is being done, such as "segmenting".
-      unit: a step, such as "frame".
-      say: prints a line where there is no terminal.
+    ``total`` is None where only the end will tell.
     """
 
     def __init__(

@@ -14,28 +14,16 @@ from typing import Any
 
 import jax
 
-from mavos_jax.config import Experiment
 from mavos_jax.runtime.checksums import short_hash
 
 _PACKAGES = (
-    "mavos_jax",
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "orbax-checkpoint",
-    "numpy",
-    "pillow",
-    "grain",
+    *("mavos_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
+    *("numpy", "pillow", "grain"),
 )
 
 
 def describe_software(command: Sequence[str] = ()) -> dict[str, Any]:
-    """Returns JSON values that say what ran, on what, and when it started.
-
-    Args:
-      command: the words that started the program.
-    """
+    """Returns JSON values that say what ran, on what, and when it started."""
     device = jax.devices()[0]
     return {
         "command": shlex.join(command),
@@ -63,10 +51,7 @@ def this_command() -> list[str]:
 
 
 def _commit() -> str | None:
-    """Returns the commit of the checkout that this package lies in, with ``+`` if it has changes.
-
-    None outside a checkout and where Git is missing or refuses.
-    """
+    """Returns the commit of this package's checkout, with ``+`` for changes; None without one."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
@@ -92,14 +77,3 @@ def version_of(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def describe_origin(config: Experiment, data: str, command: Sequence[str] = ()) -> dict[str, Any]:
-    """Returns JSON values that say where the checkpoints of a run come from.
-
-    Args:
-      config: the experiment.
-      data: fingerprint of the data sets.
-      command: the words that started the run.
-    """
-    return {"data": data, "seed": config.training.seed, **describe_software(command)}

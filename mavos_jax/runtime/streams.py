@@ -14,8 +14,8 @@ from typing import Any
 def lasting_streams() -> Iterator[None]:
     """Lets the block print on, without an error, where its output is closed or its disk full.
 
-    Names of files that the output's encoding does not know are written with backslashes. Streams
-    that are no files, such as those of tests, stay as they are.
+    File names that the output's encoding does not know are written with backslashes. Streams that
+    are no files, such as those of tests, stay as they are.
     """
     # Else files that are opened later get their numbers, and libraries write messages into them.
     for number in (0, 1, 2):

@@ -23,7 +23,7 @@ from mavos_jax.models.mavos import MAVOS, build_model
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import in_32_bits, products_in
 from mavos_jax.runtime.progress import describe_seconds
-from mavos_jax.runtime.provenance import describe_origin
+from mavos_jax.runtime.provenance import describe_software
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.log import Log, Meter
 from mavos_jax.training.pictures import paint_clip
@@ -77,7 +77,7 @@ def train(
         held_out, measured = _open_held_out(config, data) if evaluates else (None, None)
         state = begin(config, folder, data, convert)
         first = int(state.step)
-        facts = describe_origin(config, data, command)
+        facts = {"data": data, "seed": config.training.seed, **describe_software(command)}
         if measured is not None:
             facts[SCORE_CONDITIONS] = measured
             if first:
