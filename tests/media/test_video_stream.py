@@ -7,17 +7,8 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from video_files import (
-    QUARTERS,
-    SIZE,
-    add_stream,
-    encode,
-    remux,
-    set_matrix,
-    write_quarters,
-)
+from video_files import QUARTERS, SIZE, add_stream, encode, remux, set_matrix, write_quarters
 
-from mavos_jax.media.frames import open_frames
 from mavos_jax.media.video_file import VideoFile
 
 # Matrices (a, b, c, d), what numpy makes of the picture, and the words for it.
@@ -42,8 +33,7 @@ def test_frames_are_as_players_show_them(tmp_path, container, matrix, turn, word
     path = set_matrix(write_quarters(tmp_path / f"clip.{suffix}"), matrix)
     if container == "mkv":
         path = remux(path, tmp_path / "clip.mkv")
-    frames, expected = open_frames(path), turn(QUARTERS)
-    assert isinstance(frames, VideoFile)
+    frames, expected = VideoFile.open(path), turn(QUARTERS)
     assert frames.size == expected.shape[:2]
     for frame in frames:
         assert frame.flags.c_contiguous
@@ -59,7 +49,7 @@ def test_frames_are_as_players_show_them(tmp_path, container, matrix, turn, word
 def test_a_slanted_video_is_refused(tmp_path):
     path = set_matrix(write_quarters(tmp_path / "clip.mp4"), (0.8, 0.6, -0.6, 0.8))
     with pytest.raises(ValueError, match=r"clip\.mp4: .* no multiple of 90 degrees; .*ffmpeg"):
-        open_frames(path)
+        VideoFile.open(path)
 
 
 def write_streams(path, *streams):
@@ -82,8 +72,7 @@ VIDEO = ("libx264", [QUARTERS] * 5)
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_stream_of_one_picture_is_no_video(tmp_path, suffix, place):
     streams = [PREVIEW, VIDEO] if place == 0 else [VIDEO, PREVIEW]
-    frames = open_frames(write_streams(tmp_path / f"clip.{suffix}", *streams))
-    assert isinstance(frames, VideoFile)
+    frames = VideoFile.open(write_streams(tmp_path / f"clip.{suffix}", *streams))
     assert (frames.size, len(list(frames))) == (SIZE, 5)
     count = "unknown" if suffix == "mkv" else 5
     assert frames.notes == (
@@ -94,8 +83,7 @@ def test_a_stream_of_one_picture_is_no_video(tmp_path, suffix, place):
 
 def test_of_two_videos_the_first_is_taken_and_the_other_named(tmp_path):
     other = ("libx264", [np.zeros((32, 32, 3), np.uint8)] * 4)
-    frames = open_frames(write_streams(tmp_path / "clip.mp4", VIDEO, other))
-    assert isinstance(frames, VideoFile)
+    frames = VideoFile.open(write_streams(tmp_path / "clip.mp4", VIDEO, other))
     assert len(list(frames)) == 5
     assert frames.notes == (
         "video: 5 frames of stream 0 (64x48); stream 1, a video of 32x32, left out",
@@ -121,34 +109,33 @@ def test_a_cover_picture_is_no_video(tmp_path):
             container.mux(sound.encode())
         return path
 
-    frames = open_frames(write(tmp_path / "clip.mp4", True))
-    assert isinstance(frames, VideoFile)
+    frames = VideoFile.open(write(tmp_path / "clip.mp4", True))
     assert (frames.size, len(list(frames))) == (SIZE, 5)
     assert re.search(r"stream \d, a cover picture, left out", frames.notes[0])
     with pytest.raises(ValueError, match=r"song\.mp4: .* but a cover picture and audio;"):
-        open_frames(write(tmp_path / "song.mp4", False))
+        VideoFile.open(write(tmp_path / "song.mp4", False))
 
 
-def test_pixels_that_are_no_squares_are_kept_and_named(tmp_path):
+ODDITIES = {
+    "smpte2084": "HDR without tone mapping",
+    "arib-std-b67": "HDR without tone mapping",
+    "interlaced": "interlaced",
+    "16:15": "pixels 16:15 wide as stored",
+    "bt709": None,
+}
+
+
+@pytest.mark.parametrize(("oddity", "words"), ODDITIES.items())
+def test_what_players_would_do_to_the_pixels_is_named(tmp_path, oddity, words):
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w") as container:
         stream = add_stream(container)
-        stream.codec_context.sample_aspect_ratio = Fraction(16, 15)
+        if oddity == "16:15":
+            stream.codec_context.sample_aspect_ratio = Fraction(16, 15)
+        else:
+            light = {"flags": "+ildct"} if oddity == "interlaced" else {"color_trc": oddity}
+            stream.options = light
         encode(container, stream, [QUARTERS] * 2)
-    frames = open_frames(path)
-    assert isinstance(frames, VideoFile)
-    assert frames.size == SIZE
-    assert frames.notes == ("video: 2 frames of stream 0 (64x48, pixels 16:15 wide as stored)",)
-
-
-@pytest.mark.parametrize("light", ["smpte2084", "arib-std-b67", "interlaced", "bt709"])
-def test_what_players_would_do_to_the_pixels_is_named(tmp_path, light):
-    path = tmp_path / "clip.mp4"
-    with av.open(str(path), "w") as container:
-        stream = add_stream(container)
-        key, value = ("flags", "+ildct") if light == "interlaced" else ("color_trc", light)
-        stream.options = {key: value}
-        encode(container, stream, [QUARTERS] * 2)
-    words = {"interlaced": "interlaced", "bt709": None}.get(light, "HDR without tone mapping")
     expected = () if words is None else (f"video: 2 frames of stream 0 (64x48, {words})",)
-    assert VideoFile.open(path).notes == expected
+    frames = VideoFile.open(path)
+    assert (frames.size, frames.notes) == (SIZE, expected)

@@ -1,32 +1,35 @@
 import numpy as np
 import pytest
 from evaluation.scored_trees import write_benchmark, write_results
+from media.blobs import SIZE, blobs
 from PIL import Image, ImageDraw, ImageFilter
 
 from mavos_jax.datasets.check import MaskContext, find_mask_faults
 from mavos_jax.evaluation.reading import read_given, read_prediction, read_truth
-from mavos_jax.media.ids import object_ids
+from mavos_jax.media.ids import explain_fullness, object_ids
 from mavos_jax.media.masks import read_mask, write_mask
 
-SIZE = (48, 64)
+
+def test_objects_are_all_ids_but_background_and_ignored():
+    assert object_ids(np.asarray([[0, 7, 255], [3, 7, 254]], np.uint8)) == (3, 7, 254)
 
 
-def blobs(*values):
-    """A mask of one disc and one box a value."""
-    image = Image.new("L", (SIZE[1], SIZE[0]))
-    draw = ImageDraw.Draw(image)
-    for number, value in enumerate(values):
-        left = 4 + 20 * number
-        draw.ellipse((left, 4, left + 13, 20), fill=value)
-        draw.rectangle((left, 26, left + 11, 40), fill=value)
-    return image
+def test_a_first_mask_without_background_is_told():
+    assert explain_fullness(np.asarray(blobs(1))) is None
+    assert "if 3, the id of the corner" in str(explain_fullness(np.asarray(blobs(1)) + np.uint8(3)))
 
 
-def enlarged(image):
+def refuses_smoothed(path, size=SIZE):
+    words = r"first\.png: .* \d+ of \d+ ids .* outlines, .*smoothing"
+    with pytest.raises(ValueError, match=words):
+        read_mask(path, size)
+
+
+def enlarged(image, path):
     return image.resize((128, 96), Image.Resampling.BILINEAR).crop((0, 0, 64, 48))
 
 
-def blurred(image):
+def blurred(image, path):
     return image.filter(ImageFilter.GaussianBlur(1))
 
 
@@ -37,21 +40,14 @@ def compressed(image, path):
 
 
 @pytest.mark.parametrize("values", [(255,), (80, 160, 255), (38, 75, 113)])
-@pytest.mark.parametrize("smooth", ["enlarged", "blurred", "compressed"])
+@pytest.mark.parametrize("smooth", [enlarged, blurred, compressed])
 def test_smoothed_masks_are_refused(tmp_path, values, smooth):
-    path, image = tmp_path / "first.png", blobs(*values)
-    changes = {
-        "enlarged": enlarged,
-        "blurred": blurred,
-        "compressed": lambda i: compressed(i, path),
-    }
-    changes[smooth](image).save(path)
-    with pytest.raises(ValueError, match=r"\d+ of \d+ ids .* outlines, .*smoothing"):
-        read_mask(path, SIZE)
+    smooth(blobs(*values), tmp_path / "first.png").save(tmp_path / "first.png")
+    refuses_smoothed(tmp_path / "first.png")
 
 
 def judoka(height):
-    """A grey mask of one long-limbed object, and its size."""
+    """A grey mask of one long-limbed object."""
     image = Image.new("L", (height * 16 // 9, height))
     draw, unit = ImageDraw.Draw(image), height / 48
     draw.ellipse([v * unit for v in (10, 4, 34, 30)], fill=255)
@@ -79,56 +75,49 @@ def test_smoothed_masks_of_real_sizes_are_refused(tmp_path, height, smooth):
     path, image = tmp_path / "first.png", smooth(judoka(height), tmp_path / "first.png")
     image.save(path)
     assert len(np.unique(np.asarray(image))) > 20
-    with pytest.raises(ValueError, match=r"\d+ of \d+ ids .* outlines, .*smoothing"):
-        read_mask(path, (image.height, image.width))
+    refuses_smoothed(path, (image.height, image.width))
 
 
-@pytest.mark.parametrize("height", [480, 1080])
-def test_a_crowd_of_objects_is_not_taken_for_smoothing(tmp_path, height):
+def crowd(height):
+    """Sixty objects of all sizes."""
     image = Image.new("L", (height * 16 // 9, height))
     draw = ImageDraw.Draw(image)
     for i in range(60):
         left, top, size = 60 * (i % 10), 70 * (i // 10), 4 + i
         draw.ellipse((left, top, left + size, top + 1.5 * size), fill=i + 1)
-    image.save(tmp_path / "first.png")
-    ids, _ = read_mask(tmp_path / "first.png", (image.height, image.width))
-    assert object_ids(ids) == tuple(range(1, 61))
+    return np.asarray(image)
 
 
-def test_a_few_thin_objects_are_not_taken_for_smoothing(tmp_path):
+def thin_objects():
     ids = np.zeros(SIZE, np.uint8)
     ids[1:41:2] = np.arange(1, 21, dtype=np.uint8)[:, None]
-    write_mask(tmp_path / "first.png", ids)
-    np.testing.assert_array_equal(read_mask(tmp_path / "first.png", SIZE)[0], ids)
+    return ids
 
 
-@pytest.mark.parametrize("values", [(1,), (38, 75, 113), (254,), (5, 250, 255)])
-def test_sparse_ids_are_not_taken_for_smoothing(tmp_path, values):
-    blobs(*values).save(tmp_path / "first.png")
-    ids, _ = read_mask(tmp_path / "first.png", SIZE)
-    np.testing.assert_array_equal(ids, np.asarray(blobs(*values)))
-
-
-def test_many_ids_on_outlines_that_no_smoothing_leaves(tmp_path):
+def specks():
+    """Objects without a pixel inside, numbered with gaps, which no smoothing leaves."""
     ids = np.zeros(SIZE, np.uint8)
-    for number in range(24):  # specks without a pixel inside, numbered with gaps
+    for number in range(24):
         ids[4 + 10 * (number // 6), 4 + 10 * (number % 6)] = 10 * number + 1
+    return ids
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        *map(crowd, (480, 1080)),
+        *(thin_objects(), specks()),
+        *(np.asarray(blobs(*values)) for values in ((1,), (38, 75, 113), (254,), (5, 250, 255))),
+    ],
+)
+def test_what_is_no_smoothing_is_taken_as_it_is(tmp_path, ids):
     write_mask(tmp_path / "first.png", ids)
-    assert len(object_ids(ids)) > 20
-    np.testing.assert_array_equal(read_mask(tmp_path / "first.png", SIZE)[0], ids)
+    np.testing.assert_array_equal(read_mask(tmp_path / "first.png", ids.shape)[0], ids)
 
 
 def slopes():
     """Ids that rise from left to right, as a network may predict them: all but two lie between."""
     return np.repeat(np.arange(0, 2 * SIZE[1], 2, dtype=np.uint8)[None], SIZE[0], axis=0)
-
-
-def test_smoothed_outlines_are_taken_as_they_are_where_nobody_draws(tmp_path):
-    write_mask(tmp_path / "00001.png", slopes())
-    with pytest.raises(ValueError, match="outlines"):
-        read_mask(tmp_path / "00001.png", SIZE)
-    ids, _ = read_mask(tmp_path / "00001.png", SIZE, is_drawn=False)
-    np.testing.assert_array_equal(ids, slopes())
 
 
 def test_truth_and_predictions_are_taken_as_they_are(tmp_path):
@@ -142,11 +131,11 @@ def test_truth_and_predictions_are_taken_as_they_are(tmp_path):
         read_given(benchmark, sequence, 0, SIZE)
 
 
-@pytest.mark.parametrize("draw", [slopes, lambda: np.asarray(blurred(blobs(80, 160, 255)))])
-def test_the_check_of_a_set_and_its_run_agree(tmp_path, draw):
-    write_mask(tmp_path / "first.png", draw())
-    context = MaskContext(SIZE, True, True, False, {}, tmp_path)
-    (line,) = find_mask_faults(tmp_path / "first.png", context)
+@pytest.mark.parametrize("ids", [slopes(), np.asarray(blurred(blobs(80, 160, 255), None))])
+def test_the_check_of_a_set_and_its_run_agree(tmp_path, ids):
+    path = tmp_path / "first.png"
+    write_mask(path, ids)
+    (line,) = find_mask_faults(path, MaskContext(SIZE, True, True, False, {}, tmp_path))
     assert "outlines" in line
-    with pytest.raises(ValueError, match="outlines"):
-        read_mask(tmp_path / "first.png", SIZE)
+    refuses_smoothed(path)
+    np.testing.assert_array_equal(read_mask(path, SIZE, is_drawn=False)[0], ids)
