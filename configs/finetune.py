@@ -1,15 +1,15 @@
-"""Fine-tuning of R50-MAVOS on own videos: JPEGImages/<video>/* beside Annotations/<video>/*.png.
+"""Fine-tunes R50-MAVOS on your own videos: JPEGImages/<video>/* beside Annotations/<video>/*.png.
 
 Command:  python train.py --config configs/finetune.py --workdir runs/finetune
               --data.sources.0.root MY_VIDEOS --data.held_out.root MY_HELD_OUT_VIDEOS
-          with train/ and val/ in one folder, that folder twice and --data.held_out.split val;
+          For train/ and val/ in one folder give it twice, with --data.held_out.split val;
           without held-out videos: --training.loop.evaluate_every 0
-Start:    converted weights in weights/r50; any other with --training.start.
-Hardware: one GPU; on several raise --training.batch_size to a multiple of their number. Short of
-          memory: --training.accumulate 4.
+Start:    converted weights in weights/r50; others with --training.start.
+Hardware: one GPU; on several, raise --training.batch_size to a multiple of their number. If memory
+          runs short: --training.accumulate 4.
 Time:     not measured here.
-Expected: depends on the videos. It memorises true masks to the end, so that few videos suffice and
-          the identification bank keeps learning slowly; J&F on the held-out videos is logged.
+Expected: depends on the videos. It memorises true masks to the end, so a few videos suffice and
+          the identification bank keeps learning; J&F on the held-out videos is logged.
 """
 
 import dataclasses

@@ -1,15 +1,15 @@
-"""The second stage of small: real video beside stills and generated video, objects that come late.
+"""The second stage of small: real video, stills and generated video, with late objects.
 
 Command:  python train.py --config configs/small_main.py --workdir runs/small_main
 Start:    the first stage's run, runs/small.
-Data:     data/static; data/DAVIS; data/own/train, videos of several objects. Elsewhere:
-          --data.sources.N.root.
+Data:     data/static; data/DAVIS; data/own/train, videos of several objects.
+          Elsewhere: --data.sources.N.root.
 Hardware: two CPU cores, 8 GB.
 Time:     2 seconds a step on two cores of their own: 10 minutes.
-Expected: not measured from a whole first stage. After 398 steps of it, 60 of this one with a rate
-          of 8e-4, and these 300, the weights in mavos_jax/weights: J&F 58.9 on ten validation
+Expected: not measured after a whole first stage. The weights in mavos_jax/weights, after 398 steps
+          of it, 60 of this one at a rate of 8e-4 and these 300: J&F 58.9 on ten validation
           sequences of DAVIS 2016 (tiny: 53.2), late objects kept; 24 on a video of a dim, thin
-          object (tiny: 85), 38 on the clip that evaluate.py draws (tiny: 97). A start, no default.
+          object (tiny: 85), 38 on the clip that evaluate.py draws (tiny: 97).
 """
 
 import dataclasses

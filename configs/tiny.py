@@ -3,10 +3,10 @@
 Command:  python train.py --config configs/tiny.py --workdir runs/tiny
 Hardware: two CPU cores, 5 GB; any number of devices that divides the batch of 4.
 Time:     50 minutes on two cores of their own (1 second a step, 75 seconds of compilation).
-Expected: not measured to the end. After 608 steps (10 minutes beside the compilation) J&F 39 on the
-          held-out set, where copying the first mask gives 7; 82 on the clip that evaluate.py draws
-          by default. The weights in mavos_jax/weights come from these 608 steps and eleven runs of
-          tiny_main.py, 17,287 steps (the commands are in tiny.json): J&F 79.1 and 96.9.
+Expected: not measured to the end. After 608 steps (10 minutes and the compilation) J&F 39 on the
+          held-out set, where copying the first mask gives 7, and 82 on the clip that evaluate.py
+          draws by default. The weights in mavos_jax/weights come from these 608 steps and eleven
+          runs of tiny_main.py, 17,287 steps (commands in tiny.json): J&F 79.1 and 96.9.
 """
 
 from mavos_jax.config import (
@@ -27,8 +27,8 @@ config = Experiment(
     name="tiny",
     encoder=ResNetConfig(width=16, depths=(1, 2, 2), norm="group"),
     elstt=ELSTTConfig(num_blocks=2, dim=96, attention_dim=48, value_dim=192),
-    # In token order, what MCA learns at one size holds at every other.
-    # Every object of its training clips is in the reference: fused, a late one is lost at once.
+    # What MCA learns in token order at one size holds at every other. Every object of the training
+    # clips is in the reference, so a late one that is fused would be lost at once.
     memory=MemoryConfig(gap=5, on_label="restart", mlp_ratio=2, released_value_layout=False),
     decoder=DecoderConfig(dim=64),
     data=DataConfig(
