@@ -56,15 +56,8 @@ def visible(folder: Path) -> list[str]:
 def images_by_stem(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
     """Lists the pictures of a folder by their names without suffix, in natural order.
 
-    A missing folder has none. No file is opened.
-
-    Args:
-      folder: where they lie.
-      suffixes: ``IMAGE_SUFFIXES`` for frames, ``MASK_SUFFIXES`` for masks.
-
-    Raises:
-      ValueError: two files differ only by their suffixes; or a picture is of a kind that cannot be
-        read and has no twin that can.
+    A missing folder has none. No file is opened. Raises ValueError if two files differ only by
+    their suffixes, or a picture is of a kind that cannot be read and has no twin that can.
     """
     found: dict[str, str] = {}
     others = []
@@ -179,11 +172,7 @@ def _series(names: Iterable[str]) -> dict[str, dict[tuple[str, ...], str]]:
 
 
 def _mask_by_name(found: Mapping[str, str]) -> tuple[str, str] | None:
-    """Finds files that have the numbers of others and a longer name, or one that says mask.
-
-    Returns:
-      The first such file, and one of the others.
-    """
+    """Finds a file, and others whose numbers it shares under a longer name, or one for masks."""
     groups = _series(found.values())
     for (one, frames), (other, masks) in itertools.permutations(groups.items(), 2):
         if "#" not in one or (len(frames) == 1 and len(masks) > 1):

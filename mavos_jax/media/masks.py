@@ -45,10 +45,9 @@ def read_mask(
     Args:
       source: a path, or the bytes of a file.
       size: height and width that the mask must have, in pixels.
-      allow_empty: whether a mask without objects is returned rather than refused.
-      is_drawn: whether objects are to be followed from it, so that what
-        :func:`~mavos_jax.media.ids.explain_drawing` finds, likely where people draw, is refused.
-        Predictions may look the same, and the truth is what it is.
+      allow_empty: whether to return a mask without objects rather than refuse it.
+      is_drawn: whether to refuse what :func:`~mavos_jax.media.ids.explain_drawing` finds, which is
+        likely where people draw. Predictions may look the same, and the truth is what it is.
 
     Returns:
       The ids, 0 for the background and 255 for pixels to ignore; and the picture's own palette,

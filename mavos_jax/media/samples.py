@@ -33,7 +33,6 @@ class AnnotatedVideo(Protocol):
     @property
     def name(self) -> str:
         """The set and the sequence, for messages."""
-        ...
 
     def __len__(self) -> int: ...
 
@@ -41,17 +40,14 @@ class AnnotatedVideo(Protocol):
 
     def mask(self, index: int) -> np.ndarray:
         """The mask alone, for choosing frames without decoding them."""
-        ...
 
 
 @runtime_checkable
 class VideoSet(Protocol):
     """A data set: videos by index. It can be pickled, for loader processes.
 
-    Attributes:
-      name: words for messages.
-      max_gap: largest distance between two neighbouring frames of a clip, in frames.
-      is_static: whether its videos are single images, which are deformed into clips.
+    Neighbouring frames of a clip are at most ``max_gap`` frames apart. The videos of a static set
+    are single images, which are deformed into clips.
     """
 
     name: str
@@ -61,7 +57,6 @@ class VideoSet(Protocol):
     @property
     def num_left_out(self) -> int:
         """Videos, or images, that the set's rules leave out."""
-        ...
 
     def __len__(self) -> int: ...
 
@@ -69,7 +64,6 @@ class VideoSet(Protocol):
 
     def fingerprint(self) -> str:
         """A short hash of what the set holds: names and sizes of its files, or its recipe."""
-        ...
 
 
 @runtime_checkable
@@ -79,12 +73,10 @@ class EncodedFrames(Protocol):
     def __len__(self) -> int: ...
 
     def frame(self, index: int) -> File:
-        """Reads the image of a frame; raises :class:`DamagedSample` where there is none."""
-        ...
+        """Reads the image of a frame; raises :class:`DamagedSample` for none."""
 
     def mask(self, index: int) -> File:
         """Reads the mask of a frame; raises :class:`DamagedSample` where there is none."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)

@@ -69,12 +69,9 @@ def require_whole_index(path: Path, stream: Any) -> None:
 
 
 def require_declared_end(container: Any, end: Fraction, rate: Fraction | None) -> None:
-    """Raises EOFError if the header declares a later end than that of the last packet.
+    """Raises EOFError if the header declares a later end, in seconds, than the last packet's.
 
-    Args:
-      container: the PyAV container.
-      end: the end of the last packet of any stream, in seconds; sound may outlast the pictures.
-      rate: frames per second.
+    That is the end of the last packet of any stream, for sound may outlast the pictures.
     """
     if container.format.name not in _DECLARING or container.duration is None:
         return
@@ -86,10 +83,8 @@ def require_declared_end(container: Any, end: Fraction, rate: Fraction | None) -
 def require_decodable_end(reopen: Callable[[], Any], index: int, start: int | None) -> None:
     """Decodes the end of stream ``index`` without threads, which hide the last packets' errors.
 
-    It begins at the picture at time ``start``, in the stream's units, or else at the first.
-
-    Raises:
-      av.FFmpegError: it is damaged.
+    It begins at the picture at time ``start``, in the stream's units, or else at the first. PyAV
+    raises an error of its own if the end is damaged.
     """
     with reopen() as container:
         stream = container.streams[index]

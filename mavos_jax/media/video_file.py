@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.media.pictures import describe_size
+from mavos_jax.media.pictures import Size, describe_size
 from mavos_jax.media.video_ends import (
     RECODE,
     require_declared_end,
@@ -42,7 +42,6 @@ class VideoFile:
     They are turned and mirrored as the file says. Pixels that are not square stay as stored.
 
     Attributes:
-      path: the file.
       size: height and width of every frame as shown, in pixels.
       declared: the number of frames that the file declares, None if it declares none. Files
         with an edit list may hold a few fewer.
@@ -53,7 +52,7 @@ class VideoFile:
     """
 
     path: Path
-    size: tuple[int, int]
+    size: Size
     declared: int | None
     frame_rate: Fraction | None
     stream: int = 0
@@ -64,9 +63,8 @@ class VideoFile:
     def open(cls, path: Path) -> VideoFile:
         """Reads a file's index and its first frame.
 
-        Raises:
-          ValueError: PyAV is not installed, or the file is no video, has no frame, or ends before
-            the data that its index names.
+        Raises ValueError if PyAV is not installed, or the file is no video, has no frame, or ends
+        before the data that its index names.
         """
         av = import_av(path)
         _require_no_text(path)
@@ -221,11 +219,9 @@ def _turn(path: Path, frame: Any) -> Turn:
 def _decode(container: Any, stream: Any, reopen: Callable[[], Any]) -> Iterator[Any]:
     """Decodes a stream of a PyAV container, which ``reopen`` opens once more.
 
-    Raises:
-      EOFError: the file ended inside a packet, or before the duration that its header declares,
-        which the decoder takes for the end of the video. Other streams count, because sound may be
-        longer.
-      av.FFmpegError: it is damaged.
+    Raises EOFError, besides PyAV's own, if the file ends inside a packet, or before the duration
+    that its header declares: the decoder takes both for the end of the video. Other streams count,
+    because sound may be longer.
     """
     stream.thread_type = "AUTO"
     end, is_cut = Fraction(0), False

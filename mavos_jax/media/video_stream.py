@@ -31,7 +31,7 @@ class Turn(NamedTuple):
 
     @classmethod
     def of(cls, frame: Any) -> Turn:
-        """Reads the display matrix of a PyAV frame; raises ValueError unless it is upright."""
+        """Reads a PyAV frame's display matrix; raises ValueError unless it turns by quarters."""
         data = next((d for d in frame.side_data if d.type.name == _MATRIX_NAME), None)
         if data is None:
             return cls()
@@ -78,13 +78,10 @@ def choose_stream(container: Any, path: Path) -> tuple[int, tuple[str, ...]]:
 
     Cover pictures, thumbnails and streams of one picture are no video, unless a stream of one
     picture is all there is. Where the header of the PyAV container does not count pictures, it is
-    read on.
+    read on. Raises ValueError if there is no stream of pictures but covers.
 
     Returns:
       The stream's index in the file, and words for each other stream of pictures.
-
-    Raises:
-      ValueError: there is no stream of pictures but covers.
     """
     streams = container.streams.video
     kinds = {s.index: "a cover picture" for s in streams if _disposition(s) & _COVERS}

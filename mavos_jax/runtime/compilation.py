@@ -31,7 +31,7 @@ def keep_compilations() -> None:
     """Keeps compiled programs between runs, unless the user says otherwise.
 
     They lie in :func:`default_folder`, or where ``JAX_COMPILATION_CACHE_DIR`` says. A damaged one
-    is compiled and kept again; a line says so where none can be kept.
+    is compiled again; a line says so where none can be kept.
     """
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     try:
