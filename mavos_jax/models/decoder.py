@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Logits, Map, Propagated
 from mavos_jax.config import NORM_GROUPS, NUM_IDENTITIES, DecoderConfig
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import conv, group_norm
+from mavos_jax.models.initialisation import lecun_normal
+from mavos_jax.models.layers import conv, dense, group_norm
 from mavos_jax.models.resize import resize_bilinear
 
 Shortcuts = tuple[Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]]
@@ -36,18 +37,18 @@ class FPNDecoder(nn.Module):
 
     def setup(self) -> None:
         wide, narrow = self.config.dim, self.config.dim // 2
-        self.conv_in = nn.Dense(wide, dtype=self.backend.dtype)
+        self.conv_in = dense(wide, "conv_in", self.backend)
         self.norm_in = group_norm(NORM_GROUPS, "norm_in")
-        self.adapter_16 = nn.Dense(wide, dtype=self.backend.dtype)
+        self.adapter_16 = dense(wide, "adapter_16", self.backend)
         self.conv_16 = conv(wide, 3, "conv_16", self.backend, padding=1)
         self.norm_16 = group_norm(NORM_GROUPS, "norm_16")
-        self.adapter_8 = nn.Dense(wide, dtype=self.backend.dtype)
+        self.adapter_8 = dense(wide, "adapter_8", self.backend)
         self.conv_8 = conv(narrow, 3, "conv_8", self.backend, padding=1)
         self.norm_8 = group_norm(NORM_GROUPS, "norm_8")
-        self.adapter_4 = nn.Dense(narrow, dtype=self.backend.dtype)
+        self.adapter_4 = dense(narrow, "adapter_4", self.backend)
         self.conv_4 = conv(narrow, 3, "conv_4", self.backend, padding=1)
         self.norm_4 = group_norm(NORM_GROUPS, "norm_4")
-        self.conv_out = nn.Dense(NUM_IDENTITIES)
+        self.conv_out = nn.Dense(NUM_IDENTITIES, kernel_init=lecun_normal)
 
     def adapt(self, shortcuts: Shortcuts) -> Adapted:
         """Returns the encoder's maps in the decoder's widths."""

@@ -13,13 +13,12 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import DropPath, group_norm, layer_norm
+from mavos_jax.models.layers import DropPath, group_norm, layer_norm, linear
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.propagation import (
     LongTermPropagation,
     SelfPropagation,
     ShortTermPropagation,
-    linear,
 )
 
 

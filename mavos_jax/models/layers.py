@@ -12,14 +12,18 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Map
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.convolution import convolve, depthwise_grouped, depthwise_shifts
+from mavos_jax.models.initialisation import (
+    Initializer,
+    he_depthwise,
+    lecun_normal,
+    xavier_uniform,
+)
 
 EPSILON = 1e-5
 """Added to the variance by every normalisation, as in PyTorch."""
 
 CONSTANTS = "constants"
 """The collection of the vectors of frozen batch normalisation."""
-
-Initializer = Callable[..., Array]
 
 
 def layer_norm(name: str) -> nn.LayerNorm:
@@ -39,6 +43,23 @@ def convolution(backend: Backend) -> Callable[..., Array]:
     return convolve if backend.conv_gradient == "products" else jax.lax.conv_general_dilated
 
 
+def dense(
+    features: int,
+    name: str,
+    backend: Backend,
+    *,
+    bias: bool = True,
+    init: Initializer = lecun_normal,
+) -> nn.Dense:
+    """A linear layer, or a 1x1 convolution: a matrix product on every platform."""
+    return nn.Dense(features, use_bias=bias, dtype=backend.dtype, kernel_init=init, name=name)
+
+
+def linear(features: int, name: str, backend: Backend) -> nn.Dense:
+    """A linear layer of a transformer block, with bias and Xavier's initialisation."""
+    return dense(features, name, backend, init=xavier_uniform)
+
+
 def conv(
     features: int,
     kernel: int,
@@ -49,10 +70,7 @@ def conv(
     padding: int = 0,
     bias: bool = True,
 ) -> nn.Conv:
-    """A square convolution with PyTorch's symmetric padding.
-
-    A 1x1 convolution is written as ``nn.Dense`` instead: it is a matrix product on every platform.
-    """
+    """A square convolution with PyTorch's symmetric padding."""
     return nn.Conv(
         features,
         (kernel, kernel),
@@ -60,6 +78,7 @@ def conv(
         padding=((padding, padding), (padding, padding)),
         use_bias=bias,
         dtype=backend.dtype,
+        kernel_init=lecun_normal,
         conv_general_dilated=convolution(backend),
         name=name,
     )
@@ -103,16 +122,10 @@ class DepthwiseConv(nn.Module):
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c"]:
         shape = (self.kernel, self.kernel, x.shape[-1])
-        kernel = self.param("kernel", depthwise_init, shape)
+        kernel = self.param("kernel", he_depthwise, shape)
         if self.backend.depthwise == "grouped":
             return depthwise_grouped(x, kernel, self.stride, self.dilation)
         return depthwise_shifts(x, kernel, self.stride, self.dilation)
-
-
-def depthwise_init(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
-    """He initialisation with the fan-in of a depthwise kernel: its taps alone."""
-    taps = shape[0] * shape[1]
-    return jax.random.normal(key, shape, dtype) * (2.0 / taps) ** 0.5
 
 
 STREAM = "dropout"

@@ -13,11 +13,17 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import LSTTConfig
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import CONSTANTS, DepthwiseConv, DropPath, group_norm, layer_norm
+from mavos_jax.models.layers import (
+    CONSTANTS,
+    DepthwiseConv,
+    DropPath,
+    group_norm,
+    layer_norm,
+    linear,
+)
 from mavos_jax.models.mca import gelu
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.multi_head import LongTermAttention, SelfAttention, ShortTermAttention
-from mavos_jax.models.propagation import linear
 
 NORM_GROUPS = 32
 

@@ -7,6 +7,7 @@ transition that inference and training share.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -22,6 +23,8 @@ from mavos_jax.models.decoder import Adapted, FPNDecoder
 from mavos_jax.models.elstt import ELSTT
 from mavos_jax.models.encoders import build_encoder
 from mavos_jax.models.identification import STRIDE, Identification
+from mavos_jax.models.initialisation import initialise
+from mavos_jax.models.layers import dense
 from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
 from mavos_jax.models.memory import KeyValue, Memory, Pending, dynamic_part, long_term_bias
@@ -68,7 +71,7 @@ class MAVOS(nn.Module):
     def setup(self) -> None:
         config = self.config
         self.encoder = build_encoder(config.encoder, self.backend)
-        self.encoder_projector = nn.Dense(config.elstt.dim, dtype=self.backend.dtype)
+        self.encoder_projector = dense(config.elstt.dim, "encoder_projector", self.backend)
         self.identification = Identification(
             config.elstt.dim,
             config.align_corners,
@@ -169,11 +172,17 @@ def init_variables(model: MAVOS, seed: int = 0) -> Variables:
         decoder=config.decoder,
         align_corners=config.align_corners,
     )
-    return _initialise(model.clone(config=network), jax.random.PRNGKey(seed))
+    init = _initialiser(model.clone(config=network))  # pyright: ignore[reportArgumentType]
+    variables = init(jax.random.PRNGKey(seed))
+    return {"constants": {}, **variables}
 
 
-@functools.partial(jax.jit, static_argnames=("model",))
-def _initialise(model: MAVOS, key: Array) -> Variables:
+@functools.lru_cache(maxsize=8)
+def _initialiser(model: MAVOS) -> Callable[[Array], Variables]:
+    return initialise(functools.partial(_init, model))
+
+
+def _init(model: MAVOS, key: Array) -> Variables:
     side = 2 * STRIDE + (1 if model.config.align_corners else 0)
     image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
     variables = model.init(key, image, mask, method=MAVOS.init_all)
@@ -183,8 +192,7 @@ def _initialise(model: MAVOS, key: Array) -> Variables:
 @in_32_bits
 def variable_shapes(config: Experiment) -> Variables:
     """Returns the variables of an experiment as ``jax.ShapeDtypeStruct``; computes nothing."""
-    model = build_model(config)
-    return jax.eval_shape(lambda: init_variables(model))
+    return jax.eval_shape(functools.partial(_init, build_model(config)), jax.random.PRNGKey(0))
 
 
 def parameter_shapes(config: Experiment) -> dict[str, tuple[int, ...]]:

@@ -17,7 +17,8 @@ from mavos_jax.axes import Map, Tokens
 from mavos_jax.config import MemoryConfig
 from mavos_jax.models.attention import attend
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import DepthwiseConv, DropPath, layer_norm
+from mavos_jax.models.initialisation import lecun_normal
+from mavos_jax.models.layers import DepthwiseConv, DropPath, dense, layer_norm
 from mavos_jax.models.memory import KeyValue
 
 
@@ -40,9 +41,7 @@ class FocalContext(nn.Module):
     @nn.compact
     def __call__(self, context: Map) -> Map:
         channels = context.shape[-1]
-        projected = nn.Dense(channels + self.levels + 1, dtype=self.backend.dtype, name="context")(
-            context
-        )
+        projected = dense(channels + self.levels + 1, "context", self.backend)(context)
         z, gates = projected[..., :channels], projected[..., channels:]
         total = jnp.zeros_like(z)
         for level in range(self.levels):
@@ -51,7 +50,7 @@ class FocalContext(nn.Module):
             total = total + z * gates[..., level : level + 1]
         pooled = gelu(z.mean(axis=(0, 1), keepdims=True))
         total = total + pooled * gates[..., self.levels :]
-        return nn.Dense(channels, dtype=self.backend.dtype, name="modulator")(total)
+        return dense(channels, "modulator", self.backend)(total)
 
 
 class ModulatedCrossAttention(nn.Module):
@@ -87,18 +86,18 @@ class ModulatedCrossAttention(nn.Module):
         update = self._output("projection", channels)(fused)
         # The residual sums are float32 even where the memory is kept in fewer bits.
         out = new.astype(jnp.float32) + DropPath(self.config.drop_path, name="drop")(update)
-        hidden = nn.Dense(
-            self.config.mlp_ratio * channels, dtype=self.backend.dtype, name="mlp_in"
-        )(layer_norm("mlp_norm")(out))
+        hidden = dense(self.config.mlp_ratio * channels, "mlp_in", self.backend)(
+            layer_norm("mlp_norm")(out)
+        )
         update = self._output("mlp_out", channels)(gelu(hidden))
         return (out + DropPath(self.config.drop_path, name="mlp_drop")(update)).astype(new.dtype)
 
-    def _output(self, name: str, channels: int) -> nn.Dense:
-        start = nn.initializers.zeros if self.config.zero_start else nn.initializers.lecun_normal()
-        return nn.Dense(channels, dtype=self.backend.dtype, kernel_init=start, name=name)
+    def _output(self, name: str, channels: int) -> nn.Module:
+        start = nn.initializers.zeros if self.config.zero_start else lecun_normal
+        return dense(channels, name, self.backend, init=start)
 
     def _linear(self, name: str, x: Tokens) -> Tokens:
-        return nn.Dense(x.shape[-1], use_bias=False, dtype=self.backend.dtype, name=name)(x)
+        return dense(x.shape[-1], name, self.backend, bias=False)(x)
 
     def _value(self, context: Tokens, size: tuple[int, int]) -> Tokens:
         if self.config.write == "cross_attention":

@@ -16,8 +16,9 @@ from mavos_jax.axes import Tokens
 from mavos_jax.config import LSTTConfig
 from mavos_jax.models.attention import attend, attend_window
 from mavos_jax.models.backend import Backend
+from mavos_jax.models.initialisation import xavier_between
+from mavos_jax.models.layers import linear
 from mavos_jax.models.memory import KeyValue
-from mavos_jax.models.propagation import linear
 
 
 class SelfAttention(nn.Module):
@@ -121,10 +122,7 @@ class HeadLinear(nn.Module):
         depth = x.shape[-1] // self.num_heads
         outputs = self.num_heads * self.features
 
-        def init(key: Array, shape: tuple[int, int]) -> Array:
-            draw = nn.initializers.xavier_uniform(in_axis=0, out_axis=2, batch_axis=(1,))
-            return draw(key, (depth, self.num_heads, self.features)).reshape(shape)
-
+        init = xavier_between(depth, self.features)
         kernel = self.param("kernel", init, (depth, outputs))
         bias = self.param("bias", nn.initializers.zeros, (outputs,))
         dtype = self.backend.dtype or kernel.dtype

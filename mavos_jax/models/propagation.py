@@ -11,15 +11,8 @@ from mavos_jax.axes import Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.attention import attend, attend_window
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import DepthwiseConv, DropChannels
+from mavos_jax.models.layers import DepthwiseConv, DropChannels, linear
 from mavos_jax.models.memory import KeyValue
-
-linear_init = nn.initializers.xavier_uniform()
-
-
-def linear(features: int, name: str, backend: Backend) -> nn.Dense:
-    """A linear layer with bias, Xavier-initialised."""
-    return nn.Dense(features, dtype=backend.dtype, kernel_init=linear_init, name=name)
 
 
 class GatedOutput(nn.Module):

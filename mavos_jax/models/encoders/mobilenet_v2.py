@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import MobileNetV2Config
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv
+from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv, dense
 
 MAX_STRIDE = 16
 
@@ -61,16 +61,11 @@ class InvertedResidual(nn.Module):
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
         spec, y = self.spec, x
         if spec.expansion != 1:
-            y = nn.Dense(
-                x.shape[-1] * spec.expansion,
-                use_bias=False,
-                dtype=self.backend.dtype,
-                name="expand",
-            )(y)
+            y = dense(x.shape[-1] * spec.expansion, "expand", self.backend, bias=False)(y)
             y = nn.relu6(FrozenBatchNorm(name="expand_norm")(y))
         y = DepthwiseConv(3, self.backend, spec.stride, spec.dilation, name="depthwise")(y)
         y = nn.relu6(FrozenBatchNorm(name="depthwise_norm")(y))
-        y = nn.Dense(spec.features, use_bias=False, dtype=self.backend.dtype, name="project")(y)
+        y = dense(spec.features, "project", self.backend, bias=False)(y)
         y = FrozenBatchNorm(name="project_norm")(y)
         return x + y if y.shape == x.shape else y
 
@@ -91,7 +86,7 @@ class MobileNetV2(nn.Module):
             x = InvertedResidual(spec, self.backend, name=f"block_{i}")(x)
             if spec.is_output:
                 outputs.append(x)
-        x = nn.Dense(self.config.last, use_bias=False, dtype=self.backend.dtype, name="last")(x)
+        x = dense(self.config.last, "last", self.backend, bias=False)(x)
         x = nn.relu6(FrozenBatchNorm(name="last_norm")(x))
         stride4, stride8, stride16 = outputs
         return stride4, stride8, stride16, x

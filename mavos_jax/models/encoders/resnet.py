@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import NORM_GROUPS, ResNetConfig
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import FrozenBatchNorm, conv, group_norm
+from mavos_jax.models.layers import FrozenBatchNorm, conv, dense, group_norm
 
 EXPANSION = 4
 
@@ -35,19 +35,15 @@ class Bottleneck(nn.Module):
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
-        y = nn.Dense(self.width, use_bias=False, dtype=self.backend.dtype, name="conv1")(x)
+        y = dense(self.width, "conv1", self.backend, bias=False)(x)
         y = nn.relu(self.norm("norm1")(y))
         y = conv(self.width, 3, "conv2", self.backend, stride=self.stride, padding=1, bias=False)(y)
         y = nn.relu(self.norm("norm2")(y))
-        y = nn.Dense(
-            EXPANSION * self.width, use_bias=False, dtype=self.backend.dtype, name="conv3"
-        )(y)
+        y = dense(EXPANSION * self.width, "conv3", self.backend, bias=False)(y)
         y = self.norm("norm3")(y)
         if self.has_downsample:
             x = x[:: self.stride, :: self.stride]
-            x = nn.Dense(
-                EXPANSION * self.width, use_bias=False, dtype=self.backend.dtype, name="downsample"
-            )(x)
+            x = dense(EXPANSION * self.width, "downsample", self.backend, bias=False)(x)
             x = self.norm("downsample_norm")(x)
         return nn.relu(x + y)
 

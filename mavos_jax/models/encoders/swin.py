@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Image, Map
 from mavos_jax.config import SwinConfig
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import DropPath, conv, layer_norm
+from mavos_jax.models.initialisation import truncated_normal
+from mavos_jax.models.layers import DropPath, conv, dense, layer_norm
 
 PATCH = 4
 NUM_LEFT_OUT = 2
@@ -57,12 +58,12 @@ class WindowAttention(nn.Module):
         depth = channels // self.heads
         table = self.param(
             "relative_position_bias",
-            nn.initializers.truncated_normal(0.02),
+            truncated_normal(0.02),
             ((2 * self.window - 1) ** 2, self.heads),
         )
         index = relative_position_index(self.window)
         bias = table[index.reshape(-1)].reshape(tokens, tokens, self.heads).transpose(2, 0, 1)
-        qkv = nn.Dense(3 * channels, dtype=self.backend.dtype, name="query_key_value")(x)
+        qkv = dense(3 * channels, "query_key_value", self.backend)(x)
         qkv = qkv.reshape(windows, tokens, 3, self.heads, depth).transpose(2, 0, 3, 1, 4)
         query, key, value = qkv[0] * depth**-0.5, qkv[1], qkv[2]
         logits = jnp.matmul(query, key.swapaxes(-1, -2), preferred_element_type=jnp.float32) + bias
@@ -70,7 +71,7 @@ class WindowAttention(nn.Module):
             logits = logits + mask[:, None]
         out = jax.nn.softmax(logits, axis=-1).astype(value.dtype) @ value
         out = out.transpose(0, 2, 1, 3).reshape(windows, tokens, channels)
-        return nn.Dense(channels, dtype=self.backend.dtype, name="projection")(out)
+        return dense(channels, "projection", self.backend)(out)
 
 
 class SwinBlock(nn.Module):
@@ -85,10 +86,8 @@ class SwinBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Map) -> Map:
         x = x + DropPath(self.drop_path, name="drop1")(self._attend(layer_norm("norm1")(x)))
-        hidden = nn.Dense(4 * x.shape[-1], dtype=self.backend.dtype, name="mlp_in")(
-            layer_norm("norm2")(x)
-        )
-        out = nn.Dense(x.shape[-1], dtype=self.backend.dtype, name="mlp_out")
+        hidden = dense(4 * x.shape[-1], "mlp_in", self.backend)(layer_norm("norm2")(x))
+        out = dense(x.shape[-1], "mlp_out", self.backend)
         return x + DropPath(self.drop_path, name="drop2")(
             out(jax.nn.gelu(hidden, approximate=False))
         )
@@ -124,9 +123,7 @@ class PatchMerging(nn.Module):
         x = jnp.pad(x, ((0, rows % 2), (0, columns % 2), (0, 0)))
         order = ((0, 0), (1, 0), (0, 1), (1, 1))
         x = jnp.concatenate([x[i::2, j::2] for i, j in order], axis=-1)
-        return nn.Dense(2 * channels, use_bias=False, dtype=self.backend.dtype, name="reduction")(
-            layer_norm("norm")(x)
-        )
+        return dense(2 * channels, "reduction", self.backend, bias=False)(layer_norm("norm")(x))
 
 
 def drop_path_rate(config: SwinConfig, stage: int, block: int) -> float:
