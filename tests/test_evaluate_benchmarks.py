@@ -1,4 +1,4 @@
-"""The script on trees of every layout, with the weights that come with the package."""
+"""The script on trees of every layout, with the packaged weights or a stand-in."""
 
 import json
 import re
@@ -7,11 +7,13 @@ import zipfile
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
+from copying import copy_masks
 from PIL import Image
 
 import evaluate
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.datasets import DATASETS, open_benchmark
+from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.media.rle import decode_rle
 
 QUICK = ("--num_devices", "1", "--scoring_processes", "0", "--report_frames", "4")
@@ -34,8 +36,21 @@ def options_of(tree):
     return ("--dataset", tree.dataset, "--split", tree.split, "--root", tree.root)
 
 
+@pytest.fixture
+def copying(monkeypatch):
+    """Nothing moves: what is tested does not depend on the network."""
+    monkeypatch.setattr(sequence_module, "stream_masks", copy_masks)
+
+
+def test_the_packaged_weights_from_the_tree_to_the_scores(tmp_path):
+    tree = write_benchmark_tree(tmp_path / "tree", "youtube_vos2019", split="train")
+    run(*options_of(tree), "--output", tmp_path / "out", *QUICK)
+    stored = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert stored["summary"]["J&F"] > 0.5
+
+
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_every_layout_from_the_tree_to_the_report(dataset, tmp_path, capsys):
+def test_every_layout_from_the_tree_to_the_report(dataset, copying, tmp_path, capsys):
     is_hidden = dataset == "mose"
     split = "train" if dataset.startswith("youtube") else None
     tree = write_benchmark_tree(tmp_path / "tree", dataset, split=split)
@@ -60,7 +75,7 @@ def test_every_layout_from_the_tree_to_the_report(dataset, tmp_path, capsys):
     assert (output / f"global_results-{tree.split}.csv").is_file()
 
 
-def test_a_finished_run_is_kept_and_another_one_refused(tmp_path, capsys):
+def test_a_finished_run_is_kept_and_another_one_refused(copying, tmp_path, capsys):
     tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
     words = (*options_of(tree), "--output", tmp_path / "out", *QUICK)
     run(*words)
@@ -138,7 +153,7 @@ def test_a_wrong_mask_shows_before_any_work(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_damaged_frame_keeps_finished_sequences(tmp_path, capsys):
+def test_a_damaged_frame_keeps_finished_sequences(copying, tmp_path, capsys):
     tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
     words = (*options_of(tree), "--output", tmp_path / "out", *QUICK)
     damaged = open_benchmark(tree).sequences[-1].frames[3]
