@@ -176,7 +176,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for root in ("file", "file/below", "link"):
-        with pytest.raises(ValueError, match=rf"found that .*{root[:4]} is none; choose another"):
+        with pytest.raises(ValueError, match=rf"{root[:4]}.*; choose another"):
             OutputFolder(tmp_path / root)
 
 
