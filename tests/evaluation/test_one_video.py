@@ -7,6 +7,7 @@ import weakref
 import av
 import numpy as np
 import pytest
+from copying import CHUNK, copy_masks
 from PIL import Image
 from video_files import set_matrix, write_quarters
 
@@ -36,38 +37,17 @@ from mavos_jax.scores.metrics import (
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
 SIZE = (32, 48)
-CHUNK = 4
 MODEL = build_model(Experiment(name="untouched"))
 
 
 @pytest.fixture(autouse=True)
 def network(monkeypatch):
-    """Takes the network's place: every mask is the first one with the late objects so far.
-
-    It pulls frames a chunk ahead and holds a source's error back as the real one does.
-    """
+    """Puts a stand-in in the network's place; the calls of it."""
     calls = []
 
-    def stream(model, variables, frames, mask, *, labels=(), num_objects=None, augmentation=None):
+    def stream(model, variables, frames, mask, *, labels=(), num_objects=None, **options):
         calls.append({"labels": dict(labels), "num_objects": num_objects})
-        waiting, index, error, source = [], 0, None, iter(frames)
-        current = mask.copy()
-        while True:
-            try:
-                while len(waiting) < CHUNK and error is None:
-                    waiting.append(next(source))
-            except (StopIteration, ValueError) as caught:
-                error = caught
-            for _ in waiting:
-                if index in labels:
-                    current = np.where(labels[index] > 0, labels[index], current)
-                yield current
-                index += 1
-            waiting = []
-            if isinstance(error, ValueError):
-                raise error
-            if error is not None:
-                return
+        yield from copy_masks(model, variables, frames, mask, labels=labels)
 
     monkeypatch.setattr(module, "stream_masks", stream)
     # Threads of the fake devices are no part of these tests.
