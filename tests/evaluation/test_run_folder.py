@@ -30,6 +30,12 @@ def opened(root, run=RUN, **options):
     return RunFolder.opened(root, run, {"by": "test"}, conclusions=CONCLUSIONS, **options)
 
 
+def refused(root, words, run=RUN, **options):
+    with pytest.raises(ValueError, match=words) as error, opened(root, run, **options):
+        pass
+    return str(error.value)
+
+
 def work_on(folder, task):
     masks = folder.begin(task)
     for index in task.sequence.saved:
@@ -84,30 +90,24 @@ def test_what_was_not_finished_is_no_fault(tmp_path, tasks):
         assert [folder.record(task) for task in tasks] == [None] * 3
 
 
-def _zeros(path):
+def zeros(path):
     path.write_bytes(bytes(path.stat().st_size))
 
 
-def _cut(path):
-    path.write_bytes(path.read_bytes()[:-7])
+HARMS = {
+    "zeros": zeros,
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-7]),
+    "redrawn": lambda path: write_mask(path, np.zeros((3, 4), np.uint8)),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_text(""),
+}
 
 
-def _redraw(path):
-    write_mask(path, np.zeros((3, 4), np.uint8))
-
-
-def _to_folder(path):
-    path.unlink()
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [_zeros, _cut, _redraw, _to_folder, lambda path: path.unlink(), lambda p: p.write_text("")],
-)
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_mask_that_is_not_what_was_written(root, tasks, harm):
     path = root / "masks" / tasks[1].sequence.name / "00003.png"
-    harm(path)
+    HARMS[harm](path)
     (fault,) = faults(root, tasks)
     assert str(path) in fault
 
@@ -115,7 +115,7 @@ def test_a_mask_that_is_not_what_was_written(root, tasks, harm):
 def test_a_mask_damaged_after_it_was_looked_at(root, tasks):
     with opened(root) as folder:
         assert folder.record(tasks[0]) is not None
-        _zeros(root / "masks" / tasks[0].sequence.name / "00000.png")
+        zeros(root / "masks" / tasks[0].sequence.name / "00000.png")
         assert folder.record(tasks[0]) is None
 
 
@@ -158,39 +158,22 @@ def test_a_record_that_is_no_json(root, tasks, content):
     assert faults(root, tasks) == []
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        {"identity": 5, "provenance": {}},
-        {"identity": {}},
-        {"provenance": {}},
-        {"identity": RUN, "provenance": []},
-        {"identity": RUN, "provenance": None},
-        [],
-        5,
-        None,
-        "",
-    ],
-)
+RUN_FILES = [
+    *({"identity": 5, "provenance": {}}, {"identity": {}}, {"provenance": {}}),
+    *({"identity": RUN, "provenance": []}, {"identity": RUN, "provenance": None}, [], 5, None, ""),
+]
+
+
+@pytest.mark.parametrize("content", RUN_FILES)
 def test_a_damaged_run_file(root, content):
     path = root / "run.json"
     path.write_text(json.dumps(content) if content != "" else "")
     before = files(root)
-    with pytest.raises(ValueError, match="expected") as error, opened(root):
-        pass
-    assert str(path) in str(error.value)
+    assert str(path) in refused(root, "expected")
     assert files(root) == before
     with opened(root, overwrite=True) as folder:
         assert folder.origin() == {"by": "test"}
     assert not list(root.glob("masks/*/*"))
-
-
-def test_another_run_is_refused_and_named(root):
-    with (
-        pytest.raises(ValueError, match="found that run differ; give another --output, or --over"),
-        opened(root, {**RUN, "run": 2}),
-    ):
-        pass
 
 
 def test_only_what_runs_wrote_is_removed(root, tasks):
@@ -210,15 +193,10 @@ def test_only_what_runs_wrote_is_removed(root, tasks):
     assert files(root).keys() == own | {"run.json", ".users", ".opening"}
 
 
-@pytest.mark.parametrize("name", ["report.html", "scores.json", "masks", "sequences"])
+@pytest.mark.parametrize("name", [*CONCLUSIONS, "masks", "sequences"])
 def test_what_no_run_wrote_is_not_taken_over(tmp_path, name):
-    conclusions = ("report.html", "scores.json")
     (tmp_path / name).mkdir()
-    with (
-        pytest.raises(ValueError, match=f"found {name} without it"),
-        RunFolder.opened(tmp_path, {}, {}, conclusions=conclusions, overwrite=True),
-    ):
-        pass
+    refused(tmp_path, f"found {name} without it", overwrite=True)
     assert (tmp_path / name).is_dir()
 
 
@@ -262,37 +240,23 @@ def test_a_link_is_no_lock(root, tmp_path, name):
     assert not (tmp_path / "outside").exists()
 
 
-def test_a_record_whose_names_lead_out(root, tmp_path):
-    (tmp_path / "precious.png").write_text("by hand")
-    content = {
-        "masks": {"../../../precious": None, "../../" * 3 + str(tmp_path / "precious"): None}
-    }
-    (root / "sequences" / "bear.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="nothing outside"), opened(root, overwrite=True):
-        pass
-    assert (tmp_path / "precious.png").read_text() == "by hand"
+@pytest.mark.parametrize("file", ["sequences/bear.json", "run.json"])
+def test_files_whose_names_lead_out(root, tmp_path, file):
+    precious = tmp_path / "precious.png"
+    precious.write_text("by hand")
+    masks = {"../../../precious": None, "../../" * 3 + str(precious.with_suffix("")): None}
+    content = json.loads((root / file).read_text())
+    changed = {**content, "conclusions": ["../precious.png"]} if "run" in file else {"masks": masks}
+    (root / file).write_text(json.dumps(changed))
+    refused(root, "nothing outside", overwrite=True)
+    assert precious.read_text() == "by hand"
 
 
-def test_a_run_file_whose_names_lead_out(root, tmp_path):
-    (tmp_path / "precious").write_text("by hand")
-    content = json.loads((root / "run.json").read_text())
-    (root / "run.json").write_text(json.dumps({**content, "conclusions": ["../precious"]}))
-    with pytest.raises(ValueError, match="nothing outside"), opened(root, overwrite=True):
-        pass
-    assert (tmp_path / "precious").read_text() == "by hand"
-
-
-@pytest.mark.parametrize(
-    ("run", "overwrite", "found"),
-    [(2, False, "run differ"), (1, True, "expected no other process")],
-)
-def test_another_run_on_a_folder_at_work(tmp_path, run, overwrite, found):
-    with (
-        opened(tmp_path),
-        pytest.raises(ValueError, match=found),
-        opened(tmp_path, {**RUN, "run": run}, overwrite=overwrite),
-    ):
-        pass
+def test_another_run_is_refused_and_named(root):
+    refused(root, "found that run differ; give another --output, or --over", {**RUN, "run": 2})
+    with opened(root):  # another process
+        refused(root, "run differ", {**RUN, "run": 2})
+        refused(root, "expected no other process", overwrite=True)
 
 
 def test_two_of_one_run_share_a_folder(tmp_path):
