@@ -65,6 +65,13 @@ def segment(task, root, *options, **named):
     return segment_to_folder(MODEL, {}, task, OutputFolder(root, *options, **named))
 
 
+def open_clip(tmp_path, *options):
+    """Writes the clip's frames and first mask; the task of both."""
+    frames = write_frames(tmp_path / "frames")
+    write_mask(tmp_path / "first.png", CLIP.mask(0))
+    return VideoTask.open(frames, tmp_path / "first.png", *options)
+
+
 def names(folder):
     return sorted(file.name for file in folder.iterdir())
 
@@ -95,9 +102,13 @@ def test_the_report_names_its_numbers():
 
 
 @pytest.mark.parametrize("overlay", ["pictures", "video"])
-def test_overlays(tmp_path, overlay):
-    segment(VideoTask.demonstration(), tmp_path, overlay, frames=True)
-    assert len(names(tmp_path / "masks")) == len(names(tmp_path / "frames")) == 24
+def test_frames_masks_and_overlays_stay_in_step(tmp_path, overlay):
+    task = VideoTask.demonstration()
+    segment(task, tmp_path, overlay, frames=True)
+    assert len(names(tmp_path / "masks")) == 24
+    for index, frame in enumerate(task.frames):
+        with Image.open(tmp_path / "frames" / f"{index:05d}.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), frame)
     if overlay == "pictures":
         assert len(names(tmp_path / "overlays")) == 24
     else:
@@ -119,14 +130,6 @@ def test_results_as_json_hold_the_masks_and_are_replaced_as_they_are(tmp_path):
     (tmp_path / "results.json").write_text("[]")
     with pytest.raises(ValueError, match=r"results\.json: .* no run wrote"):
         segment(task, tmp_path, rle=True, overwrite=True)
-
-
-def test_frames_and_masks_stay_in_step(tmp_path):
-    task = VideoTask.demonstration()
-    segment(task, tmp_path, "none", frames=True)
-    for index, frame in enumerate(task.frames):
-        with Image.open(tmp_path / "frames" / f"{index:05d}.png") as image:
-            np.testing.assert_array_equal(np.asarray(image), frame)
 
 
 def test_annotations_give_the_first_mask_and_the_late_objects(tmp_path, network):
@@ -214,21 +217,17 @@ def test_a_given_mask_overrides_the_first_annotation(tmp_path):
 
 
 def test_a_number_of_objects_is_passed_on_and_checked(tmp_path, network):
-    frames = write_frames(tmp_path / "frames")
-    write_mask(tmp_path / "first.png", CLIP.mask(0))
-    task = VideoTask.open(frames, tmp_path / "first.png", 4)
+    task = open_clip(tmp_path, 4)
     assert segment(task, tmp_path / "out").num_objects == 4
     assert network[0]["num_objects"] == 4
     for number, message in {1: r"first\.png: .* up to 1 as --num_objects", 255: "1 to 254"}.items():
         with pytest.raises(ValueError, match=message):
-            VideoTask.open(frames, tmp_path / "first.png", number)
+            open_clip(tmp_path, number)
 
 
 def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path):
-    frames = write_frames(tmp_path / "frames")
-    write_mask(tmp_path / "first.png", CLIP.mask(0))
-    task = VideoTask.open(frames, tmp_path / "first.png")
-    os.truncate(frames / "00005.png", 900)
+    task = open_clip(tmp_path)
+    os.truncate(tmp_path / "frames" / "00005.png", 900)
     with pytest.raises(ValueError, match=r"00005\.png: .*; finished in .*out: 5 frames"):
         segment(task, tmp_path / "out", "video")
     assert names(tmp_path / "out") == ["masks"]  # and no overlay.mp4
@@ -255,10 +254,8 @@ def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
 
 
 def test_an_unreadable_first_frame_leaves_nothing(tmp_path):
-    frames = write_frames(tmp_path / "frames")
-    write_mask(tmp_path / "first.png", CLIP.mask(0))
-    task = VideoTask.open(frames, tmp_path / "first.png")
-    os.truncate(frames / "00000.png", 900)
+    task = open_clip(tmp_path)
+    os.truncate(tmp_path / "frames" / "00000.png", 900)
     with pytest.raises(ValueError, match=r"00000\.png: expected an image"):
         segment(task, tmp_path / "out", "video")
     assert not any((tmp_path / "out").glob("**/*.*"))
@@ -275,16 +272,13 @@ def test_results_are_replaced_only_when_that_is_asked_for(tmp_path):
     assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns > before
 
 
-def test_a_mask_among_the_frames_is_refused(tmp_path):
+def test_no_mask_or_one_among_the_frames_is_refused(tmp_path):
     frames = write_frames(tmp_path / "frames")
     write_mask(frames / "first.png", CLIP.mask(0))
     with pytest.raises(ValueError, match=r"first\.png: expected the mask outside the folder"):
         VideoTask.open(frames, frames / "first.png")
-
-
-def test_a_video_without_a_mask_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"frames: expected --mask FILE"):
-        VideoTask.open(write_frames(tmp_path / "frames"), None)
+        VideoTask.open(frames, None)
 
 
 def test_a_clip_is_scored_by_the_rules_of_davis():
@@ -311,9 +305,7 @@ def test_scores_are_reported_only_where_the_truth_is_known(tmp_path):
     assert report.scores == score_demonstration(MODEL, {})
     assert report.scores is not None
     assert 0.05 < report.scores.mean < 0.4  # the clip is none on which copying does well
-    write_mask(tmp_path / "first.png", CLIP.mask(0))
-    task = VideoTask.open(write_frames(tmp_path / "frames"), tmp_path / "first.png")
-    assert segment(task, tmp_path / "out").scores is None
+    assert segment(open_clip(tmp_path), tmp_path / "out").scores is None
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path):

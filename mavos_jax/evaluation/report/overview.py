@@ -17,9 +17,6 @@ from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.scores.metrics import mean_scores
 from mavos_jax.scores.scores import ObjectResult
 
-_REGION_NAMES = ("J", "J-Mean")
-_BOUNDARY_NAMES = ("F", "F-Mean")
-
 
 def overview(
     contents: ReportContents, finished: Sequence[Sequence[int]], shown: Sequence[int]
@@ -75,25 +72,23 @@ def _percent(value: float) -> float | None:
 def _summary(contents: ReportContents, paper: Published | None) -> Iterator[Plain]:
     """Yields measures of the whole set, the headline first, with the paper's where it has them."""
     summary = contents.scores.summary if contents.scores else {}
-    for position, (name, value) in enumerate(summary.items()):
-        reported = None
-        if paper and position == 0:
-            reported = paper.mean
-        elif paper and name in _REGION_NAMES:
-            reported = paper.region
-        elif paper and name in _BOUNDARY_NAMES:
-            reported = paper.boundary
-        yield _measure(name, "%", _percent(value), reported)
+    reported: dict[str, float | None] = {}
+    if paper:
+        for letter, value in (("J", paper.region), ("F", paper.boundary)):
+            reported |= {letter: value, f"{letter}-Mean": value}
+        reported |= {next(iter(summary), ""): paper.mean, "FPS, aot": paper.fps}
+    for name, value in summary.items():
+        yield _measure(name, "%", _percent(value), reported.get(name))
     for protocol, speed in set_speeds(contents.records).items():
-        reported = paper.fps if paper and protocol == "aot" else None
         name = f"FPS, {protocol}"
-        yield _measure(name, "fps", round(speed.all_frames, 3), reported)
+        yield _measure(name, "fps", round(speed.all_frames, 3), reported.get(name))
         yield _measure(f"{name}, over sequences", "fps", round(speed.all_sequences, 3), None)
     if contents.records:
         words, size = highest_peak(contents.records)
         # What a process occupies on a CPU is no measure of a GPU's memory.
-        reported = paper.memory if paper and "device" in words else None
-        yield _measure(words, "GB", size / 1e9, reported)
+        yield _measure(
+            words, "GB", size / 1e9, paper.memory if paper and "device" in words else None
+        )
 
 
 def _measure(name: str, unit: str, value: float | None, reported: float | None) -> Plain:
