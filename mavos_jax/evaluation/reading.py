@@ -165,14 +165,13 @@ def read_prediction(
             f"{path}: expected a mask, found no such file; {missing} of the {len(wanted)} masks of "
             f"a result are missing, the folder holds {describe_folder(path.parent)}"
         )
-    found = read_header(path, "a mask").size
-    if found != size:
+    ids, _ = read_result(path)
+    if ids.shape != size:
         raise ValueError(
             f"{path}: expected a mask of {describe_size(size)} as the truth, found "
-            f"{describe_size(found)}; score at the results' resolution, or segment at that of the "
-            "truth"
+            f"{describe_size((ids.shape[0], ids.shape[1]))}; score at the results' resolution, or "
+            "segment at that of the truth"
         )
-    ids, _ = read_mask(path, size, allow_empty=True, is_drawn=False)
     return (ids > 0).astype(np.uint8) if is_binary else ids
 
 

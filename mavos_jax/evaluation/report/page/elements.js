@@ -1,4 +1,4 @@
-// Making elements, and writing numbers. Names reach the page as text nodes and attributes alone.
+// Making elements, and writing numbers. Names reach the page only as text nodes and attributes.
 
 const SVG = "http://www.w3.org/2000/svg";
 
