@@ -1,4 +1,4 @@
-"""Benchmarks of generated clips, with masks that are wrong in known places, for reports."""
+"""Benchmarks of blocks, with masks that are wrong in known places, for reports."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.datasets.dataset import Benchmark
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, score_objects
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.datasets.table import Dataset
+from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.report import ReportContents
-from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import write_mask
-from mavos_jax.scores.metrics import ObjectScores, score_frame, statistics
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -37,27 +37,6 @@ def blocks(frame: int) -> Pair:
     return truth, prediction
 
 
-def write_sequence(
-    root: Path, name: str, frames: list[np.ndarray], pairs: list[Pair], *, labelled: bool = True
-) -> SequenceFiles:
-    """Writes frames (PNG), masks and predictions."""
-    for index, (frame, (truth, prediction)) in enumerate(zip(frames, pairs, strict=True)):
-        path = root / "JPEGImages" / name / f"{index:05d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(frame).save(path)
-        if labelled or not index:
-            write_mask(root / "Annotations" / name / f"{index:05d}.png", truth)
-        write_mask(root / "masks" / name / f"{index:05d}.png", prediction)
-    labels = sorted((root / "Annotations" / name).iterdir())
-    return SequenceFiles(
-        name,
-        frames=tuple(sorted((root / "JPEGImages" / name).iterdir())),
-        given={0: GivenMask(labels[0])},
-        truth=dict(enumerate(labels)),
-        saved=tuple(range(len(frames))),
-    )
-
-
 def write_blocks(
     root: Path,
     name: str,
@@ -67,9 +46,23 @@ def write_blocks(
     labelled: bool = True,
 ) -> SequenceFiles:
     """Writes a sequence of :func:`blocks` whose frame t is the colour (10 t, 120, 200)."""
-    frames = [np.full((24, 40, 3), (10 * t, 120, 200), np.uint8) for t in range(num_frames)]
-    made = [pairs(t) for t in range(num_frames)]
-    return write_sequence(root, name, frames, made, labelled=labelled)
+    frames, labels = [], []
+    for t in range(num_frames):
+        truth, prediction = pairs(t)
+        frames.append(root / "JPEGImages" / name / f"{t:05d}.png")
+        frames[-1].parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((24, 40, 3), (10 * t, 120, 200), np.uint8)).save(frames[-1])
+        if labelled or not t:
+            labels.append(root / "Annotations" / name / f"{t:05d}.png")
+            write_mask(labels[-1], truth)
+        write_mask(root / "masks" / name / f"{t:05d}.png", prediction)
+    return SequenceFiles(
+        name,
+        frames=tuple(frames),
+        given={0: GivenMask(labels[0])},
+        truth=dict(enumerate(labels)),
+        saved=tuple(range(num_frames)),
+    )
 
 
 def write_masks(benchmark: Benchmark, folder: Path) -> Path:
@@ -86,38 +79,20 @@ def write_masks(benchmark: Benchmark, folder: Path) -> Path:
     return folder
 
 
-def write_generated(root: Path, name: str, video: SyntheticVideo) -> SequenceFiles:
-    """Writes a generated clip whose masks lag more and more, and once take 2 for 1."""
-    truths = [video.mask(t) for t in range(len(video))]
-    pairs = []
-    for index, truth in enumerate(truths):
-        lag = truths[max(0, index - index // 6)]
-        swapped = np.where((lag == 2) & (index > len(video) // 2), 1, lag).astype(np.uint8)
-        pairs.append((truth, swapped))
-    return write_sequence(root, name, [video.frame(t) for t in range(len(video))], pairs)
-
-
 def score(root: Path, sequence: SequenceFiles) -> list[ObjectResult]:
     """Scores the written masks of a sequence, without its first and last frame."""
-    counted = tuple(range(1, len(sequence.frames) - 1))
-    truths = [np.asarray(Image.open(sequence.truth[t])) for t in counted]
-    names = [sequence.frame_name(t) for t in counted]
-    found = [np.asarray(Image.open(root / "masks" / sequence.name / f"{n}.png")) for n in names]
-    ids = range(1, int(np.asarray(Image.open(sequence.truth[0])).max()) + 1)
-    pairs = [score_frame(t, p, ids) for t, p in zip(truths, found, strict=True)]
-    values = np.array(pairs).transpose(2, 1, 0).tolist()
-    return [
-        ObjectResult(
-            *(sequence.name, number),
-            scores=ObjectScores(*map(statistics, values[number - 1])),
-            is_unseen=None,
-            frames=counted,
-            region=tuple(values[number - 1][0]),
-            boundary=tuple(values[number - 1][1]),
-            is_visible=tuple(bool((truth == number).any()) for truth in truths),
-        )
-        for number in ids
-    ]
+
+    def read(path: Path) -> np.ndarray:
+        with Image.open(path) as image:
+            return np.asarray(image)
+
+    masks = SequenceMasks(
+        truth=lambda t: read(sequence.truth[t]),
+        prediction=lambda t: read(mask_path(root / "masks", sequence, t)),
+    )
+    highest = int(masks.truth(0).max())
+    counted = dict.fromkeys(range(1, highest + 1), range(1, len(sequence.frames) - 1))
+    return list(score_objects(sequence.name, masks, counted, ScoringRule()))
 
 
 def record_of(
