@@ -37,30 +37,24 @@ from mavos_jax.checkpoints.description import (
 from mavos_jax.checkpoints.folder import quiet_orbax
 from mavos_jax.config import Experiment
 from mavos_jax.runtime.checksums import file_checksums
-from mavos_jax.runtime.trees import leaves_by_path
-from mavos_jax.training.processes import is_first, say
-from mavos_jax.training.state import TrainState, variables_of
+from mavos_jax.training.processes import is_first, print_once
+from mavos_jax.training.state import TrainState, split
 
 TRAINING = "training"
 
 _MARGIN = 1.1
 _TEMPORARY = "{}.orbax-checkpoint-tmp"
-_MOST_FAILURES = 3
-"""So many checkpoints in a row that were due and cannot be written end a run."""
+_MAX_FAILURES = 3
+"""A run ends when so many checkpoints in a row that were due cannot be written."""
 _WAIT_SECONDS = 600
-"""So long processes wait for one another's part of a checkpoint."""
+"""How long processes wait for one another's part of a checkpoint."""
 
 _DISK_FULL = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota exceeded")
 
 
 @dataclasses.dataclass
 class _LatestAndBest(checkpoint_managers.PreservationPolicy):
-    """Keeps the newest steps and the one that the run stands for.
-
-    Attributes:
-      num_latest: so many of the newest.
-      scores: of the steps that have one.
-    """
+    """Keeps the newest steps, and the one that the run stands for by the scores of its steps."""
 
     num_latest: int
     scores: Mapping[int, Score]
@@ -78,8 +72,8 @@ class Checkpoints:
     Args:
       workdir: of the run, an absolute path.
       config: the experiment; its loop says how many are kept.
-      facts: JSON values that are kept with every checkpoint; of two scores, only those under the
-        same ``score_conditions`` are compared.
+      facts: JSON values that are kept with every checkpoint; only scores under the same
+        ``score_conditions`` are compared.
     """
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
@@ -88,7 +82,7 @@ class Checkpoints:
         self._folder = workdir / STEPS
         self._config = config
         self._facts = dict(facts)
-        self._others: dict[str, Any] = {}
+        self._begun: dict[str, Any] = {}  # describes the checkpoint that was begun last
         self._scores = scores_in(self._folder) if self._folder.is_dir() else {}
         self._num_failures = 0
         self._is_pending = self._is_retry = False
@@ -114,24 +108,28 @@ class Checkpoints:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the newest checkpoint could not be written; False while it still may be."""
-        if not self._others or self._manager.is_saving_in_progress():
+        """Whether the newest checkpoint could not be written; False while it still may be.
+
+        Always False for one of several processes: they would have to agree on it, and wait for the
+        next checkpoint that is due.
+        """
+        if not self._begun or jax.process_count() > 1 or self._manager.is_saving_in_progress():
             return False
-        return not (self._folder / str(self._others["step"])).is_dir()
+        return not (self._folder / str(self._begun["step"])).is_dir()
 
     def save(
         self, state: TrainState, score: float | None = None, *, is_retry: bool = False
     ) -> None:
         """Starts to write a checkpoint, once the one before is complete.
 
-        If that one could not be written, this is said, and the new one is tried all the same: what
-        failed may have been a network or a quota that is well again.
+        If that one could not be written, this is reported and the new one is tried all the same: a
+        network or a quota may have recovered.
 
         Args:
           state: NumPy arrays, which must not change any more.
           score: J&F of its moving average, if that was measured.
-          is_retry: whether it was not due but makes up for one that could not be written; such do
-            not count towards the failures that end a run.
+          is_retry: whether it makes up for one that could not be written. If it fails, too, that
+            does not count towards the failures that end a run.
 
         Raises:
           OSError: there is no room, or three in a row that were due could not be written.
@@ -143,9 +141,9 @@ class Checkpoints:
                 f"{self._folder / str(step)}: expected no checkpoint of this step or a later one, "
                 f"found step {newest}; move it away, or train in another --workdir"
             )
+        # The data are a function of the seed and the step, which is thus their position.
+        self._begun = {"step": step, "data_position": step, "score": score, **self._facts}
         with self._explained():
-            # The data are a function of the seed and the step, which is thus their position.
-            self._others = {"step": step, "data_position": step, "score": score, **self._facts}
             _require_room(self._folder, sum(x.nbytes for x in jax.tree.leaves(state)))
             weights, training = split(state)
             if score is not None:
@@ -161,7 +159,7 @@ class Checkpoints:
             )
 
     def wait(self) -> None:
-        """Waits until nothing is being written, and says what could not be.
+        """Waits until nothing is being written, and reports what could not be.
 
         Raises:
           OSError: it was the third in a row that was due and could not be.
@@ -172,47 +170,38 @@ class Checkpoints:
         try:
             with self._explained():
                 self._manager.wait_until_finished()
+            self._num_failures = 0
         except Exception as error:  # storage has many of its own
-            step = self._others["step"]
+            step = self._begun["step"]
             self._scores.pop(step, None)
             self._num_failures += not self._is_retry
-            if self._num_failures == _MOST_FAILURES:
+            if self._num_failures == _MAX_FAILURES:
                 raise
             if is_first():  # what is there of it would take room until the run begins anew
                 shutil.rmtree(self._folder / _TEMPORARY.format(step), ignore_errors=True)
             if jax.process_count() == 1:  # Orbax still counts the step as one that is there
                 self._manager.reload()
-            # Processes that waited for the one that failed know of the waiting alone.
+            # Processes that waited for the one that failed only know of the waiting.
             cause = self._cause or error
             reason = (str(cause).splitlines() or [type(cause).__name__])[0]
-            say(f"step {step} could not be saved, a later one is tried: {reason}")
-        else:
-            self._num_failures = 0
-
-    def close(self) -> None:
-        """Waits until the last checkpoint is complete.
-
-        Raises:
-          OSError: it could not be written.
-        """
-        with self._quiet, self._explained():
-            self._manager.close()
+            print_once(f"step {step} could not be saved, a later one is tried: {reason}")
 
     def __enter__(self) -> Checkpoints:
         return self
 
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Waits until the last checkpoint is complete; raises OSError if it cannot be written."""
         # What went wrong first is what the user should read.
-        with contextlib.suppress(*((Exception,) if error is not None else ())):
-            self.close()
+        later = () if kind is None else (Exception,)
+        with contextlib.suppress(*later), self._quiet, self._explained():
+            self._manager.close()
 
     def _describe(self) -> None:
         """Adds the description; Orbax calls it before it gives a step its own name."""
-        step = self._others["step"]
-        folder = self._folder / _TEMPORARY.format(step)
+        folder = self._folder / _TEMPORARY.format(self._begun["step"])
         try:
             checksums = file_checksums(folder / TRAINING)
-            write_description(folder, self._config, {**self._others, "checksums": checksums})
+            write_description(folder, self._config, {**self._begun, "checksums": checksums})
         except Exception as error:
             self._cause = error
             raise
@@ -226,7 +215,7 @@ class Checkpoints:
             is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             if not is_full and not any(words in str(error) for words in _DISK_FULL):
                 raise
-            step = self._others.get("step")
+            step = self._begun.get("step")
             complete = [x for x in steps_in(self._folder) if x != step]
             onward = f"goes on after step {complete[-1]}" if complete else "starts anew"
             raise OSError(
@@ -235,21 +224,8 @@ class Checkpoints:
             ) from error
 
 
-def split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns what evaluation reads and, by name, all else."""
-    rest = {
-        "step": state.step,
-        "trained": state.trained,
-        "optimizer": state.optimizer,
-        "skipped": state.skipped,
-        "skipped_in_row": state.skipped_in_row,
-        "key": state.key,
-    }
-    return variables_of(state, average=True), leaves_by_path(rest)
-
-
 def _require_room(folder: Path, num_bytes: int) -> None:
-    """Raises for a full disk beforehand: Orbax's writes would fail one by one, each aloud.
+    """Raises for a full disk beforehand: Orbax's writes would fail one by one, with a log of each.
 
     Where quotas hide that it is full, or others fill it meanwhile, Orbax's exception tells.
     """

@@ -1,4 +1,4 @@
-"""What a run tells: ``metrics.jsonl``, TensorBoard, pictures, and lines or a bar on the console."""
+"""What a run reports: ``metrics.jsonl``, TensorBoard, pictures, and the console's lines or bar."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from typing import Any
 import jax
 import numpy as np
 import tqdm
+from PIL import Image, ImageDraw
 
-from mavos_jax.media.overlay import write_picture
+from mavos_jax.media.overlay import draw_overlay, write_picture
 from mavos_jax.runtime.files import written_whole
-from mavos_jax.training.processes import add_up
+from mavos_jax.training.processes import sum_over_processes
+from mavos_jax.training.step import Metrics
 
 METRICS = "metrics.jsonl"
 
@@ -27,29 +29,29 @@ Values = Mapping[str, float | list[float]]
 
 _NUM_IN_FLIGHT = 2
 _BOARD_QUEUE = 1000
-"""So much waits for TensorBoard's writer before a step does: more than is written at once."""
+"""How much may wait for TensorBoard's writer before a step waits: more than is written at once."""
+
+_MAX_FRAMES = 8
+_MAX_SIDE = 256
 
 
-class Meter:
+class MetricsBuffer:
     """Averages the metrics of steps without making the device wait for the host.
 
     It holds the host back until the device is at most two steps behind, so that the batches of
     later steps do not pile up on the device.
 
-    Args:
-      skipped_in_row: steps in a row that were skipped before the first one.
-
     Attributes:
-      skipped_in_row: the same, until the last step that has finished.
+      skipped_in_row: steps in a row that were skipped, up to the last one that has finished.
       num_damaged: damaged samples that this process left out since the last summary.
     """
 
     def __init__(self, skipped_in_row: int = 0) -> None:
         self.skipped_in_row = skipped_in_row
-        self._in_flight: collections.deque[Any] = collections.deque()
+        self._in_flight: collections.deque[Metrics] = collections.deque()
         self._restart()
 
-    def add(self, metrics: Any) -> None:
+    def add(self, metrics: Metrics) -> None:
         """Takes the metrics of a step that may still be running."""
         self._in_flight.append(metrics)
         while len(self._in_flight) > _NUM_IN_FLIGHT:
@@ -75,11 +77,9 @@ class Meter:
             self._take()
 
     def summary(self, num_clips: int, clip_frames: int) -> dict[str, float | list[float]]:
-        """Returns the averages since the last summary; skipped steps count for no average.
+        """Returns the averages since the last summary; skipped steps count for none.
 
-        Args:
-          num_clips: of one step, over all processes.
-          clip_frames: of one clip.
+        ``num_clips`` are those of a step over all processes, of ``clip_frames`` frames each.
         """
         self.finish()
         seconds = max(time.perf_counter() - self._start, 1e-9)
@@ -94,8 +94,8 @@ class Meter:
             "data_seconds": self._data_seconds,
             "data_share": self._data_seconds / seconds,
             "skipped": float(self._num_skipped),
-            "damaged": float(add_up(np.array([self.num_damaged]))[0]),
-            **memory_use(),
+            "damaged": float(sum_over_processes(np.array([self.num_damaged]))[0]),
+            **_memory_use(),
         }
         self._restart()
         return values
@@ -116,17 +116,23 @@ class Meter:
                 self._rows[name].append(value)
 
 
+def _memory_use() -> dict[str, float]:
+    """Returns the peak of the device's memory, where it tells, and the host's, in GB."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    values = {}
+    if "peak_bytes_in_use" in statistics:
+        values["device_gb"] = statistics["peak_bytes_in_use"] / 1e9
+    table = Path("/proc/self/statm")
+    if table.exists():
+        values["host_gb"] = int(table.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return values
+
+
 class Log:
     """Writes metrics to the files of a run and to the console; a context manager.
 
-    What earlier parts of the run wrote about later steps, because they were killed before those
-    were saved, is taken back.
-
-    Args:
-      workdir: of the run.
-      step: that the run begins at.
-      num_steps: of the whole run.
-      is_writer: whether this process writes; the others do nothing.
+    What earlier parts of the run wrote about steps after ``step``, because they were killed before
+    those were saved, is taken back. Processes that are not ``is_writer`` do nothing.
     """
 
     def __init__(self, workdir: Path, step: int, num_steps: int, is_writer: bool = True) -> None:
@@ -145,7 +151,7 @@ class Log:
         if self._is_writer:
             self._bar.update()
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Prints a line, above the progress bar if there is one."""
         if self._is_writer and self._bar.disable:
             print(line, flush=True)
@@ -153,9 +159,9 @@ class Log:
             self._bar.write(line, file=sys.stdout)
 
     def warn(self, line: str) -> None:
-        """Prints a line that this process alone knows of."""
+        """Prints a line that only this process knows of."""
         if self._is_writer:
-            self.say(line)
+            self.print(line)
         else:
             print(f"process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
 
@@ -178,10 +184,14 @@ class Log:
                 f"{file}: expected to write metrics, found: {error.strerror}; mend that, then run "
                 "the same command again: it goes on from the last checkpoint"
             ) from error
-        for name, value in _by_position(values):
-            self._tell_board("add_scalar", f"{kind}/{name}", value, step)
+        for name, value in values.items():
+            if not isinstance(value, list):
+                self._tell_board("add_scalar", f"{kind}/{name}", value, step)
+                continue
+            for position, x in enumerate(value):
+                self._tell_board("add_scalar", f"{kind}/{name}/{position}", x, step)
         self._tell_board("flush")
-        self.say(f"step {step}/{self._num_steps}  {kind}: {_describe(values)}{note}")
+        self.print(f"step {step}/{self._num_steps}  {kind}: {_describe(values)}{note}")
 
     def picture(self, name: str, step: int, picture: np.ndarray) -> None:
         """Writes a picture, uint8 RGB [H, W, 3], as a file and for TensorBoard."""
@@ -212,16 +222,16 @@ class Log:
         if queue is not None:
             queue.cancel_join_thread()
         folder = self._workdir / "tensorboard"
-        self.say(f"{folder}: cannot be written ({reason}); metrics go to {METRICS} alone")
+        self.print(f"{folder}: cannot be written ({reason}); metrics only go to {METRICS}")
 
     def __enter__(self) -> Log:
         return self
 
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if self._is_writer:
             self._bar.close()
             # It writes what is left, and what went wrong first is what the user should read.
-            with contextlib.suppress(*((OSError,) if error is not None else ())):
+            with contextlib.suppress(*(() if kind is None else (OSError,))):
                 self._file.close()
             self._tell_board("close")
 
@@ -244,35 +254,13 @@ def _is_kept(line: bytes, step: int) -> bool:
         return False
 
 
-def memory_use() -> dict[str, float]:
-    """Returns the peak of the device's memory, where it tells, and the host's, in GB."""
-    statistics = jax.local_devices()[0].memory_stats() or {}
-    values = {}
-    if "peak_bytes_in_use" in statistics:
-        values["device_gb"] = statistics["peak_bytes_in_use"] / 1e9
-    table = Path("/proc/self/statm")
-    if table.exists():
-        values["host_gb"] = int(table.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
-    return values
-
-
 def _open_board(folder: Path, step: int) -> Any:
     try:
         import tensorboardX
     except ImportError:
-        print("tensorboardX is not installed: metrics go to metrics.jsonl alone", flush=True)
+        print(f"tensorboardX is not installed: metrics only go to {METRICS}", flush=True)
         return None
     return tensorboardX.SummaryWriter(str(folder), purge_step=step + 1, max_queue=_BOARD_QUEUE)
-
-
-def _by_position(values: Values) -> list[tuple[str, float]]:
-    pairs: list[tuple[str, float]] = []
-    for name, value in values.items():
-        if isinstance(value, list):
-            pairs += [(f"{name}/{position}", x) for position, x in enumerate(value)]
-        else:
-            pairs.append((name, value))
-    return pairs
 
 
 def _describe(values: Values) -> str:
@@ -284,3 +272,25 @@ def _describe(values: Values) -> str:
         elif not isinstance(value, list) and (value or name == "loss"):
             texts.append(f"{name} {value:.4g}")
     return "  ".join(texts)
+
+
+def paint_clip(frames: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Draws a row of frames with true masks over a row with predicted ones, both named.
+
+    Frames are uint8 RGB [T, S, S, 3], masks uint8 slots [T, S, S]. The picture shows at most 8
+    frames, evenly chosen, at most 256 pixels wide each.
+    """
+    chosen = np.linspace(0, len(frames) - 1, min(len(frames), _MAX_FRAMES)).round().astype(int)
+    stride = -(-frames.shape[1] // _MAX_SIDE)
+
+    def paint_row(masks: np.ndarray, title: str) -> np.ndarray:
+        shown = (slice(None, None, stride),) * 2
+        overlays = [draw_overlay(frames[t][shown], masks[t][shown]) for t in chosen]
+        picture = Image.fromarray(np.concatenate(overlays, axis=1))
+        drawing = ImageDraw.Draw(picture)
+        left, top, right, bottom = drawing.textbbox((2, 2), title)
+        drawing.rectangle((left - 2, top - 2, right + 2, bottom + 2), fill="black")
+        drawing.text((2, 2), title, fill="white")
+        return np.asarray(picture)
+
+    return np.concatenate([paint_row(truth, "truth"), paint_row(predicted, "network")])

@@ -1,11 +1,14 @@
-"""Several processes that train together, and what they keep on disk for the next ones."""
+"""Several processes that train together: joining, agreeing, and stopping after the same step."""
 
 from __future__ import annotations
 
 import os
 import re
+import signal
+import threading
 from collections.abc import Mapping
-from typing import TypeVar
+from types import FrameType
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -14,6 +17,7 @@ from jax.experimental import multihost_utils
 _HEARTBEAT_SECONDS = 60
 _SHUTDOWN_SECONDS = 10
 _SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 _Tree = TypeVar("_Tree")
 
@@ -24,13 +28,13 @@ def connect(
     process_id: int | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> bool:
-    """Joins the other processes of a run; it must come before any other use of JAX.
+    """Joins the other processes of a run; call it before any other use of JAX.
 
     Args:
       coordinator: address and port of process 0; by default ``JAX_COORDINATOR_ADDRESS``, or what
         SLURM says inside ``srun``.
-      num_processes: how many there are; by default ``JAX_NUM_PROCESSES``, or SLURM's tasks.
-      process_id: which one this is; by default ``JAX_PROCESS_ID``, or SLURM's task.
+      num_processes: by default ``JAX_NUM_PROCESSES``, or SLURM's tasks.
+      process_id: by default ``JAX_PROCESS_ID``, or SLURM's task.
       environment: variables by name.
 
     Returns:
@@ -52,11 +56,11 @@ def connect(
             f"JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID), found {given}"
         )
     if coordinator is not None and not re.fullmatch(r".+:\d+", coordinator):
-        raise ValueError(f"--coordinator: expected HOST:PORT, got {coordinator!r}")
+        raise ValueError(f"--coordinator: expected HOST:PORT, found {coordinator!r}")
     if num_processes is not None and not 0 <= (process_id or 0) < num_processes:
         raise ValueError(
             f"--process_id: expected 0 to {num_processes - 1}, below --num_processes, "
-            f"got {process_id}"
+            f"found {process_id}"
         )
     jax.distributed.initialize(
         coordinator,
@@ -74,8 +78,8 @@ def connect(
 def local_devices(environment: Mapping[str, str]) -> list[int] | None:
     """Returns which of the GPUs that it sees a SLURM task should use, or None for JAX's choice.
 
-    JAX's choice is the one with the task's number on its node. That is wrong for a task that sees
-    its own GPU alone, as with ``--gpus-per-task=1``, and for one task that has a whole node.
+    JAX chooses the one with the task's number on its node. That is wrong for a task that sees only
+    its own GPU, as with ``--gpus-per-task=1``, and for one task that has a whole node.
 
     Raises:
       ValueError: several tasks on a node share GPUs that are more or fewer than they are.
@@ -91,7 +95,8 @@ def local_devices(environment: Mapping[str, str]) -> list[int] | None:
     counts = {int(x) for x in re.findall(r"(\d+)(?:\(x\d+\))?", tasks)}
     if num_visible == 1 or (num_visible and counts == {1}):
         return list(range(num_visible))
-    if num_visible and counts and num_visible not in counts and not _is_cpu(environment):
+    is_cpu = environment.get("JAX_PLATFORMS") == "cpu"
+    if num_visible and counts and num_visible not in counts and not is_cpu:
         raise ValueError(
             f"SLURM: expected one task on a node, or as many as there are GPUs, found {tasks} "
             f"tasks and {num_visible} GPUs; give --ntasks-per-node {num_visible} or 1, or say with "
@@ -100,8 +105,12 @@ def local_devices(environment: Mapping[str, str]) -> list[int] | None:
     return None
 
 
-def _is_cpu(environment: Mapping[str, str]) -> bool:
-    return environment.get("JAX_PLATFORMS") == "cpu"
+def _number(value: int | None, name: str, environment: Mapping[str, str]) -> int | None:
+    if value is not None or name not in environment:
+        return value
+    if not environment[name].isdecimal():
+        raise ValueError(f"{name}: expected a number, found {environment[name]!r}")
+    return int(environment[name])
 
 
 def is_first() -> bool:
@@ -109,14 +118,20 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def agree(tree: _Tree) -> _Tree:
+def print_once(line: str) -> None:
+    """Prints a line, once for all processes."""
+    if is_first():
+        print(line, flush=True)
+
+
+def broadcast(tree: _Tree) -> _Tree:
     """Returns the arrays of process 0 on every process, as NumPy arrays."""
     if jax.process_count() == 1:
         return tree
     return jax.tree.map(np.asarray, multihost_utils.broadcast_one_to_all(tree))
 
 
-def add_up(values: np.ndarray) -> np.ndarray:
+def sum_over_processes(values: np.ndarray) -> np.ndarray:
     """Returns the sums of every process's numbers over all processes, float64."""
     values = values.astype(np.float64)
     if jax.process_count() == 1:
@@ -126,15 +141,62 @@ def add_up(values: np.ndarray) -> np.ndarray:
     return parts.view(np.float64).reshape(-1, values.size).sum(axis=0)
 
 
-def say(words: str) -> None:
-    """Prints a line, once for all processes."""
-    if is_first():
-        print(words, flush=True)
+class StopRequest:
+    """Notes, inside a ``with`` block, that the run should save and end.
 
+    SIGTERM, SLURM's SIGUSR1 and the keyboard ask for it. A process on its own takes the signals
+    itself; a second interruption from the keyboard ends it at once. Of several, connected by
+    ``jax.distributed``, any one may get a signal: JAX's own notifier for SIGTERM, which must stay
+    in place, makes all of them stop after the same step.
+    """
 
-def _number(value: int | None, name: str, environment: Mapping[str, str]) -> int | None:
-    if value is not None or name not in environment:
-        return value
-    if not environment[name].isdecimal():
-        raise ValueError(f"{name}: expected a number, got {environment[name]!r}")
-    return int(environment[name])
+    def __init__(self) -> None:
+        self._is_shared = jax.distributed.is_initialized()
+        self._signal: int | None = None
+        self._has_passed_on = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    @property
+    def reason(self) -> str:
+        """What asked to stop, in words."""
+        return "SIGTERM" if self._signal is None else signal.Signals(self._signal).name
+
+    @property
+    def is_interruption(self) -> bool:
+        """Whether the keyboard asked."""
+        return self._signal == signal.SIGINT
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether this process knows that it was asked to stop.
+
+        Of several, none knows of SIGTERM before :meth:`reached` tells.
+        """
+        return self._signal is not None or self._has_passed_on
+
+    def reached(self, step: int) -> bool:
+        """Whether to stop now; every process must ask, with the same step."""
+        if self._is_shared:
+            return multihost_utils.reached_preemption_sync_point(step)
+        return self.is_noted
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            handler = self._pass_on if self._is_shared else self._note
+            for number in _SIGNALS:
+                if not (self._is_shared and number == signal.SIGTERM):  # that one is JAX's
+                    self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = number
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self._has_passed_on = True
+        os.kill(os.getpid(), signal.SIGTERM)

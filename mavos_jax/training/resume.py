@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ from mavos_jax.datasets.files import SIZES
 from mavos_jax.media.samples import VideoSet
 from mavos_jax.runtime.checksums import file_checksums
 from mavos_jax.runtime.trees import leaves_by_path
-from mavos_jax.training.checkpoints import TRAINING, split
-from mavos_jax.training.processes import say
-from mavos_jax.training.state import TrainState
+from mavos_jax.training.checkpoints import TRAINING
+from mavos_jax.training.processes import print_once
+from mavos_jax.training.state import TrainState, join, split
 
 HARMLESS = (
     "data.held_out",
@@ -50,20 +50,14 @@ _DAMAGED = "damaged"
 
 
 def require_same_run(folder: Path, config: Experiment, data: str) -> None:
-    """Raises unless a run can go on from a checkpoint with this configuration and these data.
+    """Raises ValueError unless a run can go on from a checkpoint; the message names the changes.
 
-    Args:
-      folder: of the checkpoint.
-      config: the experiment that should go on; fields of :data:`HARMLESS` may differ, and the
-        folders of data sets may have moved or been packed.
-      data: fingerprints of the data sets, see :func:`join_fingerprints`. Where files alone have
-        other sizes, because a damaged one was restored, say, the user is told.
-
-    Raises:
-      ValueError: something else differs; the message names it.
+    Fields of :data:`HARMLESS` may differ, and the folders of data sets may have moved or been
+    packed. Where only sizes of files differ, because a damaged one was restored, for example, the
+    user is told. ``data`` are the fingerprints of the data sets, see :func:`join_fingerprints`.
     """
     stored = read_description(folder)
-    before, after = dict(_values(to_dict(stored.config))), dict(_values(to_dict(config)))
+    before, after = _fields(stored.config), _fields(config)
     changes = [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} asked for"
         for name in sorted({*before, *after})
@@ -81,30 +75,33 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
             f"{began_with}), found others ({data}); bring them back, or train in "
             f"another --workdir from --training.start {folder.parent.parent}"
         )
-
     if began_with != data:
-        say(f"{folder}: files of the data sets have other sizes than when the run began")
+        print_once(f"{folder}: files of the data sets have other sizes than when the run began")
 
 
-def compare_scores(folder: Path, conditions: str, is_due: bool) -> None:
-    """Tells the user of scores of the run so far that do not count any more, or that are wanting.
+def compare_scores(folder: Path, config: Experiment, conditions: str) -> None:
+    """Warns about earlier scores that are no longer comparable or are missing.
 
-    Args:
-      folder: of the checkpoint from which it goes on.
-      conditions: of the scores to come, see :func:`mavos_jax.training.validation.conditions`.
-      is_due: whether that step should have been scored.
+    ``conditions`` are those of the scores to come, see
+    :func:`mavos_jax.training.validation.conditions`.
     """
     others = read_description(folder).others
     if others.get(SCORE_CONDITIONS, conditions) != conditions:
-        say(
+        print_once(
             f"{folder}: the held-out videos or how they are segmented have changed; scores of this "
             "and earlier steps are not compared with those to come"
         )
-    if is_due and others.get("score") is None:
-        say(
+    every, last = config.training.loop.evaluate_every, config.training.steps
+    if is_due(int(folder.name), every, last) and others.get("score") is None:
+        print_once(
             f"{folder}: was not scored, because its evaluation was given up; the run stands for "
             "the best of the other steps"
         )
+
+
+def is_due(step: int, every: int, last: int | None = None) -> bool:
+    """Whether what happens every so many steps, and after the last one, happens after a step."""
+    return every > 0 and (step % every == 0 or step == last)
 
 
 def join_fingerprints(sets: Sequence[VideoSet]) -> str:
@@ -121,16 +118,9 @@ def _without_sizes(data: str) -> list[str]:
     return [fingerprint.partition(SIZES)[0] for fingerprint in split_fingerprints(data)]
 
 
-def _values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the values of nested dictionaries and lists by their path."""
-    if isinstance(value, Mapping):
-        for name, child in value.items():
-            yield from _values(child, f"{path}.{name}" if path else name)
-    elif isinstance(value, list | tuple) and any(isinstance(x, Mapping) for x in value):
-        for index, child in enumerate(value):
-            yield from _values(child, f"{path}.{index}")
-    else:
-        yield path, value
+def _fields(config: Experiment) -> dict[str, Any]:
+    fields = leaves_by_path(to_dict(config))
+    return {path.replace("/", "."): value for path, value in fields.items()}
 
 
 def _is_harmless(name: str) -> bool:
@@ -187,28 +177,7 @@ def read_state(folder: Path, like: TrainState) -> TrainState:
             )
         targets = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), items)
         read = {name: checkpointer.restore(folder / name, targets[name]) for name in items}
-    return _join(like, read[WEIGHTS], read[TRAINING])
-
-
-def _join(like: TrainState, weights: dict[str, Any], training: dict[str, Any]) -> TrainState:
-    """Returns a state from its two parts: the inverse of ``split``."""
-    params = leaves_by_path(weights["params"])
-
-    def fill(prefix: str, tree: Any) -> Any:
-        names = leaves_by_path({prefix: tree})
-        return jax.tree.unflatten(jax.tree.structure(tree), [training[name] for name in names])
-
-    return TrainState(
-        step=training["step"],
-        trained=fill("trained", like.trained),
-        average={path: params[path] for path in like.trained},
-        frozen={path: params[path] for path in like.frozen},
-        constants=weights["constants"],
-        optimizer=fill("optimizer", like.optimizer),
-        skipped=training["skipped"],
-        skipped_in_row=training["skipped_in_row"],
-        key=training["key"],
-    )
+    return join(like, (read[WEIGHTS], read[TRAINING]))
 
 
 def _compare(expected: Any, found: Any) -> Problems:
@@ -229,6 +198,11 @@ def _compare(expected: Any, found: Any) -> Problems:
             if name in present and present[name] != form
         },
     )
+
+
+def _forms(tree: Any) -> dict[str, str]:
+    leaves = leaves_by_path(tree)
+    return {name: f"{np.dtype(x.dtype).name} {list(x.shape)}" for name, x in leaves.items()}
 
 
 def _damage(folder: Path) -> str | None:
@@ -255,7 +229,8 @@ def _damage(folder: Path) -> str | None:
 
 def _set_aside(folder: Path, place: Path, reason: str) -> None:
     place.mkdir(exist_ok=True)
-    free = (place / f"{folder.name}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 999))))
-    target = next(path for path in free if not path.exists())
+    target, number = place / folder.name, 2
+    while target.exists():
+        target, number = place / f"{folder.name}-{number}", number + 1
     shutil.move(folder, target)
     print(f"damaged checkpoint: {reason}; moved to {target}", flush=True)

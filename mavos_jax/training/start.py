@@ -18,9 +18,14 @@ from mavos_jax.config import Experiment
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.runtime.trees import leaves_by_path, nested
-from mavos_jax.training.processes import agree, is_first, say
-from mavos_jax.training.resume import newest_whole, read_state, require_same_run
-from mavos_jax.training.state import TrainState
+from mavos_jax.training.processes import broadcast, is_first, print_once
+from mavos_jax.training.resume import (
+    compare_scores,
+    newest_whole,
+    read_state,
+    require_same_run,
+)
+from mavos_jax.training.state import Leaves, TrainState
 from mavos_jax.training.step import new_state
 
 Convert = Callable[[Experiment, Path], tuple[Variables, str]]
@@ -31,17 +36,13 @@ _LOCK = "run.lock"
 
 @contextlib.contextmanager
 def opened_workdir(path: Path) -> Iterator[Path]:
-    """Makes the folder of a run, or takes that of an earlier part of it, for this run alone.
+    """Makes the folder of a run, or takes that of an earlier part of it, and locks it.
 
-    Args:
-      path: where to.
-
-    Yields:
-      Its absolute path.
+    Yields its absolute path.
 
     Raises:
       ValueError: nothing can be written there, another run is writing there, or it holds
-        something else than a run.
+        something other than a run.
     """
     workdir = Path(os.path.abspath(path))
     if not is_first():
@@ -85,29 +86,40 @@ def _remove_unused(workdir: Path, is_new: bool) -> None:
                 workdir.rmdir()
 
 
-def begin(config: Experiment, workdir: Path, data: str, convert: Convert | None) -> TrainState:
-    """Returns the state to go on from; the same on every process, and says what it is.
+def begin(
+    config: Experiment,
+    workdir: Path,
+    data: str,
+    conditions: str | None = None,
+    convert: Convert | None = None,
+) -> TrainState:
+    """Returns the state to go on from, the same on every process, and prints what it is.
 
     Args:
       config: the experiment.
       workdir: of the run, an absolute path.
       data: fingerprint of the data sets.
+      conditions: of the scores to come; None without evaluation.
       convert: reads PyTorch weights.
 
     Raises:
       ValueError: the run there is another one or all its checkpoints are damaged, or the starting
         weights do not fit.
     """
-    newest = int(agree(np.int32(_newest(workdir))))
-    if newest >= 0:
-        folder = workdir / STEPS / str(newest)
-        require_same_run(folder, config, data)
-        shapes = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
-        say(f"goes on from step {newest} of {config.training.steps} in {workdir}")
-        return read_state(folder, shapes)
-    variables, words = starting_variables(config, convert)
-    say(words)
-    return jax.device_get(new_state(config, agree(jax.device_get(variables))))
+    found = newest_whole(workdir) if is_first() else None  # one looks for all
+    newest = int(broadcast(np.int32(-1 if found is None else found)))
+    if newest < 0:
+        variables, words = starting_variables(config, convert)
+        print_once(words)
+        return jax.device_get(new_state(config, broadcast(jax.device_get(variables))))
+    folder = workdir / STEPS / str(newest)
+    require_same_run(folder, config, data)
+    print_once(f"goes on from step {newest} of {config.training.steps} in {workdir}")
+    shapes = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
+    state = read_state(folder, shapes)
+    if conditions is not None:
+        compare_scores(folder, config, conditions)
+    return state
 
 
 def starting_variables(config: Experiment, convert: Convert | None = None) -> tuple[Variables, str]:
@@ -116,16 +128,7 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     Raises:
       ValueError: the weights are missing, damaged or of another network.
     """
-    is_fresh = not config.training.start or any(
-        part.partition("/")[0] == "encoder" for part in config.training.fresh
-    )
-    for field, parts in (("freeze_encoder", "weights"), ("freeze_early", "first stages")):
-        if is_fresh and getattr(config.training.optimizer, field):
-            raise ValueError(
-                f"training.start: expected trained weights of the encoder, whose {parts} "
-                f"training.optimizer.{field} keeps as they are, found fresh ones; name weights, or "
-                f"pass --training.optimizer.{field} False"
-            )
+    _require_trained_encoder(config)
     if not config.training.start:
         return _fresh(config), f"starts from fresh weights (seed {config.training.seed})"
     start = Path(config.training.start)
@@ -134,7 +137,6 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     if start.is_dir():
         stored = read_description(start)
         _, variables = load(stored.weights.parent)
-        variables = _leave_out(config, variables)
         return _complete(config, variables, f"{start} ({_describe(stored)})")
     if convert is None:
         raise ValueError(
@@ -143,13 +145,28 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
         )
     variables, words = convert(config, start)
     if config.training.fresh:
-        variables, rest = _complete(config, _leave_out(config, variables), str(start))
+        variables, rest = _complete(config, variables, str(start))
         words = f"{words}\n{rest}"
     return variables, words
 
 
+def _require_trained_encoder(config: Experiment) -> None:
+    """Raises ValueError where an encoder that starts fresh would be frozen."""
+    if config.training.start and not any(
+        part.partition("/")[0] == "encoder" for part in config.training.fresh
+    ):
+        return
+    for field, parts in (("freeze_encoder", "weights"), ("freeze_early", "first stages")):
+        if getattr(config.training.optimizer, field):
+            raise ValueError(
+                f"training.start: expected trained weights of the encoder, whose {parts} "
+                f"training.optimizer.{field} keeps as they are, found fresh ones; name weights, or "
+                f"pass --training.optimizer.{field} False"
+            )
+
+
 def _describe(stored: Stored) -> str:
-    """Says whose weights a checkpoint holds, and which of a run's."""
+    """Names the configuration of a checkpoint, and the step and the score of a run's."""
     step, score = stored.others.get("step"), stored.others.get("score")
     words = [stored.config.name]
     words += [] if step is None else [f"step {step}"]
@@ -161,50 +178,36 @@ def _fresh(config: Experiment) -> Variables:
     return init_variables(build_model(config), config.training.seed)
 
 
-def _leave_out(config: Experiment, stored: Variables) -> Variables:
-    """Returns the weights, by path, without the parts that ``training.fresh`` names."""
-    leaves = {name: leaves_by_path(stored[name]) for name in stored}
-    for part in config.training.fresh:
-        inside = [
-            (name, path)
-            for name, flat in leaves.items()
-            for path in flat
-            if f"{path}/".startswith(f"{part}/")
-        ]
-        if not inside:
-            raise ValueError(
-                f"training.fresh: expected parts of {config.training.start}, which has "
-                f"{', '.join(sorted({path.partition('/')[0] for path in leaves['params']}))}, "
-                f"found {part!r}"
-            )
-        for name, path in inside:
-            del leaves[name][path]
-    return leaves
-
-
 def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Variables, str]:
-    """Adds fresh weights for those that a checkpoint of another network lacks."""
-    expected = expected_shapes(config)
-    leaves = {name: leaves_by_path({name: stored[name]}) for name in stored}
-    flat = {path: leaf for part in leaves.values() for path, leaf in part.items()}
-    problems = compare_shapes(expected, {path: np.shape(leaf) for path, leaf in flat.items()})
+    """Adds fresh weights for those that a checkpoint lacks or ``training.fresh`` names."""
+    expected, leaves = expected_shapes(config), _leave_out(config, leaves_by_path(stored))
+    problems = compare_shapes(expected, {path: np.shape(leaf) for path, leaf in leaves.items()})
     if problems.unexpected or problems.mismatched or len(problems.missing) == len(expected):
         blocking = Problems(unexpected=problems.unexpected, mismatched=problems.mismatched)
         raise ValueError(
             f"training.start: expected weights for configuration {config.name!r}, found in "
-            f"{source} {blocking.summary(expected, flat)}; choose the configuration that they were "
-            "trained with, or other weights"
+            f"{source} {blocking.summary(expected, leaves)}; choose the configuration that they "
+            "were trained with, or other weights"
         )
     words = f"starts from {source}"
     if problems.missing:
         fresh = leaves_by_path(_fresh(config))
-        flat |= {path: fresh[path] for path in problems.missing}
+        leaves |= {path: fresh[path] for path in problems.missing}
         names = abbreviate(problems.missing, expected)
         words += f"; {len(problems.missing)} start fresh: {names}"
-    return {"params": {}, "constants": {}, **nested(flat)}, words
+    return {"params": {}, "constants": {}, **nested(leaves)}, words
 
 
-def _newest(workdir: Path) -> int:
-    """Returns the newest step, looked for by one process for all, or -1 for none."""
-    step = newest_whole(workdir) if is_first() else None
-    return -1 if step is None else step
+def _leave_out(config: Experiment, leaves: Leaves) -> Leaves:
+    """Returns the leaves without the parts that ``training.fresh`` names."""
+    for part in config.training.fresh:
+        prefixes = (f"params/{part}/", f"constants/{part}/")
+        kept = {path: x for path, x in leaves.items() if not f"{path}/".startswith(prefixes)}
+        if len(kept) == len(leaves):
+            parts = sorted({path.split("/")[1] for path in leaves if path.startswith("params/")})
+            raise ValueError(
+                f"training.fresh: expected parts of {config.training.start}, which has "
+                f"{', '.join(parts)}, found {part!r}"
+            )
+        leaves = kept
+    return leaves

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from mavos_jax.config import Experiment, to_dict
+from mavos_jax.datasets import open_source
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, score_objects
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.checksums import checksum
-from mavos_jax.scores.metrics import score_frame
-from mavos_jax.training.processes import add_up
+from mavos_jax.training.processes import print_once, sum_over_processes
+from mavos_jax.training.resume import split_fingerprints
 
 MIN_FRAMES = 3
 
@@ -77,7 +79,7 @@ def evaluate(
     except Exception as failure:
         error = failure  # raised once the others know
     own = [*np.sum(table or [(0.0, 0.0)], axis=0), len(table), has_given_up, error is not None]
-    region, boundary, num_objects, num_given_up, num_failed = add_up(np.array(own))
+    region, boundary, num_objects, num_given_up, num_failed = sum_over_processes(np.array(own))
     if error is not None:
         raise error
     if num_failed:
@@ -92,8 +94,19 @@ def evaluate(
     return Score(float(region / num_objects), float(boundary / num_objects), int(num_objects))
 
 
-def require_scorable(videos: VideoSet) -> None:
-    """Raises ValueError if a video has too few frames for a score."""
+def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> VideoSet:
+    """Opens what periodic evaluation segments, and warns if it is trained on.
+
+    Args:
+      config: the experiment.
+      size: height and width of generated frames.
+      data: fingerprints of what is trained on, see
+        :func:`mavos_jax.training.resume.join_fingerprints`.
+
+    Raises:
+      ValueError: a video has too few frames for a score.
+    """
+    videos = open_source(config.data.held_out, size)
     found = (videos[index] for index in range(len(videos)))
     short = [video.name for video in found if len(video) < MIN_FRAMES]
     if short:
@@ -102,6 +115,12 @@ def require_scorable(videos: VideoSet) -> None:
             f"the first and the last do not count, found {len(short)} shorter: "
             f"{', '.join(short[:3])}"
         )
+    if videos.fingerprint() in split_fingerprints(data):
+        print_once(
+            f"data.held_out: {videos.name} is trained on, too: its scores say nothing about other "
+            "videos"
+        )
+    return videos
 
 
 def conditions(config: Experiment, fingerprint: str) -> str:
@@ -129,29 +148,22 @@ def score_video(
     """
     masks = [video.mask(t) for t in range(len(video))]
     first = next((t for t, mask in enumerate(masks) if object_ids(mask)), len(masks))
-    known: dict[int, int] = {}
-    labels: dict[int, np.ndarray] = {}
-    for t in range(first, len(masks)):
-        new = [number for number in object_ids(masks[t]) if number not in known]
-        known |= dict.fromkeys(new, t)
-        if new and t > first:
-            labels[t - first] = np.where(np.isin(masks[t], new), masks[t], 0).astype(np.uint8)
-    values: dict[int, list[tuple[float, float]]] = {number: [] for number in known}
     if len(masks) - first < MIN_FRAMES:
         return []
-    predictions = stream_masks(
-        model, variables, _frames(video, range(first, len(masks))), masks[first], labels=labels
-    )
-    for t, prediction in enumerate(predictions, start=first):
-        if t == len(masks) - 1:
-            continue
-        ids = [number for number, appeared in known.items() if appeared < t]
-        for number, *pair in zip(ids, *score_frame(masks[t], prediction, ids), strict=True):
-            values[number].append((float(pair[0]), float(pair[1])))
-    means = (np.mean(pairs, axis=0) for pairs in values.values() if pairs)
-    return [(float(region), float(boundary)) for region, boundary in means]
+    appeared: dict[int, int] = {}
+    labels: dict[int, np.ndarray] = {}
+    for t in range(first, len(masks)):
+        new = [number for number in object_ids(masks[t]) if number not in appeared]
+        appeared |= dict.fromkeys(new, t)
+        if new and t > first:
+            labels[t - first] = np.where(np.isin(masks[t], new), masks[t], 0).astype(np.uint8)
+    frames = (video[t].frame for t in range(first, len(masks)))
+    found = enumerate(stream_masks(model, variables, frames, masks[first], labels=labels), first)
 
+    def prediction(t: int) -> np.ndarray:
+        return next(mask for at, mask in found if at == t)  # they are asked for in their order
 
-def _frames(video: AnnotatedVideo, indices: Sequence[int]) -> Iterator[np.ndarray]:
-    for t in indices:
-        yield video[t].frame
+    counted = {number: range(t + 1, len(masks) - 1) for number, t in appeared.items()}
+    streamed = SequenceMasks(masks.__getitem__, prediction)
+    rows = score_objects(video.name, streamed, counted, ScoringRule(), knows_others=True)
+    return [(row.scores.region.mean, row.scores.boundary.mean) for row in rows]

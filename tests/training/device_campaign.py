@@ -34,9 +34,10 @@ from mavos_jax.config import (
 )
 from mavos_jax.data.loader import Batch
 from mavos_jax.models.mavos import init_variables
+from mavos_jax.training.devices import build_step, replicate
 from mavos_jax.training.processes import connect
 from mavos_jax.training.state import TrainState
-from mavos_jax.training.step import build_step, build_training_model, new_state, replicate
+from mavos_jax.training.step import build_training_model, new_state
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10
@@ -96,12 +97,15 @@ def start_state(config: Experiment) -> TrainState:
 
 
 def losses_on(
-    config: Experiment, devices: Sequence[Any] | None = None, steps: int = STEPS
+    config: Experiment,
+    devices: Sequence[Any] | None = None,
+    steps: int = STEPS,
+    with_pmap: bool = True,
 ) -> list[float]:
     """Returns the losses of the first steps on some devices; every process gets them all."""
     process, processes = jax.process_index(), jax.process_count()
-    step = build_step(config, devices)
-    state, losses = replicate(start_state(config), devices), []
+    step = build_step(config, devices, with_pmap=with_pmap)
+    state, losses = replicate(start_state(config), devices, with_pmap=with_pmap), []
     for seed in range(steps):
         batch = make_batch(config, seed)
         state, metrics = step(state, Batch(*(x[process::processes] for x in batch)))

@@ -21,8 +21,10 @@ import numpy as np
 from small_configs import MOBILENET
 
 from mavos_jax.config import DataConfig, LoopConfig, OptimizerConfig, SourceConfig, TrainingConfig
+from mavos_jax.models.mavos import variable_shapes
 from mavos_jax.training import checkpoints, loop, validation
-from mavos_jax.training.step import Metrics
+from mavos_jax.training.resume import newest_whole, read_state
+from mavos_jax.training.step import Metrics, new_state
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,13 +146,9 @@ def fail_on(process):
     return [(1.0, 1.0)]
 
 
-def parameters(workdir):
+def parameters(workdir, config=CONFIG):
     """Returns the leaves of everything in the newest checkpoint but its description."""
-    from mavos_jax.models.mavos import variable_shapes
-    from mavos_jax.training.resume import newest_whole, read_state
-    from mavos_jax.training.step import new_state
-
-    like = jax.eval_shape(lambda x: new_state(CONFIG, x), variable_shapes(CONFIG))
+    like = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
     step = newest_whole(workdir)
     return jax.tree.leaves(read_state(workdir / "checkpoints" / str(step), like))
 

@@ -1,10 +1,14 @@
-"""The same steps on any number of devices.
+"""The same steps on any number of devices, by ``pmap`` and by ``jit``.
 
-``device_campaign.py`` compares more of them, and processes, with the network of
-``configs/tiny.py``; it compiles for minutes and is run by hand.
+The quick tests share out a step that is compiled in no time, and that depends on every clip and on
+the device that it is on. ``device_campaign.py`` compares the true one, and processes, with the
+network of ``configs/tiny.py``; it compiles for minutes and is run by hand.
 """
 
+import dataclasses
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from training.device_campaign import (
@@ -13,13 +17,68 @@ from training.device_campaign import (
     largest_difference,
     losses_of_processes,
     losses_on,
+    make_batch,
 )
+
+from mavos_jax.training import devices as training_devices
+from mavos_jax.training.devices import build_step, replicate, unreplicate
+from mavos_jax.training.state import TrainState
+from mavos_jax.training.step import Metrics
+
+COUNTS = (1, 2, 4)
+CONFIG = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, batch_size=8))
+
+
+def stand_in(_, state, batch, *, axis_name):
+    seen = (batch.frames * jnp.float32(1e-3)).mean((0, 2, 3, 4, 5)) * batch.index
+    measured = jax.lax.pmean(seen.mean() + state.trained["x"], axis_name)
+    place = jnp.float32(jax.lax.axis_index(axis_name))
+    places = jax.lax.psum(place * batch.index.sum(), axis_name)
+    value = measured.mean()
+    metrics = Metrics(value, measured, measured, value, places, value > 1e9)
+    return state._replace(step=state.step + 1, trained={"x": measured * 0.5}), metrics
+
+
+def start():
+    zero, trained = jnp.int32(0), {"x": jnp.arange(3.0)}
+    key = jnp.zeros(2, jnp.uint32)
+    return TrainState(zero, trained, trained, {}, {}, (), zero, zero, key)
+
+
+def run(count, with_pmap):
+    chosen = jax.devices()[:count]
+    step = build_step(CONFIG, chosen, with_pmap=with_pmap)
+    state, values = replicate(start(), chosen, with_pmap=with_pmap), []
+    for seed in range(3):
+        state, metrics = step(state, make_batch(CONFIG, seed))
+        values.append([np.asarray(x) for x in metrics])
+    return jax.tree.leaves((unreplicate(state), values))
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_jit_shares_clips_out_as_pmap_does(count, monkeypatch):
+    monkeypatch.setattr(training_devices, "train_step", stand_in)
+    mapped, sharded = run(count, True), run(count, False)
+    assert [x.dtype for x in mapped] == [x.dtype for x in sharded]
+    for one, other in zip(mapped, sharded, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert mapped[0] == 3  # steps
+
+
+def test_a_state_is_on_every_device_and_comes_back_as_a_copy():
+    for with_pmap in (True, False):
+        state = replicate(start(), with_pmap=with_pmap)
+        assert len(state.key.addressable_shards) == len(jax.devices())
+        found = unreplicate(state)
+        jax.tree.map(np.testing.assert_array_equal, found, start())
+        assert all(x.base is None or x.base.base is None for x in jax.tree.leaves(found))
 
 
 @pytest.mark.campaign
 def test_ten_steps_on_several_devices_are_those_on_one():
-    one, *others = (losses_on(SMALL, jax.devices()[:count]) for count in (1, 2, 4))
+    one, *others = (losses_on(SMALL, jax.devices()[:count]) for count in COUNTS)
     assert np.isfinite(one).all()
     assert len(set(one)) == 10
-    for losses in (*others, *losses_of_processes("small")):
+    twins = [losses_on(SMALL, jax.devices()[:count], with_pmap=False) for count in COUNTS]
+    for losses in (*others, *twins, *losses_of_processes("small")):
         assert largest_difference(one, losses) < MARK

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mavos_jax.training.log import Log, Meter, cut_lines
-from mavos_jax.training.pictures import paint_clip
+from mavos_jax.training.log import Log, MetricsBuffer, cut_lines, paint_clip
 from mavos_jax.training.step import Metrics
 
 
@@ -20,7 +19,7 @@ def metrics(loss, is_skipped=False):
 
 
 def test_averages_leave_out_skipped_steps():
-    meter = Meter()
+    meter = MetricsBuffer()
     meter.add(metrics(1.0))
     meter.add(metrics(np.nan, is_skipped=True))
     meter.add(metrics(3.0))
@@ -33,7 +32,7 @@ def test_averages_leave_out_skipped_steps():
 
 
 def test_skipped_steps_in_a_row_are_counted_over_summaries():
-    meter = Meter(skipped_in_row=1)
+    meter = MetricsBuffer(skipped_in_row=1)
     meter.add(metrics(np.nan, is_skipped=True))
     meter.summary(1, 1)
     assert meter.skipped_in_row == 2
@@ -49,7 +48,7 @@ def test_the_host_waits_for_steps_before_the_last_two_alone():
             return super()._asdict()
 
     taken = []
-    meter = Meter()
+    meter = MetricsBuffer()
     for loss in range(4):
         meter.add(Watched(*metrics(float(loss))))
     assert taken == [0.0, 1.0]
@@ -141,7 +140,7 @@ def test_a_wait_for_data_counts_if_the_device_had_finished(is_ready, counted):
         def is_ready(self):
             return is_ready
 
-    meter = Meter()
+    meter = MetricsBuffer()
     meter.add(metrics(1.0)._replace(loss=Loss()))
     meter.waited_for_data(2.0)
     assert meter._data_seconds == counted
@@ -155,7 +154,7 @@ def test_the_console_says_how_much_time_is_left(tmp_path, capsys):
 
 
 def test_time_that_is_left_out_does_not_slow_the_rates():
-    meter = Meter()
+    meter = MetricsBuffer()
     meter.add(metrics(1.0))
     time.sleep(0.2)
     meter.leave_out(0.2)

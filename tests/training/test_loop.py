@@ -1,46 +1,53 @@
 import dataclasses
 import json
 
+import jax
 import numpy as np
 import pytest
+from training.device_campaign import SMALL
 from training.stand_in import CONFIG, changed, fail_writes, parameters, same
 
-from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.folder import load, save
 from mavos_jax.datasets import SequenceFiles
 from mavos_jax.datasets.files import FileSet
+from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import loop
-from mavos_jax.training.step import build_step
+from mavos_jax.training.devices import build_step, replicate
 
 
 def lines(workdir):
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.campaign
-def test_four_steps_are_two_and_two_with_the_true_step(tmp_path, monkeypatch):
-    config = changed(save_every=1)
-    step = build_step(config)  # once for all three runs, because it takes long to compile
-    monkeypatch.setattr(loop, "build_step", lambda _: step)
-    loop.train(config, tmp_path / "whole")
+def test_ten_steps_are_four_and_six_with_the_true_step(tmp_path, monkeypatch):
+    save(tmp_path / "weights", SMALL, init_variables(build_model(SMALL)))
+    every = dataclasses.replace(CONFIG.training.loop, save_every=1)
+    # The program is that of the tests of one step, which is compiled once for all of them.
+    data = dataclasses.replace(CONFIG.data, clip_frames=SMALL.data.clip_frames)
+    start = str(tmp_path / "weights")
+    training = dataclasses.replace(SMALL.training, loop=every, start=start)
+    config = dataclasses.replace(SMALL, data=data, training=training)
+    one = jax.devices()[:1]
+    step = build_step(config, one)  # once for all three runs, because it takes long to compile
+    monkeypatch.setattr(loop, "replicate", lambda state: replicate(state, one))
 
-    def stop_after_two(config):
-        def limited(state, batch):
-            if int(state.step[0]) == 2:
-                raise InterruptedError("like a kill, but for this test alone")
-            return step(state, batch)
+    def limited(state, batch):
+        if int(state.step[0]) == 4:
+            raise InterruptedError("as if the process had died")
+        return step(state, batch)
 
-        return limited
-
-    monkeypatch.setattr(loop, "build_step", stop_after_two)
+    monkeypatch.setattr(loop, "build_step", lambda _: limited)
     with pytest.raises(InterruptedError):
         loop.train(config, tmp_path / "parts")
     monkeypatch.setattr(loop, "build_step", lambda _: step)
-    loop.train(config, tmp_path / "parts")
-    assert same(parameters(tmp_path / "whole"), parameters(tmp_path / "parts"))
-    whole, parts = lines(tmp_path / "whole"), lines(tmp_path / "parts")
-    assert [line["step"] for line in parts] == [1, 2, 3, 4]
-    assert [line["loss"] for line in parts] == [line["loss"] for line in whole]
-    assert [line["rate"] for line in parts] == [line["rate"] for line in whole]
+    for name in ("parts", "whole"):
+        loop.train(config, tmp_path / name)
+    parts, whole = (parameters(tmp_path / name, config) for name in ("parts", "whole"))
+    assert same(parts, whole)
+    for name in ("step", "loss", "rate"):
+        parts, whole = ([x[name] for x in lines(tmp_path / part)] for part in ("parts", "whole"))
+        assert parts == whole
+        assert len(parts) == 10
 
 
 def test_a_run_goes_on_with_another_number_of_loader_processes(tmp_path, run):

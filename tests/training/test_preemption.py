@@ -13,7 +13,7 @@ from mavos_jax.checkpoints.description import steps_in
 from mavos_jax.conversion.convert import to_state_dict
 from mavos_jax.conversion.weight_files import write_weight_file
 from mavos_jax.models.mavos import build_model, init_variables
-from mavos_jax.training.preemption import StopRequest
+from mavos_jax.training.processes import StopRequest
 
 CONFIG = changed(steps=12, save_every=1000)
 

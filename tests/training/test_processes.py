@@ -19,9 +19,9 @@ def test_a_process_on_its_own_needs_no_others():
     ("arguments", "environment", "words"),
     [
         (("host:1",), {}, r"--num_processes N and --process_id I together"),
-        (("host", 2, 0), {}, r"--coordinator: expected HOST:PORT, got 'host'"),
+        (("host", 2, 0), {}, r"--coordinator: expected HOST:PORT, found 'host'"),
         (("host:1", 2, 2), {}, r"--process_id: expected 0 to 1"),
-        ((), {"JAX_NUM_PROCESSES": "two"}, r"JAX_NUM_PROCESSES: expected a number, got 'two'"),
+        ((), {"JAX_NUM_PROCESSES": "two"}, r"JAX_NUM_PROCESSES: expected a number, found 'two'"),
     ],
 )
 def test_addresses_that_do_not_fit_are_refused(arguments, environment, words):

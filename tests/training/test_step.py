@@ -11,9 +11,10 @@ from training.device_campaign import SMALL, make_batch, start_state
 
 from mavos_jax.config import MemoryConfig
 from mavos_jax.runtime import devices
-from mavos_jax.training import step as training_step
+from mavos_jax.training import devices as training_devices
+from mavos_jax.training.devices import build_step, replicate, unreplicate
 from mavos_jax.training.optimizer import average_decay, learning_rate
-from mavos_jax.training.step import Metrics, build_step, replicate
+from mavos_jax.training.step import Metrics
 
 
 def changed(**fields):
@@ -38,8 +39,7 @@ def run(state, seed, accumulate=1):
     """The state after a step, on the host, and its metrics."""
     step = steps_of(accumulate)
     state, metrics = step(replicate(state, one_device()), make_batch(SMALL, seed))
-    # Flax's unreplicate wants all local devices, or only one to be there.
-    return jax.tree.map(lambda x: np.asarray(x)[0], state), jax.device_get(metrics)
+    return unreplicate(state), jax.device_get(metrics)
 
 
 @functools.cache
@@ -132,10 +132,12 @@ def test_parts_one_after_the_other_are_the_whole():
 
 
 def test_batches_that_cannot_be_split_are_refused():
-    words = r"training\.batch_size: expected a multiple of 4 \(devices times .*accumulate\), got 6"
+    words = (
+        r"training\.batch_size: expected a multiple of 4 \(devices times .*accumulate\), found 6"
+    )
     with pytest.raises(ValueError, match=words):
         build_step(changed(batch_size=6))
-    with pytest.raises(ValueError, match=r"expected a multiple of 3 .*, got 4"):
+    with pytest.raises(ValueError, match=r"expected a multiple of 3 .*, found 4"):
         build_step(changed(accumulate=3), one_device())
 
 
@@ -145,7 +147,7 @@ def test_clips_too_short_for_mca_to_learn_are_refused():
             config, data=dataclasses.replace(config.data, clip_frames=number)
         )
 
-    with pytest.raises(ValueError, match=r"data\.clip_frames: expected at least 4 .* got 3"):
+    with pytest.raises(ValueError, match=r"data\.clip_frames: expected at least 4 .* found 3"):
         build_step(with_frames(3))
     plain = dataclasses.replace(SMALL, memory=MemoryConfig(policy="reference_previous"))
     build_step(with_frames(3, plain))
@@ -161,7 +163,7 @@ def test_a_step_is_traced_in_its_precision(monkeypatch):
         return state, jax.lax.pmean(metrics, axis_name)
 
     monkeypatch.setattr(devices, "_is_free", lambda: True)
-    monkeypatch.setattr(training_step, "train_step", see)
+    monkeypatch.setattr(training_devices, "train_step", see)
     for precision in ("float32", "bfloat16"):
         clip = dataclasses.replace(SMALL.training.clip, precision=precision)
         state = replicate(start(), one_device())
@@ -171,5 +173,5 @@ def test_a_step_is_traced_in_its_precision(monkeypatch):
 
 def test_crops_that_the_network_does_not_take_are_refused():
     config = dataclasses.replace(SMALL, data=dataclasses.replace(SMALL.data, crop=48))
-    with pytest.raises(ValueError, match=r"data\.crop: expected 16 n \+ 1 pixels .*, got 48"):
+    with pytest.raises(ValueError, match=r"data\.crop: expected 16 n \+ 1 pixels .*, found 48"):
         build_step(config)

@@ -1,0 +1,179 @@
+"""A step over all devices: the only file that knows how they share it.
+
+Every device runs :func:`~mavos_jax.training.step.train_step` on its clips; gradients and metrics
+are averaged over all devices of all processes, so that the result does not depend on how many there
+are. ``pmap`` does that, or ``jit`` over a mesh, with the same result: :data:`WITH_PMAP` chooses.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, UInt8
+
+from mavos_jax.config import Experiment
+from mavos_jax.data.loader import Batch
+from mavos_jax.runtime.devices import products_in
+from mavos_jax.training.clip import Clip, clip_loss
+from mavos_jax.training.state import TrainState, variables_of
+from mavos_jax.training.step import (
+    DeviceBatch,
+    Metrics,
+    build_training_model,
+    train_step,
+    training_precision,
+)
+
+AXIS = "devices"
+WITH_PMAP = True
+"""Whether steps run by ``pmap``, where every array of a state has a leading axis of devices, or by
+``jit``, where states are replicated and batches sharded over a mesh."""
+
+_EACH, _SHARED = PartitionSpec(AXIS), PartitionSpec()
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+
+
+def build_step(
+    config: Experiment, devices: Sequence[Any] | None = None, *, with_pmap: bool = WITH_PMAP
+) -> Step:
+    """Returns the step over all devices.
+
+    It takes a replicated state, which it consumes, and the clips of this process; it returns the
+    replicated state and metrics that every process can read. ``devices`` are those of all processes
+    to use, by default all.
+
+    Raises:
+      ValueError: the global batch cannot be split evenly over devices and parts, the network does
+        not take such crops, or a clip is so short that MCA would learn nothing.
+    """
+    devices = jax.devices() if devices is None else devices
+    _require_trainable(config, len(devices))
+    num_local, parts = len(_local(devices)), config.training.accumulate
+    body = functools.partial(train_step, build_training_model(config), axis_name=AXIS)
+    run = _map(body, devices) if with_pmap else _shard(body, devices)
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        shards = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
+        with products_in(training_precision(config)):
+            return run(state, DeviceBatch(*shards))  # pyright: ignore[reportArgumentType]
+
+    return step
+
+
+def _map(body: Callable, devices: Sequence[Any]) -> Callable:
+    return jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
+
+
+def _shard(body: Callable, devices: Sequence[Any]) -> Callable:
+    mesh = _mesh(devices)
+
+    # Left to itself, jit may gather clips that it cannot tell apart, such as those of a sort.
+    def on_each(state: TrainState, batch: DeviceBatch) -> tuple[TrainState, Metrics]:
+        return body(state, jax.tree.map(lambda x: x[0], batch))
+
+    specs = {"in_specs": (_SHARED, _EACH), "out_specs": _SHARED}
+    sharded = jax.shard_map(on_each, mesh=mesh, check_vma=False, **specs)
+    run = jax.jit(sharded, donate_argnums=(0,))
+    over_devices = NamedSharding(mesh, _EACH)
+
+    def place(local: np.ndarray) -> Array:
+        return jax.make_array_from_process_local_data(over_devices, local)
+
+    return lambda state, batch: run(state, jax.tree.map(place, batch))
+
+
+def _require_trainable(config: Experiment, num_devices: int) -> None:
+    rest = 1 if config.align_corners else 0
+    if config.data.crop % 16 != rest:
+        raise ValueError(
+            f"data.crop: expected 16 n + {rest} pixels (align_corners is {config.align_corners}), "
+            f"found {config.data.crop}"
+        )
+    # The first write is a copy, and the last frame never writes.
+    enough = 2 * config.training.clip.gap + 2
+    if config.memory.is_modulated and config.data.clip_frames < enough:
+        raise ValueError(
+            f"data.clip_frames: expected at least {enough} frames, two writes into the memory "
+            f"(training.clip.gap is {config.training.clip.gap}) for MCA to learn from, "
+            f"found {config.data.clip_frames}"
+        )
+    num_parts = num_devices * config.training.accumulate
+    if config.training.batch_size % num_parts:
+        raise ValueError(
+            f"training.batch_size: expected a multiple of {num_parts} (devices times "
+            f"training.accumulate), found {config.training.batch_size}"
+        )
+
+
+def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.ndarray]:
+    """Returns a function that segments the first clip of a batch as a step would, for pictures.
+
+    It takes a replicated state and the clips of this process, and returns slots uint8 [T, S, S].
+    """
+    model = build_training_model(config)
+
+    @jax.jit
+    def predict(state: TrainState, clip: Clip) -> UInt8[Array, "t h1 w1"]:
+        state = _drop_axis(state)
+        _, result = clip_loss(model, variables_of(state, average=False), clip, state.step, None)
+        return result.slots.astype(jnp.uint8)
+
+    def first(state: TrainState, batch: Batch) -> np.ndarray:
+        clip = Clip(*(jnp.asarray(x[0]) for x in batch[:3]))
+        with products_in(training_precision(config)):
+            return np.asarray(predict(_first_copy(state), clip))
+
+    return first
+
+
+def replicate(
+    state: TrainState, devices: Sequence[Any] | None = None, *, with_pmap: bool = WITH_PMAP
+) -> TrainState:
+    """Returns a copy of the state on every device, laid out as a step returns it.
+
+    With any other layout the second step would be compiled once more. ``devices`` and ``with_pmap``
+    are the step's.
+    """
+    devices = jax.devices() if devices is None else devices
+    local = _local(devices)
+    layout = (
+        NamedSharding(_mesh(local), _EACH) if with_pmap else NamedSharding(_mesh(devices), _SHARED)
+    )
+
+    def copy(leaf: Any) -> Array:
+        # A copy, because the step consumes what it is given.
+        leaf = np.array(leaf)
+        if with_pmap:
+            return jax.device_put(np.stack([leaf] * len(local)), layout)
+        return jax.make_array_from_process_local_data(layout, leaf, leaf.shape)
+
+    return jax.tree.map(copy, state)
+
+
+def unreplicate(state: TrainState) -> TrainState:
+    """Returns the copy of this process's first device as NumPy arrays of their own."""
+    return _drop_axis(jax.tree.map(np.array, _first_copy(state)))
+
+
+def _first_copy(state: TrainState) -> TrainState:
+    return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, state)
+
+
+def _drop_axis(state: TrainState) -> TrainState:
+    """Takes the axis of devices away that ``pmap`` gives a state."""
+    return jax.tree.map(lambda x: x[0], state) if state.step.ndim else state
+
+
+def _local(devices: Sequence[Any]) -> list[Any]:
+    return [device for device in devices if device.process_index == jax.process_index()]
+
+
+def _mesh(devices: Sequence[Any]) -> Mesh:
+    return Mesh(np.array(devices), (AXIS,))
