@@ -1,4 +1,4 @@
-"""Draws the bodies of a generated scene."""
+"""Draws the bodies of a generated scene, apart from one another in its first frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from mavos_jax.generated.outline import (
     random_outline,
     similar_outline,
 )
-from mavos_jax.generated.packing import Centre, add_discs, pack
 from mavos_jax.generated.recipe import Recipe
 from mavos_jax.generated.scene import Body
 from mavos_jax.generated.surface import Material, body_surface, random_material, tinted
@@ -24,16 +23,13 @@ _MAX_COPIED = 6
 _MAX_HIDDEN = 3
 _PASS_KNOTS = 24
 
+Centre = tuple[float, float]
+_CANDIDATES = 16
+_SHRINK = 0.9
+
 
 class Cast:
-    """Draws the bodies of one scene.
-
-    Attributes:
-      rng: the source of chance.
-      recipe: how often what happens.
-      size: height and width of the frames, in pixels.
-      ground: the background's material, for bodies that are hard to tell from it.
-    """
+    """Draws the bodies of one scene; some are hard to tell from the background's ``ground``."""
 
     def __init__(
         self, rng: np.random.Generator, recipe: Recipe, size: tuple[int, int], ground: Material
@@ -47,7 +43,7 @@ class Cast:
         copied = np.flatnonzero(rng.random(min(num_objects, _MAX_COPIED)) < recipe.lookalike)
         originals = [*copied.tolist(), *[None] * int(rng.integers(0, recipe.distractors + 1))]
         radii = self._radii(num_objects, num_objects + len(originals))
-        centres, radii = pack(rng, radii, self.size, recipe.gap)
+        centres, radii = _pack(rng, radii, self.size, recipe.gap)
         twins = rng.random(num_objects) < recipe.twin
         bodies: list[Body] = []
         for number, (centre, radius) in enumerate(zip(centres, radii.tolist(), strict=True)):
@@ -61,7 +57,7 @@ class Cast:
                 for original in originals
             ]
         )
-        starts = add_discs(rng, centres, radii, extra, self.size, max(recipe.gap, 1.0))
+        starts = _add_discs(rng, centres, radii, extra, self.size, max(recipe.gap, 1.0))
         for original, start, radius in zip(originals, starts, extra.tolist(), strict=True):
             present = recipe.lookalike_present if original is not None else 0.5
             if start is None or rng.random() >= present:
@@ -137,3 +133,67 @@ class Cast:
             else:
                 knots.append([*self._outside(radius), 0.0, 0.0])
         return Path(knots, spacing, False, 0.0, (0.0, 0.0))
+
+
+def _pack(
+    rng: np.random.Generator, radii: np.ndarray, size: tuple[int, int], gap: float
+) -> tuple[list[Centre], np.ndarray]:
+    """Places discs of ``radii`` pixels inside the frame; where they do not fit, all of them shrink.
+
+    ``gap`` is the least distance of two discs, as a share of the sum of their radii. Returns the
+    centres (x, y) and the radii that they got.
+    """
+    for _ in range(12):
+        centres = _add_discs(rng, [], radii[:0], radii, size, gap)
+        if None not in centres:
+            return [centre for centre in centres if centre is not None], radii
+        radii = _SHRINK * radii
+    return _grid(rng, radii, size)
+
+
+def _add_discs(
+    rng: np.random.Generator,
+    placed: list[Centre],
+    placed_radii: np.ndarray,
+    radii: np.ndarray,
+    size: tuple[int, int],
+    gap: float,
+) -> list[Centre | None]:
+    """Places more discs beside those already ``placed``; None for one that finds no room."""
+    extent = np.array([size[1], size[0]], float)
+    taken = np.array(placed, float).reshape(-1, 2)
+    taken_radii = placed_radii
+    centres: list[Centre | None] = []
+    for radius in radii.tolist():
+        inset = np.minimum(radius, 0.5 * extent)
+        candidates = inset + rng.random((_CANDIDATES, 2)) * (extent - 2 * inset)
+        distance = ((candidates[:, None] - taken) ** 2).sum(-1)
+        free = (distance >= (gap * (radius + taken_radii)) ** 2).all(1)
+        if not free.any():
+            centres.append(None)
+            continue
+        centre = candidates[free.argmax()]
+        taken = np.concatenate([taken, centre[None]])
+        taken_radii = np.append(taken_radii, radius)
+        centres.append((float(centre[0]), float(centre[1])))
+    return centres
+
+
+def grid_shape(count: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of near-square cells, one for each of ``count`` bodies."""
+    rows = max(1, round(math.sqrt(count * size[0] / max(size[1], 1))))
+    rows = min(rows, count)
+    return rows, math.ceil(count / rows)
+
+
+def _grid(
+    rng: np.random.Generator, radii: np.ndarray, size: tuple[int, int]
+) -> tuple[list[Centre], np.ndarray]:
+    height, width = size
+    rows, columns = grid_shape(len(radii), size)
+    cells = rng.permutation(rows * columns)[: len(radii)]
+    centres = [
+        ((cell % columns + 0.5) * width / columns, (cell // columns + 0.5) * height / rows)
+        for cell in cells.tolist()
+    ]
+    return centres, np.full(len(radii), 0.5 * min(height / rows, width / columns))

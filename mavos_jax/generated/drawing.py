@@ -23,12 +23,7 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws frame ``index``, uint8 RGB [H, W, 3], and its mask, uint8 [H, W].
 
-    Args:
-      scene: what is seen.
-      index: of the frame.
-      size: height and width, in pixels.
-      labels: what the mask says where each body is seen, in [0, 255].
-      seed: of the sensor's noise.
+    ``labels`` are the values of the mask where each body is seen, ``seed`` that of the noise.
     """
     height, width = size
     window = scene.to_background.after(scene.camera.background(index).inverse())

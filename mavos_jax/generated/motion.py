@@ -62,7 +62,7 @@ class Path(NamedTuple):
       spacing: frames from knot to knot.
       darts: whether the body rests at its knots.
       spin: in radians a frame.
-      bob: amplitude in pixels and rate in radians a frame of a swing up and down.
+      bob: amplitude in pixels, and rate in radians a frame, of a swing up and down.
     """
 
     knots: list[list[float]]
@@ -105,15 +105,7 @@ def random_path(
     radius: float,
     size: tuple[int, int],
 ) -> Path:
-    """Draws a way that starts at ``start`` (x, y) and may leave the frame and return.
-
-    Args:
-      rng: the source of chance.
-      recipe: reach, exits, spacing and so on.
-      start: centre at frame 0, (x, y) in pixels.
-      radius: of the body, in pixels.
-      size: height and width of the frames, in pixels.
-    """
+    """Draws a way of a body that starts at ``start`` (x, y) and may leave the frame and return."""
     extent = np.array([size[1], size[0]], float)
     shares = rng.random((NUM_KNOTS, 2))
     knots = np.zeros((NUM_KNOTS, 4))

@@ -56,12 +56,7 @@ _LIMB = np.array(
 
 
 def random_outline(rng: np.random.Generator, wobble: float) -> Outline:
-    """Draws an outline.
-
-    Args:
-      rng: the source of chance.
-      wobble: the largest relative change of the trunk.
-    """
+    """Draws an outline; ``wobble`` is the largest relative change of its trunk."""
     kind = rng.random()
     if kind < 0.5:
         radii, limbs = _star(rng), np.zeros((0, 6))

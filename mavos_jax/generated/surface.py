@@ -47,13 +47,7 @@ def random_material(rng: np.random.Generator) -> Material:
 
 
 def tinted(rng: np.random.Generator, material: Material, distance: float) -> Material:
-    """The same material in slightly other colours.
-
-    Args:
-      rng: the source of chance.
-      material: the original.
-      distance: length of the change of colour, as a share of full brightness.
-    """
+    """The same material in other colours, ``distance`` away as a share of full brightness."""
     direction = rng.standard_normal(3)
     change = 255.0 * distance * direction / np.linalg.norm(direction)
     # Away from the colours' ends, where a change would be cut off.

@@ -12,17 +12,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from PIL import Image
 
+from mavos_jax.config.checks import require
+from mavos_jax.generated.cast import Cast, grid_shape
 from mavos_jax.generated.drawing import draw, draw_mask
-from mavos_jax.generated.packing import grid_shape
+from mavos_jax.generated.motion import Affine, random_camera
 from mavos_jax.generated.recipe import VARIED, Recipe
-from mavos_jax.generated.scene import Scene
-from mavos_jax.generated.staging import random_scene
+from mavos_jax.generated.scene import Light, Scene
+from mavos_jax.generated.surface import background_surface, random_ground
 from mavos_jax.media.samples import Sample
 
-# Raise it with every change of what a seed draws, and write the held-out manifest again.
 GENERATOR_VERSION = 1
+"""Raise it with every change of what a seed draws, and write the held-out list again."""
 _MIN_CELL = 6
+_MAX_BACKGROUND = 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +53,11 @@ class SyntheticVideo:
     recipe: Recipe = VARIED
 
     def __post_init__(self) -> None:
-        _require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
-        _require(self.num_frames >= 1, "num_frames", "at least 1", self.num_frames)
-        _require(1 <= self.num_objects <= 254, "num_objects", "1 to 254", self.num_objects)
+        require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+        require(self.num_frames >= 1, "num_frames", "at least 1", self.num_frames)
+        require(1 <= self.num_objects <= 254, "num_objects", "1 to 254", self.num_objects)
         rows, columns = grid_shape(self.num_objects, (self.height, self.width))
-        _require(
+        require(
             min(self.height // rows, self.width // columns) >= _MIN_CELL,
             "height, width",
             f"at least {rows * _MIN_CELL} x {columns * _MIN_CELL} for {self.num_objects} objects",
@@ -84,7 +88,7 @@ class SyntheticVideo:
     def scene(self) -> Scene:
         """What the video shows."""
         rng = np.random.default_rng(self.seed)
-        return random_scene(rng, self.recipe, self._size, self.num_objects)
+        return _random_scene(rng, self.recipe, self._size, self.num_objects)
 
     @property
     def _size(self) -> tuple[int, int]:
@@ -137,6 +141,50 @@ class GeneratedFrames:
             yield self.video.frame(index)
 
 
-def _require(condition: bool, field: str, expected: str, found: object) -> None:
-    if not condition:
-        raise ValueError(f"{field}: expected {expected}, got {found!r}")
+def _random_scene(
+    rng: np.random.Generator, recipe: Recipe, size: tuple[int, int], num_objects: int
+) -> Scene:
+    """Draws the scene of frames of ``size`` (height, width) pixels."""
+    camera = random_camera(rng, recipe, size)
+    ground = random_ground(rng)
+    margin = camera.margin() + 2.0
+    # A little coarser than pixels where the view is wide: drawing it is the dearest part.
+    texels = max(32, min(round(1.6 * margin), round(2.2 * max(size)), _MAX_BACKGROUND))
+    scale = texels / (2 * margin)
+    x, y = (0.5 * (texels - scale * length) for length in (size[1], size[0]))
+    cast = Cast(rng, recipe, size, ground)
+    actors = cast.actors(num_objects)
+    hiders = cast.hiders(actors[:num_objects])
+    return Scene(
+        background_surface(rng, ground, texels),
+        Affine(scale, 0.0, x, 0.0, scale, y),
+        camera,
+        _random_light(rng, recipe, size),
+        (*actors, *hiders),
+        num_objects,
+        (*rng.permutation(len(actors)).tolist(), *range(len(actors), len(actors) + len(hiders))),
+    )
+
+
+def _random_light(rng: np.random.Generator, recipe: Recipe, size: tuple[int, int]) -> Light:
+    """Draws light, blur and noise for frames of ``size`` (height, width) pixels."""
+    changes = float(rng.random() < recipe.lighting)
+    falloff = None
+    if rng.random() < 0.3:
+        corners = rng.uniform(110, 255, (3, 3)).astype(np.uint8)
+        grey = Image.fromarray(corners).resize((size[1], size[0]), Image.Resampling.BICUBIC)
+        falloff = Image.merge("RGB", (grey, grey, grey))
+    kernel = None
+    if rng.random() < recipe.blur:
+        weights = np.outer((1, 2, 1), (1, 2, 1)) * rng.random((3, 3)) + 1e-3
+        weights += weights[::-1, ::-1]  # Symmetric: blur must not move the edges.
+        kernel = tuple((weights / weights.sum()).ravel().tolist())
+    return Light(
+        rng.uniform(0.85, 1.15) * rng.uniform(0.93, 1.07, 3),
+        changes * (rng.uniform(0, 0.3) + rng.uniform(-0.08, 0.08, 3)),
+        float(2 * np.pi / rng.uniform(8, 120)),
+        falloff,
+        kernel,
+        float(2 * np.pi / rng.uniform(10, 60)),
+        float(rng.uniform(*recipe.noise)),
+    )
