@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mavos_jax.config.data import DataConfig
 from mavos_jax.data.draws import ClipRecipe, Drawn, VideoKey
-from mavos_jax.data.loader_process import begin_process, explain_death, held_signals
 from mavos_jax.media.samples import VideoSet
 
 _SEEDS = 2**32
+
+_WATCH_S = 1.0
+_NOTICES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""What reaches the whole group of processes when a run should stop."""
+_DEATH = "Worker process was terminated unexpectedly"
+"""How grain's message for a process that is gone begins."""
 
 
 class Batch(NamedTuple):
@@ -25,13 +36,13 @@ class Batch(NamedTuple):
       frames: uint8 RGB [b, T, S, S, 3].
       masks: uint8 slots [b, T, S, S]: 0 = background, 1..n the objects, 255 = ignored.
       num_objects: int32 [b], n of each clip, 1 to 10.
-      index: int32 [b], the clip's place in the global batch.
+      places: int32 [b], of the clips in the global batch.
     """
 
     frames: np.ndarray
     masks: np.ndarray
     num_objects: np.ndarray
-    index: np.ndarray
+    places: np.ndarray
 
 
 def make_loader(
@@ -52,13 +63,13 @@ def make_loader(
 
     Args:
       data: how clips are drawn and loaded.
-      sets: the opened sets, one for each of ``data.sources``, in their order.
+      sets: one for each of ``data.sources``, in their order.
       seed: of everything random, 0 to 2**32 - 1.
       batch_size: clips of a step over all processes, a multiple of ``process_count``.
       start_step: the step of the first batch.
-      process_index: which of the processes that train this is. Its clips are the places
+      process_index: this one of the processes that train. Its clips are the places
         ``process_index``, ``process_index + process_count``, ... of the global batch.
-      process_count: processes that train.
+      process_count: how many processes train.
 
     Raises:
       ValueError: an argument is out of range, or a set is empty.
@@ -71,7 +82,7 @@ def make_loader(
         flags.FLAGS.mark_as_parsed()  # grain's processes ask for flags that only absl's app parses
     videos = [
         grain.MapDataset.range(len(videos))
-        .map(_Key(number))
+        .map(functools.partial(_key, number))
         .shuffle(seed=(seed + number * 7919) % _SEEDS)
         .repeat(None)
         for number, videos in enumerate(sets)
@@ -80,7 +91,9 @@ def make_loader(
     stream = grain.MapDataset.mix(videos, weights) if len(videos) > 1 else videos[0]
     recipe = ClipRecipe(data, tuple(sets), tuple(weight / sum(weights) for weight in weights))
     # The numbers that a clip is drawn from follow its place in this stream: slicing comes after.
-    clips = stream.random_map(recipe.draw, seed=seed).map_with_index(_Place(batch_size))
+    clips = stream.random_map(recipe.draw, seed=seed).map_with_index(
+        functools.partial(_place, batch_size)
+    )
     local_size = batch_size // process_count
     records = clips[process_index::process_count][start_step * local_size :]
     return Loader(_iterate(records, data, local_size))
@@ -118,11 +131,11 @@ class Loader(Iterator[Batch]):
         start = time.perf_counter()
         try:
             # Its processes are started by the first call, from threads that it starts.
-            with contextlib.nullcontext() if self._is_begun else held_signals():
+            with contextlib.nullcontext() if self._is_begun else _held_signals():
                 step = next(self._steps[0])
             self._is_begun = True
         except Exception as error:
-            self._error = explain_death(error)
+            self._error = _explain_death(error)
             self.close()
             if self._error is error:
                 raise
@@ -144,24 +157,13 @@ class Loader(Iterator[Batch]):
         self.close()
 
 
-class _Key:
-    """Adds the number of its set to the number of a video."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __call__(self, video: int) -> VideoKey:
-        return VideoKey(self.number, int(video))
+def _key(number: int, video: int) -> VideoKey:
+    return VideoKey(number, int(video))
 
 
-class _Place:
+def _place(batch_size: int, index: int, drawn: Drawn) -> tuple[int, Drawn]:
     """Adds to a clip its place in the global batch."""
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-
-    def __call__(self, index: int, drawn: Drawn) -> tuple[int, Drawn]:
-        return index % self.batch_size, drawn
+    return index % batch_size, drawn
 
 
 class _Step(NamedTuple):
@@ -203,9 +205,9 @@ def _iterate(records: Any, data: DataConfig, local_size: int) -> Any:
     clips = records.to_iter_dataset(options)
     if data.workers:
         processes = grain.MultiprocessingOptions(data.workers, -(-ahead // data.workers))
-        clips = clips.mp_prefetch(processes, worker_init_fn=begin_process)
+        clips = clips.mp_prefetch(processes, worker_init_fn=_begin_process)
     steps = iter(clips.batch(local_size, drop_remainder=True, batch_fn=_stack))
-    with held_signals():
+    with _held_signals():
         steps.start_prefetch()
     return steps
 
@@ -221,20 +223,67 @@ def _check(
 ) -> None:
     if len(sets) != len(data.sources):
         raise ValueError(
-            f"sets: expected one for each of the {len(data.sources)} data.sources, got {len(sets)}"
+            f"sets: expected one for each of {len(data.sources)} data.sources, found {len(sets)}"
         )
     for videos in sets:
         if not len(videos):
             raise ValueError(f"{videos.name}: expected videos, found none; look at its root")
     if not 0 <= seed < _SEEDS:
-        raise ValueError(f"seed: expected 0 to 2**32 - 1, got {seed}")
+        raise ValueError(f"seed: expected 0 to 2**32 - 1, found {seed}")
     if start_step < 0:
-        raise ValueError(f"start_step: expected 0 or more, got {start_step}")
+        raise ValueError(f"start_step: expected 0 or more, found {start_step}")
     if not 0 <= process_index < process_count:
         raise ValueError(
-            f"process_index: expected less than the {process_count} processes, got {process_index}"
+            f"process_index: expected one below process_count = {process_count}, "
+            f"found {process_index}"
         )
     if batch_size < 1 or batch_size % process_count:
         raise ValueError(
-            f"batch_size: expected a multiple of the {process_count} processes, got {batch_size}"
+            f"batch_size: expected a multiple of the {process_count} processes, found {batch_size}"
         )
+
+
+@contextlib.contextmanager
+def _held_signals() -> Iterator[None]:
+    """Shields processes that are started meanwhile from requests to stop, from their first moment.
+
+    They inherit that these signals are blocked, which covers the seconds that they import in. This
+    process gets those that came meanwhile afterwards. Python's tracker of shared memory, which
+    ignores two of them, is started here, too, because it would die of the third.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1,))
+    try:
+        resource_tracker.ensure_running()  # unblocks the two others
+        signal.pthread_sigmask(signal.SIG_BLOCK, _NOTICES)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_process(index: int, count: int) -> None:
+    """Sets up a loader process: its parent alone decides when it ends."""
+    del index, count
+    # The parent still needs batches until it has written its checkpoint.
+    for number in _NOTICES:
+        signal.signal(number, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        while parent is not None and os.getppid() == parent.pid:
+            time.sleep(_WATCH_S)
+        os._exit(1)
+
+    # A parent that is killed leaves its processes behind, which would keep their shared memory.
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _explain_death(error: Exception) -> Exception:
+    """An error of a loader process that died, in words of what to do; any other as it is."""
+    if not (isinstance(error, RuntimeError) and str(error).startswith(_DEATH)):
+        return error
+    code = str(error).removeprefix(_DEATH).partition(".")[0].strip()
+    return ValueError(
+        f"a loader process died ({code}); it was killed from outside or memory ran out: give lower "
+        "data.workers, data.threads or data.prefetch, or more memory or /dev/shm; data.workers 0 "
+        "loads in threads and needs no /dev/shm"
+    )

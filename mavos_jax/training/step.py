@@ -55,7 +55,7 @@ class DeviceBatch(NamedTuple):
     frames: UInt8[Array, "parts b t h1 w1 3"]
     masks: UInt8[Array, "parts b t h1 w1"]
     num_objects: Int32[Array, "parts b"]
-    index: Int32[Array, "parts b"]
+    places: Int32[Array, "parts b"]
 
 
 def build_training_model(config: Experiment) -> MAVOS:
@@ -130,7 +130,7 @@ def train_step(
     result = FrameResult._make((per_frame, per_frame, ()))
     nothing = (jnp.float32(0), result), jax.tree.map(jnp.zeros_like, state.trained)
     measured, _ = jax.lax.scan(add, nothing, batch)
-    measured = jax.tree.map(lambda x: x / len(batch.index), measured)
+    measured = jax.tree.map(lambda x: x / len(batch.places), measured)
     if axis_name is not None:
         measured = jax.lax.pmean(measured, axis_name)
     (loss, result), gradient = measured

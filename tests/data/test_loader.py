@@ -65,8 +65,8 @@ def test_batches_are_plain_arrays():
     assert all(type(part) is np.ndarray for part in batch)
     assert (batch.frames.shape, batch.frames.dtype) == ((4, 3, 48, 48, 3), np.uint8)
     assert (batch.masks.shape, batch.masks.dtype) == ((4, 3, 48, 48), np.uint8)
-    assert batch.num_objects.dtype == batch.index.dtype == np.int32
-    assert batch.index.tolist() == [0, 1, 2, 3]
+    assert batch.num_objects.dtype == batch.places.dtype == np.int32
+    assert batch.places.tolist() == [0, 1, 2, 3]
     for masks, count in zip(batch.masks, batch.num_objects, strict=True):
         assert np.unique(masks[0]).tolist() == list(range(count + 1))
         assert masks.max() == count
@@ -202,10 +202,10 @@ def test_a_closed_loader_says_so_and_tells_how_long_it_waited():
     ("changes", "message"),
     [
         ({"batch_size": 3, "process_count": 2}, "batch_size: expected a multiple of the 2"),
-        ({"process_index": 2, "process_count": 2}, "process_index: expected less than the 2"),
+        ({"process_index": 2, "process_count": 2}, "process_index: expected one below .* 2"),
         ({"seed": -1}, "seed: expected 0 to"),
         ({"start_step": -1}, "start_step: expected 0 or more"),
-        ({"sets": []}, "sets: expected one for each of the 1 data.sources, got 0"),
+        ({"sets": []}, "sets: expected one for each of 1 data.sources, found 0"),
         ({"sets": [BoxSet(length=0)]}, "boxes: expected videos, found none"),
     ],
 )

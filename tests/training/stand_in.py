@@ -126,6 +126,11 @@ def start(folder, *words, seconds=0.0, fails="", config=None, **options):
     )
 
 
+def complaints(errors):
+    """Returns the lines of a process but those of programs that take long to compile."""
+    return [line for line in errors.splitlines() if not line.startswith("compiling ")]
+
+
 def fail_writes(monkeypatch, times, error):
     """Lets the first so many checkpoints fail while they are written behind the run."""
     write, calls = checkpoints.write_description, []

@@ -30,10 +30,10 @@ CONFIG = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training,
 
 
 def stand_in(_, state, batch, *, axis_name):
-    seen = (batch.frames * jnp.float32(1e-3)).mean((0, 2, 3, 4, 5)) * batch.index
+    seen = (batch.frames * jnp.float32(1e-3)).mean((0, 2, 3, 4, 5)) * batch.places
     measured = jax.lax.pmean(seen.mean() + state.trained["x"], axis_name)
     place = jnp.float32(jax.lax.axis_index(axis_name))
-    places = jax.lax.psum(place * batch.index.sum(), axis_name)
+    places = jax.lax.psum(place * batch.places.sum(), axis_name)
     value = measured.mean()
     metrics = Metrics(value, measured, measured, value, places, value > 1e9)
     return state._replace(step=state.step + 1, trained={"x": measured * 0.5}), metrics
