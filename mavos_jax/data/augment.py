@@ -1,7 +1,13 @@
-"""Augmentation of clips: one view for all frames of a video, colours drawn frame by frame."""
+"""Augmentation of clips.
+
+All frames of a video have one view, every copy of a still image another; colours are drawn frame by
+frame.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +15,6 @@ from PIL import Image
 
 from mavos_jax.config import IGNORED, MAX_OBJECTS
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.augment_static import deform
 from mavos_jax.data.clips import Clip
 from mavos_jax.data.colour import recolour
 from mavos_jax.media.ids import choose_ids, count_pixels, pixel_threshold, repack
@@ -22,6 +27,17 @@ LEAST_OBJECT = 100
 """Pixels that an object of the reference should exceed, in crops of 465 x 465."""
 
 _CROP_TRIES = 5
+
+# Of still images.
+_FLIP = 0.3
+_ROTATION = 20.0
+_TRANSLATION = 0.1
+_SCALE = (0.9, 1.1)
+_SHEAR = 10.0
+_AREA = (0.8, 1.0)
+_RATIO = (3 / 4, 4 / 3)
+_STATIC_CROP_TRIES = 10
+_LARGE = 1.5
 
 
 class Crops(NamedTuple):
@@ -57,18 +73,13 @@ class View(NamedTuple):
 def augment(clip: Clip, data: DataConfig, rng: np.random.Generator) -> Crops:
     """Turns the stored frames of a clip into crops and re-packs the ids.
 
-    Kept are the objects with more than 100 pixels in the crop of the reference (fewer in crops
-    smaller than 465 x 465, as :func:`~mavos_jax.media.ids.pixel_threshold` says), a random
-    ``max_objects`` where there are more. There may be none.
-
-    Args:
-      clip: frames and masks; static ones are deformed frame by frame.
-      data: crop, scale, probabilities and the number of objects.
-      rng: draws.
+    Kept are the objects with more than 100 pixels in the crop of the reference (fewer in smaller
+    crops, see :func:`~mavos_jax.media.ids.pixel_threshold`), a random ``max_objects`` where there
+    are more. There may be none. Still images are deformed frame by frame.
     """
     least = pixel_threshold(LEAST_OBJECT, data.crop)
     if clip.is_static:
-        samples = deform(clip.samples, data, PADDING, rng)
+        samples = _deform(clip.samples, data, rng)
     else:
         view = draw_view(clip.samples[0].mask, data, least, rng)
         samples = [_look(sample, view, data, rng) for sample in clip.samples]
@@ -83,14 +94,8 @@ def draw_view(
 ) -> View:
     """Draws scale, crop, padding and flip.
 
-    The crop is drawn up to five times, until the reference has an object of more than ``least``
-    pixels in it.
-
-    Args:
-      reference: uint8 ids [H, W] as stored.
-      data: crop, short edge, scale and the probability of a flip.
-      least: in pixels of the crop.
-      rng: draws.
+    The crop is drawn up to five times, until the ``reference``, uint8 ids [H, W] as stored, has an
+    object of more than ``least`` pixels in it.
     """
     height, width = reference.shape
     factor = rng.uniform(*data.scale)
@@ -132,19 +137,95 @@ def _look(sample: Sample, view: View, data: DataConfig, rng: np.random.Generator
     return Sample(padded, padded_ids)
 
 
+def _deform(samples: Sequence[Sample], data: DataConfig, rng: np.random.Generator) -> list[Sample]:
+    """Deforms copies of one image: the recipe of the stage ``pre``.
+
+    The image is flipped with probability ``data.flip``; every copy after the first again with
+    probability 0.3, and rotated, moved, scaled and sheared. All copies get a random crop, resized
+    to ``data.crop`` pixels a side, and other colours.
+
+    Flips, affine map and crop are one map of coordinates, so that pixels are interpolated once.
+    What lies outside the image is padding with label 0.
+    """
+    image, mask = _shrink(samples[0], data.crop)
+    width, height = image.size
+    mirror = np.diag([-1.0, 1.0, 1.0])
+    mirror[0, 2] = width
+    first = mirror if rng.random() < data.flip else np.eye(3)
+    copies = []
+    for index in range(len(samples)):
+        to_stored = first
+        if index:
+            if rng.random() < _FLIP:
+                to_stored = to_stored @ mirror
+            to_stored = to_stored @ np.linalg.inv(_draw_affine(width, height, rng))
+        to_stored = to_stored @ _draw_crop(width, height, data.crop, rng)
+        numbers = tuple(to_stored[:2].ravel().tolist())
+        size, affine = (data.crop, data.crop), Image.Transform.AFFINE
+        frame = image.transform(size, affine, numbers, Image.Resampling.BICUBIC, fillcolor=PADDING)
+        ids = mask.transform(size, affine, numbers, Image.Resampling.NEAREST)
+        copies.append(Sample(np.asarray(recolour(frame, data, rng)), np.asarray(ids)))
+    return copies
+
+
+def _shrink(sample: Sample, crop: int) -> tuple[Image.Image, Image.Image]:
+    """Scales an image that is much larger than the crops down, because the deformation aliases."""
+    image, mask = Image.fromarray(sample.frame), Image.fromarray(sample.mask)
+    factor = _LARGE * crop / min(image.size)
+    if factor >= 1:
+        return image, mask
+    size = (round(factor * image.width), round(factor * image.height))
+    return (
+        image.resize(size, Image.Resampling.BICUBIC),
+        mask.resize(size, Image.Resampling.NEAREST),
+    )
+
+
+def _draw_affine(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws a map of coordinates (x, y, 1) about the centre of the image, [3, 3].
+
+    Rotation by -20..20 degrees, then a move by -0.1..0.1 of width and height; before both a scale
+    of 0.9..1.1 and a horizontal shear by -10..10 degrees.
+    """
+    angle = math.radians(rng.uniform(-_ROTATION, _ROTATION))
+    shear = math.tan(math.radians(rng.uniform(-_SHEAR, _SHEAR)))
+    scale = rng.uniform(*_SCALE)
+    moved = rng.uniform(-_TRANSLATION, _TRANSLATION, 2) * (width, height)
+    cos, sin = math.cos(angle), math.sin(angle)
+    turned = scale * np.array([[cos, -sin], [sin, cos]]) @ np.array([[1.0, shear], [0.0, 1.0]])
+    centre = np.array([width / 2, height / 2])
+    affine = np.eye(3)
+    affine[:2, :2] = turned
+    affine[:2, 2] = centre + moved - turned @ centre
+    return affine
+
+
+def _draw_crop(width: int, height: int, crop: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws a part of the image and returns the map from coordinates of the crop to it, [3, 3].
+
+    Its area is 0.8..1 of the image's and its width 3/4..4/3 of its height; the largest centred part
+    of an allowed ratio where ten draws do not fit.
+    """
+    for _ in range(_STATIC_CROP_TRIES):
+        area = rng.uniform(*_AREA) * width * height
+        ratio = math.exp(rng.uniform(math.log(_RATIO[0]), math.log(_RATIO[1])))
+        w, h = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        if w <= width and h <= height:
+            left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
+            break
+    else:
+        w, h = min(width, height * _RATIO[1]), min(height, width / _RATIO[0])
+        left, top = (width - w) / 2, (height - h) / 2
+    return np.array([[w / crop, 0.0, left], [0.0, h / crop, top], [0.0, 0.0, 1.0]])
+
+
 def paste_over(clip: Crops, pasted: Crops, most: int, rng: np.random.Generator) -> Crops:
     """Pastes the foreground of a second clip over a first, frame by frame.
 
-    Objects under 100 pixels in the merged reference (fewer in crops smaller than 465 x 465) become
-    background, as do all but a random ``most``; the ids of the others are re-packed, the first
-    clip's before the second's. What is ignored in the first stays so where nothing is pasted; what
-    is ignored in the second is not pasted.
-
-    Args:
-      clip: below.
-      pasted: above, of the same shape.
-      most: objects that may be kept, at most 10.
-      rng: chooses objects where there are more.
+    Objects under 100 pixels in the merged reference (fewer in smaller crops) become background, as
+    do all but a random ``most``; the ids of the others are re-packed, the first clip's before the
+    second's. What is ignored in the first stays so where nothing is pasted; what is ignored in the
+    second is not pasted.
     """
     is_pasted = (pasted.masks > 0) & (pasted.masks != IGNORED)
     frames = np.where(is_pasted[..., None], pasted.frames, clip.frames)

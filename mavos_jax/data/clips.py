@@ -43,8 +43,8 @@ def draw_clip(
       video: where they come from.
       num_frames: T, the reference included.
       max_gap: largest distance between two neighbours, in frames of the video.
-      least_foreground: the reference should have more foreground than this, in stored pixels.
-      rng: draws.
+      least_foreground: pixels that the reference's foreground should exceed, as stored.
+      rng: the source of chance.
 
     Raises:
       DamagedSample: the frames differ in size, or one cannot be read.
@@ -97,14 +97,8 @@ def draw_indices(
 def walk(reference: int, gaps: np.ndarray, length: int, *, is_reversed: bool) -> list[int]:
     """The frames that steps of ``gaps`` reach from ``reference``, reflected at both ends.
 
-    Steps that leave the video continue backwards from its first or last frame, so that neighbours
-    are never further apart than their gap.
-
-    Args:
-      reference: where it starts, the first of the result.
-      gaps: sizes of the steps, in frames.
-      length: frames of the video.
-      is_reversed: whether the steps go back in time at first.
+    Steps that leave the video of ``length`` frames continue backwards from its first or last frame,
+    so that neighbours are never further apart than their gap.
     """
     last = length - 1
     if last == 0:

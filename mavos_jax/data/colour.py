@@ -24,11 +24,6 @@ def recolour(image: Image.Image, data: DataConfig, rng: np.random.Generator) -> 
     The released code draws them anew for every frame of a clip (``RandomColorJitter``,
     ``RandomGrayScale`` and ``RandomGaussianBlur`` of its ``video_transforms.py``), so that the
     memory cannot rely on constant colours.
-
-    Args:
-      image: RGB.
-      data: the probabilities.
-      rng: draws.
     """
     if rng.random() < data.colour:
         image = jitter(image, rng)
@@ -64,12 +59,9 @@ def jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 def turn_hue(image: Image.Image, turn: float) -> Image.Image:
     """Turns the hue of an RGB image in HSV and keeps saturation and value.
 
-    The mean error is below half a level. torchvision's ``adjust_hue`` converts to 8-bit HSV and
-    back, which takes nearly twice as long and errs as much.
-
-    Args:
-      image: RGB.
-      turn: share of the full circle; red becomes green by 1/3. Rounded to 1/256.
+    ``turn`` is a share of the full circle, rounded to 1/256; red becomes green by 1/3. The mean
+    error is below half a level. torchvision's ``adjust_hue`` converts to 8-bit HSV and back, which
+    takes nearly twice as long and errs as much.
     """
     steps = round(turn * _HUE_STEPS) % _HUE_STEPS
     return image.filter(_hue_table(steps)) if steps else image

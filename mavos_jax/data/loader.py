@@ -74,7 +74,7 @@ def make_loader(
     Raises:
       ValueError: an argument is out of range, or a set is empty.
     """
-    _check(data, sets, seed, batch_size, start_step, process_index, process_count)
+    _check(data, sets, seed, batch_size, process_count)
     import grain
     from absl import flags
 
@@ -213,13 +213,7 @@ def _iterate(records: Any, data: DataConfig, local_size: int) -> Any:
 
 
 def _check(
-    data: DataConfig,
-    sets: Sequence[VideoSet],
-    seed: int,
-    batch_size: int,
-    start_step: int,
-    process_index: int,
-    process_count: int,
+    data: DataConfig, sets: Sequence[VideoSet], seed: int, batch_size: int, process_count: int
 ) -> None:
     if len(sets) != len(data.sources):
         raise ValueError(
@@ -230,13 +224,6 @@ def _check(
             raise ValueError(f"{videos.name}: expected videos, found none; look at its root")
     if not 0 <= seed < _SEEDS:
         raise ValueError(f"seed: expected 0 to 2**32 - 1, found {seed}")
-    if start_step < 0:
-        raise ValueError(f"start_step: expected 0 or more, found {start_step}")
-    if not 0 <= process_index < process_count:
-        raise ValueError(
-            f"process_index: expected one below process_count = {process_count}, "
-            f"found {process_index}"
-        )
     if batch_size < 1 or batch_size % process_count:
         raise ValueError(
             f"batch_size: expected a multiple of the {process_count} processes, found {batch_size}"

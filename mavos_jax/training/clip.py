@@ -77,13 +77,10 @@ def clip_loss(
       model: the network; its configuration holds the recipe.
       variables: its variables.
       clip: frames and masks.
-      at: optimiser steps done, traced: it decides teacher forcing and the weights of the losses.
+      at: optimiser steps done; they decide on teacher forcing and the weights of the losses.
       key: of this clip in this step; ``None`` for neither dropout nor identity shuffle.
       label_at: frame whose label brings objects that the reference lacks, 0 for none; ``None``
         leaves such labels out of the program. It needs a key.
-
-    Returns:
-      The loss, and what each frame gave.
     """
     config = model.config.training
     recipe, share = config.clip, kept_share(config.clip, at, config.steps)
@@ -166,10 +163,7 @@ def clip_loss(
 def write_times(num_frames: int, gap: int, label_at: Scalar | None = None) -> Array | np.ndarray:
     """Returns for frames 1..T-1 whether they enter the long-term memory; the last never does.
 
-    Args:
-      num_frames: T.
-      gap: frames between two writes.
-      label_at: a later reference, from which the frames are counted anew; it is written itself.
+    Frames are counted anew from a later reference at ``label_at``, which is written itself.
     """
     index = np.arange(1, num_frames)
     since = index if label_at is None else index - jnp.where(index >= label_at, label_at, 0)

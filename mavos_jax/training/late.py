@@ -21,7 +21,7 @@ class Given(NamedTuple):
     """What has been given of a clip's objects.
 
     Attributes:
-      labels: of each frame, the true slots of the objects that were given before it.
+      labels: in each frame, the true slots of the objects that were given before it.
       num_objects: how many these are: slots 1..num_objects.
       label: slots that the label brings; 0 is left as predicted. ``None`` without a label.
     """
@@ -44,12 +44,8 @@ def give_late(
 
     Of n objects a random 1 to n - 1 are there from the reference on, no matter in which slots. A
     clip with a single object has it from the reference on, and its label brings it once more.
-
-    Args:
-      masks: slots 0..10, 255 where unknown.
-      num_objects: of the clip, n.
-      label_at: the frame with the label, 0 for none; what it brings is known in the frames after.
-      key: of this clip.
+    ``label_at`` is the frame with the label, 0 for none; what it brings is known in the frames
+    after it.
     """
     many, turn = jax.random.split(key)
     most = jnp.maximum(num_objects, 1)
@@ -69,11 +65,8 @@ def give_late(
 def draw_label_frame(probability: float, num_frames: int, key: Array) -> Scalar:
     """Draws the frame that brings a label, 1 to T - 2, or 0 for none.
 
-    Args:
-      probability: of a label, ``training.clip.late``.
-      num_frames: T of the clips.
-      key: of the step, not of a clip: all clips of a step share the frame, so that a program runs
-        one of the two ways to memorise a frame, where it would run both for clips that differ.
+    ``key`` is the step's: all its clips share the frame, so that a program runs one of the two ways
+    to memorise a frame, where it would run both for clips that differ.
     """
     whether, where = jax.random.split(key)
     frame = jax.random.randint(where, (), 1, num_frames - 1)

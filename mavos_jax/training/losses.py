@@ -31,12 +31,7 @@ def frame_loss(
 ) -> Float[Array, ""]:
     """Returns the loss of a frame: half bootstrapped cross-entropy, half soft Jaccard.
 
-    Args:
-      logits: of the background and as many objects as a clip can have.
-      labels: the true slots.
-      num_objects: of the clip.
-      share: of the pixels that cross-entropy keeps, see :func:`kept_share`.
-      recipe: its ``absence``, ``absence_weight`` and ``background_margin``.
+    ``share`` of the pixels are kept by cross-entropy, see :func:`kept_share`.
     """
     if recipe.background_margin:
         logits = logits.at[0].add(-recipe.background_margin)
@@ -48,10 +43,7 @@ def frame_loss(
 def kept_share(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Float[Array, ""]:
     """Returns the share of pixels that cross-entropy keeps: from 1 down to ``hard_pixels``.
 
-    Args:
-      config: its ``ramp`` is the share of the steps that the fall takes.
-      step: optimiser steps done, traced.
-      steps: of the whole run.
+    The fall takes the share ``ramp`` of all ``steps``.
     """
     progress = jnp.minimum(1.0, step / (config.ramp * steps))
     return progress * config.hard_pixels + (1.0 - progress)
@@ -91,14 +83,10 @@ def num_kept(share: Float[Array, ""], num_pixels: int) -> Integer[Array, ""]:
 
 
 def kth_largest(values: Float[Array, "n"], k: Integer[Array, ""]) -> Float[Array, ""]:
-    """Returns the k-th largest of numbers that are not negative.
+    """Returns the k-th largest of finite numbers that are not negative; k is 1 to n.
 
     The bits of such numbers, read as integers, are in their order, so that the answer is found bit
     by bit: 31 counts, which take a fraction of the time of sorting.
-
-    Args:
-      values: float32, finite and at least 0.
-      k: 1 to n, traced.
     """
     bits = jax.lax.bitcast_convert_type(jnp.abs(values), jnp.int32)
 
@@ -119,17 +107,12 @@ def soft_jaccard(
 ) -> Float[Array, ""]:
     """1 - soft intersection over union, averaged over the classes that the labels hold.
 
-    The background is a class, too; ignored pixels are left out.
-
-    Args:
-      logits: of the background and as many objects as a clip can have.
-      labels: the true slots.
-      num_objects: of the clip.
-      absence: where above 0, an addition to the released loss, objects in use that the labels lack
-        count, too: one that is predicted on a share ``p`` of the pixels with ``p / (p + absence)``.
-      absence_weight: of these in the mean, where classes that the labels hold weigh 1.
+    The background is a class, too; ignored pixels are left out. With ``absence``, an addition to
+    the released loss, objects in use that the labels lack also count: one that is predicted on a
+    share ``p`` of the pixels with ``p / (p + absence)``. Their weight in the mean is
+    ``absence_weight``, where classes that the labels hold weigh 1.
     """
-    # Of the logarithms that cross-entropy takes, too: one softmax is enough.
+    # From the logarithms that cross-entropy takes: one softmax is enough.
     probabilities = jnp.exp(_log_probabilities(logits, num_objects))
     truth = _one_hot(labels, num_objects, len(logits)).astype(probabilities.dtype)
     probabilities = jnp.where(labels != IGNORED, probabilities, 0.0)
@@ -152,7 +135,7 @@ def mean_iou(
 ) -> Float[Array, ""]:
     """Returns the IoU of the predicted masks, averaged over the objects that either mask holds.
 
-    1 if neither holds any. ``most`` is what ``num_objects`` is at most.
+    1 if neither holds any. ``num_objects`` is at most ``most``.
     """
     truth = _one_hot(labels, num_objects, 1 + most)[1:]
     found = _one_hot(predicted, num_objects, 1 + most)[1:] & (labels != IGNORED)

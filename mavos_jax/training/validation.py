@@ -53,9 +53,9 @@ def evaluate(
 
     Args:
       model: the network.
-      variables: its variables, the same on every process.
+      variables: the same on every process.
       videos: the held-out set.
-      num_videos: at most so many of the first; 0 for all.
+      num_videos: how many of the first to score; 0 for all.
       is_stopping: asked before every video whether to give up.
 
     Returns:
@@ -97,11 +97,7 @@ def evaluate(
 def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> VideoSet:
     """Opens what periodic evaluation segments, and warns if it is trained on.
 
-    Args:
-      config: the experiment.
-      size: height and width of generated frames.
-      data: fingerprints of what is trained on, see
-        :func:`mavos_jax.training.resume.join_fingerprints`.
+    ``size`` is that of generated frames, ``data`` the fingerprints of what is trained on.
 
     Raises:
       ValueError: a video has too few frames for a score.
@@ -126,11 +122,7 @@ def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> Video
 def conditions(config: Experiment, fingerprint: str) -> str:
     """Returns a checksum of what a score depends on beside the weights.
 
-    Scores can be compared where it is the same.
-
-    Args:
-      config: the experiment.
-      fingerprint: of the held-out set.
+    Scores can be compared where it is the same. ``fingerprint`` is the held-out set's.
     """
     inference = to_dict(config.inference)
     del inference["chunk_frames"]  # changes no mask
