@@ -50,6 +50,7 @@ def loop_over_frames(model, variables, frames, mask, *, identities):
     return np.stack(masks), np.stack(logits)
 
 
+@pytest.mark.newest
 def test_scan_loop_and_stream_agree_bit_for_bit(segment, stream, tiny, clip):
     masks, logits = segment(*clip, gap=GAP, return_logits=True)
     looped, looped_logits = loop_over_frames(*tiny, *clip, identities=3)

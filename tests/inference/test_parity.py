@@ -69,6 +69,7 @@ def test_logits_and_masks_of_a_clip(goldens, names, kind):
     np.testing.assert_array_equal(masks[0], golden["masks"][0])
 
 
+@pytest.mark.newest
 def test_new_objects_in_mid_video(goldens):
     model, variables = seeded_network("mavos", "mavos")
     golden = goldens("newobj_mavos")

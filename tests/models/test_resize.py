@@ -13,6 +13,8 @@ from mavos_jax.models.resize import (
     resize_planes,
 )
 
+pytestmark = pytest.mark.newest
+
 
 @pytest.mark.parametrize(
     ("table", "max_short_edge"), [("size_table", None), ("size_table_capped", MAX_SHORT_EDGE)]

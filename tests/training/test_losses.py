@@ -20,6 +20,8 @@ from mavos_jax.training.losses import (
     soft_jaccard,
 )
 
+pytestmark = pytest.mark.newest
+
 STEPS = 100_000
 CONFIG = ClipConfig()
 

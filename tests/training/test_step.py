@@ -51,6 +51,7 @@ def assert_same(first, second):
     jax.tree.map(np.testing.assert_array_equal, first, second)
 
 
+@pytest.mark.newest
 def test_what_a_step_changes():
     before, (after, metrics) = start(), first_step()
     assert (after.step, after.skipped, after.skipped_in_row) == (1, 0, 0)
