@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from programs import Program
 from seeded_weights import seeded_state_dict
 
 from convert_torch_weights import main
 from mavos_jax.checkpoints.folder import load
-from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import load_config
 from mavos_jax.conversion.convert import torch_shapes
 
 ROOT = Path(__file__).parents[1]
+run = Program(main)
 TINY = ROOT / "configs" / "tiny.py"
 
 
@@ -31,18 +32,9 @@ def source(tmp_path, state):
     return tmp_path / "x.pth"
 
 
-def run(*words):
-    """Runs the script in this process; returns its exit code."""
-    try:
-        main_with_errors(lambda: main([str(word) for word in words]))
-    except SystemExit as end:
-        return end.code
-    return 0
-
-
 def test_there_and_back(tmp_path, capsys, source, state):
     out = tmp_path / "out"
-    assert run("--config", TINY, "--memory.gap", 7, "--input", source, "--output", out) == 0
+    run("--config", TINY, "--memory.gap", 7, "--input", source, "--output", out)
     printed = capsys.readouterr().out
     assert f"recognised: {source} as a full model\n" in printed
     assert f"\nused: {len(state)} tensors" in printed
@@ -51,7 +43,7 @@ def test_there_and_back(tmp_path, capsys, source, state):
     assert load(out)[0].config.memory.gap == 7
 
     back = tmp_path / "back.pth"
-    assert run("--to-torch", "--checkpoint", out, "--output", back) == 0
+    run("--to-torch", "--checkpoint", out, "--output", back)
     assert f"{len(state)} tensors under their PyTorch names" in capsys.readouterr().out
     tensors = torch.load(back, weights_only=True)["state_dict"]
     assert set(tensors) == set(state)
@@ -61,13 +53,9 @@ def test_there_and_back(tmp_path, capsys, source, state):
 def fail(tmp_path, capsys, *words):
     """Runs the script, which must fail in one line and leave the folder as it was."""
     before = sorted(tmp_path.rglob("*"))
-    assert run(*words) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("error: ")
-    assert printed.err.count("\n") == 1
+    error = run.fail(capsys, *words)
     assert sorted(tmp_path.rglob("*")) == before
-    return printed.err
+    return error
 
 
 def test_bad_files(tmp_path, capsys, source):
@@ -96,7 +84,7 @@ def test_wrong_combinations_of_options(tmp_path, capsys, source):
 
 
 def test_export_refuses_what_it_would_ignore(tmp_path, capsys, source):
-    assert run("--config", TINY, "--input", source, "--output", tmp_path / "a") == 0
+    run("--config", TINY, "--input", source, "--output", tmp_path / "a")
     capsys.readouterr()
     words = ("--to-torch", "--checkpoint", tmp_path / "a", "--output", tmp_path / "x.pth")
     for option, found in (
@@ -112,10 +100,10 @@ def test_export_refuses_what_it_would_ignore(tmp_path, capsys, source):
 
 def test_existing_outputs(tmp_path, capsys, source):
     words = ("--config", TINY, "--input", source, "--output", tmp_path / "out")
-    assert run(*words) == 0
+    run(*words)
     capsys.readouterr()
     assert "choose another, or overwrite it (--overwrite)" in fail(tmp_path, capsys, *words)
-    assert run(*words, "--overwrite") == 0
+    run(*words, "--overwrite")
 
 
 def test_missing_names(tmp_path, capsys, state):

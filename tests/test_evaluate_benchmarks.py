@@ -9,27 +9,15 @@ import pytest
 from benchmark_trees import write_benchmark_tree
 from copying import copy_masks
 from PIL import Image
+from programs import Program
 
 import evaluate
-from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.datasets import DATASETS, open_benchmark
 from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.media.rle import decode_rle
 
+run = Program(evaluate.main)
 QUICK = ("--num_devices", "1", "--scoring_processes", "0", "--report_frames", "4")
-
-
-def run(*words):
-    main_with_errors(lambda: evaluate.main([str(word) for word in words]))
-
-
-def fail(capsys, *words):
-    with pytest.raises(SystemExit) as end:
-        run(*words)
-    assert end.value.code == 2
-    error = capsys.readouterr().err
-    assert re.fullmatch(r"error: .+\n", error)
-    return error
 
 
 def options_of(tree):
@@ -93,9 +81,9 @@ def test_a_finished_run_is_kept_and_another_one_refused(copying, tmp_path, capsy
     assert "0 of 3 sequences to segment" in said
     assert "480p/bear/notes.txt" in said
     assert masks == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
-    error = fail(capsys, *words, "--flip")
+    error = run.fail(capsys, *words, "--flip")
     assert "expected the results of the same run, found that flip differ" in error
-    error = fail(capsys, *words, "--sequences", "bear")
+    error = run.fail(capsys, *words, "--sequences", "bear")
     assert "found that sequences differ" in error
     run(*words, "--flip", "--overwrite", "--time_frames")
     assert not (tmp_path / "out" / "results.json").exists()
@@ -141,14 +129,14 @@ def test_check_data_names_every_fault(tmp_path, capsys):
     ],
 )
 def test_options_that_do_not_fit(words, message, capsys):
-    assert message in fail(capsys, *words)
+    assert message in run.fail(capsys, *words)
 
 
 def test_a_wrong_mask_shows_before_any_work(tmp_path, capsys):
     tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
     path = open_benchmark(tree).sequences[-1].given[0].path
     Image.fromarray(np.zeros((10, 10, 3), np.uint8)).save(path)
-    error = fail(capsys, *options_of(tree), "--output", tmp_path / "out", *QUICK)
+    error = run.fail(capsys, *options_of(tree), "--output", tmp_path / "out", *QUICK)
     assert str(path) in error
     assert not (tmp_path / "out").exists()
 
@@ -159,7 +147,7 @@ def test_a_damaged_frame_keeps_finished_sequences(copying, tmp_path, capsys):
     damaged = open_benchmark(tree).sequences[-1].frames[3]
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-40])
-    error = fail(capsys, *words)
+    error = run.fail(capsys, *words)
     assert str(damaged) in error
     records = [json.loads(path.read_text()) for path in (tmp_path / "out/sequences").iterdir()]
     finished = [record for record in records if "name" in record]  # others have only begun

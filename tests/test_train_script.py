@@ -1,15 +1,15 @@
-import re
-
 import numpy as np
 import pytest
+from programs import Program
 from training.stand_in import CONFIG, changed, stand_in_step
 
 import train
-from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.conversion.convert import to_state_dict
 from mavos_jax.conversion.weight_files import write_weight_file
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import loop
+
+run = Program(train.main)
 
 
 @pytest.fixture
@@ -22,42 +22,28 @@ def config(tmp_path, monkeypatch):
     return file
 
 
-def run(*words):
-    main_with_errors(lambda: train.main([str(word) for word in words]))
-
-
-def fail(capsys, *words):
-    """Runs the script, which must end in one line of error and exit code 2; returns the line."""
-    with pytest.raises(SystemExit) as end:
-        run(*words)
-    assert end.value.code == 2
-    output = capsys.readouterr()
-    assert re.fullmatch(r"error: .+\n", output.err)
-    return output.err
-
-
 def test_the_same_command_goes_on(tmp_path, capsys, config):
     words = ("--config", config, "--workdir", tmp_path / "run")
     run(*words)
     assert "complete: 2 steps in" in capsys.readouterr().out
     run(*words)
     assert "complete: 2 of 2 steps are done" in capsys.readouterr().out
-    assert "training.seed: 0 there, 1 asked for" in fail(capsys, *words, "--training.seed", 1)
+    assert "training.seed: 0 there, 1 asked for" in run.fail(capsys, *words, "--training.seed", 1)
 
 
 def test_wrong_input_is_refused(tmp_path, capsys, config):
     workdir = ("--workdir", tmp_path / "run")
-    assert "expected --config FILE" in fail(capsys, *workdir)
-    assert "--workdir" in fail(capsys, "--config", config)
+    assert "expected --config FILE" in run.fail(capsys, *workdir)
+    assert "--workdir" in run.fail(capsys, "--config", config)
     words = ("--config", config, *workdir)
-    assert "together" in fail(capsys, *words, "--coordinator", "here:1")
-    assert "training.start" in fail(capsys, *words, "--training.stert", "x")
-    assert "found nothing" in fail(capsys, *words, "--training.start", tmp_path / "none")
+    assert "together" in run.fail(capsys, *words, "--coordinator", "here:1")
+    assert "training.start" in run.fail(capsys, *words, "--training.stert", "x")
+    assert "found nothing" in run.fail(capsys, *words, "--training.start", tmp_path / "none")
     assert not (tmp_path / "run" / "checkpoints").exists()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x").touch()
     words = ("--config", config, "--workdir", tmp_path / "other")
-    assert "expected an empty folder or that of a run" in fail(capsys, *words)
+    assert "expected an empty folder or that of a run" in run.fail(capsys, *words)
 
 
 def test_help_names_the_options(capsys):
@@ -79,7 +65,7 @@ def test_torch_weights_are_a_start(tmp_path, capsys, config, prefix, fresh):
     write_weight_file(file, {n: x for n, x in state.items() if n.startswith(prefix)})
     words = ("--config", config, "--workdir", tmp_path / "run", "--training.start", file)
     if fresh is None:
-        assert "check that this is the file you meant" in fail(capsys, *words)
+        assert "check that this is the file you meant" in run.fail(capsys, *words)
         return
     read, report = train.convert(changed(start=str(file)), file)
     assert f"starts fresh: {fresh}" in report or fresh in report

@@ -10,13 +10,15 @@ import threading
 import numpy as np
 import pytest
 from data import trees
+from programs import Program
 
 from mavos_jax.commands import prepare
-from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import DamagedSample, open_source, records, records_writing
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.records import open_records
+
+run = Program(prepare.main)
 
 
 def words(source, output, *more):
@@ -26,17 +28,6 @@ def words(source, output, *more):
 
 def recorded(source, output):
     return dataclasses.replace(source, root=str(output), format="records")
-
-
-def fails(capsys, *arguments):
-    """Runs the tool; its words on the standard error output."""
-    with pytest.raises(SystemExit) as end:
-        main_with_errors(lambda: prepare.main(*arguments))
-    captured = capsys.readouterr()
-    assert (end.value.code, captured.out) == (2, "")
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 def assert_equal(videos, others):
@@ -143,7 +134,7 @@ def test_records_are_replaced_only_when_asked(tmp_path, source, capsys):
     before = open_source(recorded(source, output)).fingerprint()
     path = open_files(source).files(0).frame_path(0)
     path.write_bytes(path.read_bytes() + b"\0")
-    assert "give --overwrite" in fails(capsys, words(source, output))
+    assert "give --overwrite" in run.fail(capsys, *words(source, output))
     assert open_source(recorded(source, output)).fingerprint() == before
     prepare.main(words(source, output, "--overwrite"))
     assert open_source(recorded(source, output)).fingerprint() != before
@@ -159,7 +150,7 @@ def test_a_damaged_set_is_not_prepared(tmp_path, source, capsys, damage):
         path.write_bytes(path.read_bytes()[:10])
     else:
         trees.write_mask(path, np.zeros((5, 6), np.uint8))
-    assert str(path) in fails(capsys, words(source, tmp_path / "records"))
+    assert str(path) in run.fail(capsys, *words(source, tmp_path / "records"))
     assert list((tmp_path / "records").iterdir()) == []
 
 
@@ -167,24 +158,26 @@ def test_what_is_no_records_is_not_overwritten(tmp_path, source, capsys):
     folder = tmp_path / "youtube_vos" / "train"
     (folder / "JPEGImages").mkdir(parents=True)
     (folder / "JPEGImages" / "notes.txt").write_text("by hand")
-    error = fails(capsys, words(source, tmp_path, "--overwrite"))
+    error = run.fail(capsys, *words(source, tmp_path, "--overwrite"))
     assert f"{folder}: expected records alone to overwrite, found JPEGImages" in error
     assert (folder / "JPEGImages" / "notes.txt").exists()
 
 
 def test_bad_input_is_one_line(tmp_path, source, capsys):
     def error(**changes):
-        return fails(capsys, words(dataclasses.replace(source, **changes), tmp_path / "records"))
+        return run.fail(
+            capsys, *words(dataclasses.replace(source, **changes), tmp_path / "records")
+        )
 
     assert "found nothing" in error(root=str(tmp_path / "none"))
     assert "under it, found train" in error(split="val")
     assert "JPEGImages" in error(kind="mose", root=str(tmp_path))
-    assert "--kind: expected one of" in error(kind="synthetic")
-    assert "--output" in fails(capsys, ["--kind", "mose", "--root", str(tmp_path)])
-    assert "--kind" in fails(capsys, ["--kind", "kinetics", "--root", "a", "--output", "b"])
-    assert "--overwrit" in fails(capsys, words(source, tmp_path, "--overwrit"))
+    assert "found 'synthetic'" in error(kind="synthetic")
+    assert "--output" in run.fail(capsys, *["--kind", "mose", "--root", str(tmp_path)])
+    assert "--kind" in run.fail(capsys, *["--kind", "kinetics", "--root", "a", "--output", "b"])
+    assert "--overwrit" in run.fail(capsys, *words(source, tmp_path, "--overwrit"))
     (tmp_path / "file").write_text("")
-    assert str(tmp_path / "file") in fails(capsys, words(source, tmp_path / "file"))
+    assert str(tmp_path / "file") in run.fail(capsys, *words(source, tmp_path / "file"))
 
 
 def test_a_killed_run_leaves_nothing_that_looks_complete(tmp_path, source, capsys):
