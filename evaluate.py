@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import tqdm
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import describe_default, load_default
-from mavos_jax.commands.benchmark_options import (
-    BenchmarkArguments,
-    ScoringArguments,
-    require_least,
-)
+from mavos_jax.commands.benchmark_options import BenchmarkArguments as SharedArguments
+from mavos_jax.commands.benchmark_options import ScoringArguments, require_least
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
@@ -33,12 +30,6 @@ from mavos_jax.runtime.compilation import announce_compilations, keep_compilatio
 from mavos_jax.runtime.devices import use_precision
 from mavos_jax.runtime.files import require_writable_parent
 
-_NO_CHECKPOINT = (
-    "expected --checkpoint DIR for --config, found none; make one of released weights by `python "
-    "convert_torch_weights.py --config configs/mavos.py --input FILE.pth --output DIR`, try the "
-    "program without one by `python evaluate.py --config configs/tiny.py --untrained`, or drop "
-    "--config for the small weights that come with the package"
-)
 _SHOWN = (
     *("memory.policy", "memory.gap", "memory.capacity", "memory.grows", "memory.on_label"),
     "inference",
@@ -62,17 +53,10 @@ class VideoArguments:
 
 
 @dataclasses.dataclass(frozen=True)
-class SetArguments(BenchmarkArguments):
+class BenchmarkArguments(SharedArguments):
     """Benchmark instead of a video (an interrupted run continues; processes share the work).
 
     Attributes:
-      dataset: the benchmark.
-      split: its part, such as val or test-dev.
-      root: the benchmark's folder.
-      masks_root: the folder with DAVIS's Annotations if that is not the root.
-      resolution: DAVIS's stored 480p or full masks, or full ones shrunk.
-      all_frames: segment all frames of YouTube-VOS, not just the listed ones.
-      short_edge: shrink frames and truth to this shorter edge; the paper runs LVOS at 480.
       sequences: take only these sequences.
       check_data: only list what is missing or odd in the benchmark's folder.
       time_frames: time every frame by the protocols aot and xmem.
@@ -127,7 +111,7 @@ class Arguments:
     flip: bool = False
     profile: Path | None = None
     one: VideoArguments = VideoArguments()
-    benchmark: SetArguments = SetArguments()
+    benchmark: BenchmarkArguments = BenchmarkArguments()
     scoring: ScoringArguments = dataclasses.field(default_factory=ScoringArguments)
 
     def __post_init__(self) -> None:
@@ -136,11 +120,6 @@ class Arguments:
                 f"--scales: expected numbers above 0 and below 10, found {self.scales}"
             )
         require_least(self, num_objects=1)
-
-    @property
-    def augmentation(self) -> Augmentation:
-        """The views of every frame."""
-        return Augmentation(self.scales, self.flip)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -184,9 +163,10 @@ def print_faults(benchmark: BenchmarkOptions) -> None:
 
 def _evaluate(arguments: Arguments, experiment: Experiment | None) -> None:
     benchmark, scoring = arguments.benchmark, arguments.scoring
+    augmentation = Augmentation(arguments.scales, arguments.flip)
     options = EvaluationOptions(
         benchmark.options(benchmark.sequences),
-        SegmentationOptions(arguments.augmentation, arguments.num_objects, benchmark.time_frames),
+        SegmentationOptions(augmentation, arguments.num_objects, benchmark.time_frames),
         scoring.rule(),
         overwrite=arguments.overwrite,
         rle=arguments.rle,
@@ -222,8 +202,9 @@ def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
         inputs=task.inputs,
     )
     model, variables = _load_model(arguments, experiment)
+    augmentation = Augmentation(arguments.scales, arguments.flip)
     print(task, *task.notes, sep="\n", flush=True)
-    report = segment_to_folder(model, variables, task, output, arguments.augmentation)
+    report = segment_to_folder(model, variables, task, output, augmentation)
     print(f"masks are in {output.root / 'masks'}")
     if output.overlay != "none":
         is_video = output.overlay == "video"
@@ -244,38 +225,36 @@ def _require_sources(arguments: Arguments) -> None:
     if checkpoint is not None and arguments.untrained:
         raise ValueError("expected --checkpoint or --untrained, found both; drop one of them")
     if arguments.untrained and arguments.config is None:
-        raise ValueError(
-            "expected --config FILE for --untrained, found none; for example --config "
-            "configs/tiny.py"
-        )
+        raise ValueError("expected --config FILE for --untrained, found none; try configs/tiny.py")
     if arguments.config is not None and checkpoint is None and not arguments.untrained:
-        raise ValueError(_NO_CHECKPOINT)
-    if (arguments.video or dataset) is None and checkpoint is not None:
         raise ValueError(
-            "expected --video PATH or --dataset NAME, found neither; give a video, a folder of "
-            "frames or a benchmark"
+            "expected --checkpoint DIR for --config, found none; make one of released weights by "
+            "`python convert_torch_weights.py --config configs/mavos.py --input FILE.pth --output "
+            "DIR`, try fresh weights by `python evaluate.py --config configs/tiny.py --untrained`, "
+            "or drop --config for the small weights that come with the package"
         )
+    if (arguments.video or dataset) is None and checkpoint is not None:
+        raise ValueError("expected --video PATH or --dataset NAME, found neither; give one of them")
     if arguments.video is None:
         # The generated clip takes --overlay.
-        _require_unused(arguments.one, "--video PATH", () if dataset else ("overlay",))
+        _refuse_any(arguments.one, "--video PATH", () if dataset else ("overlay",))
         if arguments.mask is not None:
-            _refuse("mask", "--video PATH")
+            raise ValueError(
+                "expected --video PATH for --mask, found none; give it, or drop --mask"
+            )
     if dataset is None and not arguments.benchmark.check_data:
-        _require_unused(arguments.benchmark, "--dataset NAME", ("num_devices", "report_frames"))
-        _require_unused(arguments.scoring, "--dataset NAME", ("scoring_processes",))
+        _refuse_any(arguments.benchmark, "--dataset NAME", ("num_devices", "report_frames"))
+        _refuse_any(arguments.scoring, "--dataset NAME", ("scoring_processes",))
 
 
-def _require_unused(
-    group: VideoArguments | SetArguments | ScoringArguments, needed: str, harmless: Sequence[str]
-) -> None:
-    """Raises for an option that would do nothing without another."""
+def _refuse_any(group: Any, needed: str, harmless: Sequence[str]) -> None:
+    """Raises for an option of a group that would do nothing without another one."""
     for field in dataclasses.fields(group):
-        if field.name not in harmless and getattr(group, field.name) != field.default:
-            _refuse(field.name, needed)
-
-
-def _refuse(name: str, needed: str) -> None:
-    raise ValueError(f"expected {needed} for --{name}, found none; give it, or drop --{name}")
+        name = field.name
+        if name not in harmless and getattr(group, name) != field.default:
+            raise ValueError(
+                f"expected {needed} for --{name}, found none; give it, or drop --{name}"
+            )
 
 
 def _load_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:

@@ -52,8 +52,9 @@ def _groups(
     kind: type, values: Any, prefix: str = "", shown: tuple[str, ...] | None = None
 ) -> Iterator[_Group]:
     """Yields the options of a dataclass as a group, then the groups inside it."""
-    text = inspect.cleandoc(kind.__doc__ or "")
-    meanings = dict(re.findall(r"^ +(\w+): (.*(?:\n {4,}.*)*)", text, re.M))
+    texts = [inspect.cleandoc(each.__doc__ or "") for each in reversed(kind.__mro__)]
+    found = re.findall(r"^ +(\w+): (.*(?:\n {4,}.*)*)", "\n\n".join(texts), re.M)
+    meanings, title = dict(found), texts[-1].partition("\n")[0].rstrip(".")
     hints = typing.get_type_hints(kind)
     rows, inside = [], []
     for field in dataclasses.fields(kind):
@@ -74,7 +75,7 @@ def _groups(
             # The first words say enough of a field, which the docstring describes.
             meaning = re.split(r"[.;]\s", meanings.get(field.name, ""))[0]
             rows.append(_row(path, _metavar(hints[field.name]), meaning, default))
-    yield _Group(text.partition("\n")[0].rstrip(".") if values is not None else "", rows)
+    yield _Group("" if values is None else title, rows)
     for part, default, path in inside:
         yield from _groups(part, default, path, shown)
 

@@ -120,14 +120,6 @@ def test_no_file_is_replaced_unasked(tmp_path, colours):
     convert(colours, tmp_path / "ids", "--overwrite")
 
 
-def test_its_help_shows_its_own_options_alone(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    words = capsys.readouterr().out
-    assert "--background" in words
-    assert "--memory" not in words
-
-
 def test_it_is_a_program(tmp_path):
     program = [sys.executable, "-m", "mavos_jax.commands.masks", "--input", tmp_path / "no"]
     wrong = subprocess.run(
