@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.options import parse_experiment
 from mavos_jax.config import Experiment
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments, config = parse_command(Arguments, argv, shown=("",))
-    if config is None:
-        raise ValueError("expected --config FILE, found none; for example --config configs/tiny.py")
+    arguments, config = parse_experiment(Arguments, argv, shown=("",))
     from mavos_jax.runtime.compilation import announce_compilations, keep_compilations
     from mavos_jax.training.processes import connect
 

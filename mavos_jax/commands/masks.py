@@ -41,12 +41,7 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the masks that the command line asks for, and says which colour has which id.
-
-    Raises:
-      ValueError: a picture cannot be read, or was stored or drawn with smoothed colours; or masks
-        would be replaced.
-    """
+    """Writes the masks that the command line asks for, and says which colour has which id."""
     arguments, _ = parse_command(Arguments, argv)
     if not all(0 <= value <= 255 for value in arguments.background):
         raise ValueError(

@@ -71,9 +71,8 @@ def parse_command(
       The program's options, and the experiment or None where neither option is given.
 
     Raises:
-      ValueError: an option is unknown, missing or has a wrong value, the configuration or the
-        checkpoint cannot be read, overrides have nothing to override, or they would change the
-        shapes of the checkpoint's parameters.
+      ValueError: an option is wrong or missing, the configuration or the checkpoint cannot be read,
+        or overrides would change the shapes of the checkpoint's parameters.
       SystemExit: with code 0 after ``--help``.
     """
     words = [expand_home(word) for word in (sys.argv[1:] if argv is None else argv)]
@@ -105,12 +104,20 @@ def parse_command(
     return command.arguments, command.experiment
 
 
-def _parse(kind: type | None, base: Experiment | None, words: Sequence[str]) -> Any:
-    """Parses ``words`` into an object with fields ``arguments`` and ``experiment``.
+def parse_experiment(
+    kind: type[_Arguments], argv: Sequence[str] | None = None, shown: Sequence[str] = ()
+) -> tuple[_Arguments, Experiment]:
+    """Parses a command line like :func:`parse_command`, with an experiment or a ValueError."""
+    arguments, experiment = parse_command(kind, argv, shown)
+    if experiment is None:
+        options = inspect.signature(kind).parameters
+        source = "--config FILE" + (" or --checkpoint DIR" if "checkpoint" in options else "")
+        raise ValueError(f"expected {source}, found none; for example --config configs/tiny.py")
+    return arguments, experiment
 
-    Raises:
-      ValueError: a word is wrong; the message is one line.
-    """
+
+def _parse(kind: type | None, base: Experiment | None, words: Sequence[str]) -> Any:
+    """Parses ``words`` into an object with fields ``arguments`` and ``experiment``."""
     import tyro  # the models and inference must not need it
 
     conf, parts = tyro.conf, []

@@ -21,7 +21,7 @@ from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import to_arrays, to_variables, write_default
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.options import parse_experiment
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model
 
@@ -56,14 +56,8 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Packs the weights that the command line names.
-
-    Raises:
-      ValueError: the checkpoint, its curve or its scores cannot be read, the weights are too large,
-        or there are packed ones already.
-    """
-    arguments, config = parse_command(Arguments, argv)
-    assert config is not None  # --checkpoint has one
+    """Packs the weights that the command line names."""
+    arguments, config = parse_experiment(Arguments, argv)
     stored = read_description(arguments.checkpoint)
     for suffix in (".npz", ".json"):
         file = arguments.output / f"{config.name}{suffix}"

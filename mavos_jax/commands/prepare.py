@@ -40,12 +40,7 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the records that the command line asks for, and reports them in one line.
-
-    Raises:
-      ValueError: an option is wrong, the set is not laid out as its kind is or is damaged, or there
-        are records already.
-    """
+    """Writes the records that the command line asks for, and reports them in one line."""
     arguments, _ = parse_command(Arguments, argv)
     source = SourceConfig(kind=arguments.kind, root=str(arguments.root), split=arguments.split)
     written = write_records(

@@ -46,12 +46,7 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Scores the masks that the command line names, prints the scores and writes them.
-
-    Raises:
-      ValueError: an option is wrong, the benchmark or the masks are not as expected, or there are
-        scores of something else already.
-    """
+    """Scores the masks that the command line names, prints the scores and writes them."""
     arguments, _ = parse_command(Arguments, argv)
     output = arguments.output or arguments.results
     require_writable_parent(output / FILE_NAME)

@@ -37,12 +37,7 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Writes the zip that the command line names, or checks it.
-
-    Raises:
-      ValueError: an option is wrong, the benchmark or the masks are not as expected, or there is a
-        file already.
-    """
+    """Writes the zip that the command line names, or checks it."""
     arguments, _ = parse_command(Arguments, argv)
     output, results, check = arguments.output, arguments.results, arguments.check
     if check is not None and results is None:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.options import parse_experiment
 from mavos_jax.config import Experiment
 from mavos_jax.inference import batch, programs
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
@@ -94,15 +94,9 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Compiles, counts and prints.
-
-    Raises:
-      ValueError: an option is wrong, or JAX is here without its plugin for CUDA.
-    """
+    """Compiles, counts and prints."""
     jax.config.update("jax_platforms", "cpu")  # of this machine
-    arguments, experiment = parse_command(Arguments, argv, ("inference", "memory.gap"))
-    if experiment is None:
-        raise ValueError("expected --config FILE, found none")
+    arguments, experiment = parse_experiment(Arguments, argv, ("inference", "memory.gap"))
     if arguments.json is not None:
         require_writable_parent(arguments.json)
     announce(f"{experiment.name}: compiling for {arguments.gpu}, which takes a minute or more")

@@ -15,15 +15,14 @@ from typing import Any, Literal
 
 from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.options import parse_experiment
 from mavos_jax.config import Experiment
-from mavos_jax.config.files import read_config_file
 from mavos_jax.models.memory import POLICIES
 from mavos_jax.profiling.measuring import Timing, announce
 from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
 from mavos_jax.profiling.rows import read_size, require_range
 from mavos_jax.profiling.tables import table, write_report
-from mavos_jax.profiling.workload import Network, Setting
+from mavos_jax.profiling.workload import Network, Setting, read_networks
 from mavos_jax.runtime.files import require_writable_parent
 
 
@@ -66,22 +65,16 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measures what the command line asks for.
-
-    Raises:
-      ValueError: an option is wrong, matplotlib is missing, or a file cannot be written.
-    """
+    """Measures what the command line asks for."""
     # Or else this process would keep the memory that others are measured in.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    arguments, experiment = parse_command(Arguments, argv, ("inference", "memory"))
-    if experiment is None:
-        raise ValueError("expected --config FILE or --checkpoint DIR, found neither")
+    arguments, experiment = parse_experiment(Arguments, argv, ("inference", "memory"))
     for path in filter(None, (arguments.json, arguments.plot)):
         require_writable_parent(path)
     if arguments.plot is not None:
         _import_figure()
-    others = (Network(read_config_file(path)) for path in arguments.against)
-    points = measure_lengths([Network(experiment, arguments.checkpoint), *others], arguments)
+    networks = read_networks(experiment, arguments.checkpoint, arguments.against)
+    points = measure_lengths(networks, arguments)
     print(table(points))
     if arguments.json is not None:
         write_report(arguments.json, arguments, lengths=points)

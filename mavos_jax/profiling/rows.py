@@ -13,14 +13,20 @@ from typing import Any, Literal, NamedTuple
 import jax
 
 from mavos_jax.commands.benchmark_options import require_least
-from mavos_jax.commands.options import parse_command
-from mavos_jax.config.files import read_config_file
+from mavos_jax.commands.options import parse_experiment
 from mavos_jax.profiling.measuring import Sampler, Timing, announce, measure_in_turns
 from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
 from mavos_jax.profiling.protocols import end_to_end_sampler, frame_seconds, speeds
 from mavos_jax.profiling.scan import NEVER, Scan
 from mavos_jax.profiling.tables import table, write_report
-from mavos_jax.profiling.workload import Network, Precision, Setting, Workload, available
+from mavos_jax.profiling.workload import (
+    Network,
+    Precision,
+    Setting,
+    Workload,
+    available,
+    read_networks,
+)
 from mavos_jax.runtime.files import require_writable_parent
 
 Measurement = Literal["frame", "aot", "xmem", "end-to-end"]
@@ -93,20 +99,14 @@ class Case(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Times what the command line asks for.
-
-    Raises:
-      ValueError: an option is wrong, or a file cannot be written.
-    """
+    """Times what the command line asks for."""
     # Or else the first process would keep the memory that others are measured in.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    arguments, experiment = parse_command(Arguments, argv, ("inference", "memory.gap"))
-    if experiment is None:
-        raise ValueError("expected --config FILE or --checkpoint DIR, found neither")
+    arguments, experiment = parse_experiment(Arguments, argv, ("inference", "memory.gap"))
     if arguments.json is not None:
         require_writable_parent(arguments.json)
-    others = (Network(read_config_file(path)) for path in arguments.against)
-    rows = measure_rows([Network(experiment, arguments.checkpoint), *others], arguments)
+    networks = read_networks(experiment, arguments.checkpoint, arguments.against)
+    rows = measure_rows(networks, arguments)
     print(table(rows))
     if arguments.json is not None:
         write_report(arguments.json, arguments, rows=rows)

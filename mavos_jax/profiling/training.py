@@ -18,7 +18,7 @@ import numpy as np
 
 from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.options import parse_experiment
 from mavos_jax.config import Experiment
 from mavos_jax.datasets import open_source
 from mavos_jax.models.mavos import Variables, init_variables
@@ -162,14 +162,8 @@ def _random_batch(config: Experiment, clips: int) -> DeviceBatch:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measures what the command line asks for.
-
-    Raises:
-      ValueError: an option is wrong, or a file cannot be written.
-    """
-    arguments, config = parse_command(Arguments, argv, ("data.clip_frames", "data.crop"))
-    if config is None:
-        raise ValueError("expected --config FILE, found none")
+    """Measures what the command line asks for."""
+    arguments, config = parse_experiment(Arguments, argv, ("data.clip_frames", "data.crop"))
     if arguments.json is not None:
         require_writable_parent(arguments.json)
     rows, data = measure_steps(config, arguments), config.data

@@ -13,6 +13,7 @@ import numpy as np
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.config import Experiment
+from mavos_jax.config.files import read_config_file
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.programs import Geometries, States, start_video
@@ -42,6 +43,13 @@ class Network(NamedTuple):
         return load(self.checkpoint)[1]
 
 
+def read_networks(
+    experiment: Experiment, checkpoint: Path | None, against: Sequence[Path]
+) -> list[Network]:
+    """Returns a network and those of other configuration files."""
+    return [Network(experiment, checkpoint), *(Network(read_config_file(x)) for x in against)]
+
+
 class Setting(NamedTuple):
     """What a network is measured with; ``size`` is the height and width of the frames."""
 
@@ -55,15 +63,10 @@ class Setting(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """A network and a setting, ready to run.
+    """A network and a setting, ready to run, with variables and views on the device.
 
-    Attributes:
-      model: the network.
-      variables: its variables, on the device.
-      setting: what it is measured with.
-      views: how frames enter the network, on the device.
-      frames: uint8 [t, H, W, 3], random, padded.
-      slots: uint8 [H, W], padded; a vertical stripe for every object.
+    ``frames`` are random, uint8 [t, H, W, 3]; ``slots``, uint8 [H, W], has a vertical stripe for
+    every object. Both are padded.
     """
 
     model: MAVOS
