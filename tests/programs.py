@@ -8,10 +8,10 @@ from mavos_jax.commands.errors import main_with_errors
 
 
 class Program:
-    """Runs the program of a ``main``."""
+    """Runs the program of a ``main``, which may print before it fails unless it is silent."""
 
-    def __init__(self, main):
-        self.main = main
+    def __init__(self, main, *, is_silent=False):
+        self.main, self.is_silent = main, is_silent
 
     def __call__(self, *words):
         main_with_errors(lambda: self.main([str(word) for word in words]))
@@ -23,4 +23,5 @@ class Program:
         assert end.value.code == 2
         output = capsys.readouterr()
         assert re.fullmatch(r"error: .+\n", output.err)
+        assert not (self.is_silent and output.out)
         return output.err

@@ -16,7 +16,7 @@ from mavos_jax.commands.options import load_config
 from mavos_jax.conversion.convert import torch_shapes
 
 ROOT = Path(__file__).parents[1]
-run = Program(main)
+run = Program(main, is_silent=True)
 TINY = ROOT / "configs" / "tiny.py"
 
 

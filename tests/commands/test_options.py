@@ -237,7 +237,7 @@ def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatc
     ],
 )
 def test_wrong_option_is_one_line(words, message, capsys):
-    program = Program(lambda words: parse_command(Arguments, ["--config", TINY, *words]))
+    program = Program(lambda x: parse_command(Arguments, ["--config", TINY, *x]), is_silent=True)
     assert program.fail(capsys, *words).endswith(f"{message}\n")
 
 

@@ -18,7 +18,7 @@ from mavos_jax.datasets import DamagedSample, open_source, records, records_writ
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.records import open_records
 
-run = Program(prepare.main)
+run = Program(prepare.main, is_silent=True)
 
 
 def words(source, output, *more):
