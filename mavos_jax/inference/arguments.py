@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from flax.errors import FlaxError
@@ -35,16 +36,12 @@ def fitting_variables() -> Iterator[None]:
 
 
 def as_array(value: object, name: str) -> np.ndarray:
-    """Returns an array-like object as an array.
-
-    Raises:
-      ValueError: NumPy cannot read it, as a tensor that lies on a device; ``name`` names it.
-    """
+    """Returns an array-like object as an array, or raises ValueError with its ``name``."""
     try:
         return np.asarray(value)
     except Exception as error:  # whatever the objects' own libraries raise
         raise ValueError(
-            f"{name}: expected an array, got a {type(value).__name__} that NumPy cannot read: "
+            f"{name}: expected an array, found a {type(value).__name__} that NumPy cannot read: "
             f"{' '.join(str(error).split())}"
         ) from error
 
@@ -56,29 +53,28 @@ def check_frames(frames: object, name: str = "frames") -> None:
     require_kind(name, frames, () if is_path else Iterable, expected)
 
 
-def check_labels(labels: object) -> None:
-    """Raises ValueError unless these are masks by number of frame."""
+def check_labels(labels: Any) -> None:
+    """Raises ValueError unless these are masks by number of frame, none of the first."""
     expected = "a dictionary of masks by number of frame"
     require_kind("labels", labels, Mapping, expected)
-    assert isinstance(labels, Mapping)
     for frame in labels:
         require_kind("labels", frame, (int, np.integer), f"{expected}, whose keys are integers")
+        if frame < 1:
+            raise ValueError(f"labels: expected frames from 1 on, found {frame}")
 
 
-def check_sequence(name: str, values: object, expected: str) -> None:
-    """Raises ValueError unless these are values whose number is known, and no text."""
+def check_sequence(name: str, values: Any, expected: str, length: int | None = None) -> None:
+    """Raises ValueError unless these are values of known number, ``length`` if given; no text."""
     is_wrong = isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__")
     require_kind(name, values, () if is_wrong else object, expected)
+    if length is not None and len(values) != length:
+        raise ValueError(f"{name}: expected {expected}, found {len(values)}")
 
 
 def checked_gap(model: MAVOS, gap: int | None) -> int:
-    """Returns the frames between two long-term writes: as given, or the configuration's.
-
-    Raises:
-      ValueError: it is not a whole number of frames.
-    """
+    """Returns the frames between two long-term writes: as given, or the configuration's."""
     if gap is None:
         return model.config.memory.gap
     if not isinstance(gap, int | np.integer) or gap < 1:
-        raise ValueError(f"gap: expected a whole number of frames, at least 1, got {gap!r}")
+        raise ValueError(f"gap: expected a whole number of frames, at least 1, found {gap!r}")
     return min(int(gap), _LONGEST_GAP)

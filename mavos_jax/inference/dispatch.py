@@ -3,272 +3,256 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from mavos_jax.inference.arguments import check_frames, check_labels, fitting_variables
-from mavos_jax.inference.geometry import (
-    Augmentation,
-    Geometry,
-    Sizes,
-    geometries,
-)
-from mavos_jax.inference.growth import Writes, grow_states, with_room
-from mavos_jax.inference.objects import ObjectIds, num_groups, num_identities
-from mavos_jax.inference.programs import (
-    MERGED_STEP,
-    LogitsForm,
-    States,
-    label_frame,
-    segment_chunk,
-    start_video,
-)
-from mavos_jax.inference.source import FrameSource, check_mask, first_slots, pad_masks
+from mavos_jax.config import MemoryConfig
+from mavos_jax.inference.arguments import fitting_variables
+from mavos_jax.inference.frame import VideoState
+from mavos_jax.inference.geometry import Augmentation, geometries, padded_size
+from mavos_jax.inference.objects import MERGED_STEP, LogitsForm, num_groups, num_identities
+from mavos_jax.inference.programs import label_frames, segment_chunks, start_videos
+from mavos_jax.inference.source import Source, Video
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.memory import grow_memory, with_room_for
 from mavos_jax.models.prepare import prepare_variables
-from mavos_jax.models.resize import nearest_indices
 from mavos_jax.runtime.devices import in_32_bits
 
-Labels = Mapping[int, np.ndarray]
-"""Masks of new or corrected objects, by frame."""
-
-_Inputs = TypeVar("_Inputs", bound=tuple)
-
-Masks = Sequence[np.ndarray] | np.ndarray
+Result = tuple[np.ndarray, np.ndarray | None]
+"""The ids of a frame, and its logits if asked for."""
 
 
 class Options(NamedTuple):
-    """What the drivers ask of :func:`run`, as the public functions describe it.
+    """How :func:`run` goes through the videos.
 
-    Attributes:
-      labels: masks of new or corrected objects by frame.
-      num_objects: see ``segment_video``.
-      gap: frames between two long-term writes.
-      memorise_with: see ``segment_video``.
-      chunk_frames: frames that one program takes.
-      looks_ahead: whether frames may be pulled before the masks of earlier ones are out.
-      logits_form: which logits to return.
-      augmentation: the views whose mean decides.
-      output_size: of the masks, in pixels; None for the frames' own.
-      on_frame: called with the number of each frame and the seconds that its computation took once
-        the frame was on the device; needs chunks of one frame.
+    If it ``looks_ahead``, frames are pulled before the masks of earlier ones are out. ``on_frame``
+    gets the number of each frame and the seconds that its computation took once the frame was on
+    the device; it needs chunks of one frame.
     """
 
-    labels: Labels
-    num_objects: int | None
     gap: int
-    memorise_with: Masks | None
     chunk_frames: int
-    looks_ahead: bool
+    looks_ahead: bool = True
     logits_form: LogitsForm = "none"
     augmentation: Augmentation = Augmentation()
-    output_size: tuple[int, int] | None = None
     on_frame: Callable[[int, float], None] | None = None
 
 
-class _Pending(NamedTuple):
-    """Frames whose computation has been dispatched: slots [t, H, W] and logits on the device."""
+def run(
+    model: MAVOS, variables: Variables, videos: Sequence[Video], options: Options
+) -> Iterator[tuple[Result | None, ...]]:
+    """Segments videos in step; yields for every frame the result of each that has not ended.
 
-    num_frames: int
+    Only a single video may have labels. When the frames of a video raise, all that was computed
+    before comes first.
+    """
+    driver = _Driver(model, variables, videos, options)
+    yield driver.first()
+    pending = None
+    for following in driver.chunks():
+        # The next chunk is on its way before this one's masks are waited for.
+        if pending is not None:
+            yield from driver.fetch(pending)
+        pending = following
+        if not options.looks_ahead:
+            yield from driver.fetch(pending)
+            pending = None
+    if pending is not None:
+        yield from driver.fetch(pending)
+    driver.raise_error()
+
+
+class _Pending(NamedTuple):
+    """A dispatched chunk: frames of each video, slots [b, t, H, W] and logits on the device."""
+
+    counts: list[int]
     slots: jax.Array
     logits: jax.Array | None
 
 
-def run(
-    model: MAVOS,
-    variables: Variables,
-    frames: Iterable[np.ndarray],
-    mask: np.ndarray,
-    options: Options,
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Yields every frame's ids and logits, one chunk behind the device if it may look ahead.
-
-    When the frames raise, what was computed of the frames before comes first.
-
-    Raises:
-      ValueError: the frames, the mask or an option is not as described.
-    """
-    video = _Video(model, variables, frames, options)
-    yield video.start(mask), None
-    pending, error, chunks = None, None, video.chunks()
-    while error is None:
-        try:
-            following = next(chunks, None)
-        except Exception as caught:  # raised below, once finished work is out
-            following, error = None, caught
-        if pending is not None:
-            yield from video.fetch(pending)
-        if following is None:
-            break
-        pending = following
-        if not options.looks_ahead:
-            yield from video.fetch(pending)
-            pending = None
-    if error is not None:
-        raise error
-
-
-class _Video:
-    """A video on its way through the compiled programs.
-
-    Attributes:
-      ids: the objects known so far.
-    """
-
-    @in_32_bits
-    def __init__(
-        self,
-        model: MAVOS,
-        variables: Variables,
-        frames: Iterable[np.ndarray],
-        options: Options,
-    ) -> None:
-        check_frames(frames)
-        check_labels(options.labels)
-        self.ids = ObjectIds(options.num_objects)
-        self._memory = model.config.memory
-        self._writes = Writes()
-        self._model = with_room(model, self._memory, self._writes)
-        self._variables = jax.device_put(prepare_variables(model, variables))
-        self._options = options
-        self._source = FrameSource(iter(frames), options.labels)
-        self._states: States = ()
-        self._geometries: tuple[Geometry, ...] = ()
-        self._sizes = Sizes((0, 0), (0, 0))
-        self._programs: set[tuple[object, ...]] = set()
+class _Driver:
+    """Videos on their way through the compiled programs; they share the position of frames."""
 
     @fitting_variables()
     @in_32_bits
-    def start(self, mask: np.ndarray) -> np.ndarray:
-        """Starts the computation of frame 0; returns its ids at the size of the output."""
-        frames, _ = self._source.pull(1)
-        size = self._source.size
-        self._sizes = Sizes(size, self._options.output_size or size)
-        slots = first_slots(self.ids, mask, size, "mask")
-        views = geometries(self._model.config, self._sizes, self._options.augmentation)
+    def __init__(
+        self, model: MAVOS, variables: Variables, videos: Sequence[Video], options: Options
+    ) -> None:
+        """Starts the computation of the first frames."""
+        self._sources = [Source(video) for video in videos]
+        first = [source.start(self._sources[0]) for source in self._sources]
+        frames, slots = (np.stack(arrays) for arrays in zip(*first, strict=True))
+        self._sizes = self._sources[0].sizes
+        self._options = options
+        self._error: Exception | None = None
+        self._compiled: set[tuple[object, ...]] = set()
+        self._capacity = model.config.memory
+        self._num_writes = self._since_write = 0
+        self._model = _with_room(model, self._capacity, num_frames=1)
+        self._variables = jax.device_put(prepare_variables(model, variables))
+        views = geometries(model.config, self._sizes, options.augmentation)
         self._geometries = jax.device_put(views)
-        with self._timed(0, (frames[0], pad_masks([slots])[0])) as inputs:
-            self._states = start_video(
+        self._state = VideoState((), jnp.int32(0))
+        with self._timed(frames, slots) as inputs:
+            self._state = start_videos(
                 *(self._model, self._variables, self._geometries, *inputs),
-                groups=num_groups(self.ids.num_objects),
-                identities=num_identities(self.ids.num_objects),
+                groups=num_groups(self._most_objects),
+                identities=num_identities(self._most_objects),
             )
-        rows, columns = (
-            nearest_indices(*pair) for pair in zip(size, self._sizes.output, strict=True)
-        )
-        return np.asarray(mask).astype(np.uint8)[rows][:, columns]
 
-    def fetch(self, pending: _Pending) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Waits for dispatched frames; yields the ids and logits of each without padding."""
+    def first(self) -> tuple[Result, ...]:
+        """Returns the given masks at the size of the output."""
+        return tuple((source.first_ids(), None) for source in self._sources)
+
+    def chunks(self) -> Iterator[_Pending]:
+        """Starts the computation of one chunk after the other; keeps an error for the end."""
+        labels = self._sources[0].labels
+        try:
+            while not all(source.is_exhausted for source in self._sources):
+                is_labelled = self._position in labels
+                length = 1 if is_labelled else self._options.chunk_frames
+                size = padded_size(self._sizes.frame)
+                frames = np.zeros((len(self._sources), length, *size, 3), np.uint8)
+                counts = [
+                    source.pull(chunk) for source, chunk in zip(self._sources, frames, strict=True)
+                ]
+                if any(counts):
+                    start = self._label if is_labelled else self._segment
+                    yield start(frames, counts)
+        except Exception as error:  # raised once finished work is out
+            self._error = error
+
+    def fetch(self, pending: _Pending) -> Iterator[tuple[Result | None, ...]]:
+        """Waits for a chunk; yields the ids and logits of each of its frames without padding."""
         height, width = self._sizes.output
-        slots, logits = np.asarray(pending.slots), None
+        slots, logits = np.asarray(pending.slots)[..., :height, :width], None
         if pending.logits is not None:
             logits = np.asarray(pending.logits)
             if self._options.logits_form == "merged":
-                logits = logits[:, : -(-height // MERGED_STEP), : -(-width // MERGED_STEP)]
-        for i in range(pending.num_frames):
-            ids = self.ids.to_ids(slots[i, :height, :width])
-            yield ids, None if logits is None else logits[i]
+                rows, columns = -(-height // MERGED_STEP), -(-width // MERGED_STEP)
+                logits = logits[..., :rows, :columns, :]
+        for t in range(max(pending.counts)):
+            yield tuple(
+                (source.ids.to_ids(slots[i, t]), None if logits is None else logits[i, t])
+                if t < pending.counts[i]
+                else None
+                for i, source in enumerate(self._sources)
+            )
 
-    def chunks(self) -> Iterator[_Pending]:
-        """Starts the computation of one chunk after the other."""
-        while not self._source.is_exhausted:
-            position = self._source.position
-            is_labelled = position in self._options.labels
-            frames, count = self._source.pull(1 if is_labelled else self._options.chunk_frames)
-            if count and is_labelled:
-                yield self._label(position, frames[0])
-            elif count:
-                yield self._segment(position, frames, count)
-        self._source.raise_error()
+    def raise_error(self) -> None:
+        """Raises what ended the videos, unless they simply ended."""
+        if self._error is not None:
+            raise self._error
+        for source in self._sources:
+            source.raise_error()
+
+    @property
+    def _position(self) -> int:
+        """Index of the next frame."""
+        return max(source.position for source in self._sources)
+
+    @property
+    def _most_objects(self) -> int:
+        return max(source.ids.num_objects for source in self._sources)
 
     @in_32_bits
-    def _segment(self, position: int, frames: np.ndarray, count: int) -> _Pending:
-        num_objects = self.ids.num_objects
-        self._make_room(self._writes.after_frames(count, self._options.gap))
-        self._wait_for_new("segment", num_groups(num_objects), num_identities(num_objects))
-        scalars = (np.int32(count), np.int32(num_objects), np.int32(self._options.gap))
-        given = self._to_memorise(position, count, len(frames))
-        with self._timed(position, (frames, given, scalars)) as inputs:
-            self._states, (slots, logits) = segment_chunk(
-                *(self._model, self._variables, self._geometries, self._states, *inputs),
-                identities=num_identities(num_objects),
+    def _segment(self, frames: np.ndarray, counts: list[int]) -> _Pending:
+        most, gap = self._most_objects, self._options.gap
+        self._since_write += max(counts)
+        self._make_room(self._since_write // gap)
+        self._since_write %= gap
+        self._wait_for_new("segment", num_groups(most), num_identities(most))
+        objects = np.array([source.ids.num_objects for source in self._sources], np.int32)
+        scalars = (np.int32(max(counts)), objects, np.int32(gap))
+        given = self._to_memorise(counts, frames.shape[1])
+        with self._timed(frames, given, scalars) as inputs:
+            self._state, (slots, logits) = segment_chunks(
+                *(self._model, self._variables, self._geometries, self._state, *inputs),
+                identities=num_identities(most),
                 logits_form=self._options.logits_form,
             )
         slots.copy_to_host_async()  # as soon as they are there, not when they are asked for
-        return _Pending(count, slots, logits)
+        return _Pending(counts, slots, logits)
 
     @in_32_bits
-    def _label(self, position: int, frame: np.ndarray) -> _Pending:
-        before = self.ids.num_objects
-        label = self._take_up(position)
-        self._make_room(self._writes.after_reference())
-        given = self._to_memorise(position, 1, 1)
-        groups = num_groups(self.ids.num_objects)
-        identities = (num_identities(before), num_identities(self.ids.num_objects))
-        self._wait_for_new("label", num_groups(before), groups, identities)
-        masks = (label, None if given is None else given[0])
-        with self._timed(position, (frame, masks, np.int32(before))) as inputs:
-            self._states, (slots, logits) = label_frame(
-                *(self._model, self._variables, self._geometries, self._states, *inputs),
-                groups=groups,
+    def _label(self, frames: np.ndarray, counts: list[int]) -> _Pending:
+        before = self._most_objects
+        label = np.stack([source.label() for source in self._sources])
+        after = self._most_objects
+        self._since_write = 0
+        self._make_room(1)
+        given = self._to_memorise(counts, 1)
+        identities = (num_identities(before), num_identities(after))
+        self._wait_for_new("label", num_groups(before), num_groups(after), identities)
+        masks = (label, None if given is None else given[:, 0])
+        with self._timed(frames[:, 0], masks, np.array([before], np.int32)) as inputs:
+            self._state, (slots, logits) = label_frames(
+                *(self._model, self._variables, self._geometries, self._state, *inputs),
+                groups=num_groups(after),
                 identities=identities,
                 logits_form=self._options.logits_form,
             )
-        return _Pending(1, slots[None], None if logits is None else logits[None])
+        return _Pending(counts, slots[:, None], None if logits is None else logits[:, None])
+
+    def _to_memorise(self, counts: list[int], length: int) -> np.ndarray | None:
+        """Returns the given slots [b, length, H, W] of the last frames, padded."""
+        pairs = zip(self._sources, counts, strict=True)
+        given = [source.to_memorise(count, length) for source, count in pairs]
+        slots = [each for each in given if each is not None]
+        return np.stack(slots) if slots else None
 
     @contextlib.contextmanager
-    def _timed(self, position: int, inputs: _Inputs) -> Iterator[_Inputs]:
+    def _timed(self, *inputs: object) -> Iterator[tuple[Any, ...]]:
         """Times the block, if somebody wants to know, with its inputs on the device before."""
         report = self._options.on_frame
         if report is None:
             yield inputs
             return
         inputs = jax.block_until_ready(jax.device_put(inputs))
-        jax.block_until_ready(self._states)
+        jax.block_until_ready(self._state)
         start = time.perf_counter()
         yield inputs
-        jax.block_until_ready(self._states)
-        report(position, time.perf_counter() - start)
+        jax.block_until_ready(self._state)
+        report(self._position - 1, time.perf_counter() - start)
 
-    def _make_room(self, writes: Writes) -> None:
-        """Lets the memory grow, if it does, before the program that fills it."""
-        self._writes = writes
-        model = with_room(self._model, self._memory, writes)
+    def _make_room(self, num_writes: int) -> None:
+        """Lets a memory that grows grow before the program that fills it.
+
+        The host knows when a write is due. A bank of at most K frames compiles log2(K) programs.
+        """
+        self._num_writes += num_writes
+        model = _with_room(self._model, self._capacity, 1 + self._num_writes)
         if model is not self._model:
             self._model = model
-            self._states = grow_states(self._states, config=model.config.memory)
-            self._programs.clear()
+            self._state = _grow(self._state, config=model.config.memory)
+            self._compiled.clear()
 
     def _wait_for_new(self, *program: object) -> None:
-        """Lets the device finish before a program that may have to be compiled first.
+        """Lets the device finish before a program that may have to be compiled.
 
-        On a CPU the two would take each other's cores, and whoever times them could not tell
-        computing from compiling.
+        On a CPU the two would compete for cores, and no clock could tell them apart.
         """
-        if program not in self._programs:
-            jax.block_until_ready(self._states)
-            self._programs.add(program)
+        if program not in self._compiled:
+            jax.block_until_ready(self._state)
+            self._compiled.add(program)
 
-    def _take_up(self, position: int) -> np.ndarray:
-        """Returns the slots of a frame's label, padded, and takes up its new ids."""
-        name = f"labels[{position}]"
-        label = check_mask(self._options.labels[position], self._sizes.output, name)
-        return pad_masks([self.ids.add(label, name)])[0]
 
-    def _to_memorise(self, position: int, count: int, length: int) -> np.ndarray | None:
-        """Returns the given slots [length, H, W] of ``count`` frames, padded, zero beyond them."""
-        given = self._options.memorise_with
-        if given is None:
-            return None
-        slots = []
-        for t in range(position, position + count):
-            name = f"memorise_with[{t}]"
-            if t >= len(given):
-                raise ValueError(f"{name}: expected a mask for every frame, got none")
-            slots.append(self.ids.to_slots(check_mask(given[t], self._sizes.output, name), name))
-        return pad_masks(slots, length)
+def _with_room(model: MAVOS, capacity: MemoryConfig, num_frames: int) -> MAVOS:
+    """Returns the network with room for frames, itself if it has it; variables fit both."""
+    memory = with_room_for(capacity, num_frames)
+    if memory == model.config.memory:
+        return model
+    return model.clone(config=dataclasses.replace(model.config, memory=memory))
+
+
+@functools.partial(jax.jit, static_argnames=("config",))
+def _grow(state: VideoState, *, config: MemoryConfig) -> VideoState:
+    """Returns the state with unused places added to the memories of all videos and groups."""
+    return state._replace(memories=tuple(grow_memory(config, each) for each in state.memories))

@@ -1,27 +1,41 @@
-"""One frame of a video: uint8 RGB in, logits out, all groups of objects.
+"""One frame of one video: uint8 RGB in, slots and logits out; all groups of objects, all views.
 
-Resizing, normalising, and the transition for every group are traced functions; the drivers in
-:mod:`mavos_jax.inference.video` compile them. Frames come padded, see
-:mod:`mavos_jax.inference.geometry`.
+Traced functions, which :mod:`mavos_jax.inference.programs` compiles. Frames and masks come padded,
+see :mod:`mavos_jax.inference.geometry`. A video has one view, or several with test-time
+augmentation, each with a memory of its own: the mean of the views decides, and each memorises its
+own prediction. ``groups`` is the number of groups of ten objects, ``identities`` the channels of a
+group that can be in use.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from mavos_jax.axes import Flag, Frame, Image, Mask, Scalar
+from mavos_jax.axes import Flag, Frame, Image, Scalar, SourceMask
 from mavos_jax.inference import step
-from mavos_jax.inference.geometry import Geometry
-from mavos_jax.inference.objects import mask_unused, split_groups
+from mavos_jax.inference.geometry import Geometries, Geometry
+from mavos_jax.inference.objects import (
+    LogitsForm,
+    identity_probabilities,
+    mask_unused,
+    most_likely,
+    predict_slots,
+    put_label,
+    select_logits,
+    split_groups,
+)
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory, Pending
 from mavos_jax.models.resize import apply_taps
+
+_Tree = TypeVar("_Tree")
 
 IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 IMAGE_DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
@@ -31,37 +45,32 @@ class VideoState(NamedTuple):
     """What is carried from frame to frame.
 
     Attributes:
-      memory: the memories of all groups: every array has a leading axis g.
-      since_write: frames since the last long-term write or reference, first or later. All groups
-        share it: a later reference makes every group write.
+      memories: of every view; their arrays have a leading axis g of groups.
+      since_write: frames since the last long-term write or reference, which all groups make.
     """
 
-    memory: Memory
+    memories: tuple[Memory, ...]
     since_write: Scalar
 
+    @property
+    def groups(self) -> int:
+        """Groups of ten objects that have a memory."""
+        return self.memories[0].num_writes.shape[0]
 
-class Prediction(NamedTuple):
-    """What a segmented frame gives.
 
-    Attributes:
-      logits: stride-4 logits of each group, -1e10 for identities not in use.
-      features: of the frame.
-      pending: what memorising needs, with a leading axis g.
-    """
+Views = tuple[Features, ...]
+"""The features of every view of a frame."""
+
+Outputs = tuple[Array, Array | None]
+"""Padded slots, and logits if asked for; of one frame, or of several with a leading axis."""
+
+
+class _Prediction(NamedTuple):
+    """What one view predicts: logits at stride 4, what memorising needs, and its own slots."""
 
     logits: Float[Array, "g h w o"]
-    features: Features
     pending: tuple[Pending, ...]
-
-
-def prepare(geometry: Geometry, frame: Frame) -> Image:
-    """Resizes a padded frame to network size and normalises it."""
-    return normalise(apply_taps(frame.astype(jnp.float32), *geometry.frame))
-
-
-def encode_frame(model: MAVOS, variables: Variables, geometry: Geometry, frame: Frame) -> Features:
-    """Returns the features of a padded frame."""
-    return step.encode(model, variables, prepare(geometry, frame))
+    slots: SourceMask
 
 
 def normalise(frame: Float[Array, "h1 w1 3"]) -> Image:
@@ -69,145 +78,183 @@ def normalise(frame: Float[Array, "h1 w1 3"]) -> Image:
     return frame * (1 / (255 * IMAGE_DEVIATION)) - IMAGE_MEAN / IMAGE_DEVIATION
 
 
+def prepare(geometry: Geometry, frame: Frame) -> Image:
+    """Resizes a padded frame to network size and normalises it."""
+    return normalise(apply_taps(frame.astype(jnp.float32), *geometry.frame))
+
+
+def encode_frame(model: MAVOS, variables: Variables, geometries: Geometries, frame: Frame) -> Views:
+    """Returns the features of a frame."""
+    return tuple(step.encode(model, variables, prepare(view, frame)) for view in geometries)
+
+
 def start_frame(
     model: MAVOS,
     variables: Variables,
-    image: Image,
-    mask: Mask,
+    geometries: Geometries,
+    frame: Frame,
+    slots: SourceMask,
     *,
     groups: int,
     identities: int,
 ) -> VideoState:
-    """Returns the state after the first frame, whose slots are given.
-
-    Args:
-      model: the network.
-      variables: its variables.
-      image: the frame, from :func:`prepare`.
-      mask: its slots at network size.
-      groups: of objects.
-      identities: channels of a group that can be in use.
-    """
-    features = step.encode(model, variables, image)
-    masks = split_groups(mask, groups)
-    memory = _over_groups(
-        model,
-        lambda mask: step.start(model, variables, features, mask, num_identities=identities),
-        masks,
+    """Returns the state after the first frame, given its slots."""
+    views = encode_frame(model, variables, geometries, frame)
+    memories = (
+        _start(model, variables, features, split_groups(view.given_mask(slots), groups), identities)
+        for view, features in zip(geometries, views, strict=True)
     )
-    return VideoState(memory, jnp.int32(0))
+    return VideoState(tuple(memories), jnp.int32(0))
 
 
-def segment_frame(
+def advance_frame(
     model: MAVOS,
     variables: Variables,
+    geometries: Geometries,
     state: VideoState,
-    features: Features,
-    num_objects: Scalar,
-) -> Prediction:
-    """Segments a frame from memory.
-
-    Args:
-      model: the network.
-      variables: its variables.
-      state: after the frame before.
-      features: of the frame, see :func:`encode_frame`.
-      num_objects: slots in use over all groups.
-    """
-    logits, pending = _over_groups(
-        model, lambda memory: step.segment(model, variables, memory, features), state.memory
-    )
-    return Prediction(mask_unused(logits, num_objects), features, pending)
-
-
-def memorise_frame(
-    model: MAVOS,
-    variables: Variables,
-    state: VideoState,
-    prediction: Prediction,
-    mask: Mask,
-    gap: Scalar,
+    views: Views,
+    memorise_with: SourceMask | None,
+    scalars: tuple[Scalar, Scalar],
     *,
     identities: int,
+    logits_form: LogitsForm,
     is_real: Flag | None = None,
-) -> VideoState:
-    """Returns the state after a frame.
+) -> tuple[VideoState, Outputs]:
+    """Segments and memorises a frame.
 
-    Args:
-      model: the network.
-      variables: its variables.
-      state: before the frame.
-      prediction: of the frame.
-      mask: slots to memorise, at network size.
-      gap: frames between two long-term writes.
-      identities: channels of a group that can be in use.
-      is_real: whether the frame counts; else the state stays as it was. ``None``: it does.
+    ``memorise_with`` holds slots to memorise instead of the predictions; ``scalars`` are the slots
+    in use and the gap, the frames from one long-term write to the next. Unless the frame
+    ``is_real``, the state stays as it was; ``None``: it is.
     """
+    num_objects, gap = scalars
+    slots, predictions = _predict(
+        model, variables, geometries, state, views, num_objects, identities
+    )
     since_write = state.since_write + 1
     is_due = since_write >= gap
     if is_real is not None:
         is_due &= is_real
-    groups = state.memory.num_writes.shape[0]
-    memory = _over_groups(
-        model,
-        lambda memory, pending, mask: step.memorise(
-            model, variables, memory, pending, mask, is_due=is_due, num_identities=identities
-        ),
-        state.memory,
-        prediction.pending,
-        split_groups(mask, groups),
+        since_write = _where(is_real, since_write, state.since_write)
+
+    memorise = functools.partial(
+        step.memorise, model, variables, is_due=is_due, num_identities=identities
     )
-    if is_real is not None:
-        since_write = jnp.where(is_real, since_write, state.since_write)
-        short_term = jax.tree.map(
-            lambda new, old: jnp.where(is_real, new, old),
-            *(memory.short_term, state.memory.short_term),
-        )
-        memory = memory._replace(short_term=short_term)
-    return VideoState(memory, jnp.where(is_due, 0, since_write))
+    memories = []
+    for view, memory, found in zip(geometries, state.memories, predictions, strict=True):
+        mask = view.predicted_mask(found.slots if memorise_with is None else memorise_with)
+        masks = split_groups(mask, state.groups)
+        after = _over_groups(model, memorise, memory, found.pending, masks)
+        if is_real is not None:
+            after = after._replace(short_term=_where(is_real, after.short_term, memory.short_term))
+        memories.append(after)
+    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form)
+    return VideoState(tuple(memories), jnp.where(is_due, 0, since_write)), (slots, logits)
 
 
-def memorise_label(
+def label_frame(
     model: MAVOS,
     variables: Variables,
+    geometries: Geometries,
     state: VideoState,
-    features: Features,
-    mask: Mask,
+    frame: Frame,
+    masks: tuple[SourceMask, SourceMask | None],
+    num_objects: Scalar,
     *,
     groups: int,
-    identities: int,
-) -> VideoState:
-    """Returns the state after a later reference frame; new objects may add groups.
+    identities: tuple[int, int],
+    logits_form: LogitsForm,
+) -> tuple[VideoState, Outputs]:
+    """Segments a frame that also brings a label, and makes it a reference.
 
-    A group that is new starts its memory with this frame.
+    Objects that the label shows get exactly its pixels; the rest of the prediction stays where the
+    label is zero. New objects may need more groups, whose memories start with this frame.
 
-    Args:
-      model: the network.
-      variables: its variables.
-      state: before the frame.
-      features: of the frame.
-      mask: its slots at network size.
-      groups: after the frame.
-      identities: channels of a group that can be in use.
+    ``masks`` are the slots of the label, and those to memorise under it instead of the prediction.
+    ``num_objects`` counts before the label, ``groups`` after it, ``identities`` before and after.
     """
-    masks = split_groups(mask, groups)
-    known = state.memory.num_writes.shape[0]
+    label, given = masks
+    before, after = identities
+    views = encode_frame(model, variables, geometries, frame)
+    slots, predictions = _predict(model, variables, geometries, state, views, num_objects, before)
+    memories = []
+    for view, memory, features, found in zip(
+        geometries, state.memories, views, predictions, strict=True
+    ):
+        mask = put_label(label, found.slots if given is None else given)
+        parts = split_groups(view.predicted_mask(mask), groups)
+        memories.append(_refer(model, variables, memory, features, parts, after))
+    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form)
+    return VideoState(tuple(memories), jnp.int32(0)), (put_label(label, slots), logits)
+
+
+def _predict(
+    model: MAVOS,
+    variables: Variables,
+    geometries: Geometries,
+    state: VideoState,
+    views: Views,
+    num_objects: Scalar,
+    identities: int,
+) -> tuple[Array, tuple[_Prediction, ...]]:
+    """Segments a frame from memory: the slots that the views decide together, and each view's."""
+    found = []
+    for memory, features in zip(state.memories, views, strict=True):
+        logits, pending = _over_groups(
+            model, lambda memory, x=features: step.segment(model, variables, memory, x), memory
+        )
+        found.append((mask_unused(logits, num_objects), pending))
+    if len(found) == 1:
+        ((logits, pending),) = found
+        slots = predict_slots(logits, geometries[0].output, channels=identities)
+        return slots, (_Prediction(logits, pending, slots),)
+    chances = [
+        identity_probabilities(logits, view.output, channels=identities)
+        for (logits, _), view in zip(found, geometries, strict=True)
+    ]
+    slots = most_likely(sum(chances[1:], chances[0]) / len(chances))
+    return slots, tuple(
+        _Prediction(logits, pending, most_likely(chance))
+        for (logits, pending), chance in zip(found, chances, strict=True)
+    )
+
+
+def _start(
+    model: MAVOS, variables: Variables, features: Features, masks: Array, identities: int
+) -> Memory:
+    """Returns the memories of groups that start with a frame."""
+    return _over_groups(
+        model,
+        lambda mask: step.start(model, variables, features, mask, num_identities=identities),
+        masks,
+    )
+
+
+def _refer(
+    model: MAVOS,
+    variables: Variables,
+    memory: Memory,
+    features: Features,
+    masks: Array,
+    identities: int,
+) -> Memory:
+    """Returns the memories of groups, known and new ones, after a later reference frame."""
+    known = memory.num_writes.shape[0]
     memory = _over_groups(
         model,
         lambda memory, mask: step.memorise_reference(
             model, variables, memory, features, mask, num_identities=identities
         ),
-        state.memory,
+        memory,
         masks[:known],
     )
-    if groups > known:
-        added = _over_groups(
-            model,
-            lambda mask: step.start(model, variables, features, mask, num_identities=identities),
-            masks[known:],
-        )
-        memory = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), memory, added)
-    return VideoState(memory, jnp.int32(0))
+    if len(masks) == known:
+        return memory
+    added = _start(model, variables, features, masks[known:], identities)
+    return jax.tree.map(lambda x, y: jnp.concatenate([x, y]), memory, added)
+
+
+def _where(condition: Flag, new: _Tree, old: _Tree) -> _Tree:
+    return jax.tree.map(lambda new, old: jnp.where(condition, new, old), new, old)
 
 
 def _over_groups(model: MAVOS, function: Callable[..., Any], *operands: Any) -> Any:

@@ -1,8 +1,8 @@
 """How frames of one size enter the network and how masks come out, as arguments of the programs.
 
-A program does not know the size of the frames: they come padded to a multiple of 16, and the
-geometry says where the network's pixels are found in them. Videos of nearly the same size then
-share a program. Flips are part of the geometry, too: a mirrored view reads the columns backwards.
+Programs see frames padded to a multiple of 16; the geometry tells them where the network's pixels
+are found, so videos of nearly the same size share a program. A mirrored view reads the columns
+backwards.
 """
 
 from __future__ import annotations
@@ -24,31 +24,21 @@ from mavos_jax.models.resize import (
 )
 
 PADDED_TO = 16
-"""Frames and masks come padded to a multiple of so many pixels."""
+"""Frames and masks come padded to multiples of this many pixels."""
 
-_STRIDE = 4
-"""Of the decoder's logits."""
+DECODER_STRIDE = 4
+"""Pixels of the network's size to one of the decoder's logits, by rows and by columns."""
 
 
 class Augmentation(NamedTuple):
-    """The views of a video whose mean decides, each with a memory of its own.
-
-    Attributes:
-      scales: of the network's size.
-      flip: whether every scale also sees the video mirrored.
-    """
+    """The views of a video: scales of the network's size, each also mirrored if ``flip``."""
 
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
 
 
 class Sizes(NamedTuple):
-    """Heights and widths of a video, in pixels.
-
-    Attributes:
-      frame: of its frames and of the first mask.
-      output: of the predicted masks and of later labels.
-    """
+    """Height and width of frames and first mask, and of predicted masks and labels, in pixels."""
 
     frame: tuple[int, int]
     output: tuple[int, int]
@@ -90,18 +80,16 @@ class Geometry(NamedTuple):
         return take_nearest(slots, *self.predicted)
 
 
+Geometries = tuple[Geometry, ...]
+"""The geometry of every view."""
+
+
 def geometries(
     config: Experiment,
     sizes: Sizes,
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
-) -> tuple[Geometry, ...]:
-    """Returns the geometry of every view, of one scale after the other, each before its mirror.
-
-    Args:
-      config: of the network.
-      sizes: of the video.
-      augmentation: which views; by default the plain one alone.
-    """
+) -> Geometries:
+    """Returns the geometry of every view: scale after scale, each before its mirror image."""
     has_scales = len(augmentation.scales) > 1
     views = []
     for scale in augmentation.scales:
@@ -130,10 +118,9 @@ def _geometry(
     frame = [cubic_taps(sizes.frame[axis], network[axis]) for axis in (0, 1)]
     given = [nearest_indices(sizes.frame[axis], network[axis]) for axis in (0, 1)]
     predicted = [nearest_indices(sizes.output[axis], network[axis]) for axis in (0, 1)]
+    logits = [-(-edge // DECODER_STRIDE) for edge in network]
     output = [
-        linear_taps(
-            -(-network[axis] // _STRIDE), sizes.output[axis], align_corners=config.align_corners
-        )
+        linear_taps(logits[axis], sizes.output[axis], align_corners=config.align_corners)
         for axis in (0, 1)
     ]
     if is_mirrored:

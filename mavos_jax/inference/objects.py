@@ -6,7 +6,7 @@ holds slots 10 i + 1 .. 10 i + 10 and sees the pixels of the others as backgroun
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,14 @@ from jaxtyping import Array, Float, Integer
 
 from mavos_jax.axes import Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_ID, MAX_OBJECTS, NUM_IDENTITIES
+from mavos_jax.inference.geometry import DECODER_STRIDE
 from mavos_jax.models.resize import ResizeTaps, apply_taps
+
+LogitsForm = Literal["none", "stride4", "merged"]
+"""Which logits to return: none, one group's at stride 4, or all groups' merged; of one view."""
+
+MERGED_STEP = 4
+"""Merged logits are returned at every fourth row and column of the output."""
 
 UNUSED_LOGIT = -1e10
 CHANNEL_BUCKETS = (3, 6, NUM_IDENTITIES)
@@ -23,17 +30,13 @@ CLAMP = 1e-5
 
 
 class ObjectIds:
-    """Gives each id of the user's masks a slot, in order of first appearance.
-
-    Attributes:
-      num_objects: slots in use.
-    """
+    """Gives each id of the user's masks a slot, in order of first appearance."""
 
     def __init__(self, num_objects: int | None = None) -> None:
         """Starts without objects, or with slot = id and all of 1..num_objects in use."""
         is_whole = isinstance(num_objects, int | np.integer)
         if num_objects is not None and not (is_whole and 1 <= num_objects <= MAX_ID):
-            raise ValueError(f"num_objects: expected 1 to {MAX_ID}, got {num_objects!r}")
+            raise ValueError(f"num_objects: expected 1 to {MAX_ID}, found {num_objects!r}")
         self._is_fixed = num_objects is not None
         self._ids = list(range(1, (num_objects or 0) + 1))
 
@@ -43,17 +46,12 @@ class ObjectIds:
         return len(self._ids)
 
     def add(self, mask: np.ndarray, name: str) -> np.ndarray:
-        """Takes up a mask's new ids, ascending; returns its slots, uint8 of the same shape.
-
-        Raises:
-          ValueError: the mask is not of integers in 0..255, or holds an id above the fixed number
-            of objects. ``name`` names it.
-        """
+        """Registers the new ids of a mask, called ``name``, ascending; returns its uint8 slots."""
         found = _ids_of(mask, name)
         new = [int(i) for i in found if i not in self._ids]
         if new and self._is_fixed:
             raise ValueError(
-                f"{name}: expected ids up to num_objects = {self.num_objects}, got {new}; "
+                f"{name}: expected ids up to num_objects = {self.num_objects}, found {new}; "
                 "give a larger num_objects, or none to number the objects automatically"
             )
         self._ids += new
@@ -64,7 +62,7 @@ class ObjectIds:
         unknown = [int(i) for i in _ids_of(mask, name) if i not in self._ids]
         if unknown:
             raise ValueError(
-                f"{name}: expected ids seen in the first mask or in labels, got {unknown}; "
+                f"{name}: expected ids seen in the first mask or in labels, found {unknown}; "
                 "num_objects declares ids that come later"
             )
         return self._look_up(mask)
@@ -86,11 +84,11 @@ class ObjectIds:
 def _ids_of(mask: np.ndarray, name: str) -> np.ndarray:
     """Returns the ids in a mask, ascending, without background and ignored pixels."""
     if not np.issubdtype(mask.dtype, np.integer) and mask.dtype != bool:
-        raise ValueError(f"{name}: expected integer ids, got {mask.dtype}")
+        raise ValueError(f"{name}: expected integer ids, found {mask.dtype}")
     found = np.unique(mask)
     if found.size and (found[0] < 0 or found[-1] > IGNORED):
         raise ValueError(
-            f"{name}: expected ids in 1..{MAX_ID} (255 is an ignored pixel), got "
+            f"{name}: expected ids in 1..{MAX_ID} (255 is an ignored pixel), found "
             f"{int(found[0])}..{int(found[-1])}; masks are stored as uint8"
         )
     return found[(found != 0) & (found != IGNORED)]
@@ -135,12 +133,9 @@ def put_label(label: Integer[Array, "H W"], slots: Integer[Array, "H W"]) -> Arr
 def predict_slots(
     logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], *, channels: int
 ) -> Integer[Array, "H W"]:
-    """Returns the slot of each pixel: the likeliest identity after upsampling.
+    """Returns the slot of each pixel: the likeliest identity of all groups after upsampling.
 
-    Args:
-      logits: stride-4 logits of every group, unused identities masked.
-      output: taps of the result's rows and columns.
-      channels: identities of a group that can be in use; the rest is not upsampled.
+    Only the first ``channels`` identities of a group, those that can be in use, are upsampled.
     """
     if logits.shape[0] == 1:
         return most_likely(apply_taps(logits[0, ..., :channels], *output))
@@ -167,10 +162,7 @@ def predict_slots(
 def identity_probabilities(
     logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], *, channels: int
 ) -> Float[Array, "H W p"]:
-    """Returns the probability of every slot: ``channels`` of them, or 1 + 10 g of several groups.
-
-    The arguments are those of :func:`predict_slots`, whose result is the argmax of this.
-    """
+    """Returns the probabilities, of which :func:`predict_slots` takes the largest."""
     if logits.shape[0] == 1:
         return jax.nn.softmax(apply_taps(logits[0, ..., :channels], *output), axis=-1)
     return jax.nn.softmax(merged_logits(logits, output), axis=-1)
@@ -190,6 +182,33 @@ def merged_logits(
     return _clamped_logit(jnp.concatenate([background, *foreground], axis=-1))
 
 
+def select_logits(
+    logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], form: LogitsForm
+) -> Float[Array, "h2 w2 p"] | None:
+    """Returns the logits of a frame in the form asked for."""
+    if form == "none":
+        return None
+    if form == "stride4":
+        return logits[0]
+    rows, columns = (
+        ResizeTaps(taps.indices[::MERGED_STEP], taps.weights[::MERGED_STEP]) for taps in output
+    )
+    return merged_logits(logits, (rows, columns))
+
+
+def logits_shape(
+    network_size: tuple[int, int], output_size: tuple[int, int], groups: int, form: LogitsForm
+) -> tuple[int, int, int] | None:
+    """Returns the shape of :func:`select_logits`, ``None`` for none."""
+    if form == "none":
+        return None
+    if form == "merged":
+        rows, columns = (-(-n // MERGED_STEP) for n in output_size)
+        return rows, columns, 1 + MAX_OBJECTS * groups
+    rows, columns = (-(-n // DECODER_STRIDE) for n in network_size)
+    return rows, columns, NUM_IDENTITIES
+
+
 def most_likely(scores: Float[Array, "H W p"]) -> Integer[Array, "H W"]:
     """Returns the slot of the largest score of each pixel, the first of equals."""
     return _argmax(scores)[1].astype(jnp.uint8)
@@ -203,8 +222,7 @@ def _clamped_logit(probability: Array) -> Array:
 def _argmax(x: Float[Array, "h w o"]) -> tuple[Float[Array, "h w"], Integer[Array, "h w"]]:
     """Returns the largest value over the last axis and its first index.
 
-    Compares channel by channel, which fuses with what computes the channels; a reduction over so
-    short an axis does not.
+    Comparing channel by channel fuses with what computes them; reducing so short an axis does not.
     """
     best, index = x[..., 0], jnp.zeros(x.shape[:-1], jnp.int32)
     for channel in range(1, x.shape[-1]):

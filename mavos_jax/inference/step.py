@@ -51,12 +51,7 @@ def start(
 
 
 def start_segmented(
-    model: MAVOS,
-    variables: Variables,
-    features: Features,
-    mask: Mask,
-    *,
-    key: Array | None = None,
+    model: MAVOS, variables: Variables, features: Features, mask: Mask, *, key: Array | None = None
 ) -> tuple[Logits, Memory]:
     """Returns the reference frame's own logits beside the memory; training has a loss on them."""
     propagated, written = propagate_reference(model, variables, features, mask, key=key)
@@ -72,11 +67,7 @@ def segment(
     *,
     key: Array | None = None,
 ) -> tuple[Logits, tuple[Pending, ...]]:
-    """Segments a frame from memory, which stays as it is.
-
-    Returns:
-      Logits [h4, w4, 11] at stride 4, and what :func:`memorise` needs of the frame.
-    """
+    """Returns the logits of a frame at stride 4, and what :func:`memorise` needs of it."""
     propagated, pending = _bind(model, variables, key).propagate(features, memory)
     return _bind(model, variables).decode(propagated, features), pending
 
@@ -94,18 +85,8 @@ def memorise(
 ) -> Memory:
     """Returns the memory after a segmented frame, which becomes the short-term memory.
 
-    When a write is due, the frame also enters the long-term memory.
-
-    Args:
-      model: the network.
-      variables: its variables.
-      memory: before the frame.
-      pending: from :func:`segment`.
-      mask: what to memorise, at network size.
-      is_due: whether ``gap`` frames have passed since the last write or reference. The caller
-        counts, because training knows it beforehand (see ``VideoState.since_write``).
-      num_identities: see above.
-      key: see above.
+    When a write ``is_due``, because ``gap`` frames have passed since the last write or reference,
+    the frame also enters the long-term memory. The caller counts: training knows it beforehand.
     """
     network = _bind(model, variables)
     written = network.remember(pending, network.identify(mask, num_identities))
@@ -150,11 +131,7 @@ def propagate_reference(
     num_identities: int = NUM_IDENTITIES,
     key: Array | None = None,
 ) -> tuple[Propagated, tuple[KeyValue, ...]]:
-    """Runs a frame whose mask is known as its own memory.
-
-    Returns:
-      The decoder's input, and what the frame writes into memory.
-    """
+    """Runs a frame as its own memory; returns the decoder's input, and what the frame writes."""
     network = _bind(model, variables, key)
     return network.reference(features, network.identify(mask, num_identities))
 

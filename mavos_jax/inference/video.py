@@ -1,8 +1,4 @@
-"""Whole videos: one compiled scan over chunks of frames, behind an array or a stream.
-
-All drivers run the same compiled chunk. Its carry, the memory, has a fixed shape and is donated
-from chunk to chunk, so neither device nor host memory grows with the video.
-"""
+"""Whole videos as an array or a stream; neither device nor host memory grows with their length."""
 
 from __future__ import annotations
 
@@ -19,10 +15,10 @@ from mavos_jax.inference.arguments import (
     check_sequence,
     checked_gap,
 )
-from mavos_jax.inference.dispatch import Labels, Masks, Options, run
+from mavos_jax.inference.dispatch import Options, Result, run
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
-from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
-from mavos_jax.inference.programs import logits_shape
+from mavos_jax.inference.objects import CLAMP, LogitsForm, ObjectIds, logits_shape, num_groups
+from mavos_jax.inference.source import Labels, Masks, Video
 from mavos_jax.models.mavos import MAVOS, Variables
 
 _ABSENT = np.float32(np.log(CLAMP / (1 - CLAMP)))
@@ -103,40 +99,32 @@ def segment_video(
     check_frames(frames)
     if not (hasattr(frames, "__len__") and hasattr(frames, "__getitem__")):
         raise ValueError(
-            f"frames: expected an array or a sequence, got a {type(frames).__name__}; "
+            f"frames: expected an array or a sequence, found a {type(frames).__name__}; "
             "stream_video takes any iterable"
         )
     num_frames = len(frames)
     if num_frames == 0:
-        raise ValueError("frames: expected at least one frame, got none")
+        raise ValueError("frames: expected at least one frame, found none")
     labels = {} if labels is None else labels
     check_labels(labels)
     late = sorted(t for t in labels if t >= num_frames)
     if late:
-        raise ValueError(f"labels: expected frames 1..{num_frames - 1}, got {late}")
+        raise ValueError(f"labels: expected frames 1..{num_frames - 1}, found {late}")
     if memorise_with is not None:
-        check_sequence("memorise_with", memorise_with, f"{num_frames} masks, one per frame")
-    if memorise_with is not None and len(memorise_with) != num_frames:
-        raise ValueError(
-            f"memorise_with: expected {num_frames} masks, one per frame, got {len(memorise_with)}"
-        )
+        expected = f"{num_frames} masks, one per frame"
+        check_sequence("memorise_with", memorise_with, expected, num_frames)
     groups = _final_groups(mask, labels, num_objects) if return_logits else 0
-    logits_form = "none" if groups == 0 else "stride4" if groups == 1 else "merged"
-    options = Options(
-        labels=labels,
-        num_objects=num_objects,
-        gap=checked_gap(model, gap),
-        memorise_with=memorise_with,
-        chunk_frames=model.config.inference.chunk_frames,
-        looks_ahead=True,
-        logits_form=logits_form,
-    )
-    results = run(model, variables, (frames[t] for t in range(num_frames)), mask, options)
+    form: LogitsForm = "none" if groups == 0 else "stride4" if groups == 1 else "merged"
+    chunk_frames = model.config.inference.chunk_frames
+    options = Options(checked_gap(model, gap), chunk_frames, logits_form=form)
+    source = (frames[t] for t in range(num_frames))
+    video = Video(source, mask, labels, num_objects, memorise_with)
+    results = _run_one(model, variables, video, options)
     first, _ = next(results)
     masks = np.empty((num_frames, *first.shape), np.uint8)
     masks[0] = first
     entering = geometries(model.config, Sizes(first.shape, first.shape))[0].network_size
-    shape = logits_shape(entering, first.shape, groups, logits_form)
+    shape = logits_shape(entering, first.shape, groups, form)
     logits = None if shape is None else np.full((num_frames - 1, *shape), _ABSENT, np.float32)
     for t, (ids, frame_logits) in enumerate(results, start=1):
         masks[t] = ids
@@ -168,15 +156,9 @@ def stream_video(
       ValueError: an argument is not as described.
     """
     check_network(model, variables)
-    options = Options(
-        labels={} if labels is None else labels,
-        num_objects=num_objects,
-        gap=checked_gap(model, gap),
-        memorise_with=memorise_with,
-        chunk_frames=1,
-        looks_ahead=False,
-    )
-    for ids, _ in run(model, variables, frames, mask, options):
+    options = Options(checked_gap(model, gap), chunk_frames=1, looks_ahead=False)
+    video = Video(frames, mask, {} if labels is None else labels, num_objects, memorise_with)
+    for ids, _ in _run_one(model, variables, video, options):
         yield ids
 
 
@@ -199,41 +181,31 @@ def stream_masks(
     Frames are pulled up to two chunks ahead of the masks, so that decoding overlaps computing.
     When ``frames`` raises, the masks of all frames before come first.
 
-    Args:
-      model: from ``load`` or ``build_model``.
-      variables: the model's variables.
-      frames: RGB frames, uint8 [H, W, 3], all of one size.
-      mask: ids of the first frame's objects.
-      labels: masks of new or corrected objects by later frame, as in :func:`segment_video`.
-      num_objects: as in :func:`segment_video`.
-      gap: as in :func:`segment_video`.
-      chunk_frames: frames of a chunk; by default the configuration's.
-      augmentation: the views of every frame whose mean decides; by default the frame alone.
-      output_size: height and width of the masks and of ``labels``, in pixels; by default the
-        frames'.
-      on_frame: called with the number of each frame and the seconds that its computation took once
-        the frame was on the device. Frames are then taken one at a time.
-
-    Yields:
-      uint8 masks [H, W] of the output's size, one per frame.
-
-    Raises:
-      ValueError: an argument is not as described.
+    ``augmentation`` are the views of every frame whose mean decides. The masks and ``labels`` have
+    the ``output_size``, by default the frames'. ``on_frame`` is called with the number of each
+    frame and the seconds that its computation took once the frame was on the device; frames are
+    then taken one at a time.
     """
     check_network(model, variables)
     options = Options(
-        labels={} if labels is None else labels,
-        num_objects=num_objects,
         gap=checked_gap(model, gap),
-        memorise_with=None,
         chunk_frames=1 if on_frame else chunk_frames or model.config.inference.chunk_frames,
         looks_ahead=on_frame is None,
         augmentation=augmentation,
-        output_size=output_size,
         on_frame=on_frame,
     )
-    for ids, _ in run(model, variables, frames, mask, options):
+    labels = {} if labels is None else labels
+    video = Video(frames, mask, labels, num_objects, output_size=output_size)
+    for ids, _ in _run_one(model, variables, video, options):
         yield ids
+
+
+def _run_one(
+    model: MAVOS, variables: Variables, video: Video, options: Options
+) -> Iterator[Result]:
+    for (result,) in run(model, variables, [video], options):
+        if result is not None:
+            yield result
 
 
 def _final_groups(mask: np.ndarray, labels: Labels, num_objects: int | None) -> int:

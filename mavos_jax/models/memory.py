@@ -183,11 +183,12 @@ def with_room_for(config: MemoryConfig, num_frames: int) -> MemoryConfig:
 
 
 def grow_memory(config: MemoryConfig, memory: Memory) -> Memory:
-    """Adds unused places to a memory, up to a configuration's."""
+    """Adds unused places to a memory, or to many with leading axes, up to a configuration's."""
     places = num_places(config)
 
     def pad(long_term: Array, frame: Array) -> Array:
-        missing = places * frame.shape[0] - long_term.shape[0]
-        return jnp.pad(long_term, ((0, missing), (0, 0)))
+        missing = places * frame.shape[-2] - long_term.shape[-2]
+        leading = ((0, 0),) * (frame.ndim - 2)
+        return jnp.pad(long_term, (*leading, (0, missing), (0, 0)))
 
     return memory._replace(long_term=jax.tree.map(pad, memory.long_term, memory.short_term))

@@ -22,9 +22,9 @@ from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_experiment
 from mavos_jax.config import Experiment
-from mavos_jax.inference import batch, programs
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
+from mavos_jax.inference.programs import segment_chunks, start_videos
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import build_model, variable_shapes
 from mavos_jax.models.prepare import prepared_shapes
@@ -159,23 +159,16 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
     variables = abstract(prepared_shapes(model, variable_shapes(experiment)))
     kind = {"identities": num_identities(arguments.objects)}
     padded, scalar = padded_size(size), struct((), jnp.int32)
-    several = () if arguments.videos == 1 else (arguments.videos,)
-    counts = struct(several, jnp.int32)
-    frames = struct((*several, experiment.inference.chunk_frames, *padded, 3), jnp.uint8)
-    slots = struct((*several, *padded), jnp.uint8)
-    start = batch.start_videos if several else programs.start_video
-    start = functools.partial(start, model, groups=num_groups(arguments.objects), **kind)
+    videos = arguments.videos
+    frames = struct((videos, experiment.inference.chunk_frames, *padded, 3), jnp.uint8)
+    first = struct((videos, *padded, 3), jnp.uint8)
+    slots = struct((videos, *padded), jnp.uint8)
+    start = functools.partial(start_videos, model, groups=num_groups(arguments.objects), **kind)
     with jax.default_matmul_precision(matmul_precision(precision)):
-        first = struct((*several, *padded, 3), jnp.uint8)
         states = abstract(jax.eval_shape(start, variables, views, first, slots))
-        inputs = (model, variables, views, states, frames)
-        scalars = (scalar, counts, scalar)
-        if several:
-            traced = batch.segment_chunks.trace(*inputs, scalars, **kind)
-        else:
-            traced = programs.segment_chunk.trace(
-                *inputs, None, scalars, logits_form="none", **kind
-            )
+        scalars = (scalar, struct((videos,), jnp.int32), scalar)
+        inputs = (model, variables, views, states, frames, None, scalars)
+        traced = segment_chunks.trace(*inputs, logits_form="none", **kind)
         options = {
             **(graph_options("gpu") or {}),
             "xla_gpu_autotune_level": 0,

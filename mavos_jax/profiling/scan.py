@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mavos_jax.inference.batch import segment_chunks, start_videos
-from mavos_jax.inference.programs import segment_chunk
+from mavos_jax.inference.programs import segment_chunks
 from mavos_jax.profiling.measuring import compile_program, seconds
 from mavos_jax.profiling.workload import Workload
 from mavos_jax.runtime.devices import products_in
@@ -29,32 +28,19 @@ class Scan:
     def __init__(self, workload: Workload, chunk_frames: int, videos: int = 1) -> None:
         self._chunk_frames, self._videos = chunk_frames, videos
         frames = np.resize(workload.frames, (chunk_frames, *workload.frames.shape[1:]))
-        objects = jnp.int32(workload.setting.objects)
+        objects = jnp.full(videos, workload.setting.objects, jnp.int32)
         self._workload = workload
+        self._frames = jnp.asarray(np.broadcast_to(frames, (videos, *frames.shape)))
+        self._counts = (jnp.int32(chunk_frames), objects)
+        self._state = workload.start(videos)
         with products_in(workload.setting.precision):
-            if videos == 1:
-                self._states = workload.start()
-                self._frames = jnp.asarray(frames)
-                self._counts = (jnp.int32(chunk_frames), objects)
-                program, options = segment_chunk, {"logits_form": "none"}
-            else:
-                frames = np.broadcast_to(frames, (videos, *frames.shape))
-                slots = np.broadcast_to(workload.slots, (videos, *workload.slots.shape))
-                self._states = start_videos(
-                    *(workload.model, workload.variables, workload.views, frames[:, 0], slots),
-                    groups=workload.groups,
-                    identities=workload.identities,
-                )
-                self._frames = jnp.asarray(frames)
-                self._counts = (jnp.int32(chunk_frames), jnp.full(videos, objects))
-                program, options = segment_chunks, {}
             self.program = compile_program(
-                program,
+                segment_chunks,
                 *(workload.model, *self._arguments(1)),
                 identities=workload.identities,
-                **options,
+                logits_form="none",
             )
-        self.carry_bytes = sum(x.nbytes for x in jax.tree.leaves(self._states))
+        self.carry_bytes = sum(x.nbytes for x in jax.tree.leaves(self._state))
 
     def frame_seconds(self, gap: int, num_frames: int) -> float:
         """Returns the mean time of a frame of one video over whole chunks of at least so many."""
@@ -65,12 +51,10 @@ class Scan:
     def _run(self, gap: int, chunks: int) -> Any:
         outputs = None
         for _ in range(chunks):
-            self._states, outputs = self.program.run(*self._arguments(gap))
-        return self._states, outputs
+            self._state, outputs = self.program.run(*self._arguments(gap))
+        return self._state, outputs
 
     def _arguments(self, gap: int) -> tuple[Any, ...]:
         scalars = (*self._counts, jnp.int32(gap))
         load = self._workload
-        memorise_with = (None,) if self._videos == 1 else ()
-        inputs = (self._frames, *memorise_with, scalars)
-        return load.variables, load.views, self._states, *inputs
+        return load.variables, load.views, self._state, self._frames, None, scalars

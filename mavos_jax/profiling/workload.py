@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.config import Experiment
 from mavos_jax.config.files import read_config_file
-from mavos_jax.inference.geometry import Sizes, geometries, padded_size
+from mavos_jax.inference.frame import VideoState
+from mavos_jax.inference.geometry import Geometries, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
-from mavos_jax.inference.programs import Geometries, States, start_video
+from mavos_jax.inference.programs import start_videos
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.profiling.measuring import announce
@@ -108,11 +108,14 @@ class Workload(NamedTuple):
         height, width = self.setting.size
         return self.slots[:height, :width]
 
-    def start(self) -> States:
-        """Returns the state after the first frame."""
+    def start(self, videos: int = 1) -> VideoState:
+        """Returns the state after the first frame of so many equal videos."""
+        frames, slots = (
+            np.broadcast_to(x, (videos, *x.shape)) for x in (self.frames[0], self.slots)
+        )
         with products_in(self.setting.precision):
-            return start_video(
-                *(self.model, self.variables, self.views, jnp.asarray(self.frames[0]), self.slots),
+            return start_videos(
+                *(self.model, self.variables, self.views, frames, slots),
                 groups=self.groups,
                 identities=self.identities,
             )

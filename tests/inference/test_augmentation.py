@@ -33,8 +33,7 @@ def test_a_mirrored_view_is_the_view_of_mirrored_frames(tiny, clip):
     back = np.asarray(apply_taps(logits, *plain.output))[:40, :50]
     np.testing.assert_array_equal(there, back[:, ::-1])
     np.testing.assert_array_equal(
-        mirrored.predicted_mask(given[:40, :50]),
-        plain.predicted_mask(given[:40, :50][:, ::-1]),
+        mirrored.predicted_mask(given[:40, :50]), plain.predicted_mask(given[:40, :50][:, ::-1])
     )
 
 

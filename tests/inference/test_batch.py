@@ -7,9 +7,9 @@ import pytest
 from video_sets import draw_whole
 
 from mavos_jax.generated.video import SyntheticVideo
-from mavos_jax.inference.batch import segment_batch, segment_chunks, start_videos, stream_batch
+from mavos_jax.inference.batch import segment_batch, stream_batch
 from mavos_jax.inference.geometry import Sizes, geometries
-from mavos_jax.inference.programs import segment_chunk, start_video
+from mavos_jax.inference.programs import segment_chunks, start_videos
 from mavos_jax.inference.video import segment_video
 from mavos_jax.models.mavos import build_model
 
@@ -73,23 +73,24 @@ def test_the_schedule_stays_a_branch(tiny):
     model, variables = tiny
     size = (48, 64)
     views = geometries(model.config, Sizes(size, size))
-    frames, slots = np.zeros((2, 4, *size, 3), np.uint8), np.zeros((2, *size), np.uint8)
-    kind = {"identities": 3}
-    one = jax.eval_shape(
-        functools.partial(start_video, model, groups=1, **kind),
-        *(variables, views, frames[0, 0], slots[0]),
-    )
-    both = jax.eval_shape(
-        functools.partial(start_videos, model, groups=1, **kind),
-        *(variables, views, frames[:, 0], slots),
-    )
-    scalars = np.int32(4), np.int32(1), np.int32(5)
-    alone = segment_chunk.trace(
-        *(model, variables, views, one, frames[0], None, scalars), logits_form="none", **kind
-    )
-    scalars = np.int32(4), np.ones(2, np.int32), np.int32(5)
-    batched = segment_chunks.trace(model, variables, views, both, frames, scalars, **kind)
-    assert str(batched.jaxpr).count("cond[") == str(alone.jaxpr).count("cond[") > 0
+
+    def writes(videos):
+        """The branches of the program of so many videos."""
+        frames, slots = (
+            np.zeros((videos, 4, *size, 3), np.uint8),
+            np.zeros((videos, *size), np.uint8),
+        )
+        start = functools.partial(start_videos, model, groups=1, identities=3)
+        states = jax.eval_shape(start, variables, views, frames[:, 0], slots)
+        scalars = np.int32(4), np.ones(videos, np.int32), np.int32(5)
+        traced = segment_chunks.trace(
+            *(model, variables, views, states, frames, None, scalars),
+            identities=3,
+            logits_form="none",
+        )
+        return str(traced.jaxpr).count("cond[")
+
+    assert writes(2) == writes(1) > 0
 
 
 def test_wrong_arguments_are_named(tiny, inputs):
@@ -97,7 +98,7 @@ def test_wrong_arguments_are_named(tiny, inputs):
     frames, masks = inputs
     cases = [
         (([], []), {}, "videos: expected at least one video"),
-        ((frames, masks[:2]), {}, "masks: expected 3, one for each video, got 2"),
+        ((frames, masks[:2]), {}, "masks: expected 3, one for each video, found 2"),
         ((frames, masks), {"num_objects": [2]}, "num_objects: expected 3"),
         ((frames, masks), {"gap": 0}, "gap: expected a whole number"),
         (([frames[0], frames[1][:, :32]], masks[:2]), {}, r"videos\[1\]: expected frames of 48x72"),

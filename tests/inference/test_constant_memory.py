@@ -13,7 +13,7 @@ import numpy as np
 
 import mavos_jax
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
-from mavos_jax.inference.programs import segment_chunk, start_video
+from mavos_jax.inference.programs import segment_chunks, start_videos
 
 
 def resident_bytes():
@@ -25,13 +25,13 @@ def test_the_compiled_scan_needs_the_same_memory_for_any_number_of_frames(tiny, 
     model, variables = tiny
     frames, mask = clip
     views = geometries(model.config, Sizes(mask.shape, mask.shape))
-    start = functools.partial(start_video, model, variables, groups=1, identities=3)
-    state = jax.eval_shape(start, views, frames[0], mask)
-    scalars = (jnp.int32(0),) * 3
+    start = functools.partial(start_videos, model, variables, groups=1, identities=3)
+    state = jax.eval_shape(start, views, frames[:1], mask[None])
+    scalars = (jnp.int32(0), jnp.zeros(1, jnp.int32), jnp.int32(0))
     needs = []
     for length in (10, 100, 1000):
-        chunk = jax.ShapeDtypeStruct((length, *padded_size(mask.shape), 3), jnp.uint8)
-        lowered = segment_chunk.lower(
+        chunk = jax.ShapeDtypeStruct((1, length, *padded_size(mask.shape), 3), jnp.uint8)
+        lowered = segment_chunks.lower(
             *(model, variables, views, state, chunk, None, scalars),
             identities=3,
             logits_form="none",

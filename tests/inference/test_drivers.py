@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 import mavos_jax
-from mavos_jax.inference.frame import encode_frame, memorise_frame, segment_frame
+from mavos_jax.inference.frame import advance_frame, encode_frame, start_frame
 from mavos_jax.inference.geometry import Sizes, geometries
-from mavos_jax.inference.objects import ObjectIds, predict_slots
-from mavos_jax.inference.programs import segment_chunk, start_video
+from mavos_jax.inference.objects import ObjectIds
 from mavos_jax.inference.video import stream_masks
 
 GAP = 3
@@ -20,31 +19,26 @@ GAP = 3
 
 def loop_over_frames(model, variables, frames, mask, *, identities):
     """The transition in a Python loop, one compiled call a frame."""
-    (geometry,) = geometries(model.config, Sizes(mask.shape, mask.shape))
+    views = geometries(model.config, Sizes(mask.shape, mask.shape))
 
     # The geometry is an argument as in the drivers: XLA folds constant resizing weights into other
     # sums, which round differently.
     @jax.jit
-    def advance(variables, geometry, state, frame):
-        features = encode_frame(model, variables, geometry, frame)
-        prediction = segment_frame(model, variables, state, features, jnp.int32(2))
-        slots = predict_slots(prediction.logits, geometry.output, channels=identities)
-        state = memorise_frame(
-            *(model, variables, state, prediction),
-            geometry.predicted_mask(slots),
-            jnp.int32(GAP),
+    def advance(variables, views, state, frame):
+        features = encode_frame(model, variables, views, frame)
+        return advance_frame(
+            *(model, variables, views, state, features, None, (jnp.int32(2), jnp.int32(GAP))),
             identities=identities,
+            logits_form="stride4",
         )
-        return state, slots, prediction.logits[0]
 
     ids = ObjectIds()
     slots = ids.add(mask, "mask")
-    (state,) = start_video(
-        model, variables, (geometry,), frames[0], slots, groups=1, identities=identities
-    )
+    start = functools.partial(start_frame, model, groups=1, identities=identities)
+    state = jax.jit(start)(variables, views, frames[0], slots)
     masks, logits = [mask], []
     for frame in frames[1:]:
-        state, slots, frame_logits = advance(variables, geometry, state, frame)
+        state, (slots, frame_logits) = advance(variables, views, state, frame)
         masks.append(ids.to_ids(np.asarray(slots)[: mask.shape[0], : mask.shape[1]]))
         logits.append(np.asarray(frame_logits))
     return np.stack(masks), np.stack(logits)
@@ -149,26 +143,6 @@ def test_one_compilation_per_group_count(segment, clip, late_label, count_compil
     with count_compilations() as count:
         segment(frames, mask, labels={9: late_label})
     assert count.compilations == 0
-
-
-def test_the_carry_keeps_its_tree_shapes_and_types(tiny, clip):
-    model, variables = tiny
-    frames, mask = clip
-    slots = ObjectIds().add(mask, "mask")
-    views = geometries(model.config, Sizes(mask.shape, mask.shape))
-    start = functools.partial(start_video, model, variables, groups=1, identities=3)
-    state = start(views, frames[0], slots)
-    scalars = (np.int32(4), np.int32(2), np.int32(GAP))
-    after, _ = segment_chunk(
-        *(model, variables, views, state, frames[:4], None, scalars),
-        identities=3,
-        logits_form="none",
-    )
-    before = jax.eval_shape(start, views, frames[0], slots)
-    assert jax.tree.structure(before) == jax.tree.structure(after)
-    for x, y in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
-        assert (x.shape, x.dtype, x.weak_type) == (y.shape, y.dtype, y.weak_type)
-    assert state[0].memory.long_term[0].key.is_deleted()  # donated
 
 
 def test_finished_masks_come_before_the_error_of_a_broken_source(segment, stream_in_chunks, clip):

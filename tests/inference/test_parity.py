@@ -73,14 +73,9 @@ def test_logits_and_masks_of_a_clip(goldens, names, kind):
 def test_new_objects_in_mid_video(goldens):
     model, variables = seeded_network("mavos", "mavos")
     golden = goldens("newobj_mavos")
-    masks = mavos_jax.segment_video(
-        model,
-        variables,
-        golden["frames"],
-        golden["mask0"],
-        labels={4: golden["label4"], 7: golden["label7"]},
-        gap=int(golden["gap"]),
-    )
+    labels = {4: golden["label4"], 7: golden["label7"]}
+    video = (golden["frames"], golden["mask0"])
+    masks = mavos_jax.segment_video(model, variables, *video, labels=labels, gap=int(golden["gap"]))
     np.testing.assert_array_equal(masks[1:], golden["masks"])
 
 

@@ -14,7 +14,7 @@ import mavos_jax
 from mavos_jax.config import MemoryConfig
 from mavos_jax.inference.frame import normalise
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
-from mavos_jax.inference.programs import label_frame, segment_chunk, start_video
+from mavos_jax.inference.programs import label_frames, segment_chunks, start_videos
 from mavos_jax.models.mavos import init_variables, variable_shapes
 from mavos_jax.models.resize import network_size, resize_bilinear
 from mavos_jax.training.clip import Clip, clip_loss
@@ -177,26 +177,38 @@ def test_reference_and_previous_are_a_bank_of_two_bit_for_bit(clip, late_label):
     jax.tree.map(np.testing.assert_array_equal, both, bank)
 
 
+CARRIES = [
+    *((MOBILENET, name) for name in MEMORIES),
+    (LSTT, "previous"),
+    (LSTT, "reference_previous"),
+]
+
+
+@pytest.mark.parametrize("on_label", ["fuse", "restart"])
 @pytest.mark.parametrize(
-    ("config", "name"),
-    [*((MOBILENET, name) for name in MEMORIES), (LSTT, "previous"), (LSTT, "reference_previous")],
-    ids=lambda x: x if isinstance(x, str) else x.name,
+    ("config", "name"), CARRIES, ids=lambda x: x if isinstance(x, str) else x.name
 )
-def test_carry_is_fixed_from_frame_0_on(config, name):
-    memory = MEMORIES[name]
+def test_carry_is_fixed_from_frame_0_on(config, name, on_label):
+    memory = dataclasses.replace(MEMORIES[name], on_label=on_label)
     model = mavos_jax.build_model(dataclasses.replace(config, memory=memory))
-    variables = variable_shapes(model.config)
-    size = (50, 66)
-    views = geometries(model.config, Sizes(size, size))
-    frames = jax.ShapeDtypeStruct((3, *padded_size(size), 3), jnp.uint8)
-    slots = jax.ShapeDtypeStruct(padded_size(size), jnp.uint8)
-    start = functools.partial(start_video, model, groups=2, identities=11)
-    before = jax.eval_shape(start, variables, views, jax.eval_shape(lambda x: x[0], frames), slots)
-    chunk = functools.partial(segment_chunk, model, identities=11, logits_form="none")
-    scalars = (jnp.int32(0),) * 3
-    after, _ = jax.eval_shape(chunk, variables, views, before, frames, None, scalars)
-    assert before == after
-    held = before[0].memory.long_term[0].key.shape[1] // before[0].memory.short_term[0].key.shape[1]
+    views = geometries(model.config, Sizes((50, 66), (50, 66)))
+    variables, padded = variable_shapes(model.config), padded_size((50, 66))
+    frames = jax.ShapeDtypeStruct((1, 3, *padded, 3), jnp.uint8)
+    first = jax.ShapeDtypeStruct((1, *padded, 3), jnp.uint8)
+    slots = jax.ShapeDtypeStruct((1, *padded), jnp.uint8)
+    zero, zeros = jnp.int32(0), jnp.zeros(1, jnp.int32)
+
+    def shapes(program, *inputs, **kind):
+        return jax.eval_shape(functools.partial(program, model, **kind), variables, views, *inputs)
+
+    before = shapes(start_videos, first, slots, groups=2, identities=11)
+    kind = {"identities": 11, "logits_form": "none"}
+    scalars = (zero, zeros, zero)
+    assert before == shapes(segment_chunks, before, frames, None, scalars, **kind)[0]
+    kind = {"groups": 2, "identities": (11, 11), "logits_form": "none"}
+    assert before == shapes(label_frames, before, first, (slots, None), zeros, **kind)[0]
+    (memory,) = before.memories
+    held = memory.long_term[0].key.shape[2] // memory.short_term[0].key.shape[2]
     assert held == {"reference": 1, "previous": 1, "bank": CAPACITY}.get(name, 2)
 
 
@@ -240,42 +252,24 @@ def test_growing_bank_equals_the_fixed_bank_and_compiles_a_program_per_size(
     assert count.compilations == 0
 
 
+def growing_and_fixed(capacity, clip, rounding=ROUNDING, **options):
+    """The logits of a bank that grows, whose masks are those of one that does not."""
+    growing = dataclasses.replace(GROWING, capacity=capacity)
+    masks, logits = segment(growing, clip, **options)
+    expected = segment(dataclasses.replace(growing, grows=False), clip, **options)
+    np.testing.assert_array_equal(masks, expected[0])
+    np.testing.assert_allclose(logits, expected[1], atol=rounding)
+    return logits
+
+
 @pytest.mark.campaign
 def test_growing_bank_drops_the_oldest_once_it_is_full(long_clip):
-    growing = dataclasses.replace(GROWING, capacity=6)
-    fixed = dataclasses.replace(growing, grows=False)
-    masks, logits = segment(growing, long_clip, gap=GAP)
-    expected = segment(fixed, long_clip, gap=GAP)
-    np.testing.assert_array_equal(masks, expected[0])
-    np.testing.assert_allclose(logits, expected[1], atol=ROUNDING)
-    unbounded = segment(dataclasses.replace(fixed, capacity=16), long_clip, gap=GAP)
-    assert abs(logits - unbounded[1])[2 * 6 * GAP :].max() > 1e-4
+    logits = growing_and_fixed(6, long_clip, gap=GAP)
+    _, unbounded = segment(dataclasses.replace(GROWING, grows=False), long_clip, gap=GAP)
+    assert abs(logits - unbounded)[2 * 6 * GAP :].max() > 1e-4
 
 
 @pytest.mark.campaign
-def test_growing_bank_takes_up_new_groups_and_references(clip, late_label):
-    growing = dataclasses.replace(GROWING, capacity=8)
-    fixed = dataclasses.replace(growing, grows=False)
-    options = {"labels": {4: late_label}, "gap": 1}
-    masks, logits = segment(growing, clip, chunk_frames=2, **options)
-    expected = segment(fixed, clip, chunk_frames=2, **options)
-    np.testing.assert_array_equal(masks, expected[0])
-    np.testing.assert_allclose(logits, expected[1], atol=10 * ROUNDING)  # merged groups
-
-
-@pytest.mark.parametrize("on_label", ["fuse", "restart"])
-@pytest.mark.parametrize("name", MEMORIES)
-def test_carry_is_fixed_at_a_label(name, on_label):
-    memory = dataclasses.replace(MEMORIES[name], on_label=on_label)
-    model = build(memory)
-    size = (50, 66)
-    views, padded = geometries(model.config, Sizes(size, size)), padded_size(size)
-    frame = jax.ShapeDtypeStruct((*padded, 3), jnp.uint8)
-    slots = jax.ShapeDtypeStruct(padded, jnp.uint8)
-    variables = variable_shapes(model.config)
-    start = functools.partial(start_video, model, groups=2, identities=11)
-    before = jax.eval_shape(start, variables, views, frame, slots)
-    label = functools.partial(label_frame, model, groups=2, identities=(11, 11), logits_form="none")
-    masks = (slots, None)
-    after, _ = jax.eval_shape(label, variables, views, before, frame, masks, jnp.int32(12))
-    assert before == after
+def test_growing_bank_registers_new_groups_and_references(clip, late_label):
+    options = {"labels": {4: late_label}, "gap": 1, "chunk_frames": 2}
+    growing_and_fixed(8, clip, 10 * ROUNDING, **options)  # merged groups

@@ -8,7 +8,7 @@ import numpy as np
 
 import mavos_jax
 from mavos_jax.inference.geometry import Sizes, geometries
-from mavos_jax.inference.programs import start_video
+from mavos_jax.inference.programs import start_videos
 
 
 def in_precision(model, precision):
@@ -37,7 +37,9 @@ def test_the_memory_takes_half_the_room(tiny, clip):
 
     def size(model):
         state = jax.eval_shape(
-            lambda: start_video(model, variables, views, frames[0], mask, groups=1, identities=3)
+            lambda: start_videos(
+                model, variables, views, frames[:1], mask[None], groups=1, identities=3
+            )
         )
         leaves = [x for x in jax.tree.leaves(state) if jnp.issubdtype(x.dtype, jnp.floating)]
         return sum(x.size * x.dtype.itemsize for x in leaves)
