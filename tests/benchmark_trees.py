@@ -30,6 +30,9 @@ SPLITS: Mapping[Dataset, str] = {
     "lvos2": "valid",
     "long_time_video": "val",
     "mose": "valid",
+    "mosev2": "valid",
+    "sav": "val",
+    "vost": "val",
     "folder": "val",
 }
 """The split that is written by default; truth is public in all but those of YouTube-VOS and MOSE.
@@ -231,13 +234,49 @@ def _write_long_time_video(tree: _Tree) -> None:
     (tree.root / "ImageSets" / f"{tree.split}.txt").write_text(names + "\n")
 
 
-def _write_pairs(tree: _Tree, folder: Path, *, first_only: bool) -> None:
+def _write_pairs(
+    tree: _Tree, folder: Path, *, first_only: bool, name_frame: Callable = "{:05d}".format
+) -> None:
     for video in LATE_VIDEOS:
-        names = [f"{index:05d}" for index in range(video.num_frames)]
+        names = [name_frame(index) for index in range(video.num_frames)]
         frames, masks = _draw(video, names)
         tree.write_frames(folder / "JPEGImages" / video.name, frames)
         for name in names[:1] if first_only else names:
             write_mask(folder / "Annotations" / video.name / f"{name}.png", masks[name])
+
+
+def _write_mosev2(tree: _Tree) -> None:
+    _write_pairs(tree, tree.root / tree.split, first_only=tree.split != "train")
+    videos = {
+        video.name: {"length": video.num_frames, "height": None, "objects": [*map(str, video.ids)]}
+        for video in LATE_VIDEOS
+    }
+    (tree.root / f"meta_{tree.split}.json").write_text(json.dumps({"videos": videos}))
+
+
+def _write_sav(tree: _Tree) -> None:
+    folder = tree.root / f"sav_{tree.split}"
+    for video in LATE_VIDEOS:
+        names = [f"{index:05d}" for index in range(video.num_frames)]
+        frames, masks = _draw(video, names)
+        tree.write_frames(folder / "JPEGImages_24fps" / video.name, frames)
+        for place, number in enumerate(video.ids):
+            for name in dict.fromkeys((*names[::2], names[-1])):
+                path = folder / "Annotations_6fps" / video.name / f"{place:03d}" / f"{name}.png"
+                write_mask(path, np.uint8(255) * (masks[name] == number))
+    (folder / f"sav_{tree.split}.txt").write_text("\n".join(v.name for v in LATE_VIDEOS))
+
+
+def _write_vost(tree: _Tree) -> None:
+    _write_pairs(tree, tree.root, first_only=False, name_frame=lambda t: f"frame{20 * t:05d}")
+    if tree.all_frames:
+        for video in LATE_VIDEOS:
+            drawn = [video.draw(index)[0] for index in range(video.num_frames)]
+            frames = {f"frame{10 * t:05d}": drawn[t // 2] for t in range(2 * video.num_frames)}
+            tree.write_frames(tree.root / "JPEGImages_10fps" / video.name, frames)
+    (tree.root / "ImageSets").mkdir(parents=True, exist_ok=True)
+    names = "\n".join(video.name for video in LATE_VIDEOS)
+    (tree.root / "ImageSets" / f"{tree.split}.txt").write_text(names + "\n")
 
 
 _WRITERS: dict[Dataset, Callable[[_Tree], None]] = {
@@ -251,5 +290,8 @@ _WRITERS: dict[Dataset, Callable[[_Tree], None]] = {
     "mose": lambda tree: _write_pairs(
         tree, tree.root / tree.split, first_only=tree.split != "train"
     ),
+    "mosev2": _write_mosev2,
+    "sav": _write_sav,
+    "vost": _write_vost,
     "folder": lambda tree: _write_pairs(tree, tree.root, first_only=False),
 }

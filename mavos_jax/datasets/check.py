@@ -216,7 +216,7 @@ def _check_masks(
         if size is not None and folder != folders.masks and layout.output_height is not None:
             size = layout.output_height, math.ceil(size[1] * layout.output_height / size[0])
         is_start = folder == folders.masks and stem in starts
-        needs_objects = is_start and not layout.is_loose
+        needs_objects = is_start and not (layout.is_loose or layout.starts == "first object")
         context = MaskContext(
             *(size, is_start, needs_objects, is_binary, folders.objects, layout.origin)
         )

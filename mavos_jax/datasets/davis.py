@@ -79,7 +79,11 @@ def _find_resolution(frames: Path, masks: Path, resolutions: tuple[str, ...]) ->
 
 
 def score_davis2017(
-    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
+    sequence: SequenceFiles,
+    masks: SequenceMasks,
+    rule: ScoringRule,
+    *,
+    knows_others: bool = False,
 ) -> tuple[ObjectResult, ...]:
     """Scores the objects 1 to the highest id of the first true frame.
 
@@ -87,7 +91,8 @@ def score_davis2017(
     with truth count, except the first and the last.
 
     Raises:
-      ValueError: the first true frame has no object, or a predicted id is above them.
+      ValueError: the first true frame has no object, or a predicted id is above them, unless
+        ``knows_others`` makes it background.
     """
     labelled = sorted(sequence.truth)
     first = masks.truth(labelled[0])
@@ -97,9 +102,8 @@ def score_davis2017(
             f"{sequence.truth[labelled[0]]}: expected at least one object in the first true mask, "
             "found none"
         )
-    return score_objects(
-        sequence.name, masks, dict.fromkeys(range(1, highest + 1), labelled[1:-1]), rule
-    )
+    counted = dict.fromkeys(range(1, highest + 1), labelled[1:-1])
+    return score_objects(sequence.name, masks, counted, rule, knows_others=knows_others)
 
 
 def score_davis2016(

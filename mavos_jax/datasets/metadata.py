@@ -26,6 +26,7 @@ def read_metadata(
     *,
     expected: str,
     allow_empty: bool = False,
+    allow_ids: bool = False,
 ) -> VideoObjects:
     """Reads ``videos.<video>.objects.<id>``, videos in natural order.
 
@@ -35,6 +36,7 @@ def read_metadata(
         make it do.
       expected: words for what an object's value holds.
       allow_empty: whether videos may have no objects, and objects no frames.
+      allow_ids: whether the objects of a video may be a list of ids; their values are then None.
 
     Raises:
       ValueError: the file is missing or damaged, it lists no video or one without objects, the name
@@ -48,7 +50,10 @@ def read_metadata(
     content = read_json(path)
     try:
         videos = content["videos"].items()
-        read = {name: _read_objects(path, name, video["objects"], parse) for name, video in videos}
+        read = {
+            name: _read_objects(path, name, video["objects"], parse, allow_ids)
+            for name, video in videos
+        }
     except BadName:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -107,9 +112,15 @@ def whole_number(value: Any) -> int:
 
 
 def _read_objects(
-    path: Path, video: str, objects: Any, parse: Callable[[str, Any], ListedObject]
+    path: Path,
+    video: str,
+    objects: Any,
+    parse: Callable[[str, Any], ListedObject],
+    allow_ids: bool,
 ) -> dict[int, ListedObject]:
     require_name(path, video)
+    if allow_ids and isinstance(objects, list):
+        objects = dict.fromkeys(objects)
     read = {whole_number(number): parse(video, value) for number, value in objects.items()}
     if len(read) < len(objects):
         raise ValueError(f"two keys for one id in {video}")

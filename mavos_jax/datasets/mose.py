@@ -54,16 +54,18 @@ def score_mose(
       ValueError: a predicted id is above all objects.
     """
     inner = sorted(sequence.truth)[1:-1]
+    starts = sorted(first_frames(sequence, masks).items())
+    counted = {number: [frame for frame in inner if frame > start] for number, start in starts}
+    return score_objects(sequence.name, masks, counted, rule)
+
+
+def first_frames(sequence: SequenceFiles, masks: SequenceMasks) -> dict[int, int]:
+    """Finds the frame of the first given mask of each object."""
     starts: dict[int, int] = {}
     for frame, given in sorted(sequence.given.items()):
-        ids = object_ids(masks.truth(frame)) if given.ids is None else given.ids
-        for number in ids:
+        for number in object_ids(masks.truth(frame)) if given.ids is None else given.ids:
             starts.setdefault(number, frame)
-    counted = {
-        number: [frame for frame in inner if frame > start]
-        for number, start in sorted(starts.items())
-    }
-    return score_objects(sequence.name, masks, counted, rule)
+    return starts
 
 
 def summarise_mose(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summary:

@@ -221,6 +221,12 @@ def _given_masks(
         case "first frame" | "first mask":
             first = next(name for name in found.images if name in found.masks)
             return {first: GivenMask(found.masks[first])}
+        case "first object":
+            masks = ((n, found.masks[n]) for n in found.images if n in found.masks)
+            for name, path in masks:
+                if read_values(path).ids.any():
+                    return {name: GivenMask(path)}
+            raise ValueError(f"{folders.masks}: expected an object, found only empty masks")
         case "new ids":
             return _masks_with_new_ids(folders, found)
         case _:
@@ -258,14 +264,12 @@ def _has_truth(layout: Layout, found: FoundFiles, given: Mapping[str, GivenMask]
 
 def _missing_labels(layout: Layout, folders: SequenceFolders, found: FoundFiles) -> Iterator[str]:
     """Says that some frames lack a mask where others beyond the given ones have one."""
-    if layout.starts == "first mask":
-        return
     try:
         given = _given_masks(layout, folders, found)
     except ValueError as error:
         yield str(error)
         return
-    if layout.is_loose:
+    if layout.is_loose or layout.starts in ("first mask", "first object"):
         return
     images = list(found.images)
     names = folders.listed or images[min(images.index(name) for name in given) :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics as means
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -64,6 +64,7 @@ def score_objects(
     *,
     knows_others: bool = False,
     measure: FrameScorer = score_frame,
+    further: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
 ) -> tuple[ObjectResult, ...]:
     """Scores every object over its own frames.
 
@@ -75,6 +76,8 @@ def score_objects(
       rule: ``official_decay`` counts.
       knows_others: whether ids above all objects are background rather than an error.
       measure: gives J and F of the objects of a frame.
+      further: more measures of an object's true and predicted mask, whose means over frames are in
+        the row's ``extra``.
 
     Returns:
       The rows of the objects in the order of ``counted``.
@@ -86,7 +89,8 @@ def score_objects(
     for number, frames in counted.items():
         for frame in frames:
             at_frame.setdefault(frame, []).append(number)
-    values: dict[int, list[tuple[int, float, float, bool]]] = {number: [] for number in counted}
+    values: dict[int, list[tuple]] = {number: [] for number in counted}
+    further = further or {}
     for frame, ids in sorted(at_frame.items()):
         truth, prediction = masks.truth(frame), masks.prediction(frame)
         if not knows_others:
@@ -94,31 +98,28 @@ def score_objects(
         region, boundary = measure(truth, prediction, ids)
         is_visible = np.isin(ids, truth)
         for index, number in enumerate(ids):
-            row = (frame, float(region[index]), float(boundary[index]), bool(is_visible[index]))
-            values[number].append(row)
+            pair = truth == number, prediction == number
+            more = (further_measure(*pair) for further_measure in further.values())
+            scores = float(region[index]), float(boundary[index])
+            values[number].append((frame, *scores, bool(is_visible[index]), *more))
     return tuple(
-        make_row(name, number, *zip(*of_object, strict=True), rule=rule)
+        _make_row(name, number, zip(*of_object, strict=True), rule, further)
         for number, of_object in values.items()
         if of_object
     )
 
 
-def make_row(
-    name: str,
-    number: int,
-    frames: tuple[int, ...],
-    region: tuple[float, ...],
-    boundary: tuple[float, ...],
-    is_visible: tuple[bool, ...],
-    *,
-    rule: ScoringRule,
+def _make_row(
+    name: str, number: int, columns: Iterable[tuple], rule: ScoringRule, further: Iterable[str]
 ) -> ObjectResult:
     """Reduces an object's values by frame to their statistics."""
+    frames, region, boundary, is_visible, *more = columns
     scores = ObjectScores(
         statistics(region, official_decay=rule.official_decay),
         statistics(boundary, official_decay=rule.official_decay),
     )
-    return ObjectResult(name, number, scores, None, frames, region, boundary, is_visible)
+    extra = dict(zip(further, map(means.fmean, more), strict=True))
+    return ObjectResult(*(name, number, scores, None), frames, region, boundary, is_visible, extra)
 
 
 def split_by_seen(objects: Sequence[ObjectResult]) -> dict[str, tuple[ObjectResult, ...]]:

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 from mavos_jax.media.folders import natural_order
 from mavos_jax.runtime.checksums import short_hash
 
-Starts = Literal["first frame", "first mask", "new ids", "listed"]
-"""Which masks are given: that of the first frame, the first one there is, each one that shows new
-objects, or each object's at its first listed frame."""
+Starts = Literal["first frame", "first mask", "first object", "new ids", "listed"]
+"""Which masks are given: that of the first frame, the first one there is, the first one that is not
+empty, each one that shows new objects, or each object's at its first listed frame."""
 
 
 class ListedObject(NamedTuple):

@@ -11,7 +11,10 @@ from mavos_jax.datasets.davis import DAVIS2016, DAVIS2017
 from mavos_jax.datasets.long_time_video import LONG_TIME_VIDEO
 from mavos_jax.datasets.lvos import LVOS, LVOS1, LVOS_OF_ANY_VERSION
 from mavos_jax.datasets.mose import MOSE
+from mavos_jax.datasets.mosev2 import MOSEV2
+from mavos_jax.datasets.sav import SAV
 from mavos_jax.datasets.static import STATIC
+from mavos_jax.datasets.vost import VOST
 from mavos_jax.datasets.youtube_vos import YOUTUBE_VOS, YOUTUBE_VOS_OF_ANY_YEAR
 
 DATA_SETS: Mapping[str, DataSet] = {
@@ -25,6 +28,9 @@ DATA_SETS: Mapping[str, DataSet] = {
     "lvos": LVOS_OF_ANY_VERSION,
     "long_time_video": LONG_TIME_VIDEO,
     "mose": MOSE,
+    "mosev2": MOSEV2,
+    "sav": SAV,
+    "vost": VOST,
     "static": STATIC,
     "folder": ANY_FOLDER,
 }
@@ -38,6 +44,9 @@ Dataset = Literal[
     "lvos2",
     "long_time_video",
     "mose",
+    "mosev2",
+    "sav",
+    "vost",
     "folder",
 ]
 """Those that can be evaluated."""

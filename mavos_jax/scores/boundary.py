@@ -8,15 +8,17 @@ passes over a frame.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
 _TOLERANCE = 0.008  # of the frame's diagonal
+_AREA_FACTOR = 0.1
 
 
 def boundary_measure(
-    truth: np.ndarray, prediction: np.ndarray, tolerance: int | None = None
+    truth: np.ndarray, prediction: np.ndarray, tolerance: int | float | None = None
 ) -> float:
     """Computes how well the outlines of two masks agree.
 
@@ -40,11 +42,11 @@ def boundary_measure(
     if tolerance is None:
         tolerance = boundary_tolerance(*truth.shape)
     if tolerance < 0:
-        raise ValueError(f"expected a tolerance of at least 0 pixels, got {tolerance}")
+        raise ValueError(f"expected a tolerance of at least 0 pixels, found {tolerance}")
     box = _box_with_margin(truth | prediction)
     # At least as many empty columns as a run can reach: what leaves a row at one end must not
     # touch a pixel of the next row.
-    stride = -(-(box[1].stop - box[1].start + tolerance) // 8) * 8
+    stride = -(-(box[1].stop - box[1].start + math.ceil(tolerance) + 1) // 8) * 8
     true_pixels = _as_integer(boundary_map(truth[box]), stride)
     predicted_pixels = _as_integer(boundary_map(prediction[box]), stride)
     if not true_pixels or not predicted_pixels:
@@ -56,7 +58,31 @@ def boundary_measure(
 
 def boundary_tolerance(height: int, width: int) -> int:
     """Returns the tolerance of DAVIS 2017, 0.8% of the diagonal, in pixels, rounded up."""
-    return math.ceil(_TOLERANCE * math.sqrt(height**2 + width**2))
+    return math.ceil(_share_of_diagonal(height, width))
+
+
+def _share_of_diagonal(height: int, width: int) -> float:
+    return _TOLERANCE * math.sqrt(height**2 + width**2)
+
+
+def tolerance_by_area(truth: np.ndarray) -> int | float:
+    """Returns the tolerance of MOSEv2 for a true mask, bool [H, W], in pixels.
+
+    It is min(0.8% of the diagonal, ceil(0.1 sqrt(area))), as in the official tool: the diagonal's
+    share is not rounded.
+    """
+    share = _share_of_diagonal(*truth.shape)
+    area = np.count_nonzero(truth)
+    return min(share, math.ceil(_AREA_FACTOR * math.sqrt(area))) if area else share
+
+
+def classical_tolerance(truth: np.ndarray) -> int | float:
+    """Returns the tolerance of the F that MOSEv2's tool reports beside its own, in pixels.
+
+    It is that of DAVIS, but is not rounded for objects whose area does not lower it.
+    """
+    share = _share_of_diagonal(*truth.shape)
+    return math.ceil(share) if tolerance_by_area(truth) < share else share
 
 
 def boundary_map(mask: np.ndarray) -> np.ndarray:
@@ -80,7 +106,7 @@ def require_masks(truth: np.ndarray, prediction: np.ndarray) -> None:
     for name, mask in (("truth", truth), ("prediction", prediction)):
         if mask.dtype != np.bool_ or mask.ndim != 2 or not mask.size:
             raise ValueError(
-                f"expected {name} to be bool [H, W], got {mask.dtype} {list(mask.shape)}"
+                f"expected {name} to be bool [H, W], found {mask.dtype} {list(mask.shape)}"
             )
     require_one_size(truth, prediction)
 
@@ -89,7 +115,7 @@ def require_one_size(truth: np.ndarray, prediction: np.ndarray) -> None:
     """Raises a ValueError unless both have the same shape."""
     if truth.shape != prediction.shape:
         raise ValueError(
-            "expected truth and prediction of one size, got "
+            "expected truth and prediction of one size, found "
             f"{list(truth.shape)} and {list(prediction.shape)}"
         )
 
@@ -119,22 +145,38 @@ def _as_integer(pixels: np.ndarray, stride: int) -> int:
     return int.from_bytes(packed.tobytes(), "little")
 
 
-def _dilate(pixels: int, stride: int, radius: int) -> int:
-    """Sets all pixels (y', x') with (y' - y)^2 + (x' - x)^2 <= radius^2 of a set pixel (y, x).
+def _dilate(pixels: int, stride: int, radius: int | float) -> int:
+    """Sets the pixels whose disk, as :func:`_disk` says, holds a set pixel.
 
-    Also sets some beyond the rows' ends and below the last row, where no mask has pixels.
+    Also sets some beyond the rows' ends and outside the frame, where no mask has pixels.
     """
-    dilated, run, reach = 0, pixels, 0
-    for row in range(radius, -1, -1):  # from the disk's ends to its middle the runs only grow
-        wanted = math.isqrt(radius**2 - row**2)
-        while reach < wanted:
-            # A longer step would tear apart the runs that start at pixel 0: they have lost their
-            # left half, and are only reach + 1 long.
-            step = min(wanted - reach, reach + 1)
-            run |= run << step | run >> step
+    dilated, run, reach = 0, pixels, 1
+    for length, last, row in _disk(radius):
+        while reach < length:
+            step = min(length - reach, reach)
+            run |= run << step
             reach += step
-        dilated |= run << row * stride | run >> row * stride
+        shift = row * stride + last
+        dilated |= run >> shift if shift > 0 else run << -shift
     return dilated
+
+
+@functools.lru_cache
+def _disk(radius: int | float) -> tuple[tuple[int, int, int], ...]:
+    """Lists the runs of a disk, the shortest first: length, last column and row, as offsets.
+
+    The disk is that of the official tools, which lies off its centre for a broken radius r: of the
+    offsets k = i - r with i = 0 .. ceil(2 r + 1) - 1 those with k_row^2 + k_column^2 <= r^2, where
+    the offset 0 is i = ceil(2 r + 1) // 2.
+    """
+    size = math.ceil(radius + 1 + radius)
+    squares = (np.arange(size) - radius) ** 2
+    runs = []
+    for row, is_inside in enumerate(squares[:, None] + squares <= radius**2):
+        columns = np.flatnonzero(is_inside)
+        if columns.size:
+            runs.append((len(columns), int(columns[-1]) - size // 2, row - size // 2))
+    return tuple(sorted(runs))
 
 
 def _share(pixels: int, region: int) -> float:

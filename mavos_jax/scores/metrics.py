@@ -1,22 +1,16 @@
-"""Scores of masks, in three layers: frames, one object's values over time, whole clips.
+"""J and F of the objects of a frame, and the statistics of an object's values over time.
 
-- :func:`score_frame` gives J and F of all objects of one frame, whatever the protocol.
-- :func:`statistics` reduces one object's values to mean, recall and decay.
-- :class:`DavisScorer` and :func:`score_davis` decide which frames and objects count, by the rules
-  of DAVIS 2017; another protocol is another choice over the first two.
-
-Source: the official evaluation of DAVIS 2017, semi-supervised (Pont-Tuset et al. 2017).
+Source: the official evaluation of DAVIS 2017, semi-supervised (Pont-Tuset et al. 2017). Which
+objects and frames count is a matter of the data set's protocol.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.config import IGNORED
 from mavos_jax.scores.boundary import boundary_measure, require_masks, require_one_size
 
 _RECALL_THRESHOLD = 0.5
@@ -58,7 +52,7 @@ class ObjectScores(NamedTuple):
         return (self.region.mean + self.boundary.mean) / 2
 
 
-def region_similarity(truth: np.ndarray, prediction: np.ndarray) -> float:
+def region_similarity(truth: np.ndarray, prediction: np.ndarray, *, added: int = 0) -> float:
     """Computes the intersection over union of two masks.
 
     J = |truth and prediction| / |truth or prediction| (Perazzi et al. 2016, section 4), and 1 if
@@ -67,6 +61,7 @@ def region_similarity(truth: np.ndarray, prediction: np.ndarray) -> float:
     Args:
       truth: bool [H, W].
       prediction: bool [H, W].
+      added: pixels added to both counts; 1 in MOSEv2.
 
     Returns:
       J, in [0, 1].
@@ -76,11 +71,16 @@ def region_similarity(truth: np.ndarray, prediction: np.ndarray) -> float:
     """
     require_masks(truth, prediction)
     union = np.count_nonzero(truth | prediction)
-    return np.count_nonzero(truth & prediction) / union if union else 1.0
+    return (np.count_nonzero(truth & prediction) + added) / (union + added) if union else 1.0
 
 
 def score_frame(
-    truth: np.ndarray, prediction: np.ndarray, ids: Sequence[int], tolerance: int | None = None
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    ids: Sequence[int],
+    tolerance: Callable[[np.ndarray], int | float] | None = None,
+    *,
+    added: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores several objects of one frame, each against all other pixels.
 
@@ -88,7 +88,8 @@ def score_frame(
       truth: object ids, integers [H, W]; those not asked for, such as 255, count as background.
       prediction: likewise.
       ids: the n objects to score; one that a label map lacks is an empty mask there.
-      tolerance: see :func:`mavos_jax.scores.boundary.boundary_measure`.
+      tolerance: gives that of F for an object's true mask, in pixels; that of DAVIS by default.
+      added: see :func:`region_similarity`.
 
     Returns:
       J and F, each float64 [n] in [0, 1].
@@ -96,12 +97,12 @@ def score_frame(
     Raises:
       ValueError: the label maps are no integers of one size.
     """
-    _require_label_maps(truth, prediction, axes="HW")
+    _require_label_maps(truth, prediction)
     region, boundary = np.zeros(len(ids)), np.zeros(len(ids))
     for index, number in enumerate(ids):
         masks = truth == number, prediction == number
-        region[index] = region_similarity(*masks)
-        boundary[index] = boundary_measure(*masks, tolerance)
+        region[index] = region_similarity(*masks, added=added)
+        boundary[index] = boundary_measure(*masks, tolerance and tolerance(masks[0]))
     return region, boundary
 
 
@@ -120,7 +121,7 @@ def statistics(values: Sequence[float] | np.ndarray, *, official_decay: bool = F
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not values.size:
-        raise ValueError(f"expected values of at least one frame, [T], got {list(values.shape)}")
+        raise ValueError(f"expected values of at least one frame, [T], found {list(values.shape)}")
     # The official rounding: halves go up, where they would go to the even number.
     ends = np.round(np.linspace(1, len(values), _DECAY_BINS + 1) + 1e-10).astype(int) - 1
     if official_decay:
@@ -141,112 +142,14 @@ def mean_scores(scores: Iterable[ObjectScores]) -> ObjectScores:
     """
     table = np.array(list(scores), np.float64)  # [objects, (J, F), (mean, recall, decay)]
     if not table.size:
-        raise ValueError("expected scores of at least one object, got none")
+        raise ValueError("expected scores of at least one object, found none")
     return ObjectScores(*(Statistics(*row) for row in table.mean(axis=0).tolist()))
 
 
-class DavisScorer:
-    """Scores a clip by the rules of DAVIS 2017, from frames given one by one.
-
-    The objects are 1 to the highest id of the first true frame. The first and the last frame do not
-    count. Ids of the truth beyond the objects, and 255, are background. Only numbers are kept of
-    the frames, and the latest frame itself, which counts once another follows.
-
-    Args:
-      official_decay: see :func:`statistics`.
-    """
-
-    def __init__(self, *, official_decay: bool = False) -> None:
-        self._official_decay = official_decay
-        self._num_frames = 0
-        self._size: tuple[int, ...] = ()
-        self._ids = range(0)
-        self._latest: tuple[np.ndarray, np.ndarray] | None = None
-        self._values: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def add(self, truth: np.ndarray, prediction: np.ndarray) -> None:
-        """Takes the next frame; its arrays may be reused afterwards.
-
-        Args:
-          truth: object ids, integers [H, W], with 255 for pixels to ignore.
-          prediction: object ids, integers [H, W].
-
-        Raises:
-          ValueError: the label maps are no integers of one size, that of the first frame; the first
-            frame has no object; or the previous frame has predicted ids beyond the objects.
-        """
-        _require_label_maps(truth, prediction, axes="HW")
-        if not self._num_frames:
-            highest = int(np.where(truth == IGNORED, 0, truth).max())
-            if highest < 1:
-                raise ValueError(
-                    "expected at least one object in the first frame's truth, got none"
-                )
-            self._ids, self._size = range(1, highest + 1), truth.shape
-        if truth.shape != self._size:
-            raise ValueError(
-                f"expected frames of size {list(self._size)}, got {list(truth.shape)} in frame "
-                f"{self._num_frames}"
-            )
-        if self._latest is not None:
-            self._values.append(self._score(*self._latest))
-        if self._num_frames:
-            self._latest = truth.copy(), prediction.copy()
-        self._num_frames += 1
-
-    def scores(self) -> dict[int, ObjectScores]:
-        """Returns the scores of every object, by its id, as if the latest frame were the last.
-
-        Raises:
-          ValueError: there are fewer than 3 frames.
-        """
-        if not self._values:
-            raise ValueError(
-                "expected at least 3 frames, of which the first and the last do not count, got "
-                f"{self._num_frames}"
-            )
-        by_object = np.array(self._values).transpose(2, 1, 0)  # [objects, (J, F), T]
-        reduce = functools.partial(statistics, official_decay=self._official_decay)
-        return {
-            number: ObjectScores(*map(reduce, pair))
-            for number, pair in zip(self._ids, by_object, strict=True)
-        }
-
-    def _score(self, truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        highest = int(prediction.max())
-        if highest > len(self._ids):
-            raise ValueError(
-                f"expected predicted ids up to {len(self._ids)}, the highest in the first frame's "
-                f"truth, got {highest} in frame {self._num_frames - 1}"
-            )
-        return score_frame(truth, prediction, self._ids)
-
-
-def score_davis(
-    truth: np.ndarray, prediction: np.ndarray, *, official_decay: bool = False
-) -> dict[int, ObjectScores]:
-    """Scores a whole clip by the rules of DAVIS 2017; see :class:`DavisScorer`.
-
-    Args:
-      truth: object ids, integers [T, H, W], with 255 for pixels to ignore.
-      prediction: object ids, integers [T, H, W].
-      official_decay: see :func:`statistics`.
-
-    Raises:
-      ValueError: see :class:`DavisScorer`.
-    """
-    _require_label_maps(truth, prediction, axes="THW")
-    scorer = DavisScorer(official_decay=official_decay)
-    for true_ids, predicted_ids in zip(truth, prediction, strict=True):
-        scorer.add(true_ids, predicted_ids)
-    return scorer.scores()
-
-
-def _require_label_maps(truth: np.ndarray, prediction: np.ndarray, axes: str) -> None:
+def _require_label_maps(truth: np.ndarray, prediction: np.ndarray) -> None:
     for name, ids in (("truth", truth), ("prediction", prediction)):
-        if not np.issubdtype(ids.dtype, np.integer) or ids.ndim != len(axes) or not ids.size:
+        if not np.issubdtype(ids.dtype, np.integer) or ids.ndim != 2 or not ids.size:
             raise ValueError(
-                f"expected {name} to be integers [{', '.join(axes)}], got {ids.dtype} "
-                f"{list(ids.shape)}"
+                f"expected {name} to be integers [H, W], found {ids.dtype} {list(ids.shape)}"
             )
     require_one_size(truth, prediction)

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
 from datasets.seen import read
-from datasets.tree_videos import DAVIS_VIDEOS, LATE_VIDEOS, LONG_VIDEOS
+from datasets.tree_videos import LATE_VIDEOS, LONG_VIDEOS
 from PIL import Image
 
 from mavos_jax.datasets import DATASETS, check_benchmark, open_benchmark, pairing
 from mavos_jax.media.masks import read_values
 
 LATE = {video.name: video for video in LATE_VIDEOS}
-DAVIS = {video.name: video for video in DAVIS_VIDEOS}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -24,11 +23,11 @@ def test_every_layout(tmp_path, dataset, suffix):
     benchmark = open_benchmark(options)
     assert benchmark.dataset == dataset
     assert (benchmark.split, benchmark.root) == (options.split, tmp_path)
-    assert benchmark.is_binary == (dataset in ("davis2016", "long_time_video"))
-    assert benchmark.has_truth == (dataset not in ("mose", "youtube_vos2018", "youtube_vos2019"))
-    order = [v.name for v in LONG_VIDEOS] if benchmark.is_binary else list(LATE)
-    order = list(DAVIS) if dataset == "davis2016" else order
-    assert [s.name for s in benchmark.sequences] == order
+    assert benchmark.is_binary == (dataset in ("davis2016", "long_time_video", "sav"))
+    hidden = "mose", "mosev2", "youtube_vos2018", "youtube_vos2019"
+    assert benchmark.has_truth == (dataset not in hidden)
+    order = [v.name for v in LONG_VIDEOS] if dataset == "long_time_video" else list(LATE)
+    assert list(dict.fromkeys(s.name.split("/")[0] for s in benchmark.sequences)) == order
     for sequence in benchmark.sequences:
         assert {path.suffix for path in sequence.frames} == {suffix}
         assert all(path.is_file() for path in sequence.frames)

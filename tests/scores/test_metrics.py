@@ -3,14 +3,17 @@ import math
 import numpy as np
 import pytest
 
-from mavos_jax.scores.boundary import boundary_map, boundary_measure, boundary_tolerance
+from mavos_jax.scores.boundary import (
+    boundary_map,
+    boundary_measure,
+    boundary_tolerance,
+    classical_tolerance,
+    tolerance_by_area,
+)
 from mavos_jax.scores.metrics import (
-    DavisScorer,
-    ObjectScores,
     Statistics,
     mean_scores,
     region_similarity,
-    score_davis,
     score_frame,
     statistics,
 )
@@ -73,22 +76,6 @@ def test_single_masks_score_as_by_the_official_tool(goldens, name, num_masks):
     boundary = [boundary_measure(*pair) for pair in zip(truth, prediction, strict=True)]
     np.testing.assert_array_equal(region, golden[f"{name}_J"])
     np.testing.assert_array_equal(boundary, golden[f"{name}_F"])
-
-
-def test_clips_score_as_by_the_official_tool(goldens):
-    golden = goldens("scorers")
-    scores = {}
-    for name in ("clip0", "clip1", "clip2"):
-        by_id = score_davis(golden[f"davis_{name}_gt"], golden[f"davis_{name}_pred"])
-        scores |= {f"{name}_{number}": score for number, score in by_id.items()}
-    assert list(scores) == golden["davis_objects"].tolist()
-    table = np.array(list(scores.values()))
-    for i, kind in enumerate("JF"):
-        for j, statistic in enumerate("MRD"):
-            np.testing.assert_array_equal(table[:, i, j], golden[f"davis_{kind}_{statistic}"])
-    mean = mean_scores(scores.values())
-    assert mean.mean == (golden["davis_J_M"].mean() + golden["davis_F_M"].mean()) / 2
-    assert mean.boundary.decay == golden["davis_F_D"].mean()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -178,41 +165,10 @@ def test_objects_of_a_frame_score_as_their_masks():
 
 
 def test_permuted_ids_permute_scores():
-    truth, prediction = clip(1, 6, 3), clip(2, 6, 3)
+    truth, prediction = clip(1, 1, 3)[0], clip(2, 1, 3)[0]
     order = np.array([0, 3, 1, 2], np.uint8)
-    scores = score_davis(truth, prediction)
-    permuted = score_davis(order[truth], order[prediction])
-    assert permuted == {int(order[number]): scores[number] for number in scores}
-
-
-def test_frames_one_by_one_score_as_the_clip():
-    truth, prediction = clip(1, 9), clip(2, 9)
-    scorer, buffers = DavisScorer(), np.empty((2, *SIZE), np.uint8)
-    for index, pair in enumerate(zip(truth, prediction, strict=True)):
-        buffers[:] = pair
-        scorer.add(*buffers)
-        if index >= 2:
-            assert scorer.scores() == score_davis(truth[: index + 1], prediction[: index + 1])
-
-
-def test_first_and_last_frame_do_not_count():
-    truth, prediction = clip(1, 5), clip(2, 5)
-    scores = score_davis(truth, prediction)
-    prediction[0], prediction[-1], truth[-1] = 9, 200, 0
-    assert score_davis(truth, prediction) == scores
-    by_frame = [score_frame(*pair, (1, 2)) for pair in zip(truth, prediction, strict=True)]
-    for index, number in enumerate((1, 2)):
-        region, boundary = (
-            statistics([pair[kind][index] for pair in by_frame[1:-1]]) for kind in range(2)
-        )
-        assert scores[number] == ObjectScores(region, boundary)
-
-
-def test_objects_are_those_of_the_first_true_frame():
-    truth, prediction = clip(1, 5), np.zeros((5, *SIZE), np.uint8)
-    truth[0, 1, 1], truth[2, 5:9] = 255, 9  # neither is an object
-    truth[0][truth[0] == 1] = 0  # a number left out counts as an object without pixels
-    assert list(score_davis(truth, prediction)) == [1, 2]
+    scores = score_frame(truth, prediction, (1, 2, 3))
+    np.testing.assert_array_equal(score_frame(order[truth], order[prediction], (3, 1, 2)), scores)
 
 
 def test_statistics():
@@ -239,33 +195,29 @@ def test_decay_beyond_256_frames():
         assert statistics(values[:length], official_decay=True) == statistics(values[:length])
 
 
-def test_the_official_decay_is_asked_of_clips_too():
-    truth = np.zeros((302, 4, 5), np.uint8)
-    truth[:, 1:3, 1:3] = 1
-    assert score_davis(truth, truth)[1].region == Statistics(1, 1, 0)
-    assert np.isnan(score_davis(truth, truth, official_decay=True)[1].region.decay)
-
-
 def test_bad_input_is_named():
     mask, ids = blob(1), clip(1, 4)
     cases = [
-        (lambda: region_similarity(mask, mask[1:]), r"of one size, got \[60, 90\] and \[59, 90\]"),
-        (lambda: boundary_measure(mask, mask.astype(int)), r"prediction to be bool \[H, W\], got"),
-        (lambda: boundary_measure(mask, mask, -1), "tolerance of at least 0 pixels, got -1"),
-        (lambda: boundary_measure(mask[:0], mask[:0]), r"truth to be bool .* \[0, 90\]"),
-        (lambda: score_frame(ids[0], mask, (1,)), r"prediction to be integers \[H, W\], got bool"),
-        (lambda: score_davis(ids[0], ids[0]), r"truth to be integers \[T, H, W\], got uint8"),
-        (lambda: score_davis(ids, ids[:3]), r"of one size, got \[4, 60, 90\] and \[3, 60, 90\]"),
-        (lambda: score_davis(ids[:2], ids[:2]), "at least 3 frames, .* got 2"),
-        (lambda: score_davis(0 * ids, ids), "at least one object in the first frame"),
-        (lambda: score_davis(ids, 2 * ids), "predicted ids up to 2, .* got 4 in frame 1"),
-        (lambda: statistics([]), r"at least one frame, \[T\], got \[0\]"),
-        (lambda: mean_scores([]), "scores of at least one object, got none"),
+        (lambda: region_similarity(mask, mask[1:]), r"\[60, 90\] and \[59, 90\]"),
+        (lambda: boundary_measure(mask, mask.astype(int)), r"prediction .* bool \[H, W\]"),
+        (lambda: boundary_measure(mask, mask, -1), "at least 0 pixels, .* -1"),
+        (lambda: boundary_measure(mask[:0], mask[:0]), r"truth .* bool .* \[0, 90\]"),
+        (lambda: score_frame(ids[0], mask, (1,)), r"prediction .* integers \[H, W\], .* bool"),
+        (lambda: score_frame(ids[0], ids[0, :, 1:], (1,)), r"\[60, 90\] and \[60, 89\]"),
+        (lambda: statistics([]), r"at least one frame, \[T\], .* \[0\]"),
+        (lambda: mean_scores([]), "at least one object"),
     ]
     for call, message in cases:
         with pytest.raises(ValueError, match=f"^expected .*{message}"):
             call()
-    scorer = DavisScorer()
-    scorer.add(ids[0], ids[0])
-    with pytest.raises(ValueError, match=r"frames of size \[60, 90\], got \[60, 80\] in frame 1"):
-        scorer.add(ids[0, :, :80], ids[0, :, :80])
+
+
+def test_tolerances_of_mosev2_are_bounded_by_area_and_diagonal():
+    mask = np.zeros((480, 854), bool)
+    share = 0.008 * np.hypot(480, 854)
+    for side, by_area, classical in ((1, 1, 8), (50, 5, 8), (70, 7, 8), (80, share, share)):
+        mask[:side, :side] = True
+        assert tolerance_by_area(mask) == pytest.approx(by_area)
+        assert classical_tolerance(mask) == pytest.approx(classical)
+    assert region_similarity(mask, ~mask, added=1) == 1 / (mask.size + 1)
+    assert region_similarity(0 * mask == 1, 0 * mask == 1, added=1) == 1
