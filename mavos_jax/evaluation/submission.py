@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
-from pathlib import Path
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.evaluation.reading import find_masks, mask_path
-from mavos_jax.evaluation.submission_check import (
-    find_problems,
-    submission_form,
-    submission_nesting,
+from mavos_jax.datasets.listing import BadName, require_name
+from mavos_jax.datasets.sequences import SequenceFiles
+from mavos_jax.datasets.table import DATA_SETS
+from mavos_jax.evaluation.reading import find_masks, mask_path, output_size, read_given
+from mavos_jax.media.folders import name_some
+from mavos_jax.media.ids import object_ids
+from mavos_jax.media.masks import read_values
+from mavos_jax.media.pictures import (
+    DamagedSample,
+    File,
+    Size,
+    UnusablePicture,
+    describe_size,
+    read_frame_header,
+    read_header,
 )
 from mavos_jax.runtime.files import written_whole
+from mavos_jax.runtime.json_files import shortened
 
-__all__ = ["SubmissionSummary", "check_submission", "submission_form", "write_submission"]
-
-# The same masks give the same bytes, whenever they are packed.
-_DATE = (1980, 1, 1, 0, 0, 0)
+_FORM = "<sequence>/<frame>.png"
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same masks give the same bytes, whenever they are packed
 _UNIX = 3
 _PERMISSIONS = 0o100644 << 16
+_ENCRYPTED = 1
+_MAX_CHANNELS = 4
+_MAX_HEADERS = 1 << 20
+"""Bytes of a PNG beside its pixels, generously."""
+
+_UNREADABLE = (
+    *(zipfile.BadZipFile, lzma.LZMAError, struct.error, zlib.error, NotImplementedError),
+    *(RuntimeError, OverflowError, LookupError, OSError, EOFError, ValueError),
+)
+"""What damaged zips raise."""
 
 
 class SubmissionSummary(NamedTuple):
-    """What was packed.
-
-    Attributes:
-      path: the zip.
-      num_sequences: in it.
-      num_frames: masks in it.
-      num_bytes: of the zip.
-    """
+    """What was packed: the zip, and the number of sequences and masks and its bytes."""
 
     path: Path
     num_sequences: int
@@ -42,12 +61,8 @@ class SubmissionSummary(NamedTuple):
 def write_submission(benchmark: Benchmark, results: Path, path: Path) -> SubmissionSummary:
     """Packs the masks that make up a result, as the server of the set takes them.
 
-    Masks are packed as they are, one at a time, and the zip is checked before it gets its name.
-
-    Args:
-      benchmark: what was segmented, with all sequences of its split.
-      results: see :func:`mavos_jax.evaluation.reading.find_masks`.
-      path: the zip; what was there is replaced.
+    Masks are packed as they are, one at a time, and the zip is checked before it gets its name;
+    what was there is replaced. The benchmark has all sequences of its split.
 
     Raises:
       ValueError: masks are missing or :func:`check_submission` finds them wrong; the message names
@@ -57,20 +72,16 @@ def write_submission(benchmark: Benchmark, results: Path, path: Path) -> Submiss
     masks = find_masks(results, benchmark)
     with written_whole(path) as temporary:
         _pack(benchmark, masks, temporary)
-        problems = find_problems(benchmark, temporary, masks)
+        problems = check_submission(benchmark, temporary, masks)
         if problems:
             is_one = len(problems) == 1
             count = "the only problem" if is_one else f"the first of {len(problems)} problems"
             raise ValueError(f"{problems[0]} ({count}; {path} is not written)")
-    return SubmissionSummary(
-        path,
-        len(benchmark.sequences),
-        sum(len(sequence.saved) for sequence in benchmark.sequences),
-        path.stat().st_size,
-    )
+    num_frames = sum(len(sequence.saved) for sequence in benchmark.sequences)
+    return SubmissionSummary(path, len(benchmark.sequences), num_frames, path.stat().st_size)
 
 
-def check_submission(benchmark: Benchmark, path: Path) -> list[str]:
+def check_submission(benchmark: Benchmark, file: Path, masks: Path | None = None) -> list[str]:
     """Looks for everything in a zip that its server would refuse or score wrongly.
 
     These are missing and additional sequences and frames, folders above the sequences that are
@@ -80,7 +91,8 @@ def check_submission(benchmark: Benchmark, path: Path) -> list[str]:
 
     Args:
       benchmark: what was segmented, with all sequences of its split.
-      path: the zip, whoever made it.
+      file: the zip, whoever made it.
+      masks: the folder that was packed, whose files are then named instead of those in the zip.
 
     Returns:
       A line for each problem. Empty if all is well.
@@ -88,7 +100,27 @@ def check_submission(benchmark: Benchmark, path: Path) -> list[str]:
     Raises:
       ValueError: a given mask or the first frame of a sequence of the set cannot be read.
     """
-    return find_problems(benchmark, path)
+    if not file.is_file():
+        found = "a folder or a pipe" if file.exists() else "no such file"
+        return [f"{file}: expected a zip, found {found}"]
+    try:
+        archive = zipfile.ZipFile(file)
+    except _UNREADABLE as error:
+        return [
+            f"{file}: expected a zip, found another file or a damaged one ({_words(error)}); pack "
+            "the masks anew"
+        ]
+    with archive:
+        return list(_check_archive(benchmark, file, archive, masks))
+
+
+def submission_form(benchmark: Benchmark) -> str:
+    """The path of a mask in a submission, such as ``Annotations/<sequence>/<frame>.png``."""
+    return str(_nesting(benchmark) / _FORM)
+
+
+def _nesting(benchmark: Benchmark) -> PurePosixPath:
+    return PurePosixPath(DATA_SETS[benchmark.dataset].nested)
 
 
 def _pack(benchmark: Benchmark, masks: Path, file: Path) -> None:
@@ -99,7 +131,169 @@ def _pack(benchmark: Benchmark, masks: Path, file: Path) -> None:
                 mask = mask_path(masks, sequence, index)
                 if not mask.is_file():
                     continue
-                name = submission_nesting(benchmark) / sequence.name / mask.name
+                name = _nesting(benchmark) / sequence.name / mask.name
                 info = zipfile.ZipInfo(str(name), _DATE)
                 info.create_system, info.external_attr = _UNIX, _PERMISSIONS
                 archive.writestr(info, mask.read_bytes())
+
+
+def _check_archive(
+    benchmark: Benchmark, file: Path, archive: zipfile.ZipFile, masks: Path | None
+) -> Iterator[str]:
+    infos = archive.infolist()
+    odd = {info.orig_filename for info in infos if not _is_sound_name(info.orig_filename)}
+    if odd:
+        names = name_some([shortened(name) for name in sorted(odd)])
+        yield (
+            f"{file}: expected names below the zip's top, found {len(odd)} that are empty, "
+            f"absolute, or lead elsewhere: {names}; pack the masks anew"
+        )
+    if locked := [info.filename for info in infos if info.flag_bits & _ENCRYPTED]:
+        yield (
+            f"{file}: expected masks that anybody can read, found {len(locked)} encrypted: "
+            f"{name_some(locked)}; pack the masks without a password"
+        )
+    entries = [
+        (PurePosixPath(info.filename), info)
+        for info in infos
+        if info.orig_filename not in odd and not info.is_dir()
+    ]
+    if hidden := [str(path) for path, _ in entries if _is_hidden(path)]:
+        yield (
+            f"{file}: expected only masks, found {len(hidden)} hidden files: {name_some(hidden)}; "
+            "pack the masks without them"
+        )
+    for path, count in Counter(path for path, _ in entries).items():
+        if count > 1:
+            yield f"{file / path}: expected one file of that name, found {count}; pack them anew"
+    folders: dict[PurePosixPath, dict[str, zipfile.ZipInfo]] = {}
+    for path, info in entries:
+        if not _is_hidden(path):
+            folders.setdefault(path.parent, {})[path.name] = info
+    found = _find_nesting(benchmark, folders)
+    if found != _nesting(benchmark):
+        yield (
+            f"{file}: expected {submission_form(benchmark)}, found {found / _FORM}; pack the masks "
+            "as expected"
+        )
+    for sequence in benchmark.sequences:
+        there = folders.pop(found / sequence.name, {})
+        place = (masks or file / found) / sequence.name
+        yield from _check_sequence(benchmark, sequence, archive, there, place)
+    for folder, names in folders.items():
+        yield (
+            f"{file / folder}: expected only {found / _FORM} for the sequences of "
+            f"{benchmark.name}, found {name_some(sorted(names))}; remove what belongs to none"
+        )
+
+
+def _is_sound_name(name: str) -> bool:
+    """Whether an entry's name, which may end in a slash, leads to a place below the top."""
+    try:
+        require_name(Path(), name.removesuffix("/"))
+    except BadName:
+        return False
+    return True
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _find_nesting(benchmark: Benchmark, folders: Iterable[PurePosixPath]) -> PurePosixPath:
+    """The folder that holds those of most sequences, which may be the wrong one."""
+    names = {PurePosixPath(sequence.name) for sequence in benchmark.sequences}
+    counts: Counter[PurePosixPath] = Counter()
+    for folder in folders:
+        for above in folder.parents:
+            counts[above] += folder.relative_to(above) in names
+    return max((_nesting(benchmark), *counts), key=lambda above: counts[above])
+
+
+def _check_sequence(
+    benchmark: Benchmark,
+    sequence: SequenceFiles,
+    archive: zipfile.ZipFile,
+    there: Mapping[str, zipfile.ZipInfo],
+    place: Path,
+) -> Iterator[str]:
+    """Checks the files of a sequence, by name, which messages locate at ``place``."""
+    wanted = {f"{sequence.frame_name(index)}.png": index for index in sequence.saved}
+    expected = f"{place}: expected a mask for each of {len(wanted)} frames"
+    if not there:
+        yield f"{expected}, found none; add the sequence"
+        return
+    if missing := [name for name in wanted if name not in there]:
+        yield f"{expected}, found {len(missing)} missing: {name_some(missing)}; add them"
+    extra = [name for name in there if name not in wanted]
+    if jpegs := [name for name in extra if name.lower().endswith((".jpg", ".jpeg"))]:
+        yield (
+            f"{place}: expected indexed PNGs, found {len(jpegs)} saved as JPEG, which changes ids: "
+            f"{name_some(jpegs)}; save the masks as PNGs"
+        )
+    if others := [name for name in extra if name not in jpegs]:
+        yield (
+            f"{place}: expected only the masks of {len(wanted)} frames, found {len(others)} more: "
+            f"{name_some(others)}; remove them"
+        )
+    stored = read_frame_header(sequence.frames[0]).size
+    size = output_size(benchmark, stored)
+    given = {t: object_ids(read_given(benchmark, sequence, t, stored)[0]) for t in sequence.given}
+    for name, index in wanted.items():
+        if name in there:
+            ids = {number for start in given if start <= index for number in given[start]}
+            allowed = None if benchmark.is_binary else ids
+            yield from _check_mask(archive, there[name], str(place / name), size, allowed)
+
+
+def _check_mask(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    origin: str,
+    size: Size,
+    allowed: set[int] | None,
+) -> Iterator[str]:
+    """Yields what is wrong with a mask; with ``allowed=None`` every id is accepted."""
+    limit = _MAX_CHANNELS * size[0] * size[1] + _MAX_HEADERS
+    if info.file_size > limit:
+        yield (
+            f"{origin}: expected an indexed PNG of {describe_size(size)}, found {info.file_size} "
+            f"bytes, more than the {limit} that its pixels can take; save the mask anew"
+        )
+        return
+    if info.flag_bits & _ENCRYPTED:
+        return  # reported for the whole zip
+    try:
+        file = File(origin, archive.read(info))
+    except _UNREADABLE as error:
+        words = "expected an indexed PNG, found a file that cannot be read"
+        yield f"{origin}: {words}: {_words(error)}; restore it"
+        return
+    try:
+        header = read_header(file, "a mask")
+        is_indexed = (header.kind, header.mode) == ("PNG", "P")
+        is_fitting = is_indexed and header.size == size
+        found = np.unique(read_values(file).ids) if is_fitting else ()
+    except (DamagedSample, UnusablePicture) as error:
+        yield str(error)
+        return
+    if header.size != size:
+        yield (
+            f"{origin}: expected {describe_size(size)}, found {describe_size(header.size)}; "
+            "segment at the size of the frames, or resize the masks to their nearest neighbours"
+        )
+    if not is_indexed:
+        yield (
+            f"{origin}: expected an indexed PNG, found {header.kind} of mode {header.mode}; save "
+            "ids with a palette"
+        )
+    elif allowed is not None and (foreign := [i for i in found if i and i not in allowed]):
+        yield (
+            f"{origin}: expected the ids {', '.join(map(str, sorted(allowed)))} of the masks given "
+            f"up to this frame, found {', '.join(map(str, foreign))}; keep the given ids"
+        )
+
+
+def _words(error: Exception) -> str:
+    """Words for one of the errors of :data:`_UNREADABLE`, on one line."""
+    return " ".join(str(error).split()) or repr(error)

@@ -7,7 +7,7 @@ from mavos_jax.datasets.davis import summarise_davis
 from mavos_jax.datasets.mosev2 import clip_means, lost_object, score_mosev2, summarise_mosev2
 from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.datasets.sav import score_sav
-from mavos_jax.datasets.table import DATA_SETS
+from mavos_jax.datasets.table import find_protocol
 from mavos_jax.datasets.vost import summarise_vost
 from mavos_jax.scores.boundary import _dilate
 
@@ -72,7 +72,7 @@ def test_sav(goldens):
 
 def test_vost(goldens):
     golden = goldens("vost")
-    protocol = DATA_SETS["vost"].protocol
+    protocol = find_protocol("vost")
     rows = []
     for name in sorted(key[4:] for key in golden if key.startswith("gt__")):
         truth, prediction = golden[f"gt__{name}"], golden[f"pred__{name}"]

@@ -191,7 +191,7 @@ def test_missing_and_additional_files_are_named(packed):
         "00008.png",
         "Annotations/dog-2: expected indexed PNGs, found 1 saved as JPEG, which changes ids: "
         "00004.jpg",
-        "Annotations/dog-2: expected masks of 5 frames alone, found 1 more: 00003.png",
+        "Annotations/dog-2: expected only the masks of 5 frames, found 1 more: 00003.png",
         "Annotations/dog-10: expected a mask for each of 6 frames, found none",
         "Annotations/cat: expected only Annotations/<sequence>/<frame>.png for the sequences of "
         "youtube_vos2019 valid, found 0.png",
@@ -209,7 +209,7 @@ def test_hidden_and_double_files_are_named(packed):
         return entries[1:]
 
     hidden, double = check_changed(packed, change)
-    assert hidden.startswith(": expected masks alone, found 19 hidden files: __MACOSX/Annotations")
+    assert hidden.startswith(": expected only masks, found 19 hidden files: __MACOSX/Annotations")
     assert double == (
         "Annotations/bear/00002.png: expected one file of that name, found 2; pack the masks anew"
     )
