@@ -33,9 +33,6 @@ def find_folder(options: BenchmarkOptions) -> Layout:
 
     The first mask is given, and every later one with new ids. All masks are truth if every object
     is in more than one of them.
-
-    Raises:
-      ValueError: folders are missing, or the list is, or it names what is not there.
     """
     root = options.root
     folder = find_pair(root, (*split_names(options.split), "."))

@@ -40,12 +40,11 @@ class MaskContext(NamedTuple):
     """What a mask must agree with.
 
     Attributes:
-      size: the height and width that it must have, in pixels; None where no frame tells.
+      size: height and width, in pixels; None where no frame tells.
       is_start: whether objects are taken from it.
       needs_objects: whether it may not be empty.
       is_binary: whether everything that is not 0 is one object.
-      objects: what metadata say of the sequence's objects, by id; empty where there are none.
-      origin: of the metadata.
+      objects: those that the metadata ``origin`` list, by id.
     """
 
     size: Size | None
@@ -139,12 +138,7 @@ def _check_sequence(
 
 
 def _check_frames(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size], list[str]]:
-    """Decodes the frames of a sequence, as many at a time as there are CPUs.
-
-    Returns:
-      Height and width, in pixels, of those whose headers tell; and a line for each that is damaged,
-      too deep, or of another size than most.
-    """
+    """Decodes the frames of a sequence; returns the sizes of those with one, and all faults."""
     paths = list(paths)
     # Pillow lets other threads run while it decodes.
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:

@@ -75,7 +75,8 @@ class Protocol(NamedTuple):
     """How a data set is scored.
 
     Attributes:
-      score: gives the rows of a sequence's objects.
+      score: gives the rows of a sequence's objects; raises ValueError for masks that hold what they
+        may not.
       summarise: gives the rule in words and the summary from the rows of all objects.
       official_row: makes the official columns of the summary, where they differ.
       unseen_names: what of a sequence training may not have seen: its name, or its categories.
@@ -94,7 +95,8 @@ class DataSet:
     """All that is particular about a data set.
 
     Attributes:
-      find: names the sequences of a split and says where they lie.
+      find: names the sequences of a split and says where they lie; raises ValueError where folders,
+        lists or metadata are missing or damaged.
       masks: what the values of its masks mean.
       protocol: how it is scored; None for a set that only training uses.
       options: fields of :class:`BenchmarkOptions` that other sets lack.

@@ -38,9 +38,6 @@ def find_davis(options: BenchmarkOptions) -> Layout:
     given, as does the truth. In DAVIS 2016 everything that is not background is one object; its
     lists hold names, or paths of images and masks, and lie in the folder of the year or of a
     resolution, as in the original package. Training prefers 480p.
-
-    Raises:
-      ValueError: folders or the list are missing.
     """
     root, masks_root = options.root, options.masks_root or options.root
     year = options.dataset.removeprefix("davis")
@@ -89,10 +86,6 @@ def score_davis2017(
 
     An id that the first frame leaves out is an object all the same, one without pixels. The frames
     with truth count, except the first and the last.
-
-    Raises:
-      ValueError: the first true frame has no object, or a predicted id is above them, unless
-        ``knows_others`` makes it background.
     """
     labelled = sorted(sequence.truth)
     first = masks.truth(labelled[0])
@@ -114,13 +107,7 @@ def score_davis2016(
 
 
 def summarise_davis(objects: Sequence[ObjectResult], rule: ScoringRule, *, words: str) -> Summary:
-    """Averages over the objects of all sequences, under the names of DAVIS 2017.
-
-    Args:
-      objects: at least one.
-      rule: ``official_decay`` counts.
-      words: the set and the frames that count.
-    """
+    """Averages over the objects of all sequences, under the names of DAVIS 2017."""
     mean = mean_scores(row.scores for row in objects)
     decay = "; decay with the official tool's error beyond 256 frames"
     return (

@@ -20,14 +20,9 @@ SIZES = "."
 
 
 class VideoSummary(NamedTuple):
-    """What a fingerprint takes from one video.
+    """What a fingerprint takes from one video: file names of its images, and bytes of its files.
 
-    Attributes:
-      name: of the sequence.
-      frames: file names of the images.
-      frame_sizes: bytes of each, -1 where there is no file.
-      mask_sizes: bytes of each mask, -1 where there is no file.
-      ids: the objects to keep, others become background; None for all.
+    A file that is not there has -1 bytes. ``ids`` are the objects to keep, None for all.
     """
 
     name: str
@@ -84,14 +79,11 @@ class FrameFiles:
 
 @dataclasses.dataclass(eq=False)
 class FileSet:
-    """A data set to train on, laid out as files.
+    """A data set to train on, laid out as files; see :class:`~mavos_jax.media.samples.VideoSet`.
 
     Attributes:
       name: the kind and the split.
-      sequences: in the order of their indices.
-      form: what the masks' values mean, see :class:`~mavos_jax.media.samples.Labels`.
-      max_gap: largest distance between two neighbouring frames of a clip.
-      is_static: whether its videos are single images.
+      form: what the masks' values mean.
       num_left_out: videos, or images, that the set's rules leave out.
     """
 

@@ -20,12 +20,7 @@ _TRAINING_RECIPES = {"train": VARIED, "eventful": EVENTFUL}
 
 @dataclasses.dataclass(frozen=True)
 class GeneratedVideo:
-    """A generated video under a name.
-
-    Attributes:
-      name: words for messages.
-      video: what draws its frames.
-    """
+    """A generated video under a name for messages."""
 
     name: str
     video: SyntheticVideo
@@ -48,11 +43,7 @@ class GeneratedSet:
     Attributes:
       num_videos: how many.
       size: height and width of the frames, in pixels.
-      max_gap: largest distance between two neighbouring frames of a clip.
       recipe: how often what happens in them.
-      name: words for messages.
-      is_static: False.
-      num_left_out: 0.
     """
 
     num_videos: int
@@ -67,7 +58,7 @@ class GeneratedSet:
         if self.num_videos > len(TRAINING_SEEDS):
             raise ValueError(
                 f"num_videos of a generated set: expected at most {len(TRAINING_SEEDS)}, the seeds "
-                f"of training, got {self.num_videos}"
+                f"of training, found {self.num_videos}"
             )
 
     def __len__(self) -> int:
@@ -86,15 +77,7 @@ class GeneratedSet:
 
 @dataclasses.dataclass(eq=False)
 class HeldOutSet:
-    """The videos that training never sees.
-
-    Attributes:
-      videos: all of them.
-      max_gap: largest distance between two neighbouring frames of a clip.
-      name: words for messages.
-      is_static: False.
-      num_left_out: 0.
-    """
+    """The videos that training never sees."""
 
     videos: tuple[GeneratedVideo, ...]
     max_gap: int
@@ -114,18 +97,10 @@ class HeldOutSet:
 
 
 def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet | HeldOutSet:
-    """Opens the generated set.
-
-    Args:
-      config: its split, ``train``, ``eventful`` or ``held_out``, and number of videos.
-      size: height and width of the frames that training sees, in pixels.
-
-    Raises:
-      ValueError: there is no such split, or it has no prepared form.
-    """
+    """Opens a split of the generated set, drawn at the given height and width, in pixels."""
     if config.format != "files":
         raise ValueError(
-            f"format of a generated set: expected files, got {config.format!r}: it is drawn, not "
+            f"format of a generated set: expected files, found {config.format!r}: it is drawn, not "
             "read"
         )
     if recipe := _TRAINING_RECIPES.get(config.split):
@@ -138,7 +113,7 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
         )
         return HeldOutSet(tuple(named), config.max_gap)
     raise ValueError(
-        f"split of a generated set: expected train, eventful or held_out, got {config.split!r}"
+        f"split of a generated set: expected train, eventful or held_out, found {config.split!r}"
     )
 
 

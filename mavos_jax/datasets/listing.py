@@ -30,11 +30,7 @@ def split_names(split: str) -> tuple[str, ...]:
 
 
 def find_pair(root: Path, candidates: Sequence[str], masks: Sequence[str] = (MASKS,)) -> Path:
-    """Finds the first folder below ``root`` that holds ``JPEGImages`` and a folder of masks.
-
-    Raises:
-      ValueError: none of the candidates does.
-    """
+    """Finds the first of the folders below ``root`` with ``JPEGImages`` and one of ``masks``."""
     require_root(root)
     for folder in (root / candidate for candidate in candidates):
         if (folder / FRAMES).is_dir() and any((folder / name).is_dir() for name in masks):
@@ -76,10 +72,7 @@ def require_subfolders(folder: Path) -> list[str]:
 def require_name(origin: Path, name: str, *, is_nested: bool = True) -> str:
     """Returns a name that becomes a path below the folders of frames, masks and results.
 
-    Args:
-      origin: the file or folder that the name comes from.
-      name: of a sequence or a frame.
-      is_nested: whether it may lead through folders, as ``birds/3`` does.
+    It comes from ``origin``; nested ones may lead through folders, as ``birds/3`` does.
 
     Raises:
       BadName: it is empty, absolute or over 200 bytes, or has a part that is empty, ``.`` or
@@ -118,9 +111,6 @@ def read_list(path: Path) -> tuple[str, ...]:
 
     A line holds a name, which may contain spaces, or the paths of an image and its mask; the name
     is then that of the image's folder.
-
-    Raises:
-      ValueError: the list is empty or not text, or a name would lead elsewhere.
     """
     names = {require_name(path, _listed_name(line)) for line in read_lines(path)}
     if not names:
@@ -140,11 +130,7 @@ def find_repeated(path: Path) -> tuple[str, ...]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Reads the lines of a text file, without empty ones and without spaces around them.
-
-    Raises:
-      ValueError: it is not in UTF-8.
-    """
+    """Reads the lines of a text in UTF-8, without empty ones and without spaces around them."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -157,11 +143,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_names(path: Path) -> frozenset[str]:
-    """Reads a list of names, one in a line, without empty lines and those that begin with #.
-
-    Raises:
-      ValueError: there is no such file, it is not text, or it names nothing.
-    """
+    """Reads a list of names, one in a line, without empty lines and those that begin with #."""
     if not path.is_file():
         raise ValueError(f"{path}: expected a list of names, one in a line, found no such file")
     names = frozenset(line for line in read_lines(path) if not line.startswith("#"))

@@ -26,9 +26,6 @@ def find_long_time_video(options: BenchmarkOptions) -> Layout:
     The first labelled frame is given, all labelled frames are scored and make up a result, and
     everything that is not background is one object. Frames are played in the natural order of their
     names; the form that plays forward, backward and forward again is no different.
-
-    Raises:
-      ValueError: folders or the list are missing.
     """
     root = find_pair(options.root, (".",))
     names = split_names(options.split)
@@ -54,9 +51,6 @@ def score_long_time_video(
 
     The last label counts by the rule of Liang et al. 2020 ("AFB-URR"), and does not by that of
     Cheng and Schwing 2022 ("XMem"), which MAVOS follows.
-
-    Raises:
-      ValueError: a predicted id is above 1.
     """
     labelled = sorted(sequence.truth)
     end = -1 if rule.long_time_video == "davis" else None

@@ -53,9 +53,6 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
     from there on, the end excluded. Where there are only first masks, because the split is test or
     a converted folder of them is all there is, every mask that brings new ids is given. Training,
     and test without metadata, take every folder of frames.
-
-    Raises:
-      ValueError: folders are missing, or the metadata are missing or damaged.
     """
     root, names = options.root, split_names(options.split)
     candidates = (*names, *(f"{n}_480p" for n in names), *own_folder(root, names, "_480p"))
@@ -135,13 +132,7 @@ def score_lvos(
 
     A frame in which the object is hidden and nothing is predicted scores 1. Predicted ids that no
     object has are background. Frames that the metadata declare beyond the span enter the statistics
-    as zeros.
-
-    Args:
-      sequence: the sequence of the masks.
-      masks: its masks.
-      rule: ``lvos`` says whether the first and the last frame of a span count; ``unseen`` tells
-        whether the video is an unseen one.
+    as zeros. ``rule.lvos`` says whether the first and the last frame of a span count.
     """
     dropped = 2 if rule.lvos == "2024-05" else 0
     declared = {
@@ -179,10 +170,7 @@ def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
     """Computes how much the quality of an object's masks varies over time; less is better.
 
     V = sqrt(mean_t (mean JF - JF_t)^2), with JF_t the mean of J and F at t, and the variance
-    rounded to 4 decimals as by the official tool.
-
-    Returns:
-      V, in [0, 0.5].
+    rounded to 4 decimals as by the official tool. V is in [0, 0.5].
     """
     both = (np.asarray(region) + np.asarray(boundary)) / 2
     return float(np.sqrt(np.round(np.mean((both.mean() - both) ** 2), _DECIMALS)))

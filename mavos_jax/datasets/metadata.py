@@ -32,15 +32,13 @@ def read_metadata(
 
     Args:
       path: the JSON file.
-      parse: makes an object from the name of its video and its value; may raise as broken values
-        make it do.
-      expected: words for what an object's value holds.
+      parse: makes an object from the name of its video and its value, or raises.
+      expected: what an object's value holds, in words.
       allow_empty: whether videos may have no objects, and objects no frames.
       allow_ids: whether the objects of a video may be a list of ids; their values are then None.
 
     Raises:
-      ValueError: the file is missing or damaged, it lists no video or one without objects, the name
-        of a video or frame would lead elsewhere, or an object has an impossible id or no frame.
+      ValueError: the file is missing or damaged, or lists what cannot be.
     """
     if not path.is_file():
         raise ValueError(
@@ -82,13 +80,7 @@ def read_metadata(
 
 
 def parse_frames(path: Path, value: Any) -> ListedObject:
-    """Reads an object whose value lists its ``frames``, and may name its ``category``.
-
-    Raises:
-      ValueError: the value is another, or a frame has a name that leads elsewhere.
-      KeyError: there is no ``frames``.
-      TypeError: the value has no fields.
-    """
+    """Reads an object whose value lists its ``frames``, and may name its ``category``."""
     frames, category = value["frames"], value.get("category")
     if not isinstance(frames, list) or not all(isinstance(name, str) for name in frames):
         raise ValueError(f"frames {shortened(frames)}, which is no list of texts")
@@ -100,11 +92,7 @@ def parse_frames(path: Path, value: Any) -> ListedObject:
 
 
 def whole_number(value: Any) -> int:
-    """Reads a whole number of up to eight digits, which may be a text.
-
-    Raises:
-      ValueError: it is none.
-    """
+    """Reads a whole number of up to eight digits, which may be a text, or raises ValueError."""
     digits = str(value) if isinstance(value, int | str) else ""
     if not _WHOLE.fullmatch(digits):
         raise ValueError(f"{shortened(value)}, which is no whole number of up to eight digits")

@@ -25,9 +25,6 @@ def find_mose(options: BenchmarkOptions) -> Layout:
 
     The first mask is given, and every later one with new ids; where there are several, all of them
     are read for that.
-
-    Raises:
-      ValueError: folders are missing.
     """
     names = split_names(options.split)
     folder = find_pair(options.root, (*names, *own_folder(options.root, names)))
@@ -49,9 +46,6 @@ def score_mose(
     """Scores the objects of the given masks, each after the frame of its first.
 
     Ids may have gaps. Of the frames with truth, the first and the last do not count.
-
-    Raises:
-      ValueError: a predicted id is above all objects.
     """
     inner = sorted(sequence.truth)[1:-1]
     starts = sorted(first_frames(sequence, masks).items())

@@ -36,9 +36,6 @@ def find_mosev2(options: BenchmarkOptions) -> Layout:
     """Names the videos of a split as for MOSE v1, and their objects where metadata are there.
 
     ``meta_<split>.json`` lies beside the split's folder, or in it.
-
-    Raises:
-      ValueError: folders are missing, or the metadata are damaged.
     """
     layout = find_mose(options)
     folder = layout.origin.parent

@@ -45,12 +45,7 @@ def open_benchmark(options: BenchmarkOptions) -> Benchmark:
 
 
 def find_layout(options: BenchmarkOptions) -> Layout:
-    """Names the requested sequences of a data set without opening them.
-
-    Raises:
-      ValueError: an option does not fit the set, its folders or its list are missing, a sequence
-        has an odd name, or requested sequences are not there.
-    """
+    """Names the requested sequences of a data set without opening them."""
     find_protocol(options.dataset)
     _require_fitting(options)
     layout = DATA_SETS[options.dataset].find(options)
@@ -87,10 +82,10 @@ def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> Vid
       size: height and width of generated frames, in pixels; others have the sizes of their files.
 
     Raises:
-      ValueError: the kind is unknown, the folder is not laid out as it says, a list is missing,
-        empty or names what is not there, sequences lack masks, or records have not been prepared.
-        Reading a video raises :class:`~mavos_jax.media.pictures.DamagedSample` for files that are
-        missing, damaged or do not fit each other, and ValueError for masks that hold no ids.
+      ValueError: the kind is unknown, the folder is not laid out as it says, sequences lack masks,
+        or records have not been prepared. Reading a video raises
+        :class:`~mavos_jax.media.pictures.DamagedSample` for files that are missing, damaged or do
+        not fit each other, and ValueError for masks that hold no ids.
     """
     if config.kind == "synthetic":
         return open_generated(config, size)

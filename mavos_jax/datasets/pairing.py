@@ -19,12 +19,9 @@ from mavos_jax.media.masks import read_values
 
 @dataclasses.dataclass(frozen=True)
 class FoundFiles:
-    """The files in the folders of a sequence, by frame name, in natural order.
+    """The images of a sequence, the masks to start from and those to score against, by frame name.
 
-    Attributes:
-      images: at least one.
-      masks: those to start from.
-      truth: those to score against.
+    All are in natural order; there is an image.
     """
 
     images: Mapping[str, Path]
@@ -33,20 +30,12 @@ class FoundFiles:
 
     @functools.cached_property
     def ids(self) -> Mapping[str, tuple[int, ...]]:
-        """The objects in each of ``masks``, which are all read for that.
-
-        Raises:
-          ValueError: one cannot be read.
-        """
+        """The objects in each of ``masks``, which are all read for that."""
         return {name: object_ids(read_values(path).ids) for name, path in self.masks.items()}
 
 
 def find_images(folders: SequenceFolders) -> dict[str, Path]:
-    """Lists the images of a sequence by frame name, in natural order.
-
-    Raises:
-      ValueError: there is none, two have one name, or one has an odd name.
-    """
+    """Lists the images of a sequence by frame name, in natural order; at least one."""
     images = frames_by_stem(folders.frames)
     for stem in images:
         require_name(folders.frames, stem, is_nested=False)
@@ -59,22 +48,14 @@ def find_images(folders: SequenceFolders) -> dict[str, Path]:
 
 
 def find_files(folders: SequenceFolders) -> FoundFiles:
-    """Lists the images and masks of a sequence.
-
-    Raises:
-      ValueError: see :func:`find_images`; or two masks have one name.
-    """
+    """Lists the images and masks of a sequence."""
     images, masks = find_images(folders), _list_masks(folders.masks)
     truth = masks if folders.truth == folders.masks else _list_masks(folders.truth)
     return FoundFiles(images, masks, truth)
 
 
 def open_sequence(layout: Layout, folders: SequenceFolders) -> SequenceFiles:
-    """Pairs the files of a sequence of a benchmark.
-
-    Raises:
-      ValueError: files are missing or contradict each other; see :func:`find_faults`.
-    """
+    """Pairs the files of a sequence of a benchmark; raises the first of :func:`find_faults`."""
     found = find_files(folders)
     for fault in find_faults(layout, folders, found):
         raise ValueError(fault)
@@ -209,11 +190,7 @@ def _missing_starts(layout: Layout, folders: SequenceFolders, found: FoundFiles)
 def _given_masks(
     layout: Layout, folders: SequenceFolders, found: FoundFiles
 ) -> dict[str, GivenMask]:
-    """Chooses the masks to start from, which are there.
-
-    Raises:
-      ValueError: a mask cannot be read, or none shows an object.
-    """
+    """Chooses the masks to start from; raises ValueError if none shows an object."""
     match layout.starts:
         case "listed":
             starts = _starts_of_listed(folders)

@@ -39,12 +39,9 @@ class ScoringRule:
 
 
 class SequenceMasks(NamedTuple):
-    """The masks of a sequence, read on demand.
+    """The masks of a sequence, read on demand: ids, integers [H, W], of a frame by its index.
 
-    Attributes:
-      truth: gives the true ids of a frame by its index, integers [H, W] with 255 to ignore.
-      prediction: likewise the predicted ids.
-      origin: names the prediction of a frame in messages, for example by its file.
+    ``origin`` names the prediction of a frame in messages.
     """
 
     truth: Callable[[int], np.ndarray]
@@ -78,9 +75,6 @@ def score_objects(
       measure: gives J and F of the objects of a frame.
       further: more measures of an object's true and predicted mask, whose means over frames are in
         the row's ``extra``.
-
-    Returns:
-      The rows of the objects in the order of ``counted``.
 
     Raises:
       ValueError: a predicted id is above those of all objects, unless others are known.

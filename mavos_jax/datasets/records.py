@@ -32,12 +32,7 @@ _NUM_CACHED = 4
 
 
 class RecordedVideo(NamedTuple):
-    """What the index says of one video.
-
-    Attributes:
-      summary: its names and sizes.
-      records: the place of each of its records among all records, in order.
-    """
+    """A video of the index, and the places of its records among all, in order."""
 
     summary: VideoSummary
     records: tuple[int, ...]
@@ -61,20 +56,12 @@ class RecordIndex(NamedTuple):
 
 @dataclasses.dataclass
 class RecordReader:
-    """Reads records by their places; opened where it is used first, in every process anew.
-
-    Attributes:
-      folder: of the records.
-    """
+    """Reads the records of a folder by their places; every process opens them by itself."""
 
     folder: str
 
     def read(self, place: int, name: str, start: int) -> dict[str, Any]:
-        """Reads the record with frames of video ``name`` from ``start`` on.
-
-        Raises:
-          DamagedSample: it cannot be read, or is another one.
-        """
+        """Reads the record with frames of video ``name`` from ``start`` on, or DamagedSample."""
         try:
             record = self._source[place]
             found = record["name"].decode(), int(record["start"])
@@ -100,12 +87,7 @@ class RecordReader:
 
 
 class RecordedFrames:
-    """The files of one video in its records, of which the last few are kept.
-
-    Args:
-      reader: of the set.
-      video: what the index says of it.
-    """
+    """The files of one video in its records, of which the last few are kept."""
 
     def __init__(self, reader: RecordReader, video: RecordedVideo) -> None:
         self._reader = reader
@@ -144,14 +126,7 @@ class RecordedFrames:
 
 @dataclasses.dataclass(eq=False)
 class RecordSet:
-    """The videos of a folder of records.
-
-    Attributes:
-      name: the kind and the split.
-      reader: of the records.
-      index: what the folder holds.
-      max_gap: largest distance between two neighbouring frames of a clip.
-    """
+    """The videos of a folder of records, by its index."""
 
     name: str
     reader: RecordReader
@@ -182,11 +157,7 @@ class RecordSet:
 
 
 def open_records(config: SourceConfig) -> RecordSet:
-    """Opens the records of a kind and a split below the root.
-
-    Raises:
-      ValueError: there are none, they are damaged, or TensorFlow Datasets is missing.
-    """
+    """Opens the records of a kind and a split below the root."""
     folder = records_folder(Path(config.root), config.kind, config.split).absolute()
     import_tfds(str(folder))
     index = _read_index(folder, config)

@@ -34,16 +34,7 @@ _FORMAT = "array_record"  # the default needs TensorFlow, and says so after all 
 
 
 class Written(NamedTuple):
-    """What was written.
-
-    Attributes:
-      folder: where the records are.
-      num_videos: in them.
-      num_frames: in them.
-      num_records: in all.
-      num_bytes: of all frames and masks.
-      num_left_out: videos, or images, that the set's rules leave out.
-    """
+    """What was written, and how many videos, or images, the set's rules leave out."""
 
     folder: Path
     num_videos: int
@@ -58,15 +49,8 @@ def write_records(
 ) -> Written:
     """Writes all videos, under their name only once they are whole and have been read back.
 
-    A killed run leaves a hidden folder ``.<kind>-<split>.<process>.partial`` in the output, which
-    may be deleted.
-
-    Args:
-      videos: the set.
-      output: the folder for the records of any number of sets.
-      kind: of the set.
-      split: of the set.
-      overwrite: replace earlier records of this kind and split.
+    The output may hold the records of any number of sets. A killed run leaves a hidden folder
+    ``.<kind>-<split>.<process>.partial`` there, which may be deleted.
 
     Raises:
       ValueError: there are records already, or other files in their place, a frame or its mask is

@@ -28,9 +28,6 @@ def find_sav(options: BenchmarkOptions) -> Layout:
 
     Objects may overlap, so each is segmented by itself, from its first mask that is not empty. The
     masks of labelled frames make up a result, in the tree that the official tool reads.
-
-    Raises:
-      ValueError: the list is missing, or the folder of a video.
     """
     names = [f"sav_{name}" for name in split_names(options.split)]
     origin = find_list(options.root, [f"{f}/{name}.txt" for f in (".", *names) for name in names])

@@ -13,9 +13,6 @@ def find_static(options: BenchmarkOptions) -> Layout:
 
     A mask of only 0 and 255, as in the sets for salient objects, shows one object; the ids of all
     other masks are kept.
-
-    Raises:
-      ValueError: folders are missing, or no image has a mask.
     """
     root = options.root
     if options.split != "train":

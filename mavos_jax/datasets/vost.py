@@ -29,9 +29,6 @@ def find_vost(options: BenchmarkOptions) -> Layout:
 
     The first labelled frame is given. With ``all_frames`` the images are those at 10 frames a
     second, every other of which is labelled; the masks of these make up a result.
-
-    Raises:
-      ValueError: folders or the list are missing.
     """
     root = find_pair(options.root, (".", "VOST"))
     origin = find_list(root, [f"ImageSets/{name}.txt" for name in split_names(options.split)])

@@ -46,9 +46,6 @@ def find_youtube_vos(options: BenchmarkOptions) -> Layout:
 
     Training takes the listed frames. Objects with fewer than 2 of them become background, and
     videos without others are left out.
-
-    Raises:
-      ValueError: folders are missing, or ``meta.json`` is missing or damaged.
     """
     root, names = options.root, split_names(options.split)
     require_root(root)
@@ -131,12 +128,7 @@ def _find_all_frames(root: Path, folder: Path, names: tuple[str, ...]) -> Path:
 def score_youtube_vos(
     sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
 ) -> tuple[ObjectResult, ...]:
-    """Scores every object over its listed frames after the first, whose mask is given.
-
-    Raises:
-      ValueError: a predicted id is above all objects, or ``rule.unseen`` is given and the category
-        of an object is not known.
-    """
+    """Scores every object over its listed frames after the first, whose mask is given."""
     counted = {number: span[1:] for number, span in sorted(sequence.spans.items())}
     rows = score_objects(sequence.name, masks, counted, rule)
     if rule.unseen is None:

@@ -165,7 +165,8 @@ def _check_archive(
         )
     for path, count in Counter(path for path, _ in entries).items():
         if count > 1:
-            yield f"{file / path}: expected one file of that name, found {count}; pack them anew"
+            expected = f"{file / path}: expected one file of that name"
+            yield f"{expected}, found {count}; pack the masks anew"
     folders: dict[PurePosixPath, dict[str, zipfile.ZipInfo]] = {}
     for path, info in entries:
         if not _is_hidden(path):

@@ -31,12 +31,6 @@ def boundary_measure(
       truth: bool [H, W].
       prediction: bool [H, W].
       tolerance: radius of the disk, in pixels; that of :func:`boundary_tolerance` by default.
-
-    Returns:
-      F, in [0, 1].
-
-    Raises:
-      ValueError: the masks are no binary ones of one size, or the tolerance is negative.
     """
     require_masks(truth, prediction)
     if tolerance is None:
@@ -86,13 +80,9 @@ def classical_tolerance(truth: np.ndarray) -> int | float:
 
 
 def boundary_map(mask: np.ndarray) -> np.ndarray:
-    """Marks the pixels that differ from an existing right, lower or lower-right neighbour.
+    """Marks the pixels, bool [H, W], that differ from a right, lower or lower-right neighbour.
 
-    Args:
-      mask: bool [H, W].
-
-    Returns:
-      The boundary, bool [H, W]; one pixel wide, and outside the object at its top and left.
+    The boundary is one pixel wide, and outside the object at its top and left.
     """
     boundary = np.zeros_like(mask)
     boundary[:, :-1] = mask[:, :-1] ^ mask[:, 1:]

@@ -22,12 +22,9 @@ FrameScorer = Callable[[np.ndarray, np.ndarray, Sequence[int]], tuple[np.ndarray
 
 
 class Statistics(NamedTuple):
-    """What is reported of one object's values over time, or a mean of such.
+    """The mean of an object's values over frames, the share above 0.5, and the loss over time.
 
-    Attributes:
-      mean: the mean over frames.
-      recall: the share of frames above 0.5.
-      decay: the mean of the first quarter minus that of the last; positive if masks get worse.
+    ``decay`` is the mean of the first quarter minus that of the last. Or means of these.
     """
 
     mean: float
@@ -36,12 +33,7 @@ class Statistics(NamedTuple):
 
 
 class ObjectScores(NamedTuple):
-    """The scores of one object, or the means over objects.
-
-    Attributes:
-      region: statistics of the region similarity J.
-      boundary: statistics of the boundary measure F.
-    """
+    """Statistics of the region similarity J and the boundary measure F of an object, or means."""
 
     region: Statistics
     boundary: Statistics
@@ -56,18 +48,7 @@ def region_similarity(truth: np.ndarray, prediction: np.ndarray, *, added: int =
     """Computes the intersection over union of two masks.
 
     J = |truth and prediction| / |truth or prediction| (Perazzi et al. 2016, section 4), and 1 if
-    both are empty.
-
-    Args:
-      truth: bool [H, W].
-      prediction: bool [H, W].
-      added: pixels added to both counts; 1 in MOSEv2.
-
-    Returns:
-      J, in [0, 1].
-
-    Raises:
-      ValueError: the masks are no binary ones of one size.
+    both are empty. Masks are bool [H, W]; MOSEv2 has one pixel ``added`` to both counts.
     """
     require_masks(truth, prediction)
     union = np.count_nonzero(truth | prediction)
@@ -93,9 +74,6 @@ def score_frame(
 
     Returns:
       J and F, each float64 [n] in [0, 1].
-
-    Raises:
-      ValueError: the label maps are no integers of one size.
     """
     _require_label_maps(truth, prediction)
     region, boundary = np.zeros(len(ids)), np.zeros(len(ids))
@@ -115,9 +93,6 @@ def statistics(values: Sequence[float] | np.ndarray, *, official_decay: bool = F
       values: J or F of the frames that count, in their order, [T] with T of at least 1.
       official_decay: whether to keep an error of the official evaluation, which holds the ends of
         the bins in 8 bits: beyond 256 frames it takes other frames, or none, which gives NaN.
-
-    Raises:
-      ValueError: there are no values, or more than one axis of them.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not values.size:
@@ -135,11 +110,7 @@ def statistics(values: Sequence[float] | np.ndarray, *, official_decay: bool = F
 
 
 def mean_scores(scores: Iterable[ObjectScores]) -> ObjectScores:
-    """Averages over objects, those of all sequences alike; its ``mean`` is then the set's J&F.
-
-    Raises:
-      ValueError: there are no objects.
-    """
+    """Averages over the objects of all sequences; its ``mean`` is then the set's J&F."""
     table = np.array(list(scores), np.float64)  # [objects, (J, F), (mean, recall, decay)]
     if not table.size:
         raise ValueError("expected scores of at least one object, found none")
