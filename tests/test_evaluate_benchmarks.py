@@ -39,7 +39,7 @@ def test_the_packaged_weights_from_the_tree_to_the_scores(tmp_path):
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_layout_from_the_tree_to_the_report(dataset, copying, tmp_path, capsys):
-    is_hidden = dataset == "mose"
+    is_hidden = dataset in ("mose", "mosev2")
     split = "train" if dataset.startswith("youtube") else None
     tree = write_benchmark_tree(tmp_path / "tree", dataset, split=split)
     output = tmp_path / "out"
