@@ -261,7 +261,7 @@ def _write_sav(tree: _Tree) -> None:
         frames, masks = _draw(video, names)
         tree.write_frames(folder / "JPEGImages_24fps" / video.name, frames)
         for place, number in enumerate(video.ids):
-            for name in dict.fromkeys((*names[::2], names[-1])):
+            for name in (names[0], *names[2:]):
                 path = folder / "Annotations_6fps" / video.name / f"{place:03d}" / f"{name}.png"
                 write_mask(path, np.uint8(255) * (masks[name] == number))
     (folder / f"sav_{tree.split}.txt").write_text("\n".join(v.name for v in LATE_VIDEOS))

@@ -41,11 +41,12 @@ def test_an_object_of_sav_starts_where_it_is_first_seen(tmp_path):
     options = write_benchmark_tree(tmp_path, "sav")
     sequences = {s.name: s for s in open_benchmark(options).sequences}
     assert list(sequences)[:3] == ["bear/000", "bear/001", "dog-2/000"]
+    assert sequences["bear/000"].saved == (0, 2, 3, 4, 5, 6)
     late = sequences["dog-2/001"]
     assert given(late) == {0: ("00002", None)}
     assert names(late.frames) == ["00002", "00003", "00004"]
-    assert late.saved == (0, 2)
-    assert sorted(late.truth) == [0, 2]
+    assert late.saved == (0, 1, 2)
+    assert sorted(late.truth) == [0, 1, 2]
     folder = late.given[0].path.parent
     for path in folder.iterdir():
         write_mask(path, np.zeros((64, 96), np.uint8))
