@@ -38,11 +38,11 @@ def score_results(
 
     Args:
       benchmark: the truth, for all its sequences.
-      results: a folder with ``<sequence>/<frame>.png``, or one with these in its folder
-        ``Annotations`` or ``masks``. More frames or sequences do no harm.
+      results: see :func:`mavos_jax.evaluation.reading.find_masks`; more frames or sequences do no
+        harm.
       rule: variants of the protocol.
-      num_processes: how many score sequences at a time; 0 for this one. They do not touch JAX's
-        devices. Scores and their order do not depend on it.
+      num_processes: how many score sequences at a time, without touching JAX's devices; 0 for this
+        one. Scores and their order do not depend on it.
 
     Raises:
       ValueError: there is no truth to score against, a mask is missing or wrong, no frame counts at

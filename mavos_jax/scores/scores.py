@@ -12,8 +12,6 @@ class ObjectResult(NamedTuple):
     """One object of one sequence.
 
     Attributes:
-      sequence: the name of its sequence.
-      id: of the object.
       scores: statistics over the frames that count.
       is_unseen: whether its video (LVOS) or category (YouTube-VOS) is none of training's; None
         where nothing tells.
