@@ -14,26 +14,6 @@ from mavos_jax.scores.metrics import mean_scores, score_frame, statistics
 RULE = ScoringRule()
 
 
-def test_davis_scores_as_by_the_official_tool(goldens):
-    golden, rows = goldens("scorers"), []
-    for name in ("clip0", "clip1", "clip2"):
-        truth, prediction = golden[f"davis_{name}_gt"], golden[f"davis_{name}_pred"]
-        masks = in_memory(truth, prediction)
-        rows += score_davis2017(sequence_of(truth, name), masks, RULE)
-    assert [f"{row.sequence}_{row.id}" for row in rows] == golden["davis_objects"].tolist()
-    table = np.array([row.scores for row in rows])
-    for i, kind in enumerate("JF"):
-        for j, statistic in enumerate("MRD"):
-            np.testing.assert_array_equal(table[:, i, j], golden[f"davis_{kind}_{statistic}"])
-    words, summary = summarise_davis(rows, RULE, words="DAVIS")
-    assert words == "DAVIS; means over objects"
-    assert list(summary) == [
-        *("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
-    ]
-    assert summary["J&F-Mean"] == (golden["davis_J_M"].mean() + golden["davis_F_M"].mean()) / 2
-    assert summary["F-Recall"] == pytest.approx(golden["davis_F_R"].mean(), abs=1e-15)
-
-
 def test_values_by_frame_are_those_of_single_frames():
     truth, prediction = drifting(1, 6), drifting(2, 6)
     truth[3][truth[3] == 2] = 0

@@ -44,6 +44,11 @@ def test_golden_clips_score_from_files_as_by_the_official_tool(goldens, tmp_path
             expected = golden[f"davis_{kind}_{letter}"]
             np.testing.assert_array_equal([row[i][j] for row in rows.values()], expected)
             assert scores.summary[f"{kind}-{name}"] == pytest.approx(expected.mean(), abs=1e-12)
+    names = "J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay"
+    assert tuple(scores.summary) == names
+    assert (
+        scores.summary["J&F-Mean"] == (golden["davis_J_M"].mean() + golden["davis_F_M"].mean()) / 2
+    )
 
 
 def test_golden_lvos_videos_score_from_files_as_by_the_official_tool(goldens, tmp_path):
