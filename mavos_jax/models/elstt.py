@@ -5,6 +5,8 @@ Paper Sec. 3.1; PyTorch ``DualBranchGPM`` and its blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -20,6 +22,7 @@ from mavos_jax.models.propagation import (
     SelfPropagation,
     ShortTermPropagation,
 )
+from mavos_jax.models.stack import Memories, Stack, State
 
 
 class Block(nn.Module):
@@ -55,8 +58,9 @@ class Block(nn.Module):
         self.drop_visual = DropPath(config.drop_path)
         self.drop_identity = DropPath(config.drop_path)
 
-    def project(self, x: Tokens, y: Tokens) -> tuple[Pending, Float[Array, "n v"]]:
+    def project(self, state: State) -> tuple[State, Pending, Float[Array, "n v"]]:
         """Returns what the frame would write into memory, and the gate of its propagations."""
+        x, y = state
         u = self.norm(x)
         key, visual_value = jnp.split(self.query_value(u), [self.config.attention_dim], axis=-1)
         gate, identity = self.gate(u), None
@@ -65,36 +69,26 @@ class Block(nn.Module):
         else:
             identity = self.identity_norm(y)
             gate = jax.nn.silu(jnp.concatenate([gate, self.identity_gate(identity)], axis=-1))
-        return Pending(key, jax.nn.silu(visual_value), identity), gate
+        return state, Pending(key, jax.nn.silu(visual_value), identity), gate
 
-    def remember(self, current: Pending, identification: Tokens) -> KeyValue:
+    def remember(self, pending: Pending, identification: Tokens) -> KeyValue:
         """Returns the frame's keys and values, now that its mask's embedding is known."""
-        parts = [identification] if self.is_first else [current.identity, identification]
+        parts = [identification] if self.is_first else [pending.identity, identification]
         identity_value = jax.nn.silu(self.identity_value(jnp.concatenate(parts, axis=-1)))
         return KeyValue(
-            current.key, jnp.concatenate([current.visual_value, identity_value], axis=-1)
+            pending.key, jnp.concatenate([pending.visual_value, identity_value], axis=-1)
         )
 
     def propagate(
         self,
-        x: Tokens,
-        y: Tokens,
+        state: State,
         query: Float[Array, "n k"],
         gate: Float[Array, "n v"],
-        memories: tuple[KeyValue, KeyValue, Float[Array, "m"] | None],
+        memories: Memories,
         size: tuple[int, int],
-    ) -> tuple[Tokens, Tokens]:
-        """Updates both branches from the long-term and short-term memories, then from the frame.
-
-        Args:
-          x: the visual state.
-          y: the identity state.
-          query: the frame's key.
-          gate: from :meth:`project`.
-          memories: long-term, short-term, and the bias of the long-term logits.
-          size: rows and columns of the map.
-        """
-        long_term, short_term, bias = memories
+    ) -> State:
+        """Updates both branches from the long-term and short-term memories, then from the frame."""
+        (x, y), (long_term, short_term, bias) = state, memories
         long_x, long_y = self.long_term(query, gate, long_term, bias, size)
         short_x, short_y = self.short_term(query, gate, short_term, size)
         x, y = x + (long_x + short_x), y + (long_y + short_y)
@@ -102,8 +96,8 @@ class Block(nn.Module):
         return x + self.drop_visual(dx), y + self.drop_identity(dy)
 
 
-class ELSTT(nn.Module):
-    """The stack of blocks and the normalisation before the decoder."""
+class ELSTT(Stack):
+    """The blocks, and the normalisation before the decoder, whose input is [h, w, 2 d]."""
 
     config: ELSTTConfig
     backend: Backend
@@ -115,57 +109,8 @@ class ELSTT(nn.Module):
         ]
         self.norm = group_norm(2, "norm")
 
-    def propagate(
-        self,
-        x: Tokens,
-        long_term: tuple[KeyValue, ...],
-        short_term: tuple[KeyValue, ...],
-        bias: Float[Array, "m"] | None,
-        size: tuple[int, int],
-    ) -> tuple[Propagated, tuple[Pending, ...]]:
-        """Propagates the memories' masks to a frame.
+    def start(self, x: Tokens, size: tuple[int, int]) -> State:
+        return x, jnp.zeros_like(x)
 
-        Args:
-          x: [n, d], the projected encoder map of the frame.
-          long_term: long-term memory of each block.
-          short_term: previous frame of each block.
-          bias: added to the logits of the long-term keys.
-          size: rows and columns of the map.
-
-        Returns:
-          The decoder's input [h, w, 2 d], and what the frame writes once its mask is known.
-        """
-        y, pending = jnp.zeros_like(x), []
-        for block, long, short in zip(self.blocks, long_term, short_term, strict=True):
-            current, gate = block.project(x, y)
-            x, y = block.propagate(x, y, current.key, gate, (long, short, bias), size)
-            pending.append(current)
-        return self._normalise(x, y, size), tuple(pending)
-
-    def reference(
-        self, x: Tokens, identification: Tokens, size: tuple[int, int]
-    ) -> tuple[Propagated, tuple[KeyValue, ...]]:
-        """Runs a frame whose mask is known; its own keys and values are both memories.
-
-        Returns:
-          The decoder's input [h, w, 2 d], and what the frame writes into memory.
-        """
-        y, written = jnp.zeros_like(x), []
-        for block in self.blocks:
-            current, gate = block.project(x, y)
-            own = block.remember(current, identification)
-            x, y = block.propagate(x, y, own.key, gate, (own, own, None), size)
-            written.append(own)
-        return self._normalise(x, y, size), tuple(written)
-
-    def remember(
-        self, pending: tuple[Pending, ...], identification: Tokens
-    ) -> tuple[KeyValue, ...]:
-        """Returns the keys and values of a propagated frame, given its mask's embedding."""
-        return tuple(
-            block.remember(current, identification)
-            for block, current in zip(self.blocks, pending, strict=True)
-        )
-
-    def _normalise(self, x: Tokens, y: Tokens, size: tuple[int, int]) -> Propagated:
-        return self.norm(jnp.concatenate([x, y], axis=-1).reshape(*size, -1))
+    def finish(self, states: Sequence[State], size: tuple[int, int]) -> Propagated:
+        return self.norm(jnp.concatenate(states[-1], axis=-1).reshape(*size, -1))

@@ -5,6 +5,8 @@ PyTorch ``LongShortTermTransformer`` and its blocks (Yang et al. 2021).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +26,7 @@ from mavos_jax.models.layers import (
 from mavos_jax.models.mca import gelu
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.multi_head import LongTermAttention, SelfAttention, ShortTermAttention
+from mavos_jax.models.stack import Memories, Stack, State
 
 NORM_GROUPS = 32
 
@@ -69,41 +72,32 @@ class Block(nn.Module):
         self.drop_self = DropPath(self.config.drop_path)
         self.drop_mlp = DropPath(self.config.drop_path)
 
-    def project(self, x: Tokens, position: Tokens) -> tuple[Tokens, Pending]:
+    def project(self, state: State) -> tuple[State, Pending, None]:
         """Attends to the frame itself; returns the state and what it would write into memory."""
+        x, position = state
         x = x + self.drop_self(self.self_attention(self.self_norm(x), position))
         u = self.norm(x)
-        return x, Pending(self.query_key(u), u, None)
+        return (x, position), Pending(self.query_key(u), u, None), None
 
-    def remember(self, current: Pending, identification: Tokens) -> KeyValue:
+    def remember(self, pending: Pending, identification: Tokens) -> KeyValue:
         """Returns the frame's keys and values, now that its mask's embedding is known."""
-        return KeyValue(current.key, self.value(current.visual_value + identification))
+        return KeyValue(pending.key, self.value(pending.visual_value + identification))
 
     def propagate(
-        self,
-        x: Tokens,
-        query: Tokens,
-        memories: tuple[KeyValue, KeyValue, Float[Array, "m"] | None],
-        size: tuple[int, int],
-    ) -> Tokens:
-        """Updates the state from the memories.
-
-        Args:
-          x: the state, from :meth:`project`.
-          query: the frame's key.
-          memories: long-term, short-term, and the bias of the long-term logits.
-          size: rows and columns of the map.
-        """
-        long_term, short_term, bias = memories
+        self, state: State, query: Tokens, gate: None, memories: Memories, size: tuple[int, int]
+    ) -> State:
+        """Updates the state from the memories; there is no gate."""
+        (x, position), (long_term, short_term, bias) = state, memories
         x = x + self.long_term(query, long_term, bias) + self.short_term(query, short_term, size)
-        return x + self.drop_mlp(self.mlp(self.mlp_norm(x), size))
+        return x + self.drop_mlp(self.mlp(self.mlp_norm(x), size)), position
 
 
-class LSTT(nn.Module):
-    """The stack of blocks, and the normalisation of each block's result.
+class LSTT(Stack):
+    """The blocks, and a normalisation of each block's result.
 
-    The decoder sees the encoder's map beside all of them. The PyTorch code also holds a
-    ``mask_token`` that nothing reads; it is kept among the constants, so that weights can go back.
+    The decoder sees the encoder's map beside all of them: its input is [h, w, (1 + blocks) d]. The
+    PyTorch code also holds a ``mask_token`` that nothing reads; it is kept among the constants, so
+    that weights can go back.
     """
 
     config: LSTTConfig
@@ -115,64 +109,11 @@ class LSTT(nn.Module):
         self.norms = [layer_norm(f"norm_{i}") for i in numbers]
         self.variable(CONSTANTS, "mask_token", jnp.zeros, (1, 1, self.config.dim))
 
-    def propagate(
-        self,
-        x: Tokens,
-        long_term: tuple[KeyValue, ...],
-        short_term: tuple[KeyValue, ...],
-        bias: Float[Array, "m"] | None,
-        size: tuple[int, int],
-    ) -> tuple[Propagated, tuple[Pending, ...]]:
-        """Propagates the memories' masks to a frame.
+    def start(self, x: Tokens, size: tuple[int, int]) -> State:
+        return x, sine_position(size, self.config.dim)
 
-        Args:
-          x: [n, d], the projected encoder map of the frame.
-          long_term: long-term memory of each block.
-          short_term: previous frame of each block.
-          bias: added to the logits of the long-term keys.
-          size: rows and columns of the map.
-
-        Returns:
-          The decoder's input [h, w, (1 + blocks) d], and what the frame writes once its mask is
-          known.
-        """
-        position, states, pending = sine_position(size, self.config.dim), [x], []
-        for block, long, short in zip(self.blocks, long_term, short_term, strict=True):
-            x, current = block.project(x, position)
-            x = block.propagate(x, current.key, (long, short, bias), size)
-            states.append(x)
-            pending.append(current)
-        return self._normalise(states, size), tuple(pending)
-
-    def reference(
-        self, x: Tokens, identification: Tokens, size: tuple[int, int]
-    ) -> tuple[Propagated, tuple[KeyValue, ...]]:
-        """Runs a frame whose mask is known; its own keys and values are both memories.
-
-        Returns:
-          The decoder's input [h, w, (1 + blocks) d], and what the frame writes into memory.
-        """
-        position, states, written = sine_position(size, self.config.dim), [x], []
-        for block in self.blocks:
-            x, current = block.project(x, position)
-            own = block.remember(current, identification)
-            x = block.propagate(x, own.key, (own, own, None), size)
-            states.append(x)
-            written.append(own)
-        return self._normalise(states, size), tuple(written)
-
-    def remember(
-        self, pending: tuple[Pending, ...], identification: Tokens
-    ) -> tuple[KeyValue, ...]:
-        """Returns the keys and values of a propagated frame, given its mask's embedding."""
-        return tuple(
-            block.remember(current, identification)
-            for block, current in zip(self.blocks, pending, strict=True)
-        )
-
-    def _normalise(self, states: list[Tokens], size: tuple[int, int]) -> Propagated:
-        """Puts the encoder's tokens and every block's normalised result side by side."""
-        first, *others = states
+    def finish(self, states: Sequence[State], size: tuple[int, int]) -> Propagated:
+        first, *others = (x for x, _ in states)
         normed = [norm(x) for norm, x in zip(self.norms, others, strict=True)]
         return jnp.concatenate([first, *normed], axis=-1).reshape(*size, -1)
 
