@@ -176,6 +176,11 @@ class ELSTTConfig:
         _require_blocks("elstt.num_blocks", (self.num_blocks,))
         require_rates("elstt", channel_dropout=self.channel_dropout, drop_path=self.drop_path)
 
+    @property
+    def normalises_identification(self) -> bool:
+        """Whether the identification embedding is normalised."""
+        return True
+
 
 @dataclasses.dataclass(frozen=True)
 class LSTTConfig:
@@ -224,6 +229,11 @@ class LSTTConfig:
             "a multiple of 32 (normalisation groups)",
             self.hidden_dim,
         )
+
+    @property
+    def normalises_identification(self) -> bool:
+        """Whether the identification embedding is normalised."""
+        return False
 
 
 TransformerConfig = ELSTTConfig | LSTTConfig

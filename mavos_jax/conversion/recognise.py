@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate
 from mavos_jax.config import (
-    EncoderConfig,
     Experiment,
     LSTTConfig,
     MemoryConfig,
@@ -19,6 +18,7 @@ from mavos_jax.config import (
     SwinConfig,
 )
 from mavos_jax.conversion.convert import NOT_FINITE, find_problems, torch_shapes
+from mavos_jax.conversion.encoders import encoder_kind, has_mark, pytorch_encoder
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 
 _MCA = "long_term_memory_attention."
@@ -26,13 +26,6 @@ _MCA = "long_term_memory_attention."
 _PARTS_OF_A_MODEL = ("encoder.", "encoder_projector.", "LSTT.", "decoder.", "patch_wise_id_bank.")
 
 _ENCODER = "encoder."
-
-_MARK_OF_ENCODER = {
-    "mobilenet_v2": r"features\.\d+\.conv\.",
-    "resnet": r"layer1\.",
-    "swin": r"patch_embed\.",
-}
-"""How names begin that one encoder alone has."""
 
 _MARK_OF_TORCHVISION_SWIN = r"features\.\d+\.\d+\.attn\."
 
@@ -89,26 +82,16 @@ def recognise(config: Experiment, state: Mapping[str, np.ndarray]) -> Weights:
             kind = "a model without MCA (DeAOT-L pre-training)"
             return Weights(kind, kept, surplus, re.escape(_MCA) + ".*")
         return Weights("a full model", kept, surplus, "")
-    kept, surplus = _drop(state, _BUFFERS | _surplus_of_encoder(config.encoder))
+    kept, surplus = _drop(state, _BUFFERS | dict(pytorch_encoder(config.encoder).surplus))
     encoder = {f"{_ENCODER}{name}": array for name, array in kept.items()}
     # Swin's normalisations of the three outputs do not exist in a classifier.
     return Weights("an encoder alone", encoder, surplus, r"(?!encoder\.).*|encoder\.norm\d\..*")
 
 
-def encoder_kind(names: Iterable[str]) -> str | None:
-    """Returns which encoder a file's names belong to, or None if to none that is known."""
-    names = tuple(names)
-    return next((kind for kind, mark in _MARK_OF_ENCODER.items() if _has(names, mark)), None)
-
-
-def _has(names: Iterable[str], mark: str) -> bool:
-    return any(re.match(mark, name.removeprefix(_ENCODER)) for name in names)
-
-
 def describe_misfit(config: Experiment, state: Mapping[str, np.ndarray], problems: Problems) -> str:
     """Returns what a file holds instead of the configuration's weights, and the fix."""
     found = encoder_kind(state)
-    if found is None and _has(state, _MARK_OF_TORCHVISION_SWIN):
+    if found is None and has_mark(state, _MARK_OF_TORCHVISION_SWIN):
         return (
             "a Swin of torchvision, whose tensors have other names; choose a file of the original "
             "Swin Transformer code, whose names begin with patch_embed. and layers."
@@ -137,18 +120,6 @@ def _fits(config: Experiment, state: Mapping[str, np.ndarray]) -> bool:
     names = {rule.torch for rule in conversion_rules(config)} | set(computed_buffers(config))
     # The names are known at once, the shapes only after a look through the network.
     return names.issuperset(weights.state) and not weights.problems(config)[0]
-
-
-def _surplus_of_encoder(config: EncoderConfig) -> dict[str, str]:
-    """Returns what a classifier has beyond the encoder: label and pattern of names."""
-    if isinstance(config, ResNetConfig):
-        unused_stage = f"layer{len(config.depths) + 1}"
-        return {f"{unused_stage}.*": rf"{unused_stage}\..*", "fc.*": r"fc\..*"}
-    if isinstance(config, SwinConfig):
-        last = len(config.depths)
-        stage = rf"layers\.{last}\..*|layers\.{last - 1}\.downsample\..*"
-        return {"last stage": stage, "norm.*": r"norm\..*", "head.*": r"head\..*"}
-    return {"classifier.*": r"classifier\..*"}
 
 
 def _drop(

@@ -7,7 +7,7 @@ its work, and the kind of layer, which says what tensors the two hold and how th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import numpy as np
 
@@ -16,10 +16,9 @@ from mavos_jax.config import (
     Experiment,
     LSTTConfig,
     MemoryConfig,
-    SwinConfig,
     TransformerConfig,
 )
-from mavos_jax.conversion.encoder_rules import encoder_rows
+from mavos_jax.conversion.encoders import pytorch_encoder
 from mavos_jax.conversion.layouts import (
     CONV,
     DEPTHWISE,
@@ -33,7 +32,6 @@ from mavos_jax.conversion.layouts import (
     Row,
     under,
 )
-from mavos_jax.models.encoders.swin import relative_position_index
 
 
 class Rule(NamedTuple):
@@ -139,13 +137,13 @@ _DECODER: tuple[Row, ...] = (
 def conversion_rules(config: Experiment) -> tuple[Rule, ...]:
     """Returns the rule of every tensor of an experiment's network, in PyTorch's order."""
     rows = [
-        *under("encoder", "encoder", encoder_rows(config.encoder)),
+        *under("encoder", "encoder", pytorch_encoder(config.encoder).rows()),
         ("encoder_projector", "encoder_projector", POINTWISE),
         *_transformer_rows(config.elstt),
         *under("decoder", "decoder", _DECODER),
         ("patch_wise_id_bank", "identification", CONV),
     ]
-    if isinstance(config.elstt, ELSTTConfig):
+    if config.elstt.normalises_identification:
         rows.append(("id_norm", "identification/norm", NORM))
     if config.memory.is_modulated:
         rows.extend(_mca_rows(config.memory, config.elstt.num_blocks))
@@ -158,18 +156,18 @@ def conversion_rules(config: Experiment) -> tuple[Rule, ...]:
 
 def computed_buffers(config: Experiment) -> dict[str, np.ndarray]:
     """Returns the integer buffers of the PyTorch state dictionary, which follow from the sizes."""
-    if not isinstance(config.encoder, SwinConfig):
-        return {}
-    index = relative_position_index(config.encoder.window).astype(np.int64)
-    return {
-        f"encoder.layers.{i}.blocks.{j}.attn.relative_position_index": index.copy()
-        for i, depth in enumerate(config.encoder.depths)
-        for j in range(depth)
-    }
+    buffers = pytorch_encoder(config.encoder).buffers()
+    return {f"encoder.{name}": array for name, array in buffers.items()}
 
 
 def _transformer_rows(config: TransformerConfig) -> Iterator[Row]:
-    return _elstt_rows(config) if isinstance(config, ELSTTConfig) else _lstt_rows(config)
+    match config:
+        case ELSTTConfig():
+            return _elstt_rows(config)
+        case LSTTConfig():
+            return _lstt_rows(config)
+        case _:
+            assert_never(config)
 
 
 def _elstt_rows(config: ELSTTConfig) -> Iterator[Row]:

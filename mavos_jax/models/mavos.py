@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import flax.linen as nn
 import jax
@@ -16,7 +16,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
-from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, TransformerConfig
+from mavos_jax.config import (
+    NUM_IDENTITIES,
+    ELSTTConfig,
+    Experiment,
+    LSTTConfig,
+    TransformerConfig,
+)
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.backend import Backend, backend_for
 from mavos_jax.models.decoder import Adapted, FPNDecoder
@@ -76,7 +82,7 @@ class MAVOS(nn.Module):
             config.elstt.dim,
             config.align_corners,
             self.backend,
-            is_normalised=isinstance(config.elstt, ELSTTConfig),
+            is_normalised=config.elstt.normalises_identification,
         )
         self.elstt = build_transformer(config.elstt, self.backend)
         if config.memory.is_modulated:
@@ -138,7 +144,13 @@ class MAVOS(nn.Module):
 
 def build_transformer(config: TransformerConfig, backend: Backend) -> ELSTT | LSTT:
     """Returns the transformer module that a configuration describes."""
-    return ELSTT(config, backend) if isinstance(config, ELSTTConfig) else LSTT(config, backend)
+    match config:
+        case ELSTTConfig():
+            return ELSTT(config, backend)
+        case LSTTConfig():
+            return LSTT(config, backend)
+        case _:
+            assert_never(config)
 
 
 def build_model(config: Experiment, backend: Backend | None = None) -> MAVOS:

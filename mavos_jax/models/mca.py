@@ -7,6 +7,7 @@ away, for the paper's Table 6.
 from __future__ import annotations
 
 import functools
+from typing import assert_never
 
 import flax.linen as nn
 import jax
@@ -78,11 +79,17 @@ class ModulatedCrossAttention(nn.Module):
         channels = new.shape[-1]
         context = layer_norm("memory_norm")(dynamic)
         query = self._linear("query", layer_norm("new_norm")(new))
-        if self.config.write == "focal_modulation":
-            fused = query * self._modulate(context, size)
-        else:
-            key = self._linear("key", context)
-            fused = self._attend_heads(query, key, self._value(context, size))
+        match self.config.write:
+            case "mca":
+                value = self._in_value_layout(self._modulate(context, size))
+                fused = self._attend_heads(query, self._linear("key", context), value)
+            case "cross_attention":
+                value = self._linear("value", context)
+                fused = self._attend_heads(query, self._linear("key", context), value)
+            case "focal_modulation":
+                fused = query * self._modulate(context, size)
+            case _:
+                assert_never(self.config.write)
         update = self._output("projection", channels)(fused)
         # The residual sums are float32 even where the memory is kept in fewer bits.
         out = new.astype(jnp.float32) + DropPath(self.config.drop_path, name="drop")(update)
@@ -99,13 +106,9 @@ class ModulatedCrossAttention(nn.Module):
     def _linear(self, name: str, x: Tokens) -> Tokens:
         return dense(x.shape[-1], name, self.backend, bias=False)(x)
 
-    def _value(self, context: Tokens, size: tuple[int, int]) -> Tokens:
-        if self.config.write == "cross_attention":
-            return self._linear("value", context)
-        modulated = self._modulate(context, size)
-        if self.config.released_value_layout:
-            return modulated.T.reshape(context.shape)
-        return modulated
+    def _in_value_layout(self, modulated: Tokens) -> Tokens:
+        is_released = self.config.released_value_layout
+        return modulated.T.reshape(modulated.shape) if is_released else modulated
 
     def _modulate(self, context: Tokens, size: tuple[int, int]) -> Tokens:
         focal = FocalContext(self.config.focal_levels, self.backend, name="focal")

@@ -6,7 +6,7 @@ Parameters go by their path, such as ``decoder/conv_in/kernel``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +15,7 @@ import optax
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Scalar
-from mavos_jax.config import (
-    EncoderConfig,
-    MobileNetV2Config,
-    OptimizerConfig,
-    ResNetConfig,
-    SwinConfig,
-    TrainingConfig,
-)
+from mavos_jax.config import EncoderConfig, OptimizerConfig, TrainingConfig
 from mavos_jax.training.state import Leaves
 
 MUON_SIZE = 0.4
@@ -73,22 +66,8 @@ def is_frozen(recipe: OptimizerConfig, encoder: EncoderConfig, path: str) -> boo
 
 
 def is_early(encoder: EncoderConfig, path: str) -> bool:
-    """Whether a parameter belongs to the encoder's first stages.
-
-    MobileNetV2: features 0 to 3. ResNet: the stem and the first stage. Swin: the patch embedding
-    and the first stage's blocks; its patch merging is trained.
-    """
-    match encoder:
-        case MobileNetV2Config():
-            names = ("stem", "block_1", "block_2", "block_3")
-        case ResNetConfig():
-            names = ("stem", *(f"stage_1_block_{i}" for i in range(encoder.depths[0])))
-        case SwinConfig():
-            blocks = (f"stage_0_block_{i}" for i in range(encoder.depths[0]))
-            names = ("patch_embedding", "patch_norm", *blocks)
-        case _:
-            assert_never(encoder)
-    return any(path.startswith(f"{_ENCODER}{name}/") for name in names)
+    """Whether a parameter belongs to the encoder's first stages."""
+    return path.startswith(tuple(f"{_ENCODER}{name}/" for name in early_modules(encoder)))
 
 
 def decays(path: str, dimensions: int) -> bool:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import flax.linen as nn
 
-from mavos_jax.config import EncoderConfig, MobileNetV2Config, ResNetConfig
+from mavos_jax.config import EncoderConfig, MobileNetV2Config, ResNetConfig, SwinConfig
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.encoders.mobilenet_v2 import MobileNetV2
-from mavos_jax.models.encoders.resnet import ResNet
-from mavos_jax.models.encoders.swin import Swin
-
-__all__ = ["MobileNetV2", "ResNet", "Swin", "build_encoder"]
+from mavos_jax.models.encoders import mobilenet_v2, resnet, swin
 
 
 def build_encoder(config: EncoderConfig, backend: Backend) -> nn.Module:
     """Returns the encoder module that a configuration describes."""
-    if isinstance(config, MobileNetV2Config):
-        return MobileNetV2(config, backend)
-    if isinstance(config, ResNetConfig):
-        return ResNet(config, backend)
-    return Swin(config, backend)
+    match config:
+        case MobileNetV2Config():
+            return mobilenet_v2.MobileNetV2(config, backend)
+        case ResNetConfig():
+            return resnet.ResNet(config, backend)
+        case SwinConfig():
+            return swin.Swin(config, backend)
+        case _:
+            assert_never(config)
+
+
+def early_modules(config: EncoderConfig) -> tuple[str, ...]:
+    """Returns the names of the encoder's first modules, which ``freeze_early`` keeps as they are."""
+    match config:
+        case MobileNetV2Config():
+            return mobilenet_v2.EARLY_MODULES
+        case ResNetConfig():
+            return resnet.early_modules(config)
+        case SwinConfig():
+            return swin.early_modules(config)
+        case _:
+            assert_never(config)

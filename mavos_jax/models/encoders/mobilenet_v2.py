@@ -15,6 +15,9 @@ from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv, dense
 
 MAX_STRIDE = 16
 
+EARLY_MODULES = ("stem", "block_1", "block_2", "block_3")
+"""What training may freeze: PyTorch's features 0 to 3."""
+
 
 class BlockSpec(NamedTuple):
     """One inverted residual: its hyper-parameters, and whether its output is a shortcut."""

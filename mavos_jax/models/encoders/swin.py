@@ -21,6 +21,12 @@ SHIFT_MASK = -100.0
 """Added to the logits of tokens that a cyclic shift brought together, as in the PyTorch code."""
 
 
+def early_modules(config: SwinConfig) -> tuple[str, ...]:
+    """Returns what training may freeze: all of the first stage but its patch merging."""
+    blocks = (f"stage_0_block_{i}" for i in range(config.depths[0]))
+    return ("patch_embedding", "patch_norm", *blocks)
+
+
 def relative_position_index(window: int) -> np.ndarray:
     """Returns [window^2, window^2]: the row of the bias table for each pair of tokens."""
     rows, columns = np.divmod(np.arange(window * window), window)

@@ -1,8 +1,12 @@
-"""The encoders' rows of the conversion table, with the PyTorch names of ImageNet classifiers."""
+"""How PyTorch files name the encoders' tensors: those of ImageNet classifiers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, assert_never, get_args
+
+import numpy as np
 
 from mavos_jax.config import EncoderConfig, MobileNetV2Config, ResNetConfig, SwinConfig
 from mavos_jax.conversion.layouts import (
@@ -19,6 +23,7 @@ from mavos_jax.conversion.layouts import (
     under,
 )
 from mavos_jax.models.encoders.mobilenet_v2 import block_specs
+from mavos_jax.models.encoders.swin import relative_position_index
 
 _EXPANDED: tuple[Row, ...] = (
     ("conv.0.0", "expand", POINTWISE_NO_BIAS),
@@ -63,13 +68,61 @@ _SWIN_MERGING: tuple[Row, ...] = (
 )
 
 
-def encoder_rows(config: EncoderConfig) -> Iterator[Row]:
-    """Yields the rows of an encoder; its names have no ``encoder`` in front."""
-    if isinstance(config, MobileNetV2Config):
-        return _mobilenet_v2_rows(config)
-    if isinstance(config, ResNetConfig):
-        return _resnet_rows(config)
-    return _swin_rows(config)
+class PyTorchEncoder(NamedTuple):
+    """How PyTorch files name an encoder's tensors; names have no ``encoder`` in front.
+
+    Attributes:
+      mark: a pattern of how names begin that this encoder alone has.
+      rows: its part of the conversion table.
+      surplus: what a classifier has beyond the encoder: label and pattern of names.
+      buffers: the integer buffers of its state dictionary, which follow from the sizes.
+    """
+
+    mark: str
+    rows: Callable[[], Iterable[Row]]
+    surplus: Mapping[str, str]
+    buffers: Callable[[], dict[str, np.ndarray]] = dict
+
+
+def pytorch_encoder(config: EncoderConfig) -> PyTorchEncoder:
+    """Returns the names of an encoder."""
+    match config:
+        case MobileNetV2Config():
+            return PyTorchEncoder(
+                mark=r"features\.\d+\.conv\.",
+                rows=lambda: _mobilenet_v2_rows(config),
+                surplus={"classifier.*": r"classifier\..*"},
+            )
+        case ResNetConfig():
+            unused = f"layer{len(config.depths) + 1}"
+            return PyTorchEncoder(
+                mark=r"layer1\.",
+                rows=lambda: _resnet_rows(config),
+                surplus={f"{unused}.*": rf"{unused}\..*", "fc.*": r"fc\..*"},
+            )
+        case SwinConfig():
+            last = len(config.depths)
+            stage = rf"layers\.{last}\..*|layers\.{last - 1}\.downsample\..*"
+            return PyTorchEncoder(
+                mark=r"patch_embed\.",
+                rows=lambda: _swin_rows(config),
+                surplus={"last stage": stage, "norm.*": r"norm\..*", "head.*": r"head\..*"},
+                buffers=lambda: _swin_buffers(config),
+            )
+        case _:
+            assert_never(config)
+
+
+def encoder_kind(names: Iterable[str]) -> str | None:
+    """Returns which encoder a file's names belong to, ``None`` if to none that is known."""
+    kinds: tuple[Callable[[], EncoderConfig], ...] = get_args(EncoderConfig)
+    configs, names = [kind() for kind in kinds], tuple(names)
+    return next((x.kind for x in configs if has_mark(names, pytorch_encoder(x).mark)), None)
+
+
+def has_mark(names: Iterable[str], mark: str) -> bool:
+    """Whether any name begins as the mark says, with or without ``encoder.`` in front."""
+    return any(re.match(mark, name.removeprefix("encoder.")) for name in names)
 
 
 def _mobilenet_v2_rows(config: MobileNetV2Config) -> Iterator[Row]:
@@ -108,3 +161,12 @@ def _swin_rows(config: SwinConfig) -> Iterator[Row]:
             yield from under(torch, flax, _SWIN_MERGING)
     for stage in range(len(config.depths)):
         yield f"norm{stage}", f"norm_{stage}", NORM
+
+
+def _swin_buffers(config: SwinConfig) -> dict[str, np.ndarray]:
+    index = relative_position_index(config.window).astype(np.int64)
+    return {
+        f"layers.{stage}.blocks.{block}.attn.relative_position_index": index.copy()
+        for stage, depth in enumerate(config.depths)
+        for block in range(depth)
+    }
