@@ -13,7 +13,7 @@ from typing import Any, Literal
 def require(condition: bool, field: str, expected: str, found: object) -> None:
     """Raises ValueError with what a field should hold and what it holds."""
     if not condition:
-        raise ValueError(f"{field}: expected {expected}, got {found!r}")
+        raise ValueError(f"{field}: expected {expected}, found {found!r}")
 
 
 def require_kind(name: str, found: object, kind: type | tuple[type, ...], expected: str) -> None:
@@ -21,7 +21,7 @@ def require_kind(name: str, found: object, kind: type | tuple[type, ...], expect
     if not isinstance(found, kind):
         shown = repr(found) if isinstance(found, (str, bytes, os.PathLike, int, float)) else ""
         raise ValueError(
-            f"{name}: expected {expected}, got a {type(found).__name__}{shown and f' {shown}'}"
+            f"{name}: expected {expected}, found a {type(found).__name__}{shown and f' {shown}'}"
         )
 
 
@@ -65,15 +65,54 @@ def _union_member(kind: Any, values: Any, path: str) -> Any:
     return names[found]
 
 
-def check_types(owner: str, config: Any) -> None:
-    """Raises unless every field of a configuration holds a value of its declared type."""
-    for name, kind in typing.get_type_hints(type(config)).items():
-        path, value = f"{owner}.{name}" if owner else name, getattr(config, name)
+class Check:
+    """Raises ValueError for what is wrong with the configuration at ``path`` of the experiment.
+
+    Construction checks that every field holds a value of its declared type.
+    """
+
+    def __init__(self, path: str, config: Any) -> None:
+        self._prefix = f"{path}." if path else ""
+        self._config = config
+        for name, kind in typing.get_type_hints(type(config)).items():
+            self._check_type(name, kind)
+
+    def that(self, condition: bool, field: str, expected: str) -> None:
+        """Raises unless a condition on a field holds."""
+        require(condition, f"{self._prefix}{field}", expected, getattr(self._config, field))
+
+    def positive(self, *fields: str) -> None:
+        """Raises unless every field is at least 1."""
+        for name in fields:
+            self.that(getattr(self._config, name) >= 1, name, "an integer of at least 1")
+
+    def not_negative(self, *fields: str, expected: str = "0 or more") -> None:
+        """Raises unless every field is at least 0."""
+        for name in fields:
+            self.that(getattr(self._config, name) >= 0, name, expected)
+
+    def above_zero(self, *fields: str, most: float = float("inf"), expected: str) -> None:
+        """Raises unless every field is above 0, and at most ``most``."""
+        for name in fields:
+            self.that(0 < getattr(self._config, name) <= most, name, expected)
+
+    def shares(self, *fields: str, expected: str = "a probability, 0 to 1") -> None:
+        """Raises unless every field is from 0 to 1."""
+        for name in fields:
+            self.that(0 <= getattr(self._config, name) <= 1, name, expected)
+
+    def rates(self, *fields: str) -> None:
+        """Raises unless every field is a rate at which something is dropped, below 1."""
+        for name in fields:
+            self.that(0 <= getattr(self._config, name) < 1, name, "a rate of 0 or more, below 1")
+
+    def _check_type(self, name: str, kind: Any) -> None:
+        value, path = getattr(self._config, name), f"{self._prefix}{name}"
         if typing.get_origin(kind) is tuple and dataclasses.is_dataclass(typing.get_args(kind)[0]):
             member = typing.get_args(kind)[0]
             is_right = isinstance(value, tuple) and all(type(part) is member for part in value)
             require(is_right, path, f"a tuple of {member.__name__}", value)
-            continue
+            return
         parts = [part for part in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(part)]
         if parts:
             names = " or ".join(str(getattr(part, "__name__", part)) for part in parts)
@@ -81,15 +120,3 @@ def check_types(owner: str, config: Any) -> None:
             require(type(value) in parts, path, f"{article} {names}", value)
         else:
             build(kind, value, path)
-
-
-def require_positive(owner: str, **values: int) -> None:
-    """Raises unless every value is at least 1."""
-    for name, value in values.items():
-        require(value >= 1, f"{owner}.{name}", "an integer of at least 1", value)
-
-
-def require_rates(owner: str, **values: float) -> None:
-    """Raises unless every value is a rate at which something is dropped, below 1."""
-    for name, value in values.items():
-        require(0 <= value < 1, f"{owner}.{name}", "a rate of 0 or more, below 1", value)

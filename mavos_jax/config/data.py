@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from mavos_jax.config.checks import check_types, require, require_positive
+from mavos_jax.config.checks import Check
 from mavos_jax.config.network import MAX_OBJECTS
 
 
@@ -39,15 +39,11 @@ class SourceConfig:
 
     def check(self, path: str) -> None:
         """Raises ValueError for a wrong field; ``path`` is that of the source, for the message."""
-        check_types(path, self)
-        require_positive(path, max_gap=self.max_gap, num_videos=self.num_videos)
-        require(self.repeats > 0, f"{path}.repeats", "more than 0", self.repeats)
-        require(
-            self.kind == "synthetic" or bool(self.root),
-            f"{path}.root",
-            f"the folder of the {self.kind} set",
-            self.root,
-        )
+        check = Check(path, self)
+        check.positive("max_gap", "num_videos")
+        check.above_zero("repeats", expected="more than 0")
+        is_found = self.kind == "synthetic" or bool(self.root)
+        check.that(is_found, "root", f"the folder of the {self.kind} set")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,29 +90,17 @@ class DataConfig:
     skip_damaged: bool = False
 
     def __post_init__(self) -> None:
-        check_types("data", self)
-        require(bool(self.sources), "data.sources", "at least one set", self.sources)
+        check = Check("data", self)
+        check.that(bool(self.sources), "sources", "at least one set")
         for index, source in enumerate(self.sources):
             source.check(f"data.sources.{index}")
         self.held_out.check("data.held_out")
-        require(self.clip_frames >= 3, "data.clip_frames", "at least 3 frames", self.clip_frames)
-        require(
-            self.crop >= 32 and self.crop % 16 in (0, 1),
-            "data.crop",
-            "16 n or 16 n + 1 pixels, at least 32",
-            self.crop,
-        )
-        require(
-            1 <= self.max_objects <= MAX_OBJECTS,
-            "data.max_objects",
-            f"1 to {MAX_OBJECTS}",
-            self.max_objects,
-        )
-        require(self.short_edge >= 0, "data.short_edge", "0 or more pixels", self.short_edge)
-        low, high = self.scale
-        require(0 < low <= high, "data.scale", "an ascending range above 0", self.scale)
-        for name in ("merge", "colour", "grey", "blur", "flip"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"data.{name}", "a probability", value)
-        require(self.workers >= 0, "data.workers", "0 or more processes", self.workers)
-        require_positive("data", threads=self.threads, prefetch=self.prefetch)
+        check.that(self.clip_frames >= 3, "clip_frames", "at least 3 frames")
+        is_size = self.crop >= 32 and self.crop % 16 in (0, 1)
+        check.that(is_size, "crop", "16 n or 16 n + 1 pixels, at least 32")
+        check.that(1 <= self.max_objects <= MAX_OBJECTS, "max_objects", f"1 to {MAX_OBJECTS}")
+        check.not_negative("short_edge", expected="0 or more pixels")
+        check.not_negative("workers", expected="0 or more processes")
+        check.that(0 < self.scale[0] <= self.scale[1], "scale", "an ascending range above 0")
+        check.shares("merge", "colour", "grey", "blur", "flip")
+        check.positive("threads", "prefetch")

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from mavos_jax.config.checks import build, check_types, require, require_positive
+from mavos_jax.config.checks import Check, build, require
 from mavos_jax.config.data import DataConfig
 from mavos_jax.config.memory import MemoryConfig
 from mavos_jax.config.network import (
@@ -44,20 +44,14 @@ class InferenceConfig:
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
-        check_types("inference", self)
-        require(
-            self.max_long_edge >= 32,
-            "inference.max_long_edge",
-            "at least 32 pixels",
-            self.max_long_edge,
-        )
-        require(
+        check = Check("inference", self)
+        check.that(self.max_long_edge >= 32, "max_long_edge", "at least 32 pixels")
+        check.that(
             0 <= self.min_short_edge <= self.max_long_edge,
-            "inference.min_short_edge",
-            "0 or more, and no more than inference.max_long_edge",
-            self.min_short_edge,
+            "min_short_edge",
+            f"0 or more, and no more than inference.max_long_edge ({self.max_long_edge})",
         )
-        require_positive("inference", chunk_frames=self.chunk_frames)
+        check.positive("chunk_frames")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +82,7 @@ class Experiment:
     training: TrainingConfig = TrainingConfig()
 
     def __post_init__(self) -> None:
-        check_types("", self)
-        require(bool(self.name), "name", "a non-empty name", self.name)
+        Check("", self).that(bool(self.name), "name", "a non-empty name")
         if isinstance(self.elstt, LSTTConfig):
             require(
                 not self.memory.is_modulated,

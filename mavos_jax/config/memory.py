@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from mavos_jax.config.checks import check_types, require, require_positive, require_rates
+from mavos_jax.config.checks import Check
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +56,11 @@ class MemoryConfig:
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:
-        check_types("memory", self)
-        require_positive("memory", gap=self.gap, num_heads=self.num_heads, mlp_ratio=self.mlp_ratio)
-        require_rates("memory", drop_path=self.drop_path)
-        require(self.capacity >= 2, "memory.capacity", "at least 2 frames", self.capacity)
-        require(
-            self.focal_levels in (1, 2, 3), "memory.focal_levels", "1, 2 or 3", self.focal_levels
-        )
+        check = Check("memory", self)
+        check.positive("gap", "num_heads", "mlp_ratio")
+        check.rates("drop_path")
+        check.that(self.capacity >= 2, "capacity", "at least 2 frames")
+        check.that(self.focal_levels in (1, 2, 3), "focal_levels", "1, 2 or 3")
 
     @property
     def is_modulated(self) -> bool:

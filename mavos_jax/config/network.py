@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from mavos_jax.config.checks import check_types, require, require_positive, require_rates
+from mavos_jax.config.checks import Check
 
 MAX_OBJECTS = 10
 """Objects that one identification bank tells apart; more are segmented in groups of this many."""
@@ -26,9 +26,11 @@ _MOST_BLOCKS = 200
 """In one stage; a damaged number of them would take for ever to build."""
 
 
-def _require_blocks(path: str, numbers: tuple[int, ...]) -> None:
-    is_right = min(numbers) >= 1 and max(numbers) <= _MOST_BLOCKS
-    require(is_right, path, f"1 to {_MOST_BLOCKS} blocks a stage", numbers)
+_BLOCKS = f"1 to {_MOST_BLOCKS} blocks a stage"
+
+
+def _can_be_built(*numbers: int) -> bool:
+    return min(numbers) >= 1 and max(numbers) <= _MOST_BLOCKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,21 +58,17 @@ class MobileNetV2Config:
     last: int = 1280
 
     def __post_init__(self) -> None:
-        check_types("encoder", self)
-        require_positive("encoder", stem=self.stem, last=self.last)
-        for row in self.stages:
-            require(
-                len(row) == 4 and min(row) >= 1 and row[2] <= _MOST_BLOCKS and row[3] <= 2,
-                "encoder.stages",
-                f"rows of (expansion, channels, 1 to {_MOST_BLOCKS} blocks, stride 1 or 2)",
-                row,
-            )
-        strides = [row[3] for row in self.stages]
-        require(
-            strides.count(2) == 4,
-            "encoder.stages",
+        check = Check("encoder", self)
+        check.positive("stem", "last")
+        check.that(
+            all(min(row) >= 1 and row[2] <= _MOST_BLOCKS and row[3] <= 2 for row in self.stages),
+            "stages",
+            f"rows of (expansion, channels, 1 to {_MOST_BLOCKS} blocks, stride 1 or 2)",
+        )
+        check.that(
+            [row[3] for row in self.stages].count(2) == 4,
+            "stages",
             "exactly four rows of stride 2 (strides 4, 8, 16 and one held at 16)",
-            strides,
         )
 
 
@@ -91,15 +89,11 @@ class ResNetConfig:
     norm: Literal["frozen_batch", "group"] = "frozen_batch"
 
     def __post_init__(self) -> None:
-        check_types("encoder", self)
-        require_positive("encoder", width=self.width)
-        _require_blocks("encoder.depths", self.depths)
-        require(
-            self.norm != "group" or self.width % NORM_GROUPS == 0,
-            "encoder.width",
-            f"a multiple of {NORM_GROUPS}, the groups of encoder.norm group",
-            self.width,
-        )
+        check = Check("encoder", self)
+        check.positive("width")
+        check.that(_can_be_built(*self.depths), "depths", _BLOCKS)
+        is_divisible = self.norm != "group" or self.width % NORM_GROUPS == 0
+        check.that(is_divisible, "width", f"a multiple of {NORM_GROUPS} with group normalisation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,18 +117,14 @@ class SwinConfig:
     drop_path: float = 0.3
 
     def __post_init__(self) -> None:
-        check_types("encoder", self)
-        require_positive("encoder", width=self.width, window=self.window)
-        require_rates("encoder", drop_path=self.drop_path)
-        _require_blocks("encoder.depths", self.depths)
-        for i, heads in enumerate(self.heads):
-            channels = self.width * 2**i
-            require(
-                heads >= 1 and channels % heads == 0,
-                "encoder.heads",
-                f"a divisor of the stage's {channels} channels",
-                heads,
-            )
+        check = Check("encoder", self)
+        check.positive("width", "window")
+        check.rates("drop_path")
+        check.that(_can_be_built(*self.depths), "depths", _BLOCKS)
+        for stage, heads in enumerate(self.heads):
+            channels = self.width * 2**stage
+            is_divisor = heads >= 1 and channels % heads == 0
+            check.that(is_divisor, "heads", f"divisors of a stage's channels ({channels})")
 
 
 EncoderConfig = MobileNetV2Config | ResNetConfig | SwinConfig
@@ -165,16 +155,10 @@ class ELSTTConfig:
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:
-        check_types("elstt", self)
-        require_positive(
-            "elstt",
-            dim=self.dim,
-            attention_dim=self.attention_dim,
-            value_dim=self.value_dim,
-            window_radius=self.window_radius,
-        )
-        _require_blocks("elstt.num_blocks", (self.num_blocks,))
-        require_rates("elstt", channel_dropout=self.channel_dropout, drop_path=self.drop_path)
+        check = Check("elstt", self)
+        check.positive("dim", "attention_dim", "value_dim", "window_radius")
+        check.that(_can_be_built(self.num_blocks), "num_blocks", _BLOCKS)
+        check.rates("channel_dropout", "drop_path")
 
     @property
     def normalises_identification(self) -> bool:
@@ -206,29 +190,15 @@ class LSTTConfig:
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:
-        check_types("elstt", self)
-        require_positive(
-            "elstt",
-            dim=self.dim,
-            num_heads=self.num_heads,
-            hidden_dim=self.hidden_dim,
-            window_radius=self.window_radius,
-        )
-        _require_blocks("elstt.num_blocks", (self.num_blocks,))
-        require_rates("elstt", drop_path=self.drop_path)
-        require(self.dim % 4 == 0, "elstt.dim", "a multiple of 4 (sines of two axes)", self.dim)
-        require(
-            self.dim % self.num_heads == 0,
-            "elstt.num_heads",
-            f"a divisor of elstt.dim ({self.dim})",
-            self.num_heads,
-        )
-        require(
-            self.hidden_dim % 32 == 0,
-            "elstt.hidden_dim",
-            "a multiple of 32 (normalisation groups)",
-            self.hidden_dim,
-        )
+        check = Check("elstt", self)
+        check.positive("dim", "num_heads", "hidden_dim", "window_radius")
+        check.that(_can_be_built(self.num_blocks), "num_blocks", _BLOCKS)
+        check.rates("drop_path")
+        check.that(self.dim % 4 == 0, "dim", "a multiple of 4 (sines of two axes)")
+        is_divisor = self.dim % self.num_heads == 0
+        check.that(is_divisor, "num_heads", f"a divisor of elstt.dim ({self.dim})")
+        is_grouped = self.hidden_dim % 32 == 0
+        check.that(is_grouped, "hidden_dim", "a multiple of 32 (normalisation groups)")
 
     @property
     def normalises_identification(self) -> bool:
@@ -250,10 +220,6 @@ class DecoderConfig:
     dim: int = 256
 
     def __post_init__(self) -> None:
-        check_types("decoder", self)
-        require(
-            self.dim >= 16 and self.dim % 16 == 0,
-            "decoder.dim",
-            "a multiple of 16 (eight normalisation groups at half the width)",
-            self.dim,
-        )
+        is_divisible = self.dim >= 16 and self.dim % 16 == 0
+        expected = "a multiple of 16 (eight normalisation groups at half the width)"
+        Check("decoder", self).that(is_divisible, "dim", expected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from mavos_jax.config.checks import check_types, require, require_positive
+from mavos_jax.config.checks import Check
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -58,28 +58,16 @@ class ClipConfig:
     precision: Precision = "auto"
 
     def __post_init__(self) -> None:
-        check_types("training.clip", self)
-        require_positive("training.clip", gap=self.gap)
-        for name in ("teacher_forcing", "reference_loss"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"training.clip.{name}", "a share of the steps", value)
-        for name in ("hard_pixels", "ramp"):
-            value = getattr(self, name)
-            require(0 < value <= 1, f"training.clip.{name}", "a share above 0", value)
-        require(
-            0 <= self.absence < 1, "training.clip.absence", "a share of the pixels", self.absence
-        )
-        require(0 <= self.late <= 1, "training.clip.late", "a probability", self.late)
-        margin = self.background_margin
-        require(margin >= 0, "training.clip.background_margin", "0 or more", margin)
-        weight = self.absence_weight
-        require(weight > 0, "training.clip.absence_weight", "a number above 0", weight)
-        require(
-            weight == 1 or self.absence > 0,
-            "training.clip.absence_weight",
-            "1 where training.clip.absence is 0",
-            weight,
-        )
+        check = Check("training.clip", self)
+        check.positive("gap")
+        check.shares("teacher_forcing", "reference_loss", expected="a share of the steps")
+        check.above_zero("hard_pixels", "ramp", most=1, expected="a share above 0")
+        check.that(0 <= self.absence < 1, "absence", "a share of the pixels")
+        check.shares("late")
+        check.not_negative("background_margin")
+        check.above_zero("absence_weight", expected="a number above 0")
+        is_used = self.absence > 0 or self.absence_weight == 1
+        check.that(is_used, "absence_weight", "1 where training.clip.absence is 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,23 +107,14 @@ class OptimizerConfig:
     max_skipped: int = 20
 
     def __post_init__(self) -> None:
-        check_types("training.optimizer", self)
-        require(
-            0 <= self.min_rate <= self.peak_rate and self.peak_rate > 0,
-            "training.optimizer.peak_rate, min_rate",
-            "0 <= min_rate <= peak_rate, peak_rate above 0",
-            (self.peak_rate, self.min_rate),
-        )
+        check = Check("training.optimizer", self)
+        is_rising = 0 <= self.min_rate <= self.peak_rate and self.peak_rate > 0
+        check.that(is_rising, "peak_rate", f"more than 0, and at least min_rate ({self.min_rate})")
+        check.not_negative("min_rate", "encoder_ratio", "weight_decay")
         for name in ("warmup", "ema"):
-            value = getattr(self, name)
-            require(0 < value < 1, f"training.optimizer.{name}", "a share of the steps", value)
-        for name in ("power", "clip_norm"):
-            value = getattr(self, name)
-            require(value > 0, f"training.optimizer.{name}", "more than 0", value)
-        for name in ("encoder_ratio", "weight_decay"):
-            value = getattr(self, name)
-            require(value >= 0, f"training.optimizer.{name}", "0 or more", value)
-        require_positive("training.optimizer", max_skipped=self.max_skipped)
+            check.that(0 < getattr(self, name) < 1, name, "a share of the steps")
+        check.above_zero("power", "clip_norm", expected="more than 0")
+        check.positive("max_skipped")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,11 +138,9 @@ class LoopConfig:
     keep: int = 4
 
     def __post_init__(self) -> None:
-        check_types("training.loop", self)
-        for name, value in dataclasses.asdict(self).items():
-            require(value >= 0, f"training.loop.{name}", "0 or more", value)
-        require_positive("training.loop", log_every=self.log_every, keep=self.keep)
-        require_positive("training.loop", save_every=self.save_every)
+        check = Check("training.loop", self)
+        check.not_negative(*dataclasses.asdict(self))
+        check.positive("log_every", "keep", "save_every")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,14 +172,8 @@ class TrainingConfig:
     loop: LoopConfig = LoopConfig()
 
     def __post_init__(self) -> None:
-        check_types("training", self)
-        require_positive(
-            "training", steps=self.steps, batch_size=self.batch_size, accumulate=self.accumulate
-        )
-        require(self.seed >= 0, "training.seed", "0 or more", self.seed)
-        require(
-            not self.fresh or bool(self.start),
-            "training.fresh",
-            "nothing where training.start is empty and all starts fresh",
-            self.fresh,
-        )
+        check = Check("training", self)
+        check.positive("steps", "batch_size", "accumulate")
+        check.not_negative("seed")
+        is_used = bool(self.start) or not self.fresh
+        check.that(is_used, "fresh", "none without training.start: everything starts fresh")

@@ -25,7 +25,7 @@ def build_encoder(config: EncoderConfig, backend: Backend) -> nn.Module:
 
 
 def early_modules(config: EncoderConfig) -> tuple[str, ...]:
-    """Returns the names of the encoder's first modules, which ``freeze_early`` keeps as they are."""
+    """Returns the names of the encoder's first modules, which ``freeze_early`` leaves alone."""
     match config:
         case MobileNetV2Config():
             return mobilenet_v2.EARLY_MODULES
