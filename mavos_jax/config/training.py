@@ -61,7 +61,7 @@ class ClipConfig:
         check = Check("training.clip", self)
         check.positive("gap")
         check.shares("teacher_forcing", "reference_loss", expected="a share of the steps")
-        check.above_zero("hard_pixels", "ramp", most=1, expected="a share above 0")
+        check.above_zero("hard_pixels", "ramp", most=1.0, expected="a share above 0")
         check.that(0 <= self.absence < 1, "absence", "a share of the pixels")
         check.shares("late")
         check.not_negative("background_margin")
