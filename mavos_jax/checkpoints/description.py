@@ -39,14 +39,7 @@ class OtherVersion(ValueError):  # noqa: N818 - the name says what is wrong
 
 
 class Stored(NamedTuple):
-    """Where the parts of a checkpoint lie, and what they should hold.
-
-    Attributes:
-      config: the experiment.
-      weights: the folder that Orbax reads.
-      checksums: of the files in that folder, by their name; not empty.
-      others: what the writer added.
-    """
+    """The folder of a checkpoint's weights, its files' checksums, and what the writer added."""
 
     config: Experiment
     weights: Path
@@ -66,10 +59,7 @@ def write_description(
 ) -> None:
     """Describes the weights that lie in a checkpoint's folder already.
 
-    Args:
-      folder: of the checkpoint.
-      config: the experiment whose network the weights are for.
-      others: more JSON values by name, to be kept with the weights.
+    ``others`` are more JSON values by name, kept with the weights.
     """
     values = to_dict(config)
     description = {
@@ -89,14 +79,9 @@ def write_description(
 def read_description(path: Path) -> Stored:
     """Returns the configuration of a checkpoint and what its weights should be.
 
-    Args:
-      path: the folder of a checkpoint, or of a training run, which stands for the best of its
-        checkpoints, among those that were scored under the same conditions as the newest that was
-        scored at all; or, if none was, for the newest.
-
-    Raises:
-      OtherVersion: another version wrote it.
-      ValueError: there is no checkpoint at ``path``, or its description is damaged.
+    A training run's folder stands for the best of its checkpoints, among those scored under the
+    same conditions as the newest scored one; or for the newest, if none was scored. Raises
+    :class:`OtherVersion` for what another version wrote.
     """
     if not path.exists():
         raise ValueError(f"{path}: expected a checkpoint folder, found nothing")
@@ -139,7 +124,7 @@ def steps_in(folder: Path) -> list[int]:
 
 
 def scores_in(folder: Path) -> dict[int, Score]:
-    """Returns the steps of a training run whose checkpoints have a score, with these scores."""
+    """Returns the scores of a training run's checkpoints by step, where they have one."""
     found = {step: _score(folder / str(step)) for step in steps_in(folder)}
     return {step: score for step, score in found.items() if score is not None}
 

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from mavos_jax.checkpoints.description import (
     write_description,
 )
 from mavos_jax.checkpoints.mismatch import (
-    Problems,
     WeightsMismatch,
     compare_shapes,
     expected_shapes,
@@ -100,11 +99,7 @@ def load(path: PathLike) -> tuple[MAVOS, Variables]:
 
 
 def load_config_of(path: PathLike) -> Experiment:
-    """Returns the configuration of a checkpoint without reading its weights.
-
-    Raises:
-      ValueError: there is no checkpoint at ``path``, or its configuration is damaged.
-    """
+    """Returns the configuration of a checkpoint without reading its weights."""
     return read_description(_absolute(path)).config
 
 
@@ -114,12 +109,7 @@ def _absolute(path: PathLike) -> Path:
 
 
 def require_free(path: PathLike, *, overwrite: bool = False) -> None:
-    """Raises unless a checkpoint may be written at ``path``.
-
-    Raises:
-      ValueError: something is there; with ``overwrite``, something other than a checkpoint; or
-        nothing can be written there.
-    """
+    """Raises unless a checkpoint may be written at ``path``, or overwritten there."""
     require_writable_parent(path)
     path = Path(path)
     if not os.path.lexists(path):
@@ -194,7 +184,11 @@ def _restore(stored: Stored) -> Variables:
     except Exception as error:
         raise _damaged(stored, str(error).partition("\n")[0]) from None
     if restored is None:
-        raise _unfit(stored, problems, found)
+        summary = problems.summary(expected_shapes(stored.config), found)
+        raise ValueError(
+            f"{stored.weights}: expected the weights of the configuration beside them, found "
+            f"{summary}; write the checkpoint again"
+        )
     require_finite(stored.weights, leaves_by_path(restored))
     return {"params": restored["params"], "constants": restored.get("constants", {})}
 
@@ -206,23 +200,14 @@ def _damaged(stored: Stored, reason: str) -> ValueError:
     )
 
 
-def _unfit(stored: Stored, problems: Problems, found: Iterable[str]) -> ValueError:
-    summary = problems.summary(expected_shapes(stored.config), found)
-    return ValueError(
-        f"{stored.weights}: expected the weights of the configuration beside them, found "
-        f"{summary}; write the checkpoint again"
-    )
-
-
 @contextlib.contextmanager
 def quiet_orbax() -> Iterator[None]:
     """Silences the remarks of Orbax, whose failures are reported as one exception instead."""
-    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+    levels = {name: logging.getLogger(name).level for name in ("absl", "asyncio")}
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

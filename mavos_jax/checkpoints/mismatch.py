@@ -1,18 +1,24 @@
-"""What does not fit between named arrays and the network that should take them."""
+"""What does not fit between named arrays, a network, and the options of a command."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import re
+import reprlib
 import types
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from flax import traverse_util
 
-from mavos_jax.config import Experiment
+from mavos_jax.config import Experiment, from_dict, to_dict
 from mavos_jax.models.mavos import parameter_shapes
+from mavos_jax.runtime.trees import fields_by_path
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -21,13 +27,7 @@ _NUM_LISTED = 12
 
 @dataclasses.dataclass(frozen=True)
 class Problems:
-    """Everything that does not fit, by name.
-
-    Attributes:
-      missing: names that the network needs and the arrays lack.
-      unexpected: names that the network does not know.
-      mismatched: for names that fit, what is wrong with the array.
-    """
+    """The names that the arrays lack, that the network does not know, and what else is wrong."""
 
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
@@ -40,12 +40,7 @@ class Problems:
         return self._describe(lambda names, _: ", ".join(map(self._with_problem, names)))
 
     def summary(self, expected: Iterable[str], found: Iterable[str]) -> str:
-        """Returns the description with long lists shortened where whole parts are affected.
-
-        Args:
-          expected: all names that the network needs.
-          found: all names of the arrays.
-        """
+        """Describes the problems; :func:`abbreviate` shortens long lists of all these names."""
         known = {"missing": tuple(expected), "unexpected": tuple(found)}
         known["mismatched"] = known["missing"]
         return self._describe(
@@ -72,11 +67,7 @@ def _printable(name: str) -> str:
 
 
 class WeightsMismatch(ValueError):  # noqa: N818 - the name says what is wrong
-    """Named arrays do not fit a network; the message lists every name.
-
-    Attributes:
-      problems: the same, to be read by programs.
-    """
+    """Named arrays do not fit a network; the message lists every name, as ``problems`` does."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
@@ -115,15 +106,10 @@ def require_finite(source: object, arrays: Mapping[str, np.ndarray]) -> None:
 def abbreviate(
     names: Sequence[str], known: Iterable[str], describe: Callable[[str], str] = _printable
 ) -> str:
-    """Joins names; where they are many, parts of the network that are all there become a pattern.
+    """Joins names, and shortens many to ``decoder.* (all 24), encoder_projector.bias``.
 
-    For example ``decoder.* (all 24), encoder_projector.bias``. A pattern stands only for a prefix
-    under which every known name is among ``names``, so nothing is hidden by it.
-
-    Args:
-      names: the names to join.
-      known: all names of which these are some.
-      describe: gives the text for a name that stands alone.
+    A pattern stands only for a prefix under which every known name is among ``names``, so nothing
+    is hidden by it. ``describe`` gives the text of a single name.
     """
     if len(names) <= _NUM_LISTED:
         return ", ".join(map(describe, names))
@@ -133,7 +119,6 @@ def abbreviate(
 def _cover(
     prefix: str, names: Iterable[str], known: Iterable[str], describe: Callable[[str], str]
 ) -> list[str]:
-    """Returns texts for the names under a prefix: a pattern for each part that is all there."""
     affected, every = _children(prefix, names), _children(prefix, known)
     texts: list[str] = []
     for child, members in affected.items():
@@ -153,3 +138,83 @@ def _children(prefix: str, names: Iterable[str]) -> dict[str, list[str]]:
         word = re.match(r"[./]?[^./]*[./]?", name[len(prefix) :])
         groups[prefix + (word[0] if word else "")].append(name)
     return groups
+
+
+_NUM_NAMED = 3
+
+_PARTS_OF_KINDS = ("encoder", "elstt")
+"""Parts of the network that are of one of several kinds."""
+
+_SHORT = reprlib.Repr(maxtuple=3)
+
+
+def require_same_shapes(
+    checkpoint: Path, stored: Experiment, asked: Experiment, file: Experiment | None = None
+) -> None:
+    """Raises unless a checkpoint's weights fit the configuration that a command asks for.
+
+    Args:
+      checkpoint: the folder of the weights, for the message.
+      stored: the configuration in it.
+      asked: the configuration of the command, with its overrides.
+      file: the configuration of ``--config`` without overrides, if there is one.
+    """
+    if file is not None and not _have_same_shapes(stored, file):
+        changes = _describe_fields(_reshaping_fields(stored, file, _NUM_NAMED + 1))
+        raise ValueError(
+            f"{checkpoint} holds {stored.name!r}, --config names {file.name!r} ({changes}); "
+            "drop --config or choose the checkpoint of it"
+        )
+    if not _have_same_shapes(stored, asked):
+        fields = _reshaping_fields(stored, asked, None)
+        raise ValueError(
+            f"{checkpoint}: expected options that keep the shapes of its weights, found "
+            f"{_describe_fields(fields)}; drop {', '.join(f'--{name}' for name in fields)}"
+        )
+
+
+def _have_same_shapes(first: Experiment, second: Experiment) -> bool:
+    return first == second or expected_shapes(first) == expected_shapes(second)
+
+
+def _reshaping_fields(
+    stored: Experiment, asked: Experiment, limit: int | None
+) -> dict[str, tuple[Any, Any]]:
+    """Returns the first fields that change weights' shapes, with the stored and asked values."""
+    before, after = fields_by_path(to_dict(stored)), fields_by_path(to_dict(asked))
+    for part in _PARTS_OF_KINDS:
+        if before[f"{part}.kind"] != after[f"{part}.kind"]:
+            # The sizes of different encoders have nothing to do with each other.
+            before, after = _without_sizes(part, before), _without_sizes(part, after)
+    differing = {
+        name: (before[name], after[name]) for name in before if before[name] != after[name]
+    }
+    # Each look traces a network, which takes up to a second.
+    reshaping = (item for item in differing.items() if _reshapes(stored, item[0], item[1][1]))
+    return dict(itertools.islice(reshaping, limit)) or differing
+
+
+def _without_sizes(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Drops the fields of a part of the network but its kind."""
+    kind = f"{part}.kind"
+    return {n: x for n, x in values.items() if n == kind or not n.startswith(f"{part}.")}
+
+
+def _reshapes(stored: Experiment, name: str, value: Any) -> bool:
+    """Says whether one changed field gives other shapes, or no valid configuration by itself."""
+    if name in {f"{part}.kind" for part in _PARTS_OF_KINDS}:
+        return True
+    values = fields_by_path(to_dict(stored)) | {name: value}
+    try:
+        changed = from_dict(traverse_util.unflatten_dict(values, sep="."))
+    except ValueError:
+        return True
+    return not _have_same_shapes(stored, changed)
+
+
+def _describe_fields(fields: Mapping[str, tuple[Any, Any]]) -> str:
+    parts = [
+        f"{name}: {_SHORT.repr(before)} in the checkpoint, {_SHORT.repr(after)} asked for"
+        for name, (before, after) in fields.items()
+    ]
+    return ", ".join(parts[:_NUM_NAMED]) + (" and more" if len(parts) > _NUM_NAMED else "")

@@ -47,11 +47,8 @@ Arrays = Mapping[str, np.ndarray]
 class Description(NamedTuple):
     """What is known of packaged weights without reading them.
 
-    Attributes:
-      config: the experiment.
-      checksum: SHA-256 of the file of arrays.
-      origin: JSON values: ``step``, ``seed``, ``command`` and ``commit`` of the training run,
-        ``scores``, ``curve`` and more.
+    ``checksum`` is the SHA-256 of the file of arrays; ``origin`` holds ``step``, ``seed``,
+    ``command`` and ``commit`` of the training run, ``scores``, ``curve`` and more.
     """
 
     config: Experiment
@@ -107,14 +104,7 @@ def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
 
 
 def describe_default(folder: Traversable | None = None) -> Description:
-    """Returns what is known of the weights that come with the package.
-
-    Args:
-      folder: as in :func:`load_default`.
-
-    Raises:
-      ValueError: the description is missing or damaged.
-    """
+    """Returns what is known of the weights in a folder, by default the packaged ones."""
     file = (packaged_folder() if folder is None else folder) / f"{DEFAULT_NAME}.json"
     text = _read(file)
     try:
@@ -139,12 +129,6 @@ def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
     Parameters are halved to float16, whose 11 bits change them by at most 1 part in 2048. The
     vectors of batch normalisation are few and may be beyond its range.
-
-    Args:
-      variables: ``{"params": ..., "constants": ...}``.
-
-    Raises:
-      ValueError: a number is not finite, or too large for float16.
     """
     arrays = {}
     for name, leaf in sorted(leaves_by_path(variables).items()):
@@ -168,20 +152,10 @@ def to_variables(arrays: Arrays) -> Variables:
 def write_default(
     folder: Path, config: Experiment, arrays: Arrays, origin: Mapping[str, Any]
 ) -> list[Path]:
-    """Writes the two files that :func:`load_default` reads; the same input gives the same bytes.
+    """Writes the two files that :func:`load_default` reads, and returns their paths.
 
-    Args:
-      folder: where to; it is made if needed.
-      config: the experiment of the weights, whose name the files get.
-      arrays: from :func:`to_arrays`.
-      origin: JSON values that are kept with them.
-
-    Returns:
-      The files.
-
-    Raises:
-      WeightsMismatch: a :class:`ValueError`; the arrays are not those of the configuration.
-      ValueError: they are too large to come with the package.
+    The same input gives the same bytes. The files get the configuration's name; ``arrays`` come
+    from :func:`to_arrays`, ``origin`` holds JSON values to keep with them.
     """
     problems = compare_shapes(expected_shapes(config), {k: x.shape for k, x in arrays.items()})
     if problems:

@@ -98,7 +98,7 @@ def parse_command(
 
     command = _parse(kind, base, words)
     if checkpoint is not None and stored is not None:
-        from mavos_jax.checkpoints.config_changes import require_same_shapes
+        from mavos_jax.checkpoints.mismatch import require_same_shapes
 
         require_same_shapes(checkpoint, stored, command.experiment, file)
     return command.arguments, command.experiment
