@@ -145,7 +145,8 @@ _NUM_NAMED = 3
 _PARTS_OF_KINDS = ("encoder", "elstt")
 """Parts of the network that are of one of several kinds."""
 
-_SHORT = reprlib.Repr(maxtuple=3)
+_SHORT = reprlib.Repr()
+_SHORT.maxtuple = 3
 
 
 def require_same_shapes(

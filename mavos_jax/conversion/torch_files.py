@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
+import io
 import pickle
 import pickletools
 import re
@@ -22,12 +22,7 @@ import numpy as np
 
 
 def read_torch_file(path: Path) -> Any:
-    """Returns what a PyTorch file holds, with its tensors as NumPy arrays.
-
-    Raises:
-      ValueError: PyTorch is not installed, or the file is damaged, is no PyTorch file or holds
-        objects other than tensors and containers.
-    """
+    """Returns what a PyTorch file holds, with its tensors as NumPy arrays."""
     torch = _import_torch(path)
     try:
         with _no_warnings():  # about old file formats, which read well
@@ -48,15 +43,12 @@ def read_torch_file(path: Path) -> Any:
         raise ValueError(f"{path}: expected a PyTorch file of tensors, found {found}") from None
 
 
-def write_torch_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
-    """Writes ``{"state_dict": state}``, which the released PyTorch code loads.
-
-    Raises:
-      ValueError: PyTorch is not installed.
-    """
-    torch = _import_torch(path)
+def torch_file(path: Path, state: Mapping[str, np.ndarray]) -> bytes:
+    """Returns the content of a file with ``{"state_dict": state}``, as the released code loads."""
+    torch, content = _import_torch(path), io.BytesIO()
     tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
-    torch.save({"state_dict": tensors}, os.fspath(path))
+    torch.save({"state_dict": tensors}, content)
+    return content.getvalue()
 
 
 def _holds_objects(path: Path, error: Exception) -> bool:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import collections
-import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mavos_jax.conversion.foreign_files import describe_foreign
-from mavos_jax.conversion.torch_files import read_torch_file, write_torch_file
+from mavos_jax.conversion.torch_files import read_torch_file, torch_file
+from mavos_jax.runtime.files import written_whole
 from mavos_jax.runtime.npz import read_npz
 
 _WRAPPERS = (
@@ -33,13 +31,10 @@ _COMPILED = ("_orig_mod", "module")
 
 
 class WeightFile(NamedTuple):
-    """What was read from a file.
+    """The arrays of a file by name, and what was left out of it.
 
-    Attributes:
-      state: arrays by name.
-      others: names of the entries beside the arrays or beside the state dictionary that holds
-        them, such as an optimizer's state or an epoch, which are left out.
-      prefixes: what wrappers had put into the arrays' names and was taken off.
+    ``others`` names the entries beside the arrays or their dictionary, such as an epoch;
+    ``prefixes`` are what wrappers had put into the arrays' names.
     """
 
     state: dict[str, np.ndarray]
@@ -48,16 +43,10 @@ class WeightFile(NamedTuple):
 
 
 def read_weight_file(path: Path) -> WeightFile:
-    """Reads a state dictionary; the suffix decides the format.
+    """Reads a state dictionary from ``.npz``, ``.safetensors``, or a PyTorch file.
 
     It may lie under one of the usual keys, and its names may have what wrappers such as
     ``torch.compile`` put in front of them.
-
-    Args:
-      path: ``.npz``, ``.safetensors``, or a PyTorch file of any other suffix.
-
-    Raises:
-      ValueError: the file does not exist, is not of its format or holds no arrays.
     """
     if not path.is_file():
         found = "a folder; name the file in it" if path.is_dir() else "nothing"
@@ -68,13 +57,7 @@ def read_weight_file(path: Path) -> WeightFile:
             f"{path}: expected {_FORMATS.get(path.suffix, 'a PyTorch file of tensors')}, found a "
             f"damaged file or one of another format: {foreign}"
         )
-    if path.suffix == ".npz":
-        content: Any = _read_npz(path)
-    elif path.suffix == ".safetensors":
-        content = _read_safetensors(path)
-    else:
-        content = read_torch_file(path)
-    content, siblings = _unwrap(content)
+    content, siblings = _unwrap(_read(path))
     arrays = {key: x for key, x in content.items() if isinstance(x, np.ndarray)}
     if not arrays:
         raise ValueError(
@@ -87,50 +70,32 @@ def read_weight_file(path: Path) -> WeightFile:
 
 
 def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
-    """Writes a state dictionary; the suffix decides the format, as in reading.
-
-    Nothing is left at ``path`` if it fails, and an existing file stays as it was.
-
-    Raises:
-      ValueError: the package that the format needs is not installed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays the last, because writers look at it.
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    try:
+    """Writes a state dictionary whole or not at all; the suffix decides the format."""
+    with written_whole(path) as temporary:
         if path.suffix == ".npz":
-            np.savez(name, **dict(state))  # pyright: ignore[reportArgumentType]
+            with temporary.open("wb") as opened:  # by its name NumPy would add the suffix
+                np.savez(opened, **dict(state))  # pyright: ignore[reportArgumentType]
         elif path.suffix == ".safetensors":
-            _import_safetensors(path).save_file(dict(state), name)
+            temporary.write_bytes(_import_safetensors(path).save(dict(state)))
         else:
-            write_torch_file(Path(name), state)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+            temporary.write_bytes(torch_file(path, state))
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path) -> Any:
+    if path.suffix not in _FORMATS:
+        return read_torch_file(path)
+    load = None if path.suffix == ".npz" else _import_safetensors(path).load_file
     try:
+        if load is not None:
+            return load(path)
         with path.open("rb") as opened:
             return read_npz(opened)
-    except ValueError as error:
-        raise _of_another_format(path, error) from None
-
-
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    safetensors = _import_safetensors(path)
-    try:
-        return safetensors.load_file(path)
-    # The exception's class belongs to the compiled part and is no ValueError.
+    except (OSError, MemoryError):
+        raise
+    # The exceptions of safetensors belong to its compiled part and are no ValueErrors.
     except Exception as error:
-        raise _of_another_format(path, error) from None
-
-
-def _of_another_format(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path}: expected {_FORMATS[path.suffix]}, found something else ({error})")
+        found = f"found something else ({error})"
+        raise ValueError(f"{path}: expected {_FORMATS[path.suffix]}, {found}") from None
 
 
 def _import_safetensors(path: Path) -> Any:
@@ -173,11 +138,7 @@ def _has_arrays(content: Mapping[Any, Any]) -> bool:
 def _without_prefixes(
     path: Path, arrays: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
-    """Returns arrays by the names of the network itself, what is left out, and what was taken off.
-
-    Raises:
-      ValueError: two arrays would have one name.
-    """
+    """Returns arrays by the network's own names, what is left out, and what was taken off."""
     words = {name: name.split(".") for name in arrays}
     taken = [word for word in _COMPILED if any(word in parts for parts in words.values())]
     found = {
@@ -207,10 +168,3 @@ def _describe(content: Mapping[Any, Any]) -> str:
     if not content:
         return "none"
     return f"the entries {sorted(map(str, content))[:5]}"
-
-
-def _umask() -> int:
-    """Returns the process's mask of permissions, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -191,9 +191,8 @@ def test_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "x.npz"
     write_weight_file(path, STATE)
 
-    def fill_disk(name, **arrays):
-        with open(name, "wb") as file:
-            file.write(b"half")
+    def fill_disk(file, **arrays):
+        file.write(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(np, "savez", fill_disk)
