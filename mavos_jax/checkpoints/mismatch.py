@@ -154,11 +154,8 @@ def require_same_shapes(
 ) -> None:
     """Raises unless a checkpoint's weights fit the configuration that a command asks for.
 
-    Args:
-      checkpoint: the folder of the weights, for the message.
-      stored: the configuration in it.
-      asked: the configuration of the command, with its overrides.
-      file: the configuration of ``--config`` without overrides, if there is one.
+    ``asked`` has the command's overrides, ``file`` is the configuration of ``--config`` without
+    them.
     """
     if file is not None and not _have_same_shapes(stored, file):
         changes = _describe_fields(_reshaping_fields(stored, file, _NUM_NAMED + 1))

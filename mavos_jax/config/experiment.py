@@ -111,9 +111,6 @@ def from_dict(values: Mapping[str, Any]) -> Experiment:
 
     Fields that ``values`` lacks take their defaults, so configurations written by an older version
     stay readable.
-
-    Raises:
-      ValueError: a field is unknown or a value is of the wrong type or range.
     """
     match values:
         case {"elstt": {**transformer}} if "kind" not in transformer:

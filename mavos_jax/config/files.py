@@ -15,11 +15,7 @@ _MODULE = "__mavos_config__"
 
 
 def read_config_file(path: Path) -> Experiment:
-    """Runs a configuration file and returns its experiment.
-
-    Raises:
-      ValueError: the file is missing, is no Python file, fails or holds no experiment.
-    """
+    """Runs a configuration file and returns its experiment."""
     if not path.is_file():
         raise ValueError(f"expected a configuration file, found none at {path}{_suggest(path)}")
     if path.suffix != ".py":

@@ -52,11 +52,9 @@ _KNOWN_CONFIGS = {
 class Weights(NamedTuple):
     """The content of a file, as one configuration sees it.
 
-    Attributes:
-      kind: what the file is, in words.
-      state: its arrays by their name in a full model, without the surplus.
-      surplus: arrays of known kinds that the network does not need, counted by kind.
-      optional: a pattern of the names that such a file lacks by its nature.
+    ``state`` holds its arrays by their names in a full model, ``surplus`` counts by kind what the
+    network does not need, and ``optional`` is a pattern of the names that such a file lacks by its
+    nature.
     """
 
     kind: str

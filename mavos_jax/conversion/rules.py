@@ -35,13 +35,7 @@ from mavos_jax.conversion.layouts import (
 
 
 class Rule(NamedTuple):
-    """One tensor.
-
-    Attributes:
-      torch: its name in the PyTorch state dictionary.
-      flax: its path in the variables, such as ``params/decoder/conv_in/kernel``.
-      layout: how the two order their axes.
-    """
+    """One tensor: its PyTorch name, its path in the variables, and how the two order their axes."""
 
     torch: str
     flax: str

@@ -80,17 +80,9 @@ def convert_file(
 ) -> Report:
     """Converts a file of PyTorch weights into a checkpoint that :func:`load` reads.
 
-    Args:
-      config: the experiment whose network the weights are for.
-      source: a full model, DeAOT-L's pre-training (MCA is initialised) or an ImageNet encoder
-        alone (all else is initialised); ``.npz``, ``.safetensors``, or a PyTorch file.
-      output: the folder to create.
-      seed: of the weights that are initialised.
-      allow_missing: initialise what else is missing and drop what is unexpected.
-      overwrite: replace a checkpoint that is there already.
-
-    Raises:
-      ValueError: the file is unreadable or does not fit, or ``output`` is taken; writes nothing.
+    The file may be a full model, DeAOT-L's pre-training (MCA is initialised) or an ImageNet encoder
+    (all else is initialised). ``allow_missing`` also initialises what else is missing, and drops
+    what is unexpected. A file that does not fit raises ValueError, and nothing is written.
     """
     require_free(output, overwrite=overwrite)
     variables, report = read_variables(config, source, seed=seed, allow_missing=allow_missing)
@@ -101,14 +93,7 @@ def convert_file(
 def read_variables(
     config: Experiment, source: Path, *, seed: int = 0, allow_missing: bool = False
 ) -> tuple[Variables, Report]:
-    """Converts a file of PyTorch weights, as :func:`convert_file` does, without writing anything.
-
-    Returns:
-      Variables as NumPy arrays, and what was done.
-
-    Raises:
-      ValueError: the file is unreadable or does not fit.
-    """
+    """Converts like :func:`convert_file`, into NumPy arrays and a report; writes nothing."""
     file = read_weight_file(source)
     weights = recognise(config, file.state)
     problems, fresh = weights.problems(config)
@@ -137,19 +122,10 @@ def read_variables(
 
 
 def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> str:
-    """Writes a checkpoint's weights under their PyTorch names.
+    """Writes a checkpoint's weights under their PyTorch names, and says what it did.
 
-    Args:
-      checkpoint: a folder that :func:`load` reads.
-      output: the file to create: ``.npz``, ``.safetensors``, or a PyTorch file of any other
-        suffix, ``{"state_dict": tensors by name}``.
-      overwrite: replace a file that is there already.
-
-    Returns:
-      What was done, for the user.
-
-    Raises:
-      ValueError: there is no readable checkpoint, or ``output`` is taken; writes nothing.
+    The suffix decides the format: ``.npz``, ``.safetensors``, or a PyTorch file of
+    ``{"state_dict": tensors by name}``.
     """
     require_writable_parent(output)
     if Path(checkpoint).resolve() in Path(output).resolve().parents:

@@ -20,15 +20,10 @@ def attend(
     *,
     softmax: Softmax = "after",
 ) -> Float[Array, "n v"]:
-    """Returns softmax(q k^T + bias) v; the caller scales the query.
+    """Returns softmax(q k^T + bias) v of a scaled query.
 
-    Args:
-      query: [n, k], scaled.
-      key: [m, k].
-      value: [m, v].
-      bias: added to the logits.
-      softmax: whether the weights are normalised ``before`` the product with the values, or what
-        comes of it ``after``, which saves a pass over [n, m] where that is not fused.
+    ``softmax`` says whether the weights are normalised ``before`` the product with the values, or
+    its result ``after``, which saves a pass over [n, m] where that is not fused.
     """
     weights, total = _weigh(query, key, bias)
     if softmax == "before":
@@ -72,8 +67,8 @@ def attend_window(
       query: [n, k], scaled.
       key: [n, k].
       value: [n, v].
-      relative: [n, (2 radius + 1)^2], a logit per offset, row-major from (-radius, -radius).
-      relative_value: [(2 radius + 1)^2, v], added to the values that a token finds at each offset.
+      relative: a logit per offset, row-major from (-radius, -radius): r = (2 radius + 1)^2.
+      relative_value: added to the values that a token finds at each offset.
       size: rows and columns of the map, n = rows * columns.
       radius: largest distance of a key, in tokens.
       tile: side of the query tiles in tokens; ``None`` for one tile.
@@ -128,16 +123,9 @@ def _attend_places(
     margins: tuple[tuple[int, int], tuple[int, int]],
     softmax: Softmax,
 ) -> Float[Array, "y x v"]:
-    """Attention of a tile to the places around it.
+    """Attention of a tile to the places around it; ``bias`` is added to the logits.
 
-    Args:
-      query: of the tile, scaled.
-      key: of the places.
-      value: of the places.
-      bias: added to the logits.
-      relative_value: added to the values by their offset.
-      margins: rows and columns of the tile's surroundings that lie outside the map, on both sides.
-      softmax: see :func:`attend`.
+    ``margins`` are the rows and columns of the tile's surroundings outside the map, on both sides.
     """
     rows, columns, _ = query.shape
     weights, total = _weigh(

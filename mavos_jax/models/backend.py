@@ -73,12 +73,7 @@ _ACCELERATOR = Backend(
 
 
 def backend_for(platform: str, precision: str = "float32") -> Backend:
-    """Returns the choices for a JAX platform: ``cpu``, ``gpu`` (``cuda``, ``rocm``) or ``tpu``.
-
-    Args:
-      platform: as JAX names it.
-      precision: ``InferenceConfig.precision``.
-    """
+    """Returns the choices for a JAX platform: ``cpu``, ``gpu`` (``cuda``, ``rocm``) or ``tpu``."""
     backend = _CPU if platform == "cpu" else _ACCELERATOR
     is_half = precision == "bfloat16"
     return dataclasses.replace(backend, compute="bfloat16" if is_half else "float32")

@@ -30,12 +30,8 @@ def convolve(
 ) -> Float[Array, "b h2 w2 d"]:
     """A dense convolution, in place of ``jax.lax.conv_general_dilated``.
 
-    Args:
-      x: maps.
-      kernel: rows, columns, channels in and out.
-      window_strides: the same for rows and columns.
-      padding: (low, high) of rows and of columns, all the same.
-      others: what :class:`flax.linen.Conv` gives beside it, all at its defaults.
+    Rows and columns have the same stride and, on all sides, the same padding; ``others``, which
+    :class:`flax.linen.Conv` adds, are at their defaults.
     """
     del others
     return _convolve(x, kernel, int(window_strides[0]), int(padding[0][0]))

@@ -23,13 +23,7 @@ Adapted = tuple[Float[Array, "h4 w4 a4"], Float[Array, "h8 w8 a8"], Float[Array,
 
 
 class FPNDecoder(nn.Module):
-    """Refines from stride 16 to 4, adding an adapted encoder map at each stride.
-
-    Attributes:
-      config: widths.
-      align_corners: of the bilinear upsampling.
-      backend: how the operations are computed.
-    """
+    """Refines from stride 16 to 4, adding an adapted encoder map at each stride."""
 
     config: DecoderConfig
     align_corners: bool
@@ -56,12 +50,7 @@ class FPNDecoder(nn.Module):
         return self.adapter_4(stride4), self.adapter_8(stride8), self.adapter_16(stride16)
 
     def __call__(self, propagated: Propagated, adapted: Adapted) -> Logits:
-        """Returns the logits of all identities at stride 4.
-
-        Args:
-          propagated: [h, w, 2 D], the E-LSTT's output at stride 16.
-          adapted: from :meth:`adapt`.
-        """
+        """Returns the logits of all identities from the propagated map and :meth:`adapt`'s maps."""
         stride4, stride8, stride16 = adapted
         x = nn.relu(self.norm_in(self.conv_in(propagated)))
         x = nn.relu(self.norm_16(self.conv_16(stride16 + x)))

@@ -28,11 +28,8 @@ from mavos_jax.models.stack import Memories, Stack, State
 class Block(nn.Module):
     """One E-LSTT block.
 
-    Attributes:
-      config: widths and window.
-      backend: how the operations are computed.
-      is_first: whether the identity branch is still empty: it then has no gate and adds nothing
-        to the identity value.
+    In the first one the identity branch is still empty: it has no gate and adds nothing to the
+    identity value.
     """
 
     config: ELSTTConfig

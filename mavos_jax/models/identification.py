@@ -20,13 +20,10 @@ STRIDE = 16
 
 
 class Identification(nn.Module):
-    """A strided convolution of the one-hot mask, then layer normalisation.
+    """A strided convolution of the one-hot mask, then layer normalisation, which AOT-L lacks.
 
-    Attributes:
-      dim: channels D of the embedding.
-      align_corners: 17x17 kernel with padding 8 for maps of 16 n + 1 pixels, else 16x16 without.
-      backend: how the convolution is computed.
-      is_normalised: whether the normalisation is there; AOT-L has none.
+    The kernel is 17x17 with padding 8 for maps of 16 n + 1 pixels (``align_corners``), else 16x16
+    without padding.
     """
 
     dim: int
@@ -38,10 +35,9 @@ class Identification(nn.Module):
     def __call__(self, mask: Mask, num_identities: int = NUM_IDENTITIES) -> Float[Array, "n d"]:
         """Returns the embedding [n, D] of a mask at network size.
 
-        Args:
-          mask: slots; a pixel of 255 belongs to no identity, not to the background either.
-          num_identities: channels that the mask can hold, background included. The others are
-            zero everywhere, so leaving them out changes nothing but the time.
+        A pixel of 255 belongs to no identity, not even the background. ``num_identities`` is the
+        number of channels that the mask can hold, background included: the others are zero
+        everywhere, so leaving them out changes nothing but the time.
         """
         size = STRIDE + 1 if self.align_corners else STRIDE
         padding = STRIDE // 2 if self.align_corners else 0

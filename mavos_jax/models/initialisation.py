@@ -42,11 +42,7 @@ _NOTES: contextvars.ContextVar[list[_Note] | None] = contextvars.ContextVar("not
 
 
 def initialise(init: Callable[[Array], Mapping[str, Any]]) -> Callable[[Array], dict[str, Any]]:
-    """Returns a function of a key that equals ``jax.jit(init)`` bit for bit and compiles faster.
-
-    Args:
-      init: returns variables; its initialisers may be those of this module or any other.
-    """
+    """Returns a function of a key that equals ``jax.jit(init)`` bit for bit and compiles faster."""
     draws: dict[str, _Draw] = {}
 
     @jax.jit

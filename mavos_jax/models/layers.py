@@ -105,13 +105,9 @@ class FrozenBatchNorm(nn.Module):
 
 
 class DepthwiseConv(nn.Module):
-    """A depthwise convolution without bias, padded so that stride 1 keeps the map's size.
+    """A depthwise convolution without bias; its padding keeps the map's size at stride 1.
 
-    Attributes:
-      kernel: side of the kernel, odd.
-      backend: decides how it is computed.
-      stride: step between outputs, in pixels.
-      dilation: step between taps, in pixels.
+    The kernel's side is odd; ``dilation`` is the step between its taps, in pixels.
     """
 
     kernel: int

@@ -44,9 +44,8 @@ Variables = dict[str, Any]
 class Features(NamedTuple):
     """What the encoder gives of one frame.
 
-    Attributes:
-      shortcuts: maps at strides 4, 8 and 16 in the decoder's widths.
-      projected: [h, w, D], the stride-16 map that enters the E-LSTT.
+    ``shortcuts`` are maps at strides 4, 8 and 16 in the decoder's widths, ``projected`` is the
+    stride-16 map that enters the E-LSTT.
     """
 
     shortcuts: Adapted
@@ -64,12 +63,7 @@ class Features(NamedTuple):
 
 
 class MAVOS(nn.Module):
-    """The network.
-
-    Attributes:
-      config: the experiment; its parts define the widths and the memory.
-      backend: how costly operations are computed.
-    """
+    """The network; ``backend`` says how costly operations are computed."""
 
     config: Experiment
     backend: Backend

@@ -22,10 +22,8 @@ from mavos_jax.models.attention import MASKED
 class KeyValue(NamedTuple):
     """What one E-LSTT block remembers of one or more frames.
 
-    Attributes:
-      key: [m, k], also the query of the frame itself.
-      value: [m, v], the visual and the identity value side by side, so that one product with the
-        attention weights propagates both.
+    The key of a frame is also its query. The value holds the visual and the identity value side by
+    side, so that one product with the attention weights propagates both.
     """
 
     key: Float[Array, "m k"]
@@ -35,11 +33,9 @@ class KeyValue(NamedTuple):
 class Pending(NamedTuple):
     """What one block keeps of a frame until its mask is known.
 
-    Attributes:
-      key: [n, k].
-      visual_value: [n, v / 2]; in the LSTT [n, v], what the embedding is added to.
-      identity: [n, d], the normalised identity state, or ``None`` in the first block, where the
-        identity branch is still empty, and in the LSTT, which has none.
+    ``identity`` is the normalised identity state, ``None`` in the first block, where the identity
+    branch is still empty, and in the LSTT, which has none. There ``visual_value`` is what the
+    embedding is added to.
     """
 
     key: Float[Array, "n k"]
@@ -50,11 +46,9 @@ class Pending(NamedTuple):
 class Memory(NamedTuple):
     """The memory of one group of objects.
 
-    Attributes:
-      long_term: per block, the tokens of the frames in the places of the policy, one frame after
-        the other.
-      short_term: per block, the previous frame.
-      num_writes: frames written to the long-term memory beside the reference.
+    Per block, ``long_term`` holds the frames in the policy's places one after the other, and
+    ``short_term`` the previous frame. ``num_writes`` counts the frames written to the long-term
+    memory beside the reference.
     """
 
     long_term: tuple[KeyValue, ...]

@@ -105,13 +105,7 @@ class ShortTermAttention(nn.Module):
 
 
 class HeadLinear(nn.Module):
-    """A linear layer of each head's own channels, the heads' outputs one after the other.
-
-    Attributes:
-      num_heads: groups of neighbouring channels.
-      features: output channels of a head.
-      backend: how the product is computed.
-    """
+    """A linear layer of each head's own channels; the heads' outputs stand one after the other."""
 
     num_heads: int
     features: int
@@ -143,11 +137,7 @@ def _over_heads(
 ) -> Tokens:
     """Runs attention on each head's channels and puts the results side by side.
 
-    Args:
-      attend_head: from the operands of one head to [n, k].
-      operands: channels of all heads [n, heads k]; what has three axes has the heads in front.
-      num_heads: how many heads the channels are of.
-      backend: whether heads run one after the other.
+    Operands are the channels of all heads [n, heads k]; three axes have the heads in front.
     """
 
     def split(x: Array) -> Array:

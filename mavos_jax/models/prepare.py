@@ -29,12 +29,7 @@ Path = tuple[str, ...]
 
 
 class _Plan(NamedTuple):
-    """What is to be prepared.
-
-    Attributes:
-      casts: variables to store in the backend's type.
-      folds: frozen batch normalisations, and the kernels before them.
-    """
+    """Variables to store in the backend's type; frozen batch norms and the kernels before them."""
 
     casts: frozenset[Path]
     folds: tuple[tuple[Path, Path], ...]

@@ -19,10 +19,6 @@ class GatedOutput(nn.Module):
     """What closes each propagation: gate, depthwise 5x5 convolution, linear layer.
 
     PyTorch: the ``dw_conv`` and ``projection`` of ``GatedPropagation``.
-
-    Attributes:
-      config: widths and rates; the result has 2 D channels.
-      backend: how the operations are computed.
     """
 
     config: ELSTTConfig

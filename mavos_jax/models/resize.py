@@ -21,12 +21,7 @@ MAX_SHORT_EDGE = 480 * 1.3
 
 
 class ResizeTaps(NamedTuple):
-    """Where the targets along one axis take their values from.
-
-    Attributes:
-      indices: of the sources of each of the t targets, int32 [t, k].
-      weights: of these sources, float32 [t, k]; they add up to one.
-    """
+    """For each of t targets along an axis, the indices [t, k] of its sources and their weights."""
 
     indices: Array | np.ndarray
     weights: Array | np.ndarray
@@ -42,22 +37,14 @@ def network_size(
     scale: float = 1.0,
     max_short_edge: float | None = None,
 ) -> tuple[int, int]:
-    """Returns the size at which a frame enters the network, in pixels.
+    """Returns the rows and columns at which a frame enters the network.
 
-    Computed in double precision in this order: enlarge or cap the short edge, cap the long edge,
-    apply the test-time scale, truncate, snap to 16 n + 1 (``align_corners``) or 16 n.
+    Computed in double precision in this order: enlarge the short edge to ``min_short_edge`` or cap
+    it at ``max_short_edge``, cap the long edge, apply the test-time scale, truncate, snap to 16 n +
+    1 (``align_corners``) or 16 n. All in pixels.
 
     Differences to the PyTorch code: n is at least 1, where that gives an edge of 0 or 1 pixels, and
     ``min_short_edge`` is ours.
-
-    Args:
-      height: rows of the source frame.
-      width: columns of the source frame.
-      align_corners: which of the two forms sizes take.
-      max_long_edge: cap on the long edge, before the scale.
-      min_short_edge: what a shorter short edge is enlarged to, before the scale; 0 for nothing.
-      scale: test-time scale.
-      max_short_edge: cap on the short edge, before the scale; ``None`` for no cap.
     """
     rows, columns = float(height), float(width)
     if min(rows, columns) < min_short_edge:
@@ -164,13 +151,7 @@ def _apply_taps(x: Array, taps: ResizeTaps, axis: int) -> Array:
 def resize_bilinear(
     x: Float[Array, "h w c"], size: tuple[int, int], *, align_corners: bool
 ) -> Float[Array, "h2 w2 c"]:
-    """Resizes a map bilinearly, as ``torch.nn.functional.interpolate`` does.
-
-    Args:
-      x: the map.
-      size: rows and columns of the result.
-      align_corners: whether the centres of the corner pixels coincide.
-    """
+    """Resizes a map bilinearly, as ``torch.nn.functional.interpolate`` does."""
     if x.shape[:2] == size:
         return x
     rows, columns = (
