@@ -93,7 +93,7 @@ def depthwise_grouped(
         window_strides=(stride, stride),
         padding=((padding, padding), (padding, padding)),
         rhs_dilation=(dilation, dilation),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        dimension_numbers=_DIMENSIONS,
         feature_group_count=x.shape[-1],
     )[0]
 
@@ -109,12 +109,8 @@ def depthwise_shifts(
 def _sum_taps(
     x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
 ) -> Float[Array, "h2 w2 c"]:
-    total = None
-    for i, j, shifted in _shift(x, kernel.shape[0], stride, dilation):
-        term = shifted * kernel[i, j]
-        total = term if total is None else total + term
-    assert total is not None
-    return total
+    taps = _shift(x, kernel.shape[0], stride, dilation)
+    return functools.reduce(jnp.add, (shifted * kernel[i, j] for i, j, shifted in taps))
 
 
 def _shift(

@@ -96,7 +96,7 @@ class MAVOS(nn.Module):
     def reference(
         self, features: Features, identification: Tokens
     ) -> tuple[Propagated, tuple[KeyValue, ...]]:
-        """Propagates a frame with a known mask from itself; returns what it writes, too."""
+        """Propagates a frame whose mask is known from itself, and returns what it writes."""
         return self.elstt.reference(features.tokens, identification, features.size)
 
     def propagate(
@@ -111,13 +111,13 @@ class MAVOS(nn.Module):
     def remember(
         self, pending: tuple[Pending, ...], identification: Tokens
     ) -> tuple[KeyValue, ...]:
-        """Returns what a propagated frame writes into memory once its mask is known."""
+        """Returns what a propagated frame writes into memory, now that its mask is known."""
         return self.elstt.remember(pending, identification)
 
     def modulate(
         self, frame: tuple[KeyValue, ...], memory: Memory, size: tuple[int, int]
     ) -> tuple[KeyValue, ...]:
-        """Fuses a frame with the dynamic memory by MCA or what stands in for it."""
+        """Fuses a frame with the dynamic memory by MCA (Eq. 4-6), or by ``memory.write``."""
         dynamic = dynamic_part(memory.long_term, size[0] * size[1])
         return self.memory_modulation(frame, dynamic, size)
 
@@ -188,10 +188,14 @@ def _initialiser(model: MAVOS) -> Callable[[Array], Variables]:
     return initialise(functools.partial(_init, model))
 
 
+def small_frame(config: Experiment) -> tuple[Image, Mask]:
+    """Returns an image and a mask of a size that the network takes, for tracing it."""
+    side = 2 * STRIDE + (1 if config.align_corners else 0)
+    return jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
+
+
 def _init(model: MAVOS, key: Array) -> Variables:
-    side = 2 * STRIDE + (1 if model.config.align_corners else 0)
-    image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
-    variables = model.init(key, image, mask, method=MAVOS.init_all)
+    variables = model.init(key, *small_frame(model.config), method=MAVOS.init_all)
     return {"params": variables["params"], "constants": variables.get("constants", {})}
 
 

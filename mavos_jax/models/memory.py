@@ -78,7 +78,7 @@ class Policy(NamedTuple):
 
 
 def _in_every_place(reference: Array, places: int) -> Array:
-    """A softmax over keys that are there twice gives what it gives over the keys: it is exact."""
+    """Duplicating every key leaves the softmax unchanged, so this is exact."""
     return jnp.concatenate([reference] * places)
 
 

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.typing import DTypeLike
 
-from mavos_jax.models.identification import STRIDE, Identification
+from mavos_jax.models.identification import Identification
 from mavos_jax.models.layers import CONSTANTS, EPSILON, DepthwiseConv, FrozenBatchNorm
-from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.mavos import MAVOS, Variables, small_frame
 from mavos_jax.models.multi_head import HeadLinear
 
 _CAST = {nn.Dense: ("kernel", "bias"), nn.Conv: ("kernel", "bias")}
@@ -124,8 +123,7 @@ def _plan(model: MAVOS) -> _Plan:
         return result
 
     is_half = model.backend.dtype is not None  # else the encoder alone has something to prepare
-    side = 2 * STRIDE + (1 if model.config.align_corners else 0)
-    image, mask = jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
+    image, mask = small_frame(model.config)
     with nn.intercept_methods(note):
         key = jax.random.PRNGKey(0)
         if is_half:

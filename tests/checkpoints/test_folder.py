@@ -131,6 +131,7 @@ def test_paths_that_are_no_checkpoints(tmp_path):
         lambda text: "",
         lambda text: text[:200],
         lambda text: "[1]",
+        lambda text: '{"config":' * 100_000,
         lambda text: text.replace('"config"', '"confog"'),
         lambda text: text.replace('"checksums": {', '"checksums": 0, "others": {'),
         lambda text: json.dumps(json.loads(text) | {"checksums": {}}),
@@ -140,7 +141,7 @@ def test_paths_that_are_no_checkpoints(tmp_path):
         lambda text: text.replace('"window_radius": 2', '"window_radius": "two"'),
     ],
     ids=[
-        *("empty", "truncated", "list", "missing", "no_checksums", "empty_checksums"),
+        *("empty", "truncated", "list", "deep", "missing", "no_checksums", "empty_checksums"),
         *("no_checksum", "changed", "unknown", "type"),
     ],
 )
@@ -247,9 +248,3 @@ def test_weights_that_are_not_finite_are_refused_and_named(tmp_path, bank, value
     with pytest.raises(ValueError, match="params/encoder_projector/kernel") as caught:
         load(tmp_path / "model")
     assert str(tmp_path / "model") in str(caught.value)
-
-
-def test_a_deep_description_is_a_damaged_one(checkpoint):
-    (checkpoint / "config.json").write_text('{"config":' * 100_000)
-    with pytest.raises(ValueError, match=r"config\.json: .*damaged"):
-        load(checkpoint)

@@ -114,13 +114,7 @@ def test_every_problem_of_a_state_dictionary_is_reported_at_once():
     for name in (*problems.missing, *problems.unexpected, *problems.mismatched):
         assert name in str(caught.value)
     assert "expected shape (12, 16), found (16, 12)" in str(caught.value)
-
-
-def test_index_of_another_window_is_refused():
-    config = small_configs.SWIN
-    name = next(iter(computed_buffers(config)))
-    with pytest.raises(ValueError, match=r"relative_position_index \(expected the index"):
-        convert_state_dict(config, seeded(config) | {name: np.zeros((49, 49), np.int64)})
+    assert "expected the index" in problems.mismatched[index]
 
 
 def test_every_problem_of_variables_is_reported_at_once():

@@ -68,6 +68,11 @@ def tensors(prefix=""):
 @pytest.mark.parametrize(
     ("content", "prefixes"),
     [
+        (tensors(), ()),
+        ({"state_dict": tensors(), "step": 3, "optimizer": {"lr": [0.1]}}, ()),
+        ({"model": {"state_dict": tensors()}}, ()),
+        ({"model_ema": tensors()}, ()),
+        (tensors("module."), ("module.",)),
         (tensors("_orig_mod."), ("_orig_mod.",)),
         ({"state_dict": tensors("module._orig_mod.")}, ("_orig_mod.", "module.")),
         ({"encoder._orig_mod.a": torch.zeros(2), "decoder.b": torch.ones(3)}, ("_orig_mod.",)),

@@ -15,19 +15,12 @@ from mavos_jax.conversion.transfer import convert_file
 from mavos_jax.conversion.weight_files import write_weight_file
 
 
-def test_released_network_that_would_fit_is_named(tmp_path):
-    shapes = torch_shapes(load_config("configs/r50_mavos.py"))
+@pytest.mark.parametrize("name", ["r50_mavos", "aot_l"])
+def test_released_network_that_would_fit_is_named(tmp_path, name):
+    shapes = torch_shapes(load_config(f"configs/{name}.py"))
     state = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
     write_weight_file(tmp_path / "x.npz", state)
-    with pytest.raises(ValueError, match=r"they fit --config configs/r50_mavos\.py$"):
-        convert_file(load_config("configs/mavos.py"), tmp_path / "x.npz", tmp_path / "out")
-
-
-def test_aot_l_is_named_to_who_expects_mavos(tmp_path):
-    shapes = torch_shapes(load_config("configs/aot_l.py"))
-    state = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
-    write_weight_file(tmp_path / "x.npz", state)
-    with pytest.raises(ValueError, match=r"they fit --config configs/aot_l\.py$"):
+    with pytest.raises(ValueError, match=rf"they fit --config configs/{name}\.py$"):
         convert_file(load_config("configs/mavos.py"), tmp_path / "x.npz", tmp_path / "out")
 
 

@@ -40,24 +40,6 @@ def test_written_pytorch_file_loads_in_pytorch(tmp_path):
     assert_same({name: tensor.numpy() for name, tensor in content["state_dict"].items()})
 
 
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda tensors: tensors,
-        lambda tensors: {"state_dict": tensors, "step": 3, "optimizer": {"lr": [0.1]}},
-        lambda tensors: {"model": tensors},
-        lambda tensors: {"model": {"state_dict": tensors}},
-        lambda tensors: {"model_ema": tensors},
-        lambda tensors: {f"module.{name}": tensor for name, tensor in tensors.items()},
-    ],
-    ids=["bare", "state_dict", "model", "nested", "ema", "module"],
-)
-def test_usual_wrappings_are_taken_off(tmp_path, wrap):
-    tensors = {name: torch.from_numpy(array) for name, array in STATE.items()}
-    torch.save(wrap(tensors), tmp_path / "x.pth")
-    assert_same(read_weight_file(tmp_path / "x.pth").state)
-
-
 @pytest.mark.parametrize(("number", "kind"), [(errno.EINVAL, ValueError), (errno.EIO, OSError)])
 def test_a_damaged_position_is_damage_and_a_failing_disk_is_not(
     tmp_path, monkeypatch, number, kind
@@ -72,17 +54,21 @@ def test_a_damaged_position_is_damage_and_a_failing_disk_is_not(
         read_weight_file(tmp_path / "x.pth")
 
 
-def test_entries_that_are_no_tensors_are_named(tmp_path):
-    torch.save({"a": torch.zeros(2), "epoch": 3}, tmp_path / "x.pth")
+@pytest.mark.parametrize(
+    ("content", "others"),
+    [
+        ({"a": torch.zeros(2), "epoch": 3}, ("epoch",)),
+        (
+            {"state_dict": {"a": torch.zeros(2), "b": 1}, "optimizer": {"lr": [0.1]}, "epoch": 3},
+            ("optimizer", "epoch", "b"),
+        ),
+    ],
+)
+def test_entries_beside_the_tensors_are_named(tmp_path, content, others):
+    torch.save(content, tmp_path / "x.pth")
     file = read_weight_file(tmp_path / "x.pth")
     assert_same(file.state, {"a": np.zeros(2, np.float32)})
-    assert file.others == ("epoch",)
-
-
-def test_entries_beside_the_state_dictionary_are_named(tmp_path):
-    content = {"state_dict": {"a": torch.zeros(2), "b": 1}, "optimizer": {"lr": [0.1]}, "epoch": 3}
-    torch.save(content, tmp_path / "x.pth")
-    assert read_weight_file(tmp_path / "x.pth").others == ("optimizer", "epoch", "b")
+    assert file.others == others
 
 
 def test_parameters_and_brain_floats_become_arrays(tmp_path):
@@ -118,24 +104,18 @@ def test_pickles_of_other_objects_are_named_as_such(tmp_path, capsys, protocol, 
     assert "code ran" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "content", [b"\x89PNG\r\n\x1a\n123", b"hello", b"", b"PK\x03\x04", bytes(9)]
-)
-def test_other_formats_are_not_called_objects(tmp_path, content):
-    (tmp_path / "x.pth").write_bytes(content)
-    with pytest.raises(ValueError, match="found a damaged file or one of another format"):
-        read_weight_file(tmp_path / "x.pth")
-
-
 @pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
 @pytest.mark.parametrize(
-    "content", [b"", b"hello world", pickle.dumps({"a": 1})], ids=["empty", "text", "pickle"]
+    "content",
+    [b"", b"hello world", b"\x89PNG\r\n\x1a\n123", b"PK\x03\x04", bytes(9), pickle.dumps({"a": 1})],
+    ids=["empty", "text", "picture", "zip", "zeros", "pickle"],
 )
 def test_files_of_another_format_are_refused(tmp_path, suffix, content):
     path = tmp_path / f"x{suffix}"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"x\{suffix}: expected .*, found "):
+    with pytest.raises(ValueError, match=rf"x\{suffix}: expected .*, found ") as caught:
         read_weight_file(path)
+    assert "could run code" not in str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])

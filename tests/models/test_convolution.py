@@ -75,40 +75,6 @@ def dense_pair(stride, padding):
     return lambda x, kernel: convolve(x, kernel, strides, around), expected
 
 
-def dense_arrays(size, kernel, function):
-    x, weights = draw((2, *size, 3), (kernel, kernel, 3, 5))
-    (gradient,) = draw(jax.eval_shape(function, x, weights).shape)
-    return x, weights, gradient
-
-
-@pytest.mark.parametrize(("size", "kernel", "stride", "padding"), DENSE)
-def test_dense(size, kernel, stride, padding):
-    functions = dense_pair(stride, padding)
-    arrays = dense_arrays(size, kernel, functions[1])
-    check(*jax.jit(lambda *x: [with_gradients(f)(*x) for f in functions])(*arrays))
-
-
-def test_dense_mapped_over_samples():
-    functions = dense_pair(2, 1)
-    x, kernel, gradient = dense_arrays((9, 8), 3, functions[1])
-    x, gradient = x[:, None], gradient[:, None]
-
-    @jax.jit
-    def run(x, kernel, gradient):
-        return [
-            jax.vmap(with_gradients(function), in_axes=(0, None, 0))(x, kernel, gradient)
-            for function in functions
-        ]
-
-    check(*run(x, kernel, gradient))
-
-
-def test_dense_in_bfloat16():
-    functions = dense_pair(2, 3)
-    arrays = [x.astype(jnp.bfloat16) for x in dense_arrays((20, 19), 7, functions[1])]
-    check(*jax.jit(lambda *x: [with_gradients(f)(*x) for f in functions])(*arrays), mark=2e-2)
-
-
 def depthwise_pair(kernel, stride, dilation):
     def expected(x, weights):
         padding = dilation * (kernel // 2)
@@ -125,37 +91,57 @@ def depthwise_pair(kernel, stride, dilation):
     return lambda x, weights: depthwise_shifts(x, weights, stride, dilation), expected
 
 
-def depthwise_arrays(size, kernel, function):
-    x, weights = draw((*size, 6), (kernel, kernel, 6))
-    (gradient,) = draw(jax.eval_shape(function, x, weights).shape)
-    return x, weights, gradient
+def arrays_for(pair, x, kernel):
+    x, kernel = draw(x, kernel)
+    return x, kernel, *draw(jax.eval_shape(pair[1], x, kernel).shape)
+
+
+def run(pair, arrays):
+    return jax.jit(lambda *x: [with_gradients(function)(*x) for function in pair])(*arrays)
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride", "padding"), DENSE)
+def test_dense(size, kernel, stride, padding):
+    pair = dense_pair(stride, padding)
+    check(*run(pair, arrays_for(pair, (2, *size, 3), (kernel, kernel, 3, 5))))
 
 
 @pytest.mark.parametrize(("size", "kernel", "stride", "dilation"), DEPTHWISE)
 def test_depthwise(size, kernel, stride, dilation):
-    functions = depthwise_pair(kernel, stride, dilation)
-    arrays = depthwise_arrays(size, kernel, functions[1])
-    check(*jax.jit(lambda *x: [with_gradients(f)(*x) for f in functions])(*arrays))
+    pair = depthwise_pair(kernel, stride, dilation)
+    check(*run(pair, arrays_for(pair, (*size, 6), (kernel, kernel, 6))))
 
 
-def test_depthwise_mapped_over_samples():
-    functions = depthwise_pair(3, 2, 1)
-    x, kernel, gradient = depthwise_arrays((9, 8), 3, functions[1])
+@pytest.mark.parametrize(
+    ("pair", "x", "kernel"),
+    [
+        (dense_pair(2, 1), (2, 9, 8, 3), (3, 3, 3, 5)),
+        (depthwise_pair(3, 2, 1), (9, 8, 6), (3, 3, 6)),
+    ],
+    ids=["dense", "depthwise"],
+)
+def test_mapped_over_samples(pair, x, kernel):
+    x, kernel, gradient = arrays_for(pair, x, kernel)
 
     @jax.jit
-    def run(x, kernel, gradient):
+    def mapped(x, kernel, gradient):
         return [
             jax.vmap(with_gradients(function), in_axes=(0, None, 0))(x, kernel, gradient)
-            for function in functions
+            for function in pair
         ]
 
-    check(*run(jnp.stack([x, -2 * x]), kernel, jnp.stack([gradient, gradient + 1])))
+    check(*mapped(jnp.stack([x, -2 * x]), kernel, jnp.stack([gradient, gradient + 1])))
+
+
+def test_dense_in_bfloat16():
+    pair = dense_pair(2, 3)
+    arrays = [x.astype(jnp.bfloat16) for x in arrays_for(pair, (2, 20, 19, 3), (7, 7, 3, 5))]
+    check(*run(pair, arrays), mark=2e-2)
 
 
 def test_the_two_depthwise_forms():
-    x, kernel, gradient = depthwise_arrays((9, 8), 3, lambda x, k: depthwise_grouped(x, k, 2, 2))
-    shifts, grouped = (
-        with_gradients(lambda x, kernel, form=form: form(x, kernel, 2, 2))(x, kernel, gradient)
+    pair = [
+        lambda x, kernel, form=form: form(x, kernel, 2, 2)
         for form in (depthwise_shifts, depthwise_grouped)
-    )
-    check(shifts, grouped)
+    ]
+    check(*run(pair, arrays_for(pair, (9, 8, 6), (3, 3, 6))))

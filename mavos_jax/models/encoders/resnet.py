@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -88,10 +89,9 @@ def max_pool(x: Map) -> Float[Array, "h2 w2 c"]:
     """
     rows, columns = ((n - 1) // 2 + 1 for n in x.shape[:2])
     padded = jnp.pad(x, ((1, 2), (1, 2), (0, 0)))
-    total = None
-    for i in range(3):
-        for j in range(3):
-            shifted = padded[i : i + 2 * rows - 1 : 2, j : j + 2 * columns - 1 : 2]
-            total = shifted if total is None else jnp.maximum(total, shifted)
-    assert total is not None
-    return total
+    shifted = [
+        padded[i : i + 2 * rows - 1 : 2, j : j + 2 * columns - 1 : 2]
+        for i in range(3)
+        for j in range(3)
+    ]
+    return functools.reduce(jnp.maximum, shifted)
