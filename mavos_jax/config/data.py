@@ -16,16 +16,16 @@ class SourceConfig:
     Attributes:
       kind: its layout, a name from the table of data sets, such as ``davis2017``; ``folder`` is any
         ``JPEGImages`` beside ``Annotations``, ``synthetic`` is generated and needs no files.
-      root: the folder of the set as its authors lay it out, or of its prepared records; unused by
+      root: folder of the set as its authors lay it out, or of its prepared records; unused by
         ``synthetic``.
-      split: which part of the set. Of ``synthetic``: ``train``, an endless number of varied
-        videos; ``eventful``, as many in which objects move fast, hide one another, leave and
-        return; or ``held_out``, the committed list of eventful ones that training never sees.
+      split: part of the set. ``synthetic`` has ``train``, endless varied videos; ``eventful``,
+        endless videos in which objects move fast, hide one another, leave and return; and
+        ``held_out``, a fixed list of eventful videos that training never sees.
       format: ``files`` as its authors lay it out, or ``records`` written by
         ``python -m mavos_jax.commands.prepare``.
-      max_gap: largest distance between two neighbouring frames of a clip, in frames of the set.
-      repeats: how often the set counts when clips are drawn from several: its share is its number
-        of videos times this. A set without end counts as ``num_videos`` videos.
+      max_gap: largest gap between neighbouring frames of a clip, in frames of the set.
+      repeats: weight of the set when clips are drawn from several: its share is its number of
+        videos times this. An endless set counts as ``num_videos`` videos.
       num_videos: videos of one pass over ``synthetic``.
     """
 
@@ -55,21 +55,22 @@ class DataConfig:
       held_out: the set that periodic evaluation segments from its first masks.
       clip_frames: frames T of a clip, the reference included.
       crop: side of the square crops, in pixels: 16 n + 1 with ``align_corners``, else 16 n.
-      short_edge: of a frame before the random scale, in pixels; 0 keeps the stored size.
+      short_edge: short edge of a frame before the random scale, in pixels; 0 keeps the stored
+        size.
       scale: range of the random scale.
       merge: probability that a second clip is pasted over the first.
-      max_objects: the most objects of a clip, 1 to 10; of more a random choice is kept. The losses
-        take time and memory for as many.
-      colour: probability of colour jitter, drawn for each frame: brightness 0.4, contrast 0.4,
+      max_objects: most objects in a clip, 1 to 10; a random choice is kept of more. Time and
+        memory of the losses grow with it.
+      colour: probability that a frame's colours are jittered: brightness 0.4, contrast 0.4,
         saturation 0.2, hue 0.1.
       grey: probability that a frame loses its colours.
       blur: probability of a Gaussian blur of deviation 0.1 to 2 pixels.
       flip: probability of a horizontal flip.
-      workers: processes that decode and augment, which hand clips over in ``/dev/shm`` (see
-        ``docs/data.md`` for how much); 0 does it in threads of this process.
+      workers: processes that decode and augment and hand clips over in ``/dev/shm`` (its size is
+        in ``docs/data.md``); 0 uses threads of this process.
       threads: threads that decode and augment in each process.
-      prefetch: batches that wait, decoded, in each process.
-      skip_damaged: go on with another clip where a file cannot be read; counted and logged.
+      prefetch: decoded batches that wait in each process.
+      skip_damaged: replace a clip whose file cannot be read, and count and log it.
     """
 
     sources: tuple[SourceConfig, ...] = (SourceConfig(),)

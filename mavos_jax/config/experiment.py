@@ -32,10 +32,10 @@ class InferenceConfig:
       max_long_edge: frames with a longer edge are shrunk to it before the network, in pixels.
       min_short_edge: frames with a shorter edge are enlarged to it before the network, in pixels,
         so far as ``max_long_edge`` allows; 0 enlarges nothing, as with the paper's networks.
-      chunk_frames: frames that one compiled scan takes; bounds what lies on the device.
-      precision: of products and convolutions. ``tf32`` holds float32 values and leaves their
-        products to the device's faster, rougher way, where it has one. Softmax, norms, residual
-        sums and logits are float32 with any.
+      chunk_frames: frames in one compiled scan; bounds what lies on the device.
+      precision: type of products and convolutions. ``tf32`` keeps float32 values and multiplies
+        them in the device's faster, rougher way, where it has one. Softmax, norms, residual sums
+        and logits are always float32.
     """
 
     max_long_edge: int = 1040

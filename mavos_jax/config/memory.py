@@ -14,7 +14,7 @@ class MemoryConfig:
 
     Attributes:
       policy: what the long-term memory keeps. ``mca``: the reference and one dynamic frame that
-        every write updates (the paper's memory); ``reference``: the reference alone; ``previous``:
+        every write updates (the paper's memory); ``reference``: only the reference; ``previous``:
         the frame written last, the reference until there is one; ``reference_previous``: both;
         ``bank``: the reference and the latest ``capacity - 1`` written frames, the oldest dropped
         first (DeAOT-L).
@@ -25,20 +25,20 @@ class MemoryConfig:
       write: how ``mca`` updates the dynamic frame: ``mca`` modulated cross-attention;
         ``cross_attention`` without the modulation, ``focal_modulation`` without the attention
         (paper Table 6).
-      on_label: what a later frame does that brings masks of objects. ``fuse``: it runs as a
-        reference and is written like any other frame (the released code); a network that saw
-        every object from the first frame on in training may then lose the new ones.
-        ``restart``: the memory begins again, with its prediction, the new masks put over it, as
-        the reference; what an object looked like before is forgotten.
+      on_label: what a later frame with given masks does. ``fuse``: it runs as a reference and is
+        written like any other frame (the released code); a network that saw every object from the
+        first frame on in training may then lose the new ones. ``restart``: the memory begins
+        again with this frame's prediction, overlaid with the new masks, as the reference; earlier
+        appearances are forgotten.
       num_heads: attention heads of MCA.
       focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).
       mlp_ratio: hidden width of MCA's multi-layer perceptron, in multiples of its input.
       released_value_layout: read MCA's values channel-major, as the released PyTorch code does
         and its checkpoints were trained with; ``False`` is the token order of the paper's Eq. 6.
-        The other two writes are in token order always.
-      zero_start: fresh weights add nothing: what MCA and its perceptron put out starts at zero, so
-        that a write stores the frame itself until training finds what to add. ``False`` starts
-        them at random, as the released code does.
+        The other two writes always use token order.
+      zero_start: start the outputs of a fresh MCA and of its perceptron at zero, so that a write
+        stores the frame itself until training finds what to add. ``False`` starts them at random,
+        as the released code does.
       drop_path: rate, in training, at which MCA drops each of its two updates.
     """
 

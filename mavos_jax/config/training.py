@@ -20,27 +20,26 @@ class ClipConfig:
         its own predictions and the identification bank is frozen.
       reference_loss: share of the steps over which the weight of the reference frame's own loss
         falls from 1 to 0.
-      hard_pixels: share of the pixels that cross-entropy keeps, the hardest, from ``ramp`` on.
+      hard_pixels: share of the hardest pixels that cross-entropy keeps from ``ramp`` on.
       ramp: share of the steps over which the kept pixels fall from all of them to ``hard_pixels``.
-      absence: what a prediction of an object costs in frames that lack it, in the soft Jaccard
-        loss: spread over this share of the pixels it costs one half, over all of them nearly 1. 0
-        leaves such objects out, as the released code does; a network then labels rather something
-        than nothing while an object is away.
-      absence_weight: what such a cost weighs in the mean over the classes of a frame, where that of
-        a class in view weighs 1; it needs ``absence``. Scores want it above 1: a single wrong pixel
-        costs them all that a frame without the object can give.
-      background_margin: what the background's logit loses inside the losses, so that the network
-        learns to prefer the background by as much where it is in doubt. Clips of a few frames
-        show objects away less often than videos do, and a pixel of an object that is away costs
-        scores more than one that is missed.
-      late: probability that the clips of a step lack objects in their references, which a label
-        brings in a later frame, the same for all of them, as a user gives late objects: it is put
-        over the prediction and the frame runs as a reference (``memory.on_label``).
-      shuffle_identities: permute the slots of the objects, anew for every clip.
-      dropout: use the drop rates of the network.
+      absence: penalty for predicting an object in a frame where it is absent, in the soft Jaccard
+        loss: a prediction spread over this share of the pixels costs one half, over all of them
+        nearly 1. At 0, as released, absent objects are ignored, and the network learns to predict
+        something rather than nothing.
+      absence_weight: weight of this penalty in a frame's mean over classes, where a visible class
+        has 1; it needs ``absence``. Scores favour values above 1: one wrong pixel costs all that a
+        frame without the object can give.
+      background_margin: amount taken off the background's logit inside the losses, so that a
+        network in doubt prefers the background by as much. Short clips show absent objects less
+        often than videos do, and a pixel of an absent object costs scores more than a missed one.
+      late: probability that the clips of a step introduce objects by a label in a later frame, the
+        same for all clips, as a user does: it is put over the prediction, and the frame runs as a
+        reference (``memory.on_label``).
+      shuffle_identities: permute the objects' slots, anew for every clip.
+      dropout: use the network's drop rates.
       rematerialise: compute each frame's activations again in the backward pass.
-      precision: of products and convolutions. ``auto`` is bfloat16 on a GPU or TPU and float32 on
-        a CPU; parameters, softmax, norms, residual sums and losses are float32 always.
+      precision: type of products and convolutions. ``auto`` is bfloat16 on a GPU or TPU and float32
+        on a CPU; parameters, softmax, norms, residual sums and losses are float32 always.
     """
 
     gap: int = 2
@@ -81,11 +80,11 @@ class OptimizerConfig:
       peak_rate: learning rate after the warm-up.
       min_rate: learning rate at the first and at the last step.
       warmup: share of the steps that rise linearly from ``min_rate`` to ``peak_rate``.
-      power: of the polynomial decay after the warm-up.
-      encoder_ratio: what of ``rate - min_rate`` the encoder gets.
-      weight_decay: of the tensors that decay.
+      power: exponent of the polynomial decay after the warm-up.
+      encoder_ratio: share of ``rate - min_rate`` that the encoder gets.
+      weight_decay: decay of matrices and kernels.
       clip_norm: largest global norm of the gradient.
-      ema: share of the steps that the moving average of the parameters looks back.
+      ema: share of the steps over which the parameters' moving average looks back.
       freeze_early: keep the encoder's first stages as they are, as for ImageNet weights; a run
         whose encoder starts fresh is refused with it.
       freeze_encoder: keep all of the encoder as it is. A step then needs no backward pass of it,
@@ -125,9 +124,9 @@ class LoopConfig:
       log_every: steps between two lines of metrics.
       picture_every: steps between two pictures of a clip with its masks.
       evaluate_every: steps between two evaluations on ``data.held_out``.
-      evaluate_videos: videos of an evaluation at most; 0 for all.
-      save_every: steps between two checkpoints; an evaluation saves one, too.
-      keep: latest checkpoints that are kept; the best one by J&F is kept beside them.
+      evaluate_videos: most videos in an evaluation; 0 for all.
+      save_every: steps between two checkpoints; an evaluation also saves one.
+      keep: latest checkpoints to keep, in addition to the best one by J&F.
     """
 
     log_every: int = 20
@@ -149,15 +148,15 @@ class TrainingConfig:
 
     Attributes:
       steps: optimiser steps of the whole run; every share of the recipe refers to them.
-      batch_size: clips of one step, over all devices of all processes.
-      accumulate: parts that a device splits its share of the batch into, one after the other.
-      seed: of fresh weights, data order, augmentation, dropout and identity shuffle.
+      batch_size: clips per step, over all devices of all processes.
+      accumulate: sequential parts that a device splits its share of the batch into.
+      seed: seed of fresh weights, data order, augmentation, dropout and identity shuffle.
       start: weights to start from: a checkpoint of this package, or PyTorch weights of a whole
         network or of an encoder; empty for fresh ones. What it lacks starts fresh.
-      fresh: parts of the network that start fresh although ``start`` has them, by the beginning of
-        their path, such as ``memory_modulation`` or ``decoder/conv_out``.
+      fresh: parts of the network that start fresh although ``start`` has them, as path prefixes
+        such as ``memory_modulation`` or ``decoder/conv_out``.
       clip: what one step does with a clip.
-      optimizer: AdamW and its schedule.
+      optimizer: the optimiser and its schedule.
       loop: what happens every so many steps.
     """
 
