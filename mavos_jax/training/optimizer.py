@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Scalar
 from mavos_jax.config import EncoderConfig, OptimizerConfig, TrainingConfig
+from mavos_jax.models.encoders import early_modules
 from mavos_jax.training.state import Leaves
 
 MUON_SIZE = 0.4
