@@ -36,21 +36,26 @@ class FrameSource(Protocol):
     @property
     def origin(self) -> str:
         """The file or folder, as messages call it."""
+        ...
 
     @property
     def size(self) -> Size:
         """Height and width of every frame, in pixels."""
+        ...
 
     @property
     def num_frames(self) -> int | None:
         """The number of frames, None where only decoding tells."""
+        ...
 
     @property
     def frame_rate(self) -> Fraction | None:
         """Frames per second, None where unknown."""
+        ...
 
     def name(self, index: int) -> str:
         """The name, without suffix, that files made from frame ``index`` get."""
+        ...
 
     def __iter__(self) -> Iterator[np.ndarray]: ...
 

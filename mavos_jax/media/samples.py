@@ -33,6 +33,7 @@ class AnnotatedVideo(Protocol):
     @property
     def name(self) -> str:
         """The set and the sequence, for messages."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -40,6 +41,7 @@ class AnnotatedVideo(Protocol):
 
     def mask(self, index: int) -> np.ndarray:
         """The mask alone, for choosing frames without decoding them."""
+        ...
 
 
 @runtime_checkable
@@ -57,6 +59,7 @@ class VideoSet(Protocol):
     @property
     def num_left_out(self) -> int:
         """Videos, or images, that the set's rules leave out."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -64,6 +67,7 @@ class VideoSet(Protocol):
 
     def fingerprint(self) -> str:
         """A short hash of what the set holds: names and sizes of its files, or its recipe."""
+        ...
 
 
 @runtime_checkable
@@ -74,9 +78,11 @@ class EncodedFrames(Protocol):
 
     def frame(self, index: int) -> File:
         """Reads the image of a frame; raises :class:`DamagedSample` for none."""
+        ...
 
     def mask(self, index: int) -> File:
         """Reads the mask of a frame; raises :class:`DamagedSample` where there is none."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
