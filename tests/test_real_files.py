@@ -28,28 +28,22 @@ def draw(index):
     return frame, mask
 
 
-def write_tree(root, frame_suffix, mask_suffix, mode=None, exif=None, **options):
+def write_tree(root, frame_suffix, mask_suffix, mode=np.uint8, exif=None, **options):
     """Writes a sequence whose frames and masks have some format."""
+    if exif is not None:
+        options["exif"] = exif
+    for kind in ("JPEGImages", "Annotations"):
+        (root / kind / "my clip").mkdir(parents=True)
     for index in range(NUM_FRAMES):
         frame, mask = draw(index)
-        stored = np.rot90(frame) if exif else frame
-        picture, ids = Image.fromarray(stored), Image.fromarray(mask)
-        if mode is not None:
-            ids = Image.fromarray(mask.astype(mode))
-        for kind, suffix, image in (
-            ("JPEGImages", frame_suffix, picture),
-            ("Annotations", mask_suffix, ids),
-        ):
-            path = root / kind / "my clip" / f"frame {index}{suffix}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            own = {**options, "exif": exif} if kind == "JPEGImages" and exif else options
-            image.save(path, **(own if kind == "JPEGImages" else {}))
+        path = root / "JPEGImages" / "my clip" / f"frame {index}{frame_suffix}"
+        Image.fromarray(np.rot90(frame) if exif else frame).save(path, **options)
+        path = root / "Annotations" / "my clip" / f"frame {index}{mask_suffix}"
+        Image.fromarray(mask.astype(mode)).save(path)
 
 
-def turned_by_exif(orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 
 
 @pytest.mark.parametrize(
@@ -64,10 +58,10 @@ def turned_by_exif(orientation):
         (".bmp", ".gif", {}),
         (".jp2", ".pgm", {"irreversible": False}),
         (".avif", ".png", {"quality": 90}),
-        (".jpg", ".png", {"quality": 95, "exif": turned_by_exif(6)}),
-        (".tif", ".png", {"exif": turned_by_exif(6)}),
-        (".png", ".png", {"exif": turned_by_exif(6)}),
-        (".webp", ".png", {"lossless": True, "exif": turned_by_exif(6)}),
+        (".jpg", ".png", {"quality": 95, "exif": TURNED}),
+        (".tif", ".png", {"exif": TURNED}),
+        (".png", ".png", {"exif": TURNED}),
+        (".webp", ".png", {"lossless": True, "exif": TURNED}),
     ],
 )
 def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options):
@@ -126,25 +120,14 @@ def check(root):
         raise ValueError(lines[0])
 
 
-def grey_levels(frame, mask):
-    mask.write_bytes(b"")
-    Image.fromarray(np.array([0, 127, 255], np.uint8)[draw(0)[1]]).save(mask)
+def redrawn(change, **options):
+    """Saves the mask changed, with options of Pillow."""
 
+    def harm(frame, mask):
+        mask.unlink()
+        Image.fromarray(change(draw(0)[1])).save(mask, **options)
 
-def turned(frame, mask):
-    Image.fromarray(np.rot90(draw(0)[1])).save(mask)
-
-
-def coloured(frame, mask):
-    Image.open(mask).convert("RGB").save(mask)
-
-
-def lossy(frame, mask):
-    Image.open(mask).convert("L").save(mask, format="JPEG")
-
-
-def too_deep(frame, mask):
-    Image.fromarray(draw(0)[1].astype(np.uint16) * 300).save(mask)
+    return harm
 
 
 def deep_frame(frame, mask):
@@ -166,27 +149,26 @@ def a_dangling_link(frame, mask):
     frame.symlink_to("gone.png")
 
 
-def a_raw_picture(frame, mask):
-    frame.rename(frame.with_suffix(".heic"))
-
-
 def a_twin(frame, mask):
     frame.with_suffix(".jpg").write_bytes(frame.read_bytes())
 
 
-def cut_off(frame, mask):
-    frame.write_bytes(frame.read_bytes()[:-60])
-
-
-def a_web_page(frame, mask):
-    mask.write_bytes(b"<!DOCTYPE html><html>not found</html>")
-
-
 DOORS = (infer, evaluate, train, check)
-HARM = (
-    *(turned, coloured, lossy, too_deep, deep_frame, two_pages, a_mask_among_the_frames),
-    *(a_dangling_link, a_raw_picture, a_twin, cut_off, a_web_page, grey_levels),
-)
+HARM = {
+    "turned": redrawn(np.rot90),
+    "coloured": redrawn(lambda ids: np.stack([ids * 90] * 3, -1)),
+    "lossy": redrawn(lambda ids: ids, format="JPEG"),
+    "too deep": redrawn(lambda ids: ids.astype(np.uint16) * 300),
+    "grey levels": redrawn(lambda ids: np.array([0, 127, 255], np.uint8)[ids]),
+    "a web page": lambda frame, mask: mask.write_bytes(b"<!DOCTYPE html><html>not found</html>"),
+    "deep frame": deep_frame,
+    "two pages": two_pages,
+    "a mask among the frames": a_mask_among_the_frames,
+    "a dangling link": a_dangling_link,
+    "a raw picture": lambda frame, mask: frame.rename(frame.with_suffix(".heic")),
+    "a twin": a_twin,
+    "cut off": lambda frame, mask: frame.write_bytes(frame.read_bytes()[:-60]),
+}
 
 
 @pytest.mark.parametrize("harm", HARM)
@@ -196,7 +178,7 @@ def test_what_cannot_be_used_is_refused_alike_by_all(tmp_path, harm):
     frame, mask = (root / f"{kind}/my clip/frame 0.png" for kind in ("JPEGImages", "Annotations"))
     for door in DOORS:
         door(root)
-    harm(frame, mask)
+    HARM[harm](frame, mask)
     for door in DOORS:
         with pytest.raises(ValueError, match="frame 0") as caught:
             door(root)

@@ -30,15 +30,13 @@ def test_an_exception_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def write_full(path):
-    with written_whole(path) as temporary:
-        temporary.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+def failing(error):
+    def write(path):
+        with written_whole(path) as temporary:
+            temporary.write_text("half")
+            raise error
 
-
-def write_elsewhere(path):
-    with written_whole(path):
-        raise PermissionError(errno.EACCES, "Permission denied", "elsewhere.png")
+    return write
 
 
 def write_over_a_folder(path):
@@ -47,18 +45,17 @@ def write_over_a_folder(path):
         temporary.write_text("whole")
 
 
-def write_without_a_number(path):
-    with written_whole(path):
-        raise OSError("encoder error")
+FULL = OSError(errno.ENOSPC, "No space left on device")
+ELSEWHERE = PermissionError(errno.EACCES, "Permission denied", "elsewhere.png")
 
 
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (write_full, r"No space left on device: '.*/file\.txt'$"),
-        (write_elsewhere, r"Permission denied: 'elsewhere\.png'$"),
+        (failing(FULL), r"No space left on device: '.*/file\.txt'$"),
+        (failing(ELSEWHERE), r"Permission denied: 'elsewhere\.png'$"),
         (write_over_a_folder, r"Is a directory: '.*/file\.txt'$"),
-        (write_without_a_number, r"/file\.txt: encoder error$"),
+        (failing(OSError("encoder error")), r"/file\.txt: encoder error$"),
     ],
 )
 def test_a_failed_write_names_the_file_that_was_meant(tmp_path, write, message):
@@ -99,14 +96,11 @@ def fail():
     raise OSError("disk full")
 
 
-def test_a_failed_call_surfaces_at_the_end():
-    queue = WriteBehind()
+def test_a_failed_call_surfaces_at_the_end_or_while_more_are_submitted():
+    queue = WriteBehind(max_pending=1)
     queue.submit(fail)
     with pytest.raises(OSError, match="disk full"), queue:
         pass
-
-
-def test_a_failed_call_surfaces_while_more_are_submitted():
     with WriteBehind(max_pending=1) as queue:
         queue.submit(fail)
         with pytest.raises(OSError, match="disk full"):
