@@ -46,6 +46,9 @@ class VideoSequence:
 def open_sequence(path: Path, mask: Path | None = None, start: str | None = None) -> VideoSequence:
     """Opens a video file, a folder of frames, or a sequence with annotations.
 
+    Raises ValueError as :func:`open_frames` does; or if there are several sequences, an annotation
+    belongs to no frame, or there is no frame ``start``.
+
     Args:
       path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
         sibling ``Annotations`` has the same folder; or the parent of both, if there is exactly one
@@ -54,9 +57,6 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
         annotation that shows an object.
       start: the frame of the mask, by its name or its number from 0. By default the frame of the
         mask's name in a folder of frames, or else the first.
-
-    Raises ValueError as :func:`open_frames` does; or if there are several sequences, an annotation
-    belongs to no frame, or there is no frame ``start``.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)
