@@ -107,7 +107,7 @@ def drive(clip, at, is_forced, places=tuple(range(11)), given=None, label_at=0):
     given = give_at_once(clip.masks, clip.num_objects) if given is None else given
     labels, since = np.asarray(given.labels), 0
     share = kept_share(RECIPE, at, STEPS)
-    results = []
+    results, memory, pending = [], None, None
     for t in range(NUM_FRAMES):
         features = encode(network, normalise(clip.frames[t].astype(jnp.float32)))
         if t == 0:

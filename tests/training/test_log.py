@@ -43,7 +43,7 @@ def test_skipped_steps_in_a_row_are_counted_over_summaries():
 
 def test_the_host_waits_for_steps_before_the_last_two_alone():
     class Watched(Metrics):
-        def _asdict(self):
+        def _asdict(self):  # pyright: ignore[reportIncompatibleMethodOverride]
             taken.append(float(self.loss))
             return super()._asdict()
 
