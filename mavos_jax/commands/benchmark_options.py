@@ -46,11 +46,7 @@ class BenchmarkArguments:
         require_least(self, short_edge=32)
 
     def options(self, sequences: Sequence[str] = ()) -> BenchmarkOptions:
-        """Returns what to open; all sequences unless some are named.
-
-        Raises:
-          ValueError: the name or the folder is missing.
-        """
+        """Returns what to open; all sequences unless some are named."""
         if self.dataset is None or self.root is None:
             raise ValueError(
                 "expected --dataset NAME and --root FOLDER of a benchmark, found "
@@ -90,11 +86,7 @@ class ScoringArguments:
         require_least(self, scoring_processes=0)
 
     def rule(self) -> ScoringRule:
-        """Returns the variants of the protocols.
-
-        Raises:
-          ValueError: the list of unseen names cannot be read.
-        """
+        """Returns the variants of the protocols; reads the list of unseen names."""
         return ScoringRule(
             official_decay=self.official_decay,
             lvos=self.lvos_rule,

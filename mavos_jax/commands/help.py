@@ -27,13 +27,9 @@ class _Group(NamedTuple):
 
 
 def format_help(kind: type, base: Experiment | None, shown: Sequence[str]) -> str:
-    """Writes the help of a command.
+    """Writes the help of a command from the dataclass of its options.
 
-    Args:
-      kind: the dataclass of its options. The docstring opens the help; a field that is a dataclass
-        is a group, titled by its docstring.
-      base: the configuration whose fields are options as well.
-      shown: what their paths begin with, of those that are listed.
+    The docstring opens the help; a field that is a dataclass is a group, titled by its docstring.
     """
     text = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:")[0].strip()
     paragraphs, groups = text.split("\n\n"), list(_groups(kind, None))

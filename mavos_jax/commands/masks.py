@@ -83,7 +83,7 @@ def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
 
 
 def _require_free(files: Sequence[Path], folder: Path, arguments: Arguments) -> None:
-    """Raises ValueError if masks would replace files that may not be replaced."""
+    """Raises ValueError if masks would replace files without leave."""
     for file in files:
         target = folder / f"{file.stem}.png"
         if target.exists() and target.samefile(file):

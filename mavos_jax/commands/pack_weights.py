@@ -83,19 +83,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def read_curve(file: Path, step: int | None = None) -> dict[str, dict[str, list[Number]]]:
-    """Reads how training went, thinned to 100 points of each kind.
+    """Reads ``metrics.jsonl`` up to a step, thinned to 100 points of each kind.
 
-    Args:
-      file: ``metrics.jsonl`` of a training run.
-      step: the last one that counts; all by default.
-
-    Returns:
-      By kind, such as ``train`` and ``evaluation``, the values of each metric at its points:
-      ``step``, and ``loss`` and ``iou`` (the mean over the frames after the reference), or ``J``,
-      ``F`` and ``J&F``; rounded to 4 digits.
-
-    Raises:
-      ValueError: the file cannot be read.
+    Returns, by kind such as ``train`` and ``evaluation``, the values of each metric at its points:
+    ``step``, and ``loss`` and ``iou`` (the mean over the frames after the reference), or ``J``,
+    ``F`` and ``J&F``; rounded to 4 digits.
     """
     kinds: dict[str, list[dict[str, Number]]] = {}
     try:
