@@ -124,7 +124,7 @@ def _muon() -> optax.GradientTransformation:
 class MomentumState(NamedTuple):
     """Muon's state: the number of updates, and moving averages of the gradients."""
 
-    count: Array
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride]
     momentum: Any
 
 
