@@ -114,17 +114,16 @@ def test_ties_at_the_threshold_share_what_is_left():
     np.testing.assert_allclose(gradient.sum(axis=(1, 2))[:2], [-0.5, 0.5], rtol=1e-5)
 
 
+def both_losses(logits, labels, num_objects, share):
+    cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
+    return cross_entropy + soft_jaccard(logits, labels, num_objects)
+
+
 def test_ignored_pixels_and_unused_slots_have_no_gradient(golden):
     _, logits, labels, _ = golden
     labels = labels[0].at[:5].set(255)
 
-    def total(logits):
-        share = jnp.float32(1.0)
-        return bootstrapped_cross_entropy(logits, labels, jnp.int32(3), share) + soft_jaccard(
-            logits, labels, jnp.int32(3)
-        )
-
-    gradient = jax.grad(total)(logits[0])
+    gradient = jax.grad(both_losses)(logits[0], labels, jnp.int32(3), jnp.float32(1.0))
     assert not gradient[:, :5].any()
     assert not gradient[4:].any()
     assert gradient[:4, 5:].any()
@@ -134,13 +133,8 @@ def test_a_frame_without_known_pixels_has_no_loss_and_a_finite_gradient():
     logits = jax.random.normal(jax.random.PRNGKey(0), (11, 6, 7))
     labels = jnp.full((6, 7), 255, jnp.int32)
 
-    def total(logits):
-        share = jnp.float32(0.5)
-        return bootstrapped_cross_entropy(logits, labels, jnp.int32(2), share) + soft_jaccard(
-            logits, labels, jnp.int32(2)
-        )
-
-    loss, gradient = jax.value_and_grad(total)(logits)
+    arguments = logits, labels, jnp.int32(2), jnp.float32(0.5)
+    loss, gradient = jax.value_and_grad(both_losses)(*arguments)
     assert loss == 0
     assert not gradient.any()
 
