@@ -28,12 +28,7 @@ class VideoKey(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A clip for training.
-
-    Attributes:
-      crops: its frames, masks and number of objects (at least 1).
-      damaged: one line for each sample that could not be read and was replaced.
-    """
+    """A clip with at least one object, and a line for each damaged sample that was replaced."""
 
     crops: Crops
     damaged: tuple[str, ...]
@@ -41,12 +36,9 @@ class Drawn(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ClipRecipe:
-    """How a clip is made from a video of several sets; it can be pickled, for loader processes.
+    """How a clip is made from videos of several sets; it can be pickled, for loader processes.
 
-    Attributes:
-      data: the configuration.
-      sets: the sets that are mixed.
-      shares: their shares of the clips, which add up to 1.
+    The ``shares`` of the sets add up to 1.
     """
 
     data: DataConfig

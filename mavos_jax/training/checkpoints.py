@@ -69,11 +69,8 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 class Checkpoints:
     """Writes the checkpoints of a run behind it; a context manager that ends with the last one.
 
-    Args:
-      workdir: of the run, an absolute path.
-      config: the experiment; its loop says how many are kept.
-      facts: JSON values that are kept with every checkpoint; only scores under the same
-        ``score_conditions`` are compared.
+    ``workdir`` is absolute. ``facts`` are JSON values that are kept with every checkpoint; only
+    scores under the same ``score_conditions`` are compared.
     """
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:

@@ -144,10 +144,10 @@ def sum_over_processes(values: np.ndarray) -> np.ndarray:
 class StopRequest:
     """Notes, inside a ``with`` block, that the run should save and end.
 
-    SIGTERM, SLURM's SIGUSR1 and the keyboard ask for it. A process on its own takes the signals
-    itself; a second interruption from the keyboard ends it at once. Of several, connected by
-    ``jax.distributed``, any one may get a signal: JAX's own notifier for SIGTERM, which must stay
-    in place, makes all of them stop after the same step.
+    SIGTERM, SLURM's SIGUSR1 and the keyboard ask for it. A single process takes the signals itself;
+    a second interruption from the keyboard ends it at once. Of several, connected by
+    ``jax.distributed``, any may get a signal: JAX's own notifier for SIGTERM, which must stay in
+    place, makes all of them stop after the same step.
     """
 
     def __init__(self) -> None:

@@ -82,8 +82,7 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
 def compare_scores(folder: Path, config: Experiment, conditions: str) -> None:
     """Warns about earlier scores that are no longer comparable or are missing.
 
-    ``conditions`` are those of the scores to come, see
-    :func:`mavos_jax.training.validation.conditions`.
+    ``conditions`` are those of the scores to come, see ``training.validation.conditions``.
     """
     others = read_description(folder).others
     if others.get(SCORE_CONDITIONS, conditions) != conditions:
@@ -160,9 +159,7 @@ def newest_whole(workdir: Path) -> int | None:
 def read_state(folder: Path, like: TrainState) -> TrainState:
     """Returns the state in a checkpoint, after a look at its names, shapes and types.
 
-    Args:
-      folder: of the checkpoint.
-      like: a state of the same run, as ``jax.ShapeDtypeStruct`` or arrays.
+    ``like`` is a state of the same run, as ``jax.ShapeDtypeStruct`` or arrays.
 
     Raises:
       ValueError: the state is of another network or optimiser; the message lists all differences.

@@ -97,9 +97,9 @@ def begin(
 
     Args:
       config: the experiment.
-      workdir: of the run, an absolute path.
-      data: fingerprint of the data sets.
-      conditions: of the scores to come; None without evaluation.
+      workdir: the folder of the run, an absolute path.
+      data: the fingerprints of the data sets.
+      conditions: what the scores to come depend on; None without evaluation.
       convert: reads PyTorch weights.
 
     Raises:

@@ -96,11 +96,8 @@ def train_step(
 ) -> tuple[TrainState, Metrics]:
     """Returns the state after a step over one device's clips, and what it measured.
 
-    Args:
-      model: the network; its configuration holds the recipe.
-      state: before the step.
-      batch: this device's share of the global batch.
-      axis_name: of the devices over which to average, if there are several.
+    The model's configuration holds the recipe. Gradients and metrics are averaged over the devices
+    of ``axis_name``, if there are several.
     """
     config = model.config.training
     key = jax.random.fold_in(state.key, state.step)
