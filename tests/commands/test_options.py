@@ -150,7 +150,7 @@ def test_options_are_those_of_the_encoder_and_transformer_in_the_file(file, word
         ("--memory.gpa 4", "--memory.gpa, 4; did you mean --memory.gap?"),
         ("--memori.gap 4", "did you mean --memory.gap?"),
         ("--memory.gap four", "--memory.gap: invalid literal for int() with base 10: 'four'"),
-        ("--memory.gap 0", "mavos.py: memory.gap: expected an integer of at least 1, got 0"),
+        ("--memory.gap 0", "mavos.py: memory.gap: expected an integer of at least 1, found 0"),
         ("--memory.gap", "Missing value for argument '--memory.gap'"),
         ("--memory.policy all", "Expected one of ('mca', 'bank', "),
         ("--align_corners maybe", "Expected one of ('True', 'False')"),
@@ -232,7 +232,7 @@ def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatc
     [
         (["--outptu", "x"], "--outptu, x; did you mean --output?"),
         (["--memroy.gap", "4"], "--memroy.gap, 4; did you mean --memory.gap?"),
-        (["--memory.gap", "0"], "memory.gap: expected an integer of at least 1, got 0"),
+        (["--memory.gap", "0"], "memory.gap: expected an integer of at least 1, found 0"),
         (["--num_brushes", "0"], "--num_brushes: expected at least 1, found 0"),
     ],
 )
