@@ -12,8 +12,7 @@ import tqdm
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import describe_default, load_default
-from mavos_jax.commands.benchmark_options import BenchmarkArguments as SharedArguments
-from mavos_jax.commands.benchmark_options import ScoringArguments, require_least
+from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments, require_least
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.options import parse_command
 from mavos_jax.config import Experiment
@@ -53,13 +52,13 @@ class VideoArguments:
 
 
 @dataclasses.dataclass(frozen=True)
-class BenchmarkArguments(SharedArguments):
-    """Benchmark instead of a video (an interrupted run continues; processes share the work).
+class EvaluationArguments(BenchmarkArguments):
+    """Benchmark instead of a video (an interrupted run resumes; several processes share the work).
 
     Attributes:
       sequences: take only these sequences.
       check_data: only list what is missing or odd in the benchmark's folder.
-      time_frames: time every frame by the protocols aot and xmem.
+      time_frames: time every frame with the protocols aot and xmem.
       num_devices: devices that segment; all by default.
       report_frames: frames with pictures in the report.
     """
@@ -91,8 +90,8 @@ class Arguments:
       config: a configuration file; by default the checkpoint's own.
       untrained: use fresh weights for --config.
       overwrite: replace the results in the output folder.
-      rle: also write results.json, the masks as YouTube-VIS results with COCO's run lengths.
-      num_objects: ids are 1 to this from the start; by default objects count when they appear.
+      rle: also write results.json, the masks in YouTube-VIS form (COCO run-length encoding).
+      num_objects: ids 1 to N exist from the start; by default an object exists from its first mask.
       scales: average over the frames at these sizes, relative to the network's usual one.
       flip: also average over mirrored frames.
       profile: write a trace for TensorBoard or ui.perfetto.dev here; take only a few frames.
@@ -111,7 +110,7 @@ class Arguments:
     flip: bool = False
     profile: Path | None = None
     one: VideoArguments = VideoArguments()
-    benchmark: BenchmarkArguments = BenchmarkArguments()
+    benchmark: EvaluationArguments = EvaluationArguments()
     scoring: ScoringArguments = dataclasses.field(default_factory=ScoringArguments)
 
     def __post_init__(self) -> None:

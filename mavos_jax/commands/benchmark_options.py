@@ -69,7 +69,7 @@ class ScoringArguments:
     """Scoring.
 
     Attributes:
-      unseen: a file that lists unseen videos (LVOS) or categories (YouTube-VOS), one a line.
+      unseen: a file that lists unseen videos (LVOS) or categories (YouTube-VOS), one per line.
       lvos_rule: follow LVOS's scorer since May 2024, or the one before, which dropped no frames.
       long_time_video_rule: drop the first and the last label, or only the first.
       official_decay: keep the error of DAVIS's scorer in decays over more than 256 frames.

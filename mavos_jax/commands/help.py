@@ -37,7 +37,8 @@ def format_help(kind: type, base: Experiment | None, shown: Sequence[str]) -> st
     if base is not None:
         groups += _groups(type(base), base, shown=tuple(shown))
         paragraphs.append(
-            "Every field of the configuration is an option, for example --encoder.depths 3 4 6."
+            "Every field of the given configuration is an option, for example --encoder.depths "
+            f"3 4 6; the defaults below are those of {base.name}."
         )
     width = max(shutil.get_terminal_size().columns, 60)
     wrapped = [x if x.startswith(" ") else textwrap.fill(x, width) for x in paragraphs]

@@ -1,1 +1,1 @@
-"""Videos as input: frames from files, sequences with annotations, generated clips."""
+"""Clips for training: drawing, augmenting and loading them."""

@@ -1,1 +1,1 @@
-"""What is done with masks: reading and writing them, pictures, reports."""
+"""Running a benchmark or a video: segmenting, scoring, archives, the report."""

@@ -12,7 +12,7 @@ a true mask, or a prediction with new objects pasted over it.
 
 Masks hold slots 0..10, and 255 where unknown. ``num_identities`` is the number of channels that a
 mask can hold, background included; fewer cost less. Training passes a ``key``, a new one for every
-frame, from which the networks draw what they drop; without a key nothing is dropped.
+frame, the source of dropout; without a key nothing is dropped.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def start(
 def start_segmented(
     model: MAVOS, variables: Variables, features: Features, mask: Mask, *, key: Array | None = None
 ) -> tuple[Logits, Memory]:
-    """Returns the reference frame's own logits beside the memory; training has a loss on them."""
+    """Returns the reference frame's own logits beside the memory; training applies a loss to them."""
     propagated, written = propagate_reference(model, variables, features, mask, key=key)
     logits = _bind(model, variables).decode(propagated, features)
     return logits, start_memory(model.config.memory, written)
@@ -86,7 +86,7 @@ def memorise(
     """Returns the memory after a segmented frame, which becomes the short-term memory.
 
     When a write ``is_due``, because ``gap`` frames have passed since the last write or reference,
-    the frame also enters the long-term memory. The caller counts: training knows it beforehand.
+    the frame also enters the long-term memory. The caller counts the frames.
     """
     network = _bind(model, variables)
     written = network.remember(pending, network.identify(mask, num_identities))

@@ -38,11 +38,11 @@ from mavos_jax.runtime.devices import in_32_bits, require_device
 from mavos_jax.runtime.trees import leaves_by_path
 
 Variables = dict[str, Any]
-"""``{"params": weights, "constants": frozen batch-norm vectors, and what nothing reads}``."""
+"""``{"params": weights, "constants": frozen batch-norm vectors, and entries that nothing reads}``."""
 
 
 class Features(NamedTuple):
-    """What the encoder gives of one frame.
+    """What the encoder returns for one frame.
 
     ``shortcuts`` are maps at strides 4, 8 and 16 in the decoder's widths, ``projected`` is the
     stride-16 map that enters the E-LSTT.
@@ -63,7 +63,10 @@ class Features(NamedTuple):
 
 
 class MAVOS(nn.Module):
-    """The network; ``backend`` says how costly operations are computed."""
+    """The network: MAVOS, or AOT-L and DeAOT-L with their transformers in ``elstt``.
+
+    ``backend`` says how the expensive operations are computed.
+    """
 
     config: Experiment
     backend: Backend
@@ -96,7 +99,7 @@ class MAVOS(nn.Module):
     def reference(
         self, features: Features, identification: Tokens
     ) -> tuple[Propagated, tuple[KeyValue, ...]]:
-        """Propagates a frame whose mask is known from itself, and returns what it writes."""
+        """Propagates a frame with a known mask from itself, and returns what it writes."""
         return self.elstt.reference(features.tokens, identification, features.size)
 
     def propagate(
@@ -152,11 +155,11 @@ def build_model(config: Experiment, backend: Backend | None = None) -> MAVOS:
 
     Args:
       config: the experiment.
-      backend: how costly operations are computed; by default what suits JAX's default device, in
+      backend: how the expensive operations are computed; by default what suits JAX's default device, in
         the precision of ``config.inference``.
 
     Raises:
-      ValueError: ``config`` is none, or JAX does not find the device that it was told to use.
+      ValueError: ``config`` is not an ``Experiment``, or JAX does not find the device that it was told to use.
     """
     require_kind("config", config, Experiment, "an Experiment; load_config reads one from a file")
     if backend is None:
@@ -169,7 +172,7 @@ def build_model(config: Experiment, backend: Backend | None = None) -> MAVOS:
 def init_variables(model: MAVOS, seed: int = 0) -> Variables:
     """Returns freshly initialised variables; no parameter depends on the frames' size."""
     config = model.config
-    # Without what the network does not depend on, so that runs of one network share a program.
+    # Only what the network depends on, so that runs of one network share a program.
     network = Experiment(
         name="network",
         encoder=config.encoder,
@@ -189,7 +192,7 @@ def _initialiser(model: MAVOS) -> Callable[[Array], Variables]:
 
 
 def small_frame(config: Experiment) -> tuple[Image, Mask]:
-    """Returns an image and a mask of a size that the network takes, for tracing it."""
+    """Returns an image and a mask of a size that the network accepts, for tracing it."""
     side = 2 * STRIDE + (1 if config.align_corners else 0)
     return jnp.zeros((side, side, 3)), jnp.zeros((side, side), jnp.int32)
 

@@ -2,7 +2,7 @@
 
 The reference frame starts the memory. Every later frame is segmented from memory and then
 memorised: with its true mask at first (teacher forcing), with its own prediction later in training.
-What does not depend on the frame before, features and losses, is computed for all frames at once.
+What does not depend on the previous frame, features and losses, is computed for all frames at once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Clip(NamedTuple):
 
 
 class FrameResult(NamedTuple):
-    """What segmenting a frame gives; of a clip, with a leading axis t, the reference first.
+    """The result of segmenting a frame; for a clip stacked along axis t, the reference first.
 
     Attributes:
       loss: of the frame; the reference's without its weight.
@@ -71,7 +71,7 @@ def clip_loss(
     key: Array | None,
     label_at: Scalar | None = None,
 ) -> tuple[Float[Array, ""], FrameResult]:
-    """Returns the loss of a clip: the mean over its frames plus the weighted reference loss.
+    """Returns the loss of a clip: the mean over its later frames plus the weighted loss of the reference.
 
     Args:
       model: the network; its configuration holds the recipe.
