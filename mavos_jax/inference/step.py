@@ -53,7 +53,7 @@ def start(
 def start_segmented(
     model: MAVOS, variables: Variables, features: Features, mask: Mask, *, key: Array | None = None
 ) -> tuple[Logits, Memory]:
-    """Returns the reference frame's own logits beside the memory; training applies a loss to them."""
+    """Returns the reference frame's own logits, for training's loss on them, and the memory."""
     propagated, written = propagate_reference(model, variables, features, mask, key=key)
     logits = _bind(model, variables).decode(propagated, features)
     return logits, start_memory(model.config.memory, written)

@@ -38,7 +38,7 @@ from mavos_jax.runtime.devices import in_32_bits, require_device
 from mavos_jax.runtime.trees import leaves_by_path
 
 Variables = dict[str, Any]
-"""``{"params": weights, "constants": frozen batch-norm vectors, and entries that nothing reads}``."""
+"""``{"params": weights, "constants": frozen batch-norm vectors, and unread entries}``."""
 
 
 class Features(NamedTuple):
@@ -155,11 +155,12 @@ def build_model(config: Experiment, backend: Backend | None = None) -> MAVOS:
 
     Args:
       config: the experiment.
-      backend: how the expensive operations are computed; by default what suits JAX's default device, in
-        the precision of ``config.inference``.
+      backend: how the expensive operations are computed; by default what suits JAX's default
+        device, in the precision of ``config.inference``.
 
     Raises:
-      ValueError: ``config`` is not an ``Experiment``, or JAX does not find the device that it was told to use.
+      ValueError: ``config`` is not an ``Experiment``, or JAX lacks the device that it was told to
+        use.
     """
     require_kind("config", config, Experiment, "an Experiment; load_config reads one from a file")
     if backend is None:

@@ -71,7 +71,7 @@ def clip_loss(
     key: Array | None,
     label_at: Scalar | None = None,
 ) -> tuple[Float[Array, ""], FrameResult]:
-    """Returns the loss of a clip: the mean over its later frames plus the weighted loss of the reference.
+    """Returns a clip's loss: the mean over its later frames, plus the reference's, weighted.
 
     Args:
       model: the network; its configuration holds the recipe.
