@@ -130,7 +130,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         _run(arguments, experiment)
         return
     require_writable_parent(arguments.profile / "trace")
-    with jax.profiler.trace(arguments.profile, create_perfetto_trace=True):
+    options = jax.profiler.ProfileOptions()
+    # A trace holds a million events: the calls of Python would leave no room for the device's.
+    options.python_tracer_level = 0
+    with jax.profiler.trace(
+        arguments.profile, create_perfetto_trace=True, profiler_options=options
+    ):
         _run(arguments, experiment)
     print(f"the trace is in {arguments.profile}")
 
