@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import assert_never
 
 from mavos_jax.datasets.listing import describe_folder, require_name
-from mavos_jax.datasets.sequences import GivenMask, Layout, SequenceFiles, SequenceFolders
+from mavos_jax.datasets.sequences import (
+    FilesByKey,
+    FilesInOrder,
+    GivenMask,
+    Layout,
+    SequenceFiles,
+    SequenceFolders,
+)
 from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem, name_some
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import read_values
@@ -24,9 +31,9 @@ class FoundFiles:
     All are in natural order; there is an image.
     """
 
-    images: Mapping[str, Path]
-    masks: Mapping[str, Path]
-    truth: Mapping[str, Path]
+    images: FilesByKey[str]
+    masks: FilesByKey[str]
+    truth: FilesByKey[str]
 
     @functools.cached_property
     def ids(self) -> Mapping[str, tuple[int, ...]]:
@@ -34,7 +41,7 @@ class FoundFiles:
         return {name: object_ids(read_values(path).ids) for name, path in self.masks.items()}
 
 
-def find_images(folders: SequenceFolders) -> dict[str, Path]:
+def find_images(folders: SequenceFolders) -> FilesByKey[str]:
     """Lists the images of a sequence by frame name, in natural order; at least one."""
     images = frames_by_stem(folders.frames)
     for stem in images:
@@ -44,13 +51,18 @@ def find_images(folders: SequenceFolders) -> dict[str, Path]:
             f"{folders.frames}: expected the frames of {folders.name} (.jpg or .png), found "
             f"{describe_folder(folders.frames)}"
         )
-    return {stem: folders.frames / name for stem, name in images.items()}
+    return FilesByKey(folders.frames, images)
 
 
 def find_files(folders: SequenceFolders) -> FoundFiles:
     """Lists the images and masks of a sequence."""
     images, masks = find_images(folders), _list_masks(folders.masks)
-    truth = masks if folders.truth == folders.masks else _list_masks(folders.truth)
+    if folders.truth is None:
+        truth = FilesByKey(folders.masks, {})
+    elif folders.truth == folders.masks:
+        truth = masks
+    else:
+        truth = _list_masks(folders.truth)
     return FoundFiles(images, masks, truth)
 
 
@@ -76,16 +88,16 @@ def build_sequence(layout: Layout, folders: SequenceFolders, found: FoundFiles) 
         case _:
             assert_never(layout.frames)
     names = names[min(names.index(name) for name in given) :]
-    truth = found.truth if _has_truth(layout, found, given) else {}
     labelled = names if layout.frames == "all" else folders.listed
     saved = labelled if not layout.saves_labelled else found.masks
     index = {name: i for i, name in enumerate(names)}
+    scored = labelled if _has_truth(layout, found, given) else ()
     objects = sorted(folders.objects.items())
     return SequenceFiles(
         name=folders.name,
-        frames=tuple(found.images[name] for name in names),
+        frames=FilesInOrder(folders.frames, tuple(found.images.names[name] for name in names)),
         given={index[name]: given[name] for name in names if name in given},
-        truth={index[name]: truth[name] for name in labelled if name in truth},
+        truth=_by_frame(found.truth, {name: index[name] for name in scored}),
         saved=tuple(sorted(index[name] for name in saved if name in index)),
         spans={i: tuple(index[n] for n in o.frames if n in index) for i, o in objects},
         categories={i: o.category for i, o in objects if o.category is not None},
@@ -110,8 +122,10 @@ def pair_frames(layout: Layout, folders: SequenceFolders) -> SequenceFiles:
     index = {name: i for i, name in enumerate(names)}
     return SequenceFiles(
         name=folders.name,
-        frames=tuple(found.images.get(n, folders.frames / f"{n}.jpg") for n in names),
-        truth={i: found.masks[name] for name, i in index.items() if name in found.masks},
+        frames=FilesInOrder(
+            folders.frames, tuple(found.images.names.get(name, f"{name}.jpg") for name in names)
+        ),
+        truth=_by_frame(found.masks, index),
         spans={i: tuple(index[n] for n in o.frames) for i, o in sorted(folders.objects.items())},
         num_unmasked=0 if folders.listed else len(found.images) - len(names),
     )
@@ -149,11 +163,15 @@ def describe_stray(folders: SequenceFolders, mask: Path) -> str:
     )
 
 
-def _list_masks(folder: Path | None) -> dict[str, Path]:
+def _list_masks(folder: Path) -> FilesByKey[str]:
     """Lists the masks of a folder in natural order, none where it is not there."""
-    if folder is None:
-        return {}
-    return {stem: folder / name for stem, name in images_by_stem(folder, MASK_SUFFIXES).items()}
+    return FilesByKey(folder, images_by_stem(folder, MASK_SUFFIXES))
+
+
+def _by_frame(masks: FilesByKey[str], index: Mapping[str, int]) -> FilesByKey[int]:
+    """The masks that are there, by the frames' indices instead of their names."""
+    names = {i: masks.names[name] for name, i in index.items() if name in masks}
+    return FilesByKey(masks.folder, names)
 
 
 def _starts_of_listed(folders: SequenceFolders) -> dict[str, tuple[int, ...]]:

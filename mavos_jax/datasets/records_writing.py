@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mavos_jax.datasets.files import FileSet
+from mavos_jax.datasets.files import FileSet, VideoSummary, kept_ids
 from mavos_jax.datasets.listing import describe_folder
 from mavos_jax.datasets.records import (
     FRAMES_PER_RECORD,
@@ -142,12 +142,11 @@ def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
 
 def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
     """Reads every video, and checks the headers of its files."""
-    for index, sequence in enumerate(videos.sequences):
-        files = videos.files(index)
-        for start in range(0, len(files), FRAMES_PER_RECORD):
-            indices = range(start, min(start + FRAMES_PER_RECORD, len(files)))
-            frames = [files.frame(i) for i in indices]
-            masks = [files.mask(i) for i in indices]
+    for sequence in videos.sequences:
+        for start in range(0, len(sequence), FRAMES_PER_RECORD):
+            indices = range(start, min(start + FRAMES_PER_RECORD, len(sequence)))
+            frames = [sequence.frame(i) for i in indices]
+            masks = [sequence.mask(i) for i in indices]
             sizes = [read_header(frame).size for frame in frames]
             for frame, size, mask in zip(frames, sizes, masks, strict=True):
                 found = read_header(mask, "a mask").size
@@ -158,7 +157,7 @@ def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
                     "name": sequence.name,
                     "start": start,
                     "size": sizes[0],
-                    "ids": list(files.ids or ()),
+                    "ids": list(kept_ids(sequence) or ()),
                     "frame_names": [sequence.frames[i].name for i in indices],
                     "frames": [frame.data for frame in frames],
                     "masks": [mask.data for mask in masks],
@@ -181,9 +180,9 @@ def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
         places[key] = place
         sizes[key] = [len(f) for f in record["frames"]], [len(m) for m in record["masks"]]
     recorded = []
-    for index, sequence in enumerate(videos.sequences):
-        summary = videos.files(index).summary()
-        keys = [(sequence.name, s) for s in range(0, len(sequence.frames), FRAMES_PER_RECORD)]
+    for sequence in videos.sequences:
+        summary = VideoSummary.of(sequence)
+        keys = [(sequence.name, s) for s in range(0, len(sequence), FRAMES_PER_RECORD)]
         if any(key not in places for key in keys) or any(
             [size for key in keys for size in sizes[key][column]] != list(expected)
             for column, expected in enumerate((summary.frame_sizes, summary.mask_sizes))

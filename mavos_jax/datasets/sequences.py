@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
 from mavos_jax.media.folders import natural_order
+from mavos_jax.media.pictures import DamagedSample, File
 from mavos_jax.runtime.checksums import short_hash
+from mavos_jax.runtime.files import is_endless
+
+_Key = TypeVar("_Key")
 
 Starts = Literal["first frame", "first mask", "first object", "new ids", "listed"]
 """Which masks are given: that of the first frame, the first one there is, the first one that is not
@@ -88,6 +92,46 @@ class Layout:
 
 
 @dataclasses.dataclass(frozen=True)
+class FilesInOrder(Sequence[Path]):
+    """Files of one folder, kept by name: a set has many, and goes to every loader process."""
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> FilesInOrder: ...
+    def __getitem__(self, index: int | slice) -> Path | FilesInOrder:
+        if isinstance(index, slice):
+            return FilesInOrder(self.folder, self.names[index])
+        return self.folder / self.names[index]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FilesByKey(Mapping[_Key, Path], Generic[_Key]):
+    """Files of one folder under keys, kept by name, too."""
+
+    folder: Path
+    names: Mapping[_Key, str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[_Key]:
+        return iter(self.names)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.names
+
+    def __getitem__(self, key: _Key) -> Path:
+        return self.folder / self.names[key]
+
+
+@dataclasses.dataclass(frozen=True)
 class GivenMask:
     """An annotation that segmentation starts from.
 
@@ -118,7 +162,7 @@ class SequenceFiles:
     """
 
     name: str
-    frames: tuple[Path, ...]
+    frames: Sequence[Path]
     given: Mapping[int, GivenMask] = dataclasses.field(default_factory=dict)
     truth: Mapping[int, Path] = dataclasses.field(default_factory=dict)
     saved: tuple[int, ...] = ()
@@ -130,6 +174,23 @@ class SequenceFiles:
     def frame_name(self, index: int) -> str:
         """The name that masks of a frame carry: its file's, without suffix."""
         return self.frames[index].stem
+
+    def mask_path(self, index: int) -> Path:
+        """The true mask of a frame; where it should be if it is not there."""
+        if index in self.truth:
+            return self.truth[index]
+        return next(iter(self.truth.values())).with_name(f"{self.frame_name(index)}.png")
+
+    def frame(self, index: int) -> File:
+        """Reads the image of a frame; raises :class:`DamagedSample` where there is none."""
+        return _read(self.frames[index], f"the frame of {self.mask_path(index)}")
+
+    def mask(self, index: int) -> File:
+        """Reads the true mask of a frame; raises :class:`DamagedSample` where there is none."""
+        return _read(self.mask_path(index), f"the mask of {self.frames[index]}")
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
     @property
     def has_truth(self) -> bool:
@@ -158,3 +219,14 @@ class SequenceFiles:
                 yield content
 
         return short_hash(parts())
+
+
+def _read(path: Path, purpose: str) -> File:
+    try:
+        if is_endless(path):
+            raise DamagedSample(f"{path}: expected {purpose}, found a pipe or a device")
+        return File(str(path), path.read_bytes())
+    except FileNotFoundError as error:
+        raise DamagedSample(f"{path}: expected {purpose}, found no such file") from error
+    except OSError as error:
+        raise DamagedSample(f"{path}: expected {purpose}, found: {error.strerror}") from error

@@ -73,7 +73,7 @@ def test_a_record_says_everything_that_reading_needs(tmp_path, source):
     assert (record["start"], record["size"].tolist()) == (0, [24, 32])
     assert (list(record["ids"]), list(by_name["a10"]["ids"])) == ([2, 5], [1])
     assert record["frame_names"] == [b"00010.jpg", b"00015.jpg", b"00020.jpg"]
-    files = open_files(source).files(1)
+    files = open_files(source).sequences[1]
     assert record["frames"] == [files.frame(i).data for i in range(3)]
     assert record["masks"] == [files.mask(i).data for i in range(3)]
 
@@ -132,7 +132,7 @@ def test_records_are_replaced_only_when_asked(tmp_path, source, capsys):
     prepare.main(words(source, output))
     capsys.readouterr()
     before = open_source(recorded(source, output)).fingerprint()
-    path = open_files(source).files(0).frame_path(0)
+    path = open_files(source).sequences[0].frames[0]
     path.write_bytes(path.read_bytes() + b"\0")
     assert "give --overwrite" in run.fail(capsys, *words(source, output))
     assert open_source(recorded(source, output)).fingerprint() == before
@@ -143,7 +143,7 @@ def test_records_are_replaced_only_when_asked(tmp_path, source, capsys):
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "size"])
 def test_a_damaged_set_is_not_prepared(tmp_path, source, capsys, damage):
-    path = open_files(source).files(1).mask_path(1)
+    path = open_files(source).sequences[1].mask_path(1)
     if damage == "missing":
         path.unlink()
     elif damage == "cut":
@@ -198,7 +198,7 @@ def test_a_killed_run_leaves_nothing_that_looks_complete(tmp_path, source, capsy
 
 
 def test_files_that_change_while_they_are_prepared_are_noticed(tmp_path, source, monkeypatch):
-    path = open_files(source).files(0).mask_path(0)
+    path = open_files(source).sequences[0].mask_path(0)
     build = records_writing._build
 
     def build_and_change(*arguments):

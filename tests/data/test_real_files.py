@@ -18,7 +18,7 @@ from mavos_jax.media.masks import read_mask
 def test_files_among_frames_that_are_no_pictures_are_told(tmp_path):
     videos = open_files(trees.write_tree(tmp_path, "folder"))
     assert videos.notes == ()
-    folder = videos.files(0).frame_path(0).parent
+    folder = videos.sequences[0].frames[0].parent
     (folder / "notes.txt").write_text("")
     (note,) = open_files(SourceConfig("folder", str(tmp_path))).notes
     assert note == f"left out: 1 file is no picture: {folder / 'notes.txt'}"
@@ -27,8 +27,8 @@ def test_files_among_frames_that_are_no_pictures_are_told(tmp_path):
 @pytest.mark.parametrize("kind", ["folder", "mose", "davis2017"])
 def test_a_mask_without_its_frame_is_named(tmp_path, kind):
     source = trees.write_tree(tmp_path, kind)
-    files = open_files(source).files(0)
-    files.frame_path(1).rename(files.frame_path(1).with_suffix(".xyz"))  # is not read
+    files = open_files(source).sequences[0]
+    files.frames[1].rename(files.frames[1].with_suffix(".xyz"))  # is not read
     with pytest.raises(ValueError, match=f"{files.mask_path(1)}: expected the name of a frame"):
         open_files(source)
 
@@ -37,7 +37,7 @@ def test_a_mask_without_its_frame_is_named(tmp_path, kind):
 def test_frames_of_any_format_are_trained_on(tmp_path, suffix):
     source = trees.write_tree(tmp_path, "mose")
     video = open_files(source)[0]
-    path = open_files(source).files(0).frame_path(1)
+    path = open_files(source).sequences[0].frames[1]
     frame = video[1].frame
     Image.fromarray(frame).save(path.with_suffix(suffix), lossless=True)
     path.unlink()
@@ -46,7 +46,7 @@ def test_frames_of_any_format_are_trained_on(tmp_path, suffix):
 
 def test_a_pipe_among_the_frames_is_named(tmp_path):
     source = trees.write_tree(tmp_path, "mose")
-    path = open_files(source).files(0).frame_path(1)
+    path = open_files(source).sequences[0].frames[1]
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(DamagedSample, match=f"{path}: expected .*, found a pipe"):
@@ -55,13 +55,13 @@ def test_a_pipe_among_the_frames_is_named(tmp_path):
 
 def test_a_turned_photo_is_trained_on_as_it_is_shown(tmp_path):
     source = trees.write_tree(tmp_path, "mose")
-    files = open_files(source).files(0)
+    files = open_files(source).sequences[0]
     exif = Image.Exif()
     exif[0x0112] = 6
     with Image.open(files.mask_path(1)) as image:
         mask = np.asarray(image)
     height, width = mask.shape
-    Image.new("RGB", (height, width)).save(files.frame_path(1), exif=exif)  # stored on its side
+    Image.new("RGB", (height, width)).save(files.frames[1], exif=exif)  # stored on its side
     sample = open_files(source)[0][1]
     assert sample.frame.shape[:2] == sample.mask.shape == (height, width)
     trees.write_mask(files.mask_path(1), np.rot90(mask))
@@ -72,7 +72,7 @@ def test_a_turned_photo_is_trained_on_as_it_is_shown(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, bool])
 def test_one_mask_is_one_mask_everywhere(tmp_path, dtype):
     source = trees.write_tree(tmp_path, "folder")
-    files = open_files(source).files(0)
+    files = open_files(source).sequences[0]
     path = files.mask_path(0)
     ids = np.zeros(trees.SIZE, np.uint8)
     ids[4:15, 4:15] = 1
@@ -88,7 +88,7 @@ def test_one_mask_is_one_mask_everywhere(tmp_path, dtype):
 
 def test_grey_levels_are_no_ids_anywhere(tmp_path):
     source = trees.write_tree(tmp_path, "folder")
-    path = open_files(source).files(0).mask_path(0)
+    path = open_files(source).sequences[0].mask_path(0)
     grey = np.zeros(trees.SIZE, np.uint8)
     grey[2:10, 2:10], grey[12:20, 12:20] = 127, 255
     Image.fromarray(grey).save(path)

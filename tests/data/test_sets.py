@@ -78,7 +78,7 @@ def test_the_fingerprint_follows_names_and_sizes_alone(tmp_path, kind):
     elsewhere = shutil.copytree(tmp_path / "set", tmp_path / "elsewhere")
     assert open_source(dataclasses.replace(source, root=str(elsewhere))).fingerprint() == before
     videos = open_files(source)
-    for path in (videos.files(0).frame_path(0), videos.files(0).mask_path(0)):
+    for path in (videos.sequences[0].frames[0], videos.sequences[0].mask_path(0)):
         content = path.read_bytes()
         path.write_bytes(content + b"\0")
         names, sizes = videos.fingerprint().split(".")
@@ -106,7 +106,7 @@ def test_opening_reads_no_image(tmp_path):
 def test_davis_at_full_resolution_serves_where_480p_is_missing(tmp_path):
     source = trees.write_tree(tmp_path, "davis2017")
     shutil.rmtree(tmp_path / "JPEGImages" / "480p")
-    assert "Full-Resolution" in str(open_files(source).files(0).frame_path(0))
+    assert "Full-Resolution" in str(open_files(source).sequences[0].frames[0])
 
 
 def test_youtube_vos_takes_annotated_frames_and_objects_seen_twice(tmp_path):

@@ -46,10 +46,10 @@ def test_davis_without_a_resolution(tmp_path):
 @pytest.mark.parametrize("kind", ["davis2017", "mose", "lvos", "youtube_vos", "folder"])
 def test_sequences_with_first_masks_alone_are_named(tmp_path, kind):
     source = trees.write_tree(tmp_path, kind)
-    files = open_files(source).files(1)
+    files = open_files(source).sequences[1]
     for index in range(1, len(files)):
         files.mask_path(index).unlink()
-    name = files.sequence.name
+    name = files.name
     fails(source, "at least 2 frames with masks in every sequence", f"fewer in 1: {name};")
 
 
@@ -104,7 +104,7 @@ def video(tmp_path):
 
 @pytest.mark.parametrize("missing", ["frame", "mask"])
 def test_a_missing_file_is_damage(video, missing):
-    frame, mask = video.files.frame_path(1), video.files.mask_path(1)
+    frame, mask = video.files.frames[1], video.files.mask_path(1)
     gone, other = (frame, mask) if missing == "frame" else (mask, frame)
     gone.unlink()
     damages(video, f"{gone}: expected the {missing} of {other}, found no such file")
@@ -114,7 +114,7 @@ def test_a_missing_file_is_damage(video, missing):
 @pytest.mark.parametrize("kind", ["frame", "mask"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "text"])
 def test_a_damaged_file_is_damage(video, kind, damage):
-    path = getattr(video.files, f"{kind}_path")(1)
+    path = video.files.frames[1] if kind == "frame" else video.files.mask_path(1)
     content = path.read_bytes()
     path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "text": b"no"}[damage])
     damages(video, f"{path}: expected a", "that can be decoded")
@@ -125,7 +125,7 @@ def test_a_mask_of_another_size_is_damage(video):
     damages(
         video,
         f"{video.files.mask_path(1)}: expected a mask of 24 x 32 (height x width) as its frame "
-        f"{video.files.frame_path(1)}, found 12 x 16",
+        f"{video.files.frames[1]}, found 12 x 16",
     )
 
 
@@ -154,7 +154,7 @@ def mistakes(call, *words):
 @pytest.mark.parametrize("kind", ["folder", "lvos", "mose", "davis2017", "youtube_vos"])
 def test_masks_of_0_and_255_alone_in_all_of_a_video(tmp_path, kind):
     videos = open_files(trees.write_tree(tmp_path, kind))
-    video, files = videos[0], videos.files(0)
+    video, files = videos[0], videos.sequences[0]
     paths = [files.mask_path(index) for index in range(len(files))]
     for index, path in enumerate(paths):
         trees.write_mask(path, trees.mask_ids(index, (255,) if index else ()))
@@ -170,7 +170,7 @@ def test_masks_of_0_and_255_alone_in_all_of_a_video(tmp_path, kind):
 @pytest.mark.parametrize("kind", [k for k in trees.KINDS if k != "davis2016"])
 def test_masks_with_smoothed_edges(tmp_path, kind):
     videos = open_files(trees.write_tree(tmp_path, kind))
-    video, path = videos[0], videos.files(0).mask_path(0)
+    video, path = videos[0], videos.sequences[0].mask_path(0)
     grey = np.zeros(trees.SIZE, np.uint8)
     grey.ravel()[:100] = np.arange(1, 101)
     trees.write_mask(path, grey)
@@ -183,12 +183,12 @@ def test_masks_with_smoothed_edges(tmp_path, kind):
 def test_a_binary_mask_may_have_smoothed_edges(tmp_path):
     videos = open_files(trees.write_tree(tmp_path, "davis2016"))
     grey = np.arange(24 * 32).reshape(24, 32).clip(0, 255).astype(np.uint8)
-    trees.write_mask(videos.files(0).mask_path(0), grey)
+    trees.write_mask(videos.sequences[0].mask_path(0), grey)
     assert np.unique(videos[0].mask(0)).tolist() == [0, 1]
 
 
 def test_a_deep_frame_is_a_mistake_and_no_damage(video):
-    Image.new("I;16", (32, 24)).save(video.files.frame_path(1), format="PNG")
+    Image.new("I;16", (32, 24)).save(video.files.frames[1], format="PNG")
     with pytest.raises(ValueError, match=r"00001\.jpg: expected 8 bits") as error:
         video[1]
     assert not isinstance(error.value, DamagedSample)

@@ -25,7 +25,7 @@ def test_davis(tmp_path, dataset, resolution):
         stems = [f"{t:05d}" for t in range(count)]
         masks = tmp_path / "Annotations" / folder / sequence.name
         images = tmp_path / "JPEGImages" / folder / sequence.name
-        assert sequence.frames == tuple(images / f"{stem}.jpg" for stem in stems)
+        assert tuple(sequence.frames) == tuple(images / f"{stem}.jpg" for stem in stems)
         assert sequence.given == {0: GivenMask(masks / "00000.png")}
         assert sequence.truth == {t: masks / f"{stem}.png" for t, stem in enumerate(stems)}
         assert sequence.saved == tuple(range(count))

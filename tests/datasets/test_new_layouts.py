@@ -10,6 +10,7 @@ from datasets.seen import given, names
 
 from mavos_jax.config import SourceConfig
 from mavos_jax.datasets import DATA_SETS, DATASETS, KINDS, check_benchmark, open_benchmark
+from mavos_jax.datasets.files import kept_ids
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.table import Dataset
 
@@ -72,5 +73,5 @@ def test_training(tmp_path, kind, ids):
     write_benchmark_tree(tmp_path, kind, split="train")
     videos = open_files(SourceConfig(kind, str(tmp_path)))
     assert [len(videos[i]) for i in range(3)] == [7, 5, 6]
-    assert videos.files(1).ids == ids
+    assert kept_ids(videos.sequences[1]) == ids
     assert np.unique(videos[1][4].mask).tolist() == [0, 2, 5, 7]

@@ -12,9 +12,9 @@ from mutation.subject import Places, Reader, Subject, put, require_lines
 
 from mavos_jax.config import SourceConfig
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, check_benchmark, open_benchmark
-from mavos_jax.datasets.files import FrameFiles
 from mavos_jax.datasets.listing import read_names
 from mavos_jax.datasets.opening import open_files
+from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SequenceTask
@@ -101,9 +101,9 @@ class Metadata(Subject):
         source = SourceConfig(kind, str(options.root), options.split)
         for video in open_files(source):
             files = video.files
-            assert isinstance(files, FrameFiles)
+            assert isinstance(files, SequenceFiles)
             for index in range(len(files)):
-                for path in (files.frame_path(index), files.mask_path(index)):
+                for path in (files.frames[index], files.mask_path(index)):
                     assert path.resolve().is_relative_to(self.places.tree), path
 
 
