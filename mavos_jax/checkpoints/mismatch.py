@@ -17,8 +17,8 @@ import numpy as np
 from flax import traverse_util
 
 from mavos_jax.config import Experiment, from_dict, to_dict
-from mavos_jax.models.mavos import parameter_shapes
-from mavos_jax.runtime.trees import fields_by_path
+from mavos_jax.models.mavos import variable_shapes
+from mavos_jax.runtime.trees import fields_by_path, leaves_by_path
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -76,8 +76,9 @@ class WeightsMismatch(ValueError):  # noqa: N818 - the name says what is wrong
 
 @functools.cache
 def expected_shapes(config: Experiment) -> Shapes:
-    """Returns the shape of every variable by its path; traces a network only once."""
-    return types.MappingProxyType(parameter_shapes(config))
+    """Returns the shape of every variable by path, such as ``params/decoder/conv_in/bias``."""
+    leaves = leaves_by_path(variable_shapes(config))
+    return types.MappingProxyType({path: leaf.shape for path, leaf in leaves.items()})
 
 
 def compare_shapes(expected: Shapes, found: Shapes) -> Problems:

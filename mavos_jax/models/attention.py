@@ -1,12 +1,15 @@
-"""Attention of one head over tokens: dense, and inside a window around each token."""
+"""Attention over tokens: dense, and inside a window around each token; of one head or several."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mavos_jax.models.backend import Softmax
+from mavos_jax.axes import Tokens
+from mavos_jax.models.backend import Backend, Softmax
 
 MASKED = -1e30
 """Added to the logits of places that must get no weight."""
@@ -25,24 +28,44 @@ def attend(
     ``softmax`` says whether the weights are normalised ``before`` the product with the values, or
     its result ``after``, which saves a pass over [n, m] where that is not fused.
     """
-    weights, total = _weigh(query, key, bias)
-    if softmax == "before":
-        weights = (weights / total).astype(value.dtype)
-        return jnp.matmul(weights, value, preferred_element_type=jnp.float32)
+    weights, total = _weigh(query, key, bias, softmax)
     weights = weights.astype(value.dtype)
     return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
 
 
 def _weigh(
-    query: Float[Array, "n k"], key: Float[Array, "m k"], bias: Float[Array, "#n m"] | None
-) -> tuple[Float[Array, "n m"], Float[Array, "n 1"]]:
-    """Returns the softmax's numerators and denominators."""
+    query: Float[Array, "n k"],
+    key: Float[Array, "m k"],
+    bias: Float[Array, "#n m"] | None,
+    softmax: Softmax,
+) -> tuple[Float[Array, "n m"], Float[Array, "n 1"] | float]:
+    """Returns the weights, and what remains to divide the weighted sum of the values by."""
     logits = jnp.matmul(query, key.T, preferred_element_type=jnp.float32)
     if bias is not None:
         logits = logits + bias
     # The result does not depend on the shift, so it needs no gradient.
     weights = jnp.exp(logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True)))
-    return weights, weights.sum(axis=-1, keepdims=True)
+    total = weights.sum(axis=-1, keepdims=True)
+    return (weights / total, 1.0) if softmax == "before" else (weights, total)
+
+
+def attend_heads(
+    attend_head: Callable[..., Array], operands: tuple[Array, ...], num_heads: int, backend: Backend
+) -> Tokens:
+    """Runs attention on each head's channels and puts the results side by side.
+
+    Operands are the channels of all heads [n, heads k]; three axes have the heads in front.
+    """
+
+    def split(x: Array) -> Array:
+        return x if x.ndim == 3 else x.reshape(x.shape[0], num_heads, -1).transpose(1, 0, 2)
+
+    heads = tuple(map(split, operands))
+    if backend.heads == "sequential":
+        out = jax.lax.map(lambda x: attend_head(*x), heads)
+    else:
+        out = jax.vmap(attend_head)(*heads)
+    return out.transpose(1, 0, 2).reshape(out.shape[1], -1)
 
 
 def attend_window(
@@ -132,9 +155,8 @@ def _attend_places(
         query.reshape(rows * columns, -1),
         key.reshape(-1, key.shape[-1]),
         bias.reshape(rows * columns, -1),
+        softmax,
     )
-    if softmax == "before":
-        weights, total = weights / total, 1.0
     weights = weights.astype(value.dtype)
     flat = value.reshape(-1, value.shape[-1])
     out = jnp.matmul(weights, flat, preferred_element_type=jnp.float32)

@@ -9,7 +9,7 @@ with the turned kernel.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -109,22 +109,17 @@ def depthwise_shifts(
 def _sum_taps(
     x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
 ) -> Float[Array, "h2 w2 c"]:
-    taps = _shift(x, kernel.shape[0], stride, dilation)
-    return functools.reduce(jnp.add, (shifted * kernel[i, j] for i, j, shifted in taps))
-
-
-def _shift(
-    x: Map, size: int, stride: int, dilation: int
-) -> Iterator[tuple[int, int, Float[Array, "h2 w2 c"]]]:
-    """Yields for every tap of a kernel the map as that tap sees it."""
+    size = kernel.shape[0]
     padding = dilation * (size // 2)
-    rows, columns, _ = x.shape
+    height, width = ((n - 1) // stride * stride + 1 for n in x.shape[:2])
     x = jnp.pad(x, ((padding, padding), (padding, padding), (0, 0)))
-    height, width = ((n - 1) // stride * stride + 1 for n in (rows, columns))
+    taps = []
     for i in range(size):
         for j in range(size):
             top, left = i * dilation, j * dilation
-            yield i, j, x[top : top + height : stride, left : left + width : stride]
+            shifted = x[top : top + height : stride, left : left + width : stride]
+            taps.append(shifted * kernel[i, j])
+    return functools.reduce(jnp.add, taps)
 
 
 def _depthwise_forward(x: Map, kernel: Array, stride: int, dilation: int) -> Any:

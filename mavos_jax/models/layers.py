@@ -128,22 +128,6 @@ STREAM = "dropout"
 """The name of the stream of random numbers."""
 
 
-class DropChannels(nn.Module):
-    """Sets each channel of a map to zero with probability ``rate`` and scales up the others.
-
-    PyTorch ``Dropout2d``.
-    """
-
-    rate: float
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "*map c"]) -> Float[Array, "*map c"]:
-        if self.rate == 0 or not self.has_rng(STREAM):
-            return x
-        is_kept = jax.random.bernoulli(self.make_rng(STREAM), 1 - self.rate, x.shape[-1:])
-        return x * (is_kept / (1 - self.rate)).astype(x.dtype)
-
-
 class DropPath(nn.Module):
     """Sets a residual update to zero with probability ``rate``, scales it up otherwise."""
 
@@ -153,5 +137,19 @@ class DropPath(nn.Module):
     def __call__(self, x: Float[Array, "*any"]) -> Float[Array, "*any"]:
         if self.rate == 0 or not self.has_rng(STREAM):
             return x
-        is_kept = jax.random.bernoulli(self.make_rng(STREAM), 1 - self.rate)
+        is_kept = jax.random.bernoulli(self.make_rng(STREAM), 1 - self.rate, self.choices(x))
         return x * (is_kept / (1 - self.rate)).astype(x.dtype)
+
+    @staticmethod
+    def choices(x: Array) -> tuple[int, ...]:
+        """Returns the shape of what is drawn: one choice for all of ``x``."""
+        return ()
+
+
+class DropChannels(DropPath):
+    """Does so with each channel by itself (PyTorch ``Dropout2d``)."""
+
+    @staticmethod
+    def choices(x: Array) -> tuple[int, ...]:
+        """Returns the shape of what is drawn: a choice for each channel."""
+        return x.shape[-1:]

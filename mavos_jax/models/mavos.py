@@ -35,7 +35,6 @@ from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
 from mavos_jax.models.memory import KeyValue, Memory, Pending, dynamic_part, long_term_bias
 from mavos_jax.runtime.devices import in_32_bits, require_device
-from mavos_jax.runtime.trees import leaves_by_path
 
 Variables = dict[str, Any]
 """``{"params": weights, "constants": frozen batch-norm vectors, and unread entries}``."""
@@ -207,8 +206,3 @@ def _init(model: MAVOS, key: Array) -> Variables:
 def variable_shapes(config: Experiment) -> Variables:
     """Returns the variables of an experiment as ``jax.ShapeDtypeStruct``; computes nothing."""
     return jax.eval_shape(functools.partial(_init, build_model(config)), jax.random.PRNGKey(0))
-
-
-def parameter_shapes(config: Experiment) -> dict[str, tuple[int, ...]]:
-    """Returns the shape of every variable by its path, such as ``params/decoder/conv_in/bias``."""
-    return {path: leaf.shape for path, leaf in leaves_by_path(variable_shapes(config)).items()}

@@ -12,11 +12,11 @@ from typing import assert_never
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from mavos_jax.axes import Map, Tokens
 from mavos_jax.config import MemoryConfig
-from mavos_jax.models.attention import attend
+from mavos_jax.models.attention import attend, attend_heads
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.initialisation import lecun_normal
 from mavos_jax.models.layers import DepthwiseConv, DropPath, dense, layer_norm
@@ -116,18 +116,9 @@ class ModulatedCrossAttention(nn.Module):
 
     def _attend_heads(self, query: Tokens, key: Tokens, value: Tokens) -> Tokens:
         heads = self.config.num_heads
-        depth = query.shape[-1] // heads
-
-        def split(x: Tokens) -> Float[Array, "heads n depth"]:
-            return x.reshape(x.shape[0], heads, depth).transpose(1, 0, 2)
-
-        operands = (split(query * depth**-0.5), split(key), split(value))
+        scaled = query * (query.shape[-1] // heads) ** -0.5
         attend_head = functools.partial(attend, softmax=self.backend.softmax)
-        if self.backend.heads == "sequential":
-            out = jax.lax.map(lambda x: attend_head(*x), operands)
-        else:
-            out = jax.vmap(attend_head)(*operands)
-        return out.transpose(1, 0, 2).reshape(query.shape)
+        return attend_heads(attend_head, (scaled, key, value), heads, self.backend)
 
 
 class BlockModulation(nn.Module):

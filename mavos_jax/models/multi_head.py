@@ -5,16 +5,13 @@ PyTorch ``MultiheadAttention`` and ``MultiheadLocalAttention``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Tokens
 from mavos_jax.config import LSTTConfig
-from mavos_jax.models.attention import attend, attend_window
+from mavos_jax.models.attention import attend, attend_heads, attend_window
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.initialisation import xavier_between
 from mavos_jax.models.layers import linear
@@ -34,7 +31,7 @@ class SelfAttention(nn.Module):
         key = linear(dim, "key", self.backend)(x + position)
         value = linear(dim, "value", self.backend)(x)
         operands = (_scale(query, self.config), key, value)
-        attended = _over_heads(
+        attended = attend_heads(
             lambda *x: attend(*x, softmax=self.backend.softmax),
             operands,
             self.config.num_heads,
@@ -52,7 +49,7 @@ class LongTermAttention(nn.Module):
     @nn.compact
     def __call__(self, query: Tokens, memory: KeyValue, bias: Float[Array, "m"] | None) -> Tokens:
         row = None if bias is None else bias[None]
-        attended = _over_heads(
+        attended = attend_heads(
             lambda q, k, v: attend(q, k, v, row, softmax=self.backend.softmax),
             (_scale(query, self.config), memory.key, memory.value),
             self.config.num_heads,
@@ -100,7 +97,7 @@ class ShortTermAttention(nn.Module):
 
         relative = HeadLinear(config.num_heads, offsets, self.backend, name="relative_key")(query)
         operands = (query, memory.key, memory.value, relative, relative_value)
-        attended = _over_heads(attend_head, operands, config.num_heads, self.backend)
+        attended = attend_heads(attend_head, operands, config.num_heads, self.backend)
         return linear(config.dim, "projection", self.backend)(attended)
 
 
@@ -130,22 +127,3 @@ class HeadLinear(nn.Module):
 
 def _scale(query: Tokens, config: LSTTConfig) -> Tokens:
     return query * (config.dim // config.num_heads) ** -0.5
-
-
-def _over_heads(
-    attend_head: Callable[..., Array], operands: tuple[Array, ...], num_heads: int, backend: Backend
-) -> Tokens:
-    """Runs attention on each head's channels and puts the results side by side.
-
-    Operands are the channels of all heads [n, heads k]; three axes have the heads in front.
-    """
-
-    def split(x: Array) -> Array:
-        return x if x.ndim == 3 else x.reshape(x.shape[0], num_heads, -1).transpose(1, 0, 2)
-
-    heads = tuple(map(split, operands))
-    if backend.heads == "sequential":
-        out = jax.lax.map(lambda x: attend_head(*x), heads)
-    else:
-        out = jax.vmap(attend_head)(*heads)
-    return out.transpose(1, 0, 2).reshape(out.shape[1], -1)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import small_configs
 
+from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.commands.options import load_config
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
-from mavos_jax.models.mavos import parameter_shapes
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 
@@ -40,7 +40,7 @@ def test_names_and_shapes_are_those_of_the_released_code(config, golden):
 def test_every_variable_of_a_network_of_any_size_has_one_rule(config):
     rules = conversion_rules(config)
     paths = [rule.flax for rule in rules]
-    assert sorted(paths) == sorted(parameter_shapes(config))
+    assert sorted(paths) == sorted(expected_shapes(config))
     assert len({rule.torch for rule in rules}) == len(rules)
 
 

@@ -1,5 +1,6 @@
 """Convolutions with gradients of their own against XLA's convolution and its gradients."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mavos_jax.models.convolution import convolve, depthwise_grouped, depthwise_shifts
+from mavos_jax.models.backend import backend_for
+from mavos_jax.models.convolution import convolve
+from mavos_jax.models.layers import DepthwiseConv
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -76,19 +79,12 @@ def dense_pair(stride, padding):
 
 
 def depthwise_pair(kernel, stride, dilation):
-    def expected(x, weights):
-        padding = dilation * (kernel // 2)
-        return jax.lax.conv_general_dilated(
-            x[None],
-            weights[:, :, None],
-            window_strides=(stride, stride),
-            padding=((padding, padding), (padding, padding)),
-            rhs_dilation=(dilation, dilation),
-            dimension_numbers=DIMENSIONS,
-            feature_group_count=x.shape[-1],
-        )[0]
-
-    return lambda x, weights: depthwise_shifts(x, weights, stride, dilation), expected
+    return [
+        lambda x, weights, form=form: DepthwiseConv(
+            kernel, dataclasses.replace(backend_for("cpu"), depthwise=form), stride, dilation
+        ).apply({"params": {"kernel": weights}}, x)
+        for form in ("shifts", "grouped")
+    ]
 
 
 def arrays_for(pair, x, kernel):
@@ -137,11 +133,3 @@ def test_dense_in_bfloat16():
     pair = dense_pair(2, 3)
     arrays = [x.astype(jnp.bfloat16) for x in arrays_for(pair, (2, 20, 19, 3), (7, 7, 3, 5))]
     check(*run(pair, arrays), mark=2e-2)
-
-
-def test_the_two_depthwise_forms():
-    pair = [
-        lambda x, kernel, form=form: form(x, kernel, 2, 2)
-        for form in (depthwise_shifts, depthwise_grouped)
-    ]
-    check(*run(pair, arrays_for(pair, (9, 8, 6), (3, 3, 6))))

@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 
+from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.commands.options import load_config
 from mavos_jax.models.mavos import (
     build_model,
     init_variables,
-    parameter_shapes,
     variable_shapes,
 )
 
@@ -49,10 +49,10 @@ def test_strides_of_the_full_networks(name, size):
 
 
 def test_variables_do_not_depend_on_the_memory_in_a_bank():
-    shapes = parameter_shapes(load_config("configs/deaot_l.py"))
+    shapes = expected_shapes(load_config("configs/deaot_l.py"))
     assert not [name for name in shapes if "memory_modulation" in name]
     other = load_config("configs/deaot_l.py", ("--memory.capacity", "3"))
-    assert parameter_shapes(other) == shapes
+    assert expected_shapes(other) == shapes
 
 
 def test_initialisation_is_a_function_of_the_seed():
