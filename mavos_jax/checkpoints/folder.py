@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 
 from mavos_jax.checkpoints.description import (
@@ -28,10 +27,10 @@ from mavos_jax.checkpoints.description import (
     write_description,
 )
 from mavos_jax.checkpoints.mismatch import (
-    WeightsMismatch,
     compare_shapes,
     expected_shapes,
     require_finite,
+    require_shapes,
 )
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
@@ -65,10 +64,7 @@ def save(
     require_kind("variables", variables, Mapping, "a dictionary of variables")
     require_free(path, overwrite=overwrite)
     host = {name: jax.device_get(dict(tree)) for name, tree in variables.items()}
-    found = {name: np.shape(leaf) for name, leaf in leaves_by_path(host).items()}
-    problems = compare_shapes(expected_shapes(config), found)
-    if problems:
-        raise WeightsMismatch(problems)
+    require_shapes(config, leaves_by_path(host))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name:
         complete, replaced = Path(name) / "complete", Path(name) / "replaced"

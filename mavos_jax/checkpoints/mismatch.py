@@ -94,6 +94,14 @@ def compare_shapes(expected: Shapes, found: Shapes) -> Problems:
     )
 
 
+def require_shapes(config: Experiment, leaves: Mapping[str, Any]) -> None:
+    """Raises WeightsMismatch unless arrays by path are the variables of a configuration."""
+    found = {path: np.shape(leaf) for path, leaf in leaves.items()}
+    problems = compare_shapes(expected_shapes(config), found)
+    if problems:
+        raise WeightsMismatch(problems)
+
+
 def require_finite(source: object, arrays: Mapping[str, np.ndarray]) -> None:
     """Raises ValueError if arrays hold NaN or infinity; the message names ``source`` and them."""
     bad = tuple(name for name, array in arrays.items() if not np.isfinite(array).all())

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mavos_jax.checkpoints.mismatch import (
-    WeightsMismatch,
     compare_shapes,
     expected_shapes,
     require_finite,
+    require_shapes,
 )
 from mavos_jax.config import Experiment, from_dict, to_dict
 from mavos_jax.config.checks import require_kind
@@ -157,9 +157,7 @@ def write_default(
     The same input gives the same bytes. The files get the configuration's name; ``arrays`` come
     from :func:`to_arrays`, ``origin`` holds JSON values to keep with them.
     """
-    problems = compare_shapes(expected_shapes(config), {k: x.shape for k, x in arrays.items()})
-    if problems:
-        raise WeightsMismatch(problems)
+    require_shapes(config, arrays)
     buffer = io.BytesIO()
     # Not compressed: it saves little, and its bytes would depend on the library that does it.
     by_name: dict[str, Any] = {name: arrays[name] for name in sorted(arrays)}

@@ -13,12 +13,13 @@ from mavos_jax.checkpoints.mismatch import (
     WeightsMismatch,
     compare_shapes,
     expected_shapes,
+    require_shapes,
 )
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.models.mavos import Variables
-from mavos_jax.runtime.trees import leaves_by_path
+from mavos_jax.runtime.trees import leaves_by_path, nested
 
 NOT_FINITE = "expected finite numbers, found NaN or infinity"
 """The problem of an array that no configuration can mend."""
@@ -47,14 +48,11 @@ def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variable
     problems = find_problems(config, state)
     if problems:
         raise WeightsMismatch(problems)
-    variables: Variables = {"params": {}, "constants": {}}
-    for rule in conversion_rules(config):
-        *modules, leaf = rule.flax.split("/")
-        node = variables
-        for module in modules:
-            node = node.setdefault(module, {})
-        node[leaf] = _own(rule.layout.to_flax(np.asarray(state[rule.torch])))
-    return variables
+    leaves = {
+        rule.flax: _own(rule.layout.to_flax(np.asarray(state[rule.torch])))
+        for rule in conversion_rules(config)
+    }
+    return {"params": {}, "constants": {}, **nested(leaves)}
 
 
 def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -74,11 +72,7 @@ def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str,
     require_kind("config", config, Experiment, "an Experiment")
     require_kind("variables", variables, Mapping, "a dictionary of variables")
     leaves = leaves_by_path(variables)
-    problems = compare_shapes(
-        expected_shapes(config), {path: np.shape(leaf) for path, leaf in leaves.items()}
-    )
-    if problems:
-        raise WeightsMismatch(problems)
+    require_shapes(config, leaves)
     state = {
         rule.torch: _own(rule.layout.to_torch(np.asarray(leaves[rule.flax])))
         for rule in conversion_rules(config)

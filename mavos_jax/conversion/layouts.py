@@ -9,44 +9,27 @@ import numpy as np
 
 
 class Layout(enum.Enum):
-    """The order of a tensor's axes: PyTorch's, then Flax's.
+    """How the axes of a PyTorch tensor stand in Flax's order, and how many of them Flax lacks.
 
-    Axes: o output channels, i input channels, c channels, k rows and columns of a kernel.
+    Axes: o output channels, i input channels, c channels, k rows and columns of a kernel. Those
+    that Flax lacks have length 1 and come first once the axes are in order.
     """
 
-    SAME = "as it is"
-    LINEAR = "[o, i] <-> [i, o]"
-    POINTWISE = "[o, i, 1, 1] <-> [i, o]"
-    CONV = "[o, i, k, k] <-> [k, k, i, o]"
-    DEPTHWISE = "[c, 1, k, k] <-> [k, k, c]"
+    SAME = (), 0
+    LINEAR = (1, 0), 0  # [o, i] <-> [i, o]
+    POINTWISE = (2, 3, 1, 0), 2  # [o, i, 1, 1] <-> [i, o]
+    CONV = (2, 3, 1, 0), 0  # [o, i, k, k] <-> [k, k, i, o]
+    DEPTHWISE = (1, 2, 3, 0), 1  # [c, 1, k, k] <-> [k, k, c]
 
     def to_flax(self, x: np.ndarray) -> np.ndarray:
         """Returns a view of a PyTorch tensor of this layout with Flax's axes."""
-        match self:
-            case Layout.SAME:
-                return x
-            case Layout.LINEAR:
-                return x.T
-            case Layout.POINTWISE:
-                return x[:, :, 0, 0].T
-            case Layout.CONV:
-                return x.transpose(2, 3, 1, 0)
-            case Layout.DEPTHWISE:
-                return x[:, 0].transpose(1, 2, 0)
+        order, num_lacking = self.value
+        return x.transpose(order)[(0,) * num_lacking] if order else x
 
     def to_torch(self, x: np.ndarray) -> np.ndarray:
         """Returns a view of a Flax array with PyTorch's axes: the inverse of :meth:`to_flax`."""
-        match self:
-            case Layout.SAME:
-                return x
-            case Layout.LINEAR:
-                return x.T
-            case Layout.POINTWISE:
-                return x.T[:, :, None, None]
-            case Layout.CONV:
-                return x.transpose(3, 2, 0, 1)
-            case Layout.DEPTHWISE:
-                return x.transpose(2, 0, 1)[:, None]
+        order, num_lacking = self.value
+        return x[(None,) * num_lacking].transpose(np.argsort(order)) if order else x
 
     def torch_shape(self, flax_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Returns the PyTorch shape of an array of shape ``flax_shape``; allocates nothing."""

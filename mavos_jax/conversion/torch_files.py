@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import io
 import pickle
 import pickletools
@@ -23,7 +24,7 @@ import numpy as np
 
 def read_torch_file(path: Path) -> Any:
     """Returns what a PyTorch file holds, with its tensors as NumPy arrays."""
-    torch = _import_torch(path)
+    torch = import_for(path, "torch", "torch")
     try:
         with _no_warnings():  # about old file formats, which read well
             return _to_numpy(torch, torch.load(path, map_location="cpu", weights_only=True))
@@ -45,7 +46,7 @@ def read_torch_file(path: Path) -> Any:
 
 def torch_file(path: Path, state: Mapping[str, np.ndarray]) -> bytes:
     """Returns the content of a file with ``{"state_dict": state}``, as the released code loads."""
-    torch, content = _import_torch(path), io.BytesIO()
+    torch, content = import_for(path, "torch", "torch"), io.BytesIO()
     tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
     torch.save({"state_dict": tensors}, content)
     return content.getvalue()
@@ -104,15 +105,15 @@ def is_pickle(path: Path) -> bool:
         return not opened.read(1)
 
 
-def _import_torch(path: Path) -> Any:
+def import_for(path: Path, module: str, package: str) -> Any:
+    """Imports a module that only files such as ``path`` need, and that may not be installed."""
     try:
-        import torch
+        return importlib.import_module(module)
     except ImportError:
         raise ValueError(
-            f"{path}: expected PyTorch to be installed for such a file; "
-            "install it with pip install torch, or use a .npz file"
+            f"{path}: expected {package} to be installed for such a file; "
+            f"install it with pip install {package}, or use a .npz file"
         ) from None
-    return torch
 
 
 def _to_numpy(torch: Any, value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mavos_jax.conversion.foreign_files import describe_foreign
-from mavos_jax.conversion.torch_files import read_torch_file, torch_file
+from mavos_jax.conversion.torch_files import import_for, read_torch_file, torch_file
 from mavos_jax.runtime.files import written_whole
 from mavos_jax.runtime.npz import read_npz
 
@@ -25,6 +25,9 @@ _FORMATS = {
     ".npz": "NumPy arrays written by numpy.savez",
     ".safetensors": "a safetensors file",
 }
+
+_SAFETENSORS = ("safetensors.numpy", "safetensors")
+"""The module and its package."""
 
 _COMPILED = ("_orig_mod", "module")
 """Words that torch.compile and data-parallel wrappers put into names, at any place."""
@@ -76,7 +79,8 @@ def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
             with temporary.open("wb") as opened:  # by its name NumPy would add the suffix
                 np.savez(opened, **dict(state))  # pyright: ignore[reportArgumentType]
         elif path.suffix == ".safetensors":
-            temporary.write_bytes(_import_safetensors(path).save(dict(state)))
+            safetensors = import_for(path, *_SAFETENSORS)
+            temporary.write_bytes(safetensors.save(dict(state)))
         else:
             temporary.write_bytes(torch_file(path, state))
 
@@ -84,7 +88,7 @@ def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
 def _read(path: Path) -> Any:
     if path.suffix not in _FORMATS:
         return read_torch_file(path)
-    load = None if path.suffix == ".npz" else _import_safetensors(path).load_file
+    load = None if path.suffix == ".npz" else import_for(path, *_SAFETENSORS).load_file
     try:
         if load is not None:
             return load(path)
@@ -96,17 +100,6 @@ def _read(path: Path) -> Any:
     except Exception as error:
         found = f"found something else ({error})"
         raise ValueError(f"{path}: expected {_FORMATS[path.suffix]}, {found}") from None
-
-
-def _import_safetensors(path: Path) -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise ValueError(
-            f"{path}: expected safetensors to be installed for such a file; "
-            "install it with pip install safetensors"
-        ) from None
-    return safetensors.numpy
 
 
 def _unwrap(content: Any) -> tuple[Mapping[Any, Any], tuple[str, ...]]:

@@ -10,12 +10,12 @@ import pytest
 import small_configs
 from seeded_weights import seeded_state_dict
 
-from mavos_jax.checkpoints.mismatch import Problems, WeightsMismatch, abbreviate
+from mavos_jax.checkpoints.mismatch import Problems, WeightsMismatch, abbreviate, expected_shapes
 from mavos_jax.commands.options import load_config
 from mavos_jax.config import ResNetConfig
 from mavos_jax.conversion import convert_state_dict, to_state_dict
 from mavos_jax.conversion.convert import torch_shapes
-from mavos_jax.conversion.rules import computed_buffers
+from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.models.mavos import variable_shapes
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
@@ -29,20 +29,20 @@ def same_bits(a, b):
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("config", "golden"),
-    [
-        ("mavos", "mavos"),
-        ("r50_mavos", "r50_mavos"),
-        ("swinb_mavos", "swinb_mavos"),
-        ("deaot_l", "deaotl"),
-        ("aot_l", "aotl"),
-    ],
-)
-def test_released_weights_come_back_bit_for_bit(config, golden):
-    shapes = json.loads((GOLDENS / f"state_dict_{golden}.json").read_text())
-    experiment = load_config(f"configs/{config}.py")
+@pytest.mark.parametrize("name", ["mavos", "r50_mavos", "swinb_mavos", "deaot_l", "aot_l"])
+def test_released_weights_are_named_and_come_back_bit_for_bit(name):
+    golden = GOLDENS / f"state_dict_{name.replace('_l', 'l')}.json"
+    shapes = json.loads(golden.read_text())
+    experiment = load_config(f"configs/{name}.py")
     state = seeded_state_dict(shapes)
+    buffers = computed_buffers(experiment)
+    assert {name: list(array.shape) for name, array in buffers.items()} == {
+        name: shape for name, shape in shapes.items() if name not in state
+    }
+    assert all(array.dtype == "int64" for array in buffers.values())
+    found = {name: list(shape) for name, shape in torch_shapes(experiment).items()}
+    expected = {name: shapes[name] for name in state}
+    assert list(found.items()) == list(expected.items()), "in PyTorch's order"
     back = to_state_dict(experiment, convert_state_dict(experiment, state))
     assert set(back) == set(shapes)
     assert all(same_bits(back[name], array) for name, array in state.items())
@@ -56,6 +56,32 @@ def test_variables_have_the_network_s_tree_shapes_and_types(config):
     for found, wanted in zip(jax.tree.leaves(variables), jax.tree.leaves(expected), strict=True):
         assert isinstance(found, np.ndarray)
         assert (found.shape, found.dtype) == (wanted.shape, wanted.dtype)
+
+
+WRITES = [
+    dataclasses.replace(
+        small_configs.MOBILENET,
+        name=write,
+        memory=dataclasses.replace(small_configs.MOBILENET.memory, write=write),
+    )
+    for write in ("cross_attention", "focal_modulation")
+]
+
+
+@pytest.mark.parametrize("config", [*small_configs.ALL, *WRITES], ids=lambda config: config.name)
+def test_every_variable_has_one_name_in_pytorch(config):
+    rules = conversion_rules(config)
+    assert sorted(rule.flax for rule in rules) == sorted(expected_shapes(config))
+    assert len({rule.torch for rule in rules}) == len(rules)
+
+
+def test_position_index_of_a_window():
+    buffers = computed_buffers(small_configs.SWIN)
+    assert len(buffers) == 6
+    index = buffers["encoder.layers.2.blocks.1.attn.relative_position_index"]
+    # Window 3: differences -2..2 in both directions, row-major in a table of 25.
+    assert index[0].tolist() == [12, 11, 10, 7, 6, 5, 2, 1, 0]
+    assert (index + index.T == 24).all()
 
 
 GROUP = dataclasses.replace(

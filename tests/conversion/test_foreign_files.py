@@ -1,3 +1,4 @@
+import pickle
 import zipfile
 
 import numpy as np
@@ -26,6 +27,10 @@ STATE = {"encoder.a": np.zeros(2, np.float32), "decoder.b": np.ones(3, np.float3
         (b"\x1f\x8b\x08\0rest", "gzip.*gunzip"),
         (b"Rar!\x1a\x07", "rar"),
         (b"\x93NUMPY\x01\0", "numpy.savez"),
+        (b"\x89PNG\r\n\x1a\n123", "PNG"),
+        (b"PK\x03\x04", ", found"),
+        (bytes(9), ", found"),
+        (pickle.dumps({"a": 1}), ", found"),
     ],
 )
 def test_what_people_download_is_named(tmp_path, suffix, content, what):
@@ -34,6 +39,8 @@ def test_what_people_download_is_named(tmp_path, suffix, content, what):
     with pytest.raises(ValueError, match=rf"x\{suffix}: expected .*{what}") as caught:
         read_weight_file(path)
     assert "\n" not in str(caught.value)
+    is_pickle = suffix == ".pth" and content[:1] == b"\x80"
+    assert ("could run code" in str(caught.value)) == is_pickle
 
 
 def test_a_zip_around_the_weights_names_what_is_inside(tmp_path):

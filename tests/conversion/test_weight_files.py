@@ -1,9 +1,9 @@
 """State dictionaries in files of every format, wrapped as training scripts wrap them."""
 
-import builtins
 import errno
 import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -105,21 +105,6 @@ def test_pickles_of_other_objects_are_named_as_such(tmp_path, capsys, protocol, 
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"hello world", b"\x89PNG\r\n\x1a\n123", b"PK\x03\x04", bytes(9), pickle.dumps({"a": 1})],
-    ids=["empty", "text", "picture", "zip", "zeros", "pickle"],
-)
-def test_files_of_another_format_are_refused(tmp_path, suffix, content):
-    path = tmp_path / f"x{suffix}"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"x\{suffix}: expected .*, found ") as caught:
-        read_weight_file(path)
-    is_pickle = suffix == ".pth" and content[:1] == b"\x80"
-    assert ("could run code" in str(caught.value)) == is_pickle
-
-
-@pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
 def test_truncated_files_are_refused(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     write_weight_file(path, STATE)
@@ -149,21 +134,15 @@ def test_missing_files_and_folders_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("package", "suffix"), [("torch", ".pth"), ("safetensors", ".safetensors")]
+    ("module", "suffix"), [("torch", ".pth"), ("safetensors.numpy", ".safetensors")]
 )
-def test_missing_packages_are_named_with_the_fix(tmp_path, monkeypatch, package, suffix):
+def test_missing_packages_are_named_with_the_fix(tmp_path, monkeypatch, module, suffix):
     write_weight_file(tmp_path / f"x{suffix}", STATE)
-    real_import = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.partition(".")[0] == package:
-            raise ImportError(name)
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ValueError, match=rf"pip install {package}"):
+    monkeypatch.setitem(sys.modules, module, None)
+    match = rf"pip install {module.partition('.')[0]}"
+    with pytest.raises(ValueError, match=match):
         read_weight_file(tmp_path / f"x{suffix}")
-    with pytest.raises(ValueError, match=rf"pip install {package}"):
+    with pytest.raises(ValueError, match=match):
         write_weight_file(tmp_path / f"y{suffix}", STATE)
     assert not (tmp_path / f"y{suffix}").exists()
 
