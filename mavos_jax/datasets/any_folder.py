@@ -8,10 +8,10 @@ from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol
 from mavos_jax.datasets.listing import (
     FRAMES,
     MASKS,
-    describe_folder,
     find_list,
     find_pair,
     read_list,
+    require_sequences,
     split_names,
 )
 from mavos_jax.datasets.mose import score_mose, summarise_mose
@@ -41,18 +41,13 @@ def find_folder(options: BenchmarkOptions) -> Layout:
     if options.for_training and folder == root and _has_lists(root, options.split):
         origin = find_list(root, [f"{lists}/{options.split}.txt" for lists in _LIST_FOLDERS])
         names = _choose(frames, names, read_list(origin))
-    if not names:
-        raise ValueError(
-            f"{frames}: expected a folder of frames for every sequence, found "
-            f"{describe_folder(frames)}"
-        )
     return Layout(
         origin=frames,
         sequences=tuple(
             SequenceFolders(
                 _ONLY if name == "." else name, frames / name, masks / name, masks / name
             )
-            for name in names
+            for name in require_sequences(frames, names)
         ),
         starts="new ids",
         is_gapless=False,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from mavos_jax.media.folders import IMAGE_SUFFIXES, name_some, natural_order, subfolders, visible
+from mavos_jax.media.folders import IMAGE_SUFFIXES, name_some, natural_order, visible
 from mavos_jax.runtime.json_files import shortened
 
 FRAMES = "JPEGImages"
@@ -58,9 +58,8 @@ def describe_folder(folder: Path) -> str:
     return name_some(visible(folder)) or "an empty folder"
 
 
-def require_subfolders(folder: Path) -> list[str]:
-    """Lists the folders of frames in a folder; raises ValueError if there are none."""
-    names = subfolders(folder)
+def require_sequences(folder: Path, names: Sequence[str]) -> Sequence[str]:
+    """Returns the names of the folders of frames in a folder; raises ValueError for none."""
     if not names:
         raise ValueError(
             f"{folder}: expected a folder of frames for every sequence, found "

@@ -18,7 +18,7 @@ from mavos_jax.datasets.listing import (
     MASKS,
     find_pair,
     own_folder,
-    require_subfolders,
+    require_sequences,
     split_names,
 )
 from mavos_jax.datasets.metadata import VideoObjects, read_metadata, whole_number
@@ -32,9 +32,10 @@ from mavos_jax.datasets.protocol import (
     region_mean,
     score_objects,
     split_by_seen,
+    sum_up,
 )
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, SequenceFolders
-from mavos_jax.scores.metrics import ObjectScores, statistics
+from mavos_jax.media.folders import subfolders
 from mavos_jax.scores.scores import ObjectResult
 
 _FIRST_MASKS = ("Annotations_convert", "Annotations_first_only")
@@ -64,7 +65,7 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
     meta = _find_metadata(root, folder, names)
     if options.for_training or (is_test and not meta.is_file()):
         meta = frames
-        videos: VideoObjects = {name: {} for name in require_subfolders(frames)}
+        videos: VideoObjects = {name: {} for name in require_sequences(frames, subfolders(frames))}
     else:
         parse = functools.partial(_parse, frames=frames, is_endless=is_test)
         videos = read_metadata(meta, parse, expected="frame_range.{start,end}")
@@ -159,10 +160,7 @@ def _summed_up(row: ObjectResult, total: int, rule: ScoringRule) -> ObjectResult
     """Computes an object's statistics over its values and zeros up to a number of them."""
     zeros = (0.0,) * (total - len(row.region))
     region, boundary = row.region + zeros, row.boundary + zeros
-    scores = ObjectScores(
-        statistics(region, official_decay=rule.official_decay),
-        statistics(boundary, official_decay=rule.official_decay),
-    )
+    scores = sum_up(region, boundary, rule)
     return row._replace(scores=scores, extra={"V": stability(region, boundary)})
 
 

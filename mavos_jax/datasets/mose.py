@@ -11,11 +11,12 @@ from mavos_jax.datasets.listing import (
     MASKS,
     find_pair,
     own_folder,
-    require_subfolders,
+    require_sequences,
     split_names,
 )
 from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary, score_objects
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
+from mavos_jax.media.folders import subfolders
 from mavos_jax.media.ids import object_ids
 from mavos_jax.scores.scores import ObjectResult
 
@@ -33,7 +34,7 @@ def find_mose(options: BenchmarkOptions) -> Layout:
         origin=frames,
         sequences=tuple(
             SequenceFolders(name, frames / name, masks / name, masks / name)
-            for name in require_subfolders(frames)
+            for name in require_sequences(frames, subfolders(frames))
         ),
         starts="new ids",
         is_labelled=options.split == "train",

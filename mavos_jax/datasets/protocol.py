@@ -108,12 +108,15 @@ def _make_row(
 ) -> ObjectResult:
     """Reduces an object's values by frame to their statistics."""
     frames, region, boundary, is_visible, *more = columns
-    scores = ObjectScores(
-        statistics(region, official_decay=rule.official_decay),
-        statistics(boundary, official_decay=rule.official_decay),
-    )
+    scores = sum_up(region, boundary, rule)
     extra = dict(zip(further, map(means.fmean, more), strict=True))
     return ObjectResult(*(name, number, scores, None), frames, region, boundary, is_visible, extra)
+
+
+def sum_up(region: Sequence[float], boundary: Sequence[float], rule: ScoringRule) -> ObjectScores:
+    """Computes the statistics of an object's J and F by frame."""
+    decay = rule.official_decay
+    return ObjectScores(*(statistics(v, official_decay=decay) for v in (region, boundary)))
 
 
 def split_by_seen(objects: Sequence[ObjectResult]) -> dict[str, tuple[ObjectResult, ...]]:
