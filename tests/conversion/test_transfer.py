@@ -79,14 +79,6 @@ def test_full_model_there_and_back_in_every_format(tmp_path, suffix):
     assert_same(variables, convert_state_dict(SWIN, state))
 
 
-def test_exported_file_holds_the_same_tensors(tmp_path):
-    state = seeded(SWIN)
-    convert_file(SWIN, write(tmp_path / "x.pth", state), tmp_path / "x")
-    export_file(tmp_path / "x", tmp_path / "y.pth")
-    back = torch.load(tmp_path / "y.pth", weights_only=True)["state_dict"]
-    assert_same({name: tensor.numpy() for name, tensor in back.items()}, state)
-
-
 def test_model_without_mca_starts_with_fresh_mca(tmp_path):
     state = seeded(BANK)
     report = convert_file(MOBILENET, write(tmp_path / "x.pth", state), tmp_path / "x")
