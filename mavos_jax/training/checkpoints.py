@@ -54,7 +54,7 @@ _DISK_FULL = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota exceeded")
 
 @dataclasses.dataclass
 class _LatestAndBest(checkpoint_managers.PreservationPolicy):
-    """Keeps the newest steps, and the one that the run stands for by the scores of its steps."""
+    """Keeps the newest steps, and the one that the run stands for by its score."""
 
     num_latest: int
     scores: Mapping[int, Score]
@@ -69,8 +69,8 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 class Checkpoints:
     """Writes the checkpoints of a run behind it; a context manager that ends with the last one.
 
-    ``workdir`` is absolute. ``facts`` are JSON values that are kept with every checkpoint; only
-    scores under the same ``score_conditions`` are compared.
+    ``workdir`` is absolute. ``facts`` are JSON values to be kept with every checkpoint; only scores
+    under the same ``score_conditions`` are compared.
     """
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
@@ -120,13 +120,9 @@ class Checkpoints:
         """Starts to write a checkpoint, once the one before is complete.
 
         If that one could not be written, this is reported and the new one is tried all the same: a
-        network or a quota may have recovered.
-
-        Args:
-          state: NumPy arrays, which must not change any more.
-          score: J&F of its moving average, if that was measured.
-          is_retry: whether it makes up for one that could not be written. If it fails, too, that
-            does not count towards the failures that end a run.
+        network or a quota may have recovered. The failure of a retry does not count towards those
+        that end a run. ``state`` holds NumPy arrays, which must not change any more; ``score`` is
+        J&F of its moving average.
 
         Raises:
           OSError: there is no room, or three in a row that were due could not be written.
@@ -156,11 +152,7 @@ class Checkpoints:
             )
 
     def wait(self) -> None:
-        """Waits until nothing is being written, and reports what could not be.
-
-        Raises:
-          OSError: it was the third in a row that was due and could not be.
-        """
+        """Waits until nothing is being written; reports failures, raises the third in a row."""
         if not self._is_pending:
             return
         self._is_pending = False

@@ -35,14 +35,7 @@ from mavos_jax.training.losses import (
 
 
 class Clip(NamedTuple):
-    """One clip of a batch.
-
-    Attributes:
-      frames: RGB at crop size, which is a network size.
-      masks: slots 0..10, 255 where unknown.
-      num_objects: objects of the clip, at most ``data.max_objects``: slots 1..num_objects are in
-        use.
-    """
+    """One clip of a batch: RGB frames, and masks with slots 1..num_objects, 255 where unknown."""
 
     frames: UInt8[Array, "t h1 w1 3"]
     masks: UInt8[Array, "t h1 w1"]
@@ -52,10 +45,7 @@ class Clip(NamedTuple):
 class FrameResult(NamedTuple):
     """The result of segmenting a frame; for a clip stacked along axis t, the reference first.
 
-    Attributes:
-      loss: of the frame; the reference's without its weight.
-      iou: of the predicted mask, averaged over the objects.
-      slots: the predicted mask.
+    The reference's loss is without its weight; the IoU is averaged over the objects.
     """
 
     loss: Float[Array, "*t"]
@@ -80,7 +70,7 @@ def clip_loss(
       at: optimiser steps done; they decide on teacher forcing and the weights of the losses.
       key: of this clip in this step; ``None`` for neither dropout nor identity shuffle.
       label_at: frame whose label brings objects that the reference lacks, 0 for none; ``None``
-        leaves such labels out of the program. It needs a key.
+        leaves such labels out of the program, and so does a missing key.
     """
     config = model.config.training
     recipe, share = config.clip, kept_share(config.clip, at, config.steps)

@@ -57,7 +57,10 @@ def build_step(
     _require_trainable(config, len(devices))
     num_local, parts = len(_local(devices)), config.training.accumulate
     body = functools.partial(train_step, build_training_model(config), axis_name=AXIS)
-    run = _map(body, devices) if with_pmap else _shard(body, devices)
+    if with_pmap:
+        run = jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
+    else:
+        run = _shard(body, devices)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         shards = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
@@ -65,10 +68,6 @@ def build_step(
             return run(state, DeviceBatch(*shards))  # pyright: ignore[reportArgumentType]
 
     return step
-
-
-def _map(body: Callable, devices: Sequence[Any]) -> Callable:
-    return jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
 
 
 def _shard(body: Callable, devices: Sequence[Any]) -> Callable:
@@ -143,9 +142,7 @@ def replicate(
     """
     devices = jax.devices() if devices is None else devices
     local = _local(devices)
-    layout = (
-        NamedSharding(_mesh(local), _EACH) if with_pmap else NamedSharding(_mesh(devices), _SHARED)
-    )
+    layout = NamedSharding(_mesh(local if with_pmap else devices), _EACH if with_pmap else _SHARED)
 
     def copy(leaf: Any) -> Array:
         # A copy, because the step consumes what it is given.

@@ -14,16 +14,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, UInt8
 
 from mavos_jax.axes import Mask, Scalar
-from mavos_jax.training.losses import IGNORED
+from mavos_jax.config import IGNORED
 
 
 class Given(NamedTuple):
-    """What has been given of a clip's objects.
+    """What has been given of a clip's objects: before each frame, slots 1..num_objects.
 
-    Attributes:
-      labels: in each frame, the true slots of the objects that were given before it.
-      num_objects: how many these are: slots 1..num_objects.
-      label: slots that the label brings; 0 is left as predicted. ``None`` without a label.
+    ``label`` holds the slots that a label brings, and 0 where the prediction stays.
     """
 
     labels: Int[Array, "t h1 w1"]

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 
 from mavos_jax.media.overlay import draw_overlay, write_picture
 from mavos_jax.runtime.files import written_whole
+from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.processes import sum_over_processes
 from mavos_jax.training.step import Metrics
 
@@ -39,11 +40,8 @@ class MetricsBuffer:
     """Averages the metrics of steps without making the device wait for the host.
 
     It holds the host back until the device is at most two steps behind, so that the batches of
-    later steps do not pile up on the device.
-
-    Attributes:
-      skipped_in_row: steps in a row that were skipped, up to the last one that has finished.
-      num_damaged: damaged samples that this process left out since the last summary.
+    later steps do not pile up on the device. ``skipped_in_row`` counts up to the last step that has
+    finished, ``num_damaged`` the samples that this process left out since the last summary.
     """
 
     def __init__(self, skipped_in_row: int = 0) -> None:
@@ -147,7 +145,7 @@ class Log:
         )
 
     def advance(self) -> None:
-        """Moves the progress bar by a step."""
+        """Moves the progress bar."""
         if self._is_writer:
             self._bar.update()
 
@@ -166,13 +164,7 @@ class Log:
             print(f"process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
 
     def write(self, kind: str, step: int, values: Values, note: str = "") -> None:
-        """Writes the metrics of one kind, such as ``train``, measured at a step.
-
-        The console's line ends in ``note``.
-
-        Raises:
-          OSError: the file could not be written, for instance because the disk is full.
-        """
+        """Writes metrics of one kind, such as ``train``; the console's line ends in ``note``."""
         if not self._is_writer:
             return
         file = self._workdir / METRICS
@@ -184,12 +176,8 @@ class Log:
                 f"{file}: expected to write metrics, found: {error.strerror}; mend that, then run "
                 "the same command again: it goes on from the last checkpoint"
             ) from error
-        for name, value in values.items():
-            if not isinstance(value, list):
-                self._tell_board("add_scalar", f"{kind}/{name}", value, step)
-                continue
-            for position, x in enumerate(value):
-                self._tell_board("add_scalar", f"{kind}/{name}/{position}", x, step)
+        for path, value in leaves_by_path({kind: dict(values)}).items():
+            self._tell_board("add_scalar", path, value, step)
         self._tell_board("flush")
         self.print(f"step {step}/{self._num_steps}  {kind}: {_describe(values)}{note}")
 

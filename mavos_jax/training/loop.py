@@ -55,11 +55,8 @@ def train(
 
     On SIGTERM, SIGUSR1 or an interruption from the keyboard it saves and returns.
 
-    Args:
-      config: the experiment.
-      workdir: the folder of the run: checkpoints, metrics and pictures.
-      convert: reads PyTorch weights, for ``training.start``.
-      command: the words that started the run, to be kept with its checkpoints.
+    ``convert`` reads PyTorch weights, for ``training.start``; ``command`` are the words that
+    started the run, to be kept with its checkpoints.
 
     Raises:
       ValueError: something does not fit, or training diverged (:class:`Diverged`).
@@ -84,7 +81,15 @@ def train(
         _describe_sources(config, sets)
         with (
             # First, because it shields Python's tracker of shared memory from signals.
-            _open_loader(config, sets, first) as loader,
+            make_loader(
+                config.data,
+                sets,
+                seed=config.training.seed,
+                batch_size=config.training.batch_size,
+                start_step=first,
+                process_index=jax.process_index(),
+                process_count=jax.process_count(),
+            ) as loader,
             Checkpoints(folder, config, facts) as checkpoints,
             Log(folder, first, steps, is_first()) as log,
         ):
@@ -99,10 +104,7 @@ def train(
 
 
 def frame_size(config: Experiment) -> tuple[int, int]:
-    """Returns height and width of generated frames.
-
-    Those of DAVIS at the recipe's short edge, or the crop itself where sizes are kept.
-    """
+    """Returns the size of generated frames: DAVIS's at the recipe's short edge, or the crop's."""
     short, crop = config.data.short_edge, config.data.crop
     return (short, round(short * 854 / 480)) if short else (crop, crop)
 
@@ -122,29 +124,9 @@ def _describe_sources(config: Experiment, sets: Sequence[VideoSet]) -> None:
             print_once(f"data: {videos.name}: {note}")
 
 
-def _open_loader(config: Experiment, sets: Sequence[VideoSet], step: int) -> Loader:
-    return make_loader(
-        config.data,
-        sets,
-        seed=config.training.seed,
-        batch_size=config.training.batch_size,
-        start_step=step,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-    )
-
-
 @dataclasses.dataclass
 class _Run:
-    """A part of a run, from where it begins to where it ends.
-
-    Attributes:
-      advance: the step over all devices.
-      held_out: the videos to evaluate on; None for no evaluation.
-      state: after the newest step, on all devices.
-      step: the number of steps done.
-      saved: the newest step that was saved.
-    """
+    """A part of a run: ``step`` steps are done, ``saved`` are in a checkpoint."""
 
     config: Experiment
     folder: Path

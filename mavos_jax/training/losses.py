@@ -29,10 +29,7 @@ def frame_loss(
     share: Float[Array, ""],
     recipe: ClipConfig,
 ) -> Float[Array, ""]:
-    """Returns the loss of a frame: half bootstrapped cross-entropy, half soft Jaccard.
-
-    ``share`` of the pixels are kept by cross-entropy, see :func:`kept_share`.
-    """
+    """Returns the loss of a frame: half cross-entropy of a share of the pixels, half Jaccard."""
     if recipe.background_margin:
         logits = logits.at[0].add(-recipe.background_margin)
     cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
@@ -41,10 +38,7 @@ def frame_loss(
 
 
 def kept_share(config: ClipConfig, step: Integer[Array, ""], steps: int) -> Float[Array, ""]:
-    """Returns the share of pixels that cross-entropy keeps: from 1 down to ``hard_pixels``.
-
-    The fall takes the share ``ramp`` of all ``steps``.
-    """
+    """Returns the share of pixels that cross-entropy keeps: 1 to ``hard_pixels`` over ``ramp``."""
     progress = jnp.minimum(1.0, step / (config.ramp * steps))
     return progress * config.hard_pixels + (1.0 - progress)
 

@@ -30,15 +30,9 @@ def connect(
 ) -> bool:
     """Joins the other processes of a run; call it before any other use of JAX.
 
-    Args:
-      coordinator: address and port of process 0; by default ``JAX_COORDINATOR_ADDRESS``, or what
-        SLURM says inside ``srun``.
-      num_processes: by default ``JAX_NUM_PROCESSES``, or SLURM's tasks.
-      process_id: by default ``JAX_PROCESS_ID``, or SLURM's task.
-      environment: variables by name.
-
-    Returns:
-      Whether there are others to join; a process on its own needs none.
+    ``coordinator`` is address and port of process 0. What is not given comes from
+    ``JAX_COORDINATOR_ADDRESS``, ``JAX_NUM_PROCESSES`` and ``JAX_PROCESS_ID``, or from SLURM inside
+    ``srun``. Returns whether there are others to join; a process on its own needs none.
 
     Raises:
       ValueError: some of the three are given and others cannot be found, or do not fit.
@@ -79,10 +73,8 @@ def local_devices(environment: Mapping[str, str]) -> list[int] | None:
     """Returns which of the GPUs that it sees a SLURM task should use, or None for JAX's choice.
 
     JAX chooses the one with the task's number on its node. That is wrong for a task that sees only
-    its own GPU, as with ``--gpus-per-task=1``, and for one task that has a whole node.
-
-    Raises:
-      ValueError: several tasks on a node share GPUs that are more or fewer than they are.
+    its own GPU, as with ``--gpus-per-task=1``, and for one task that has a whole node. Raises
+    ValueError where the tasks on a node are neither one nor as many as its GPUs.
     """
     if "JAX_LOCAL_DEVICE_IDS" in environment:
         return None
@@ -119,7 +111,7 @@ def is_first() -> bool:
 
 
 def print_once(line: str) -> None:
-    """Prints a line, once for all processes."""
+    """Prints a line once for all processes."""
     if is_first():
         print(line, flush=True)
 
@@ -158,7 +150,7 @@ class StopRequest:
 
     @property
     def reason(self) -> str:
-        """What asked to stop, in words."""
+        """The signal that asked to stop."""
         return "SIGTERM" if self._signal is None else signal.Signals(self._signal).name
 
     @property
@@ -168,10 +160,7 @@ class StopRequest:
 
     @property
     def is_noted(self) -> bool:
-        """Whether this process knows that it was asked to stop.
-
-        Of several, none knows of SIGTERM before :meth:`reached` tells.
-        """
+        """Whether this process knows of a request; of several, none knows of SIGTERM."""
         return self._signal is not None or self._has_passed_on
 
     def reached(self, step: int) -> bool:

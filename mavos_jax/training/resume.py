@@ -53,8 +53,7 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
     """Raises ValueError unless a run can go on from a checkpoint; the message names the changes.
 
     Fields of :data:`HARMLESS` may differ, and the folders of data sets may have moved or been
-    packed. Where only sizes of files differ, because a damaged one was restored, for example, the
-    user is told. ``data`` are the fingerprints of the data sets, see :func:`join_fingerprints`.
+    packed. Other sizes of files, as after restoring a damaged one, only cause a warning.
     """
     stored = read_description(folder)
     before, after = _fields(stored.config), _fields(config)
@@ -80,10 +79,7 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
 
 
 def compare_scores(folder: Path, config: Experiment, conditions: str) -> None:
-    """Warns about earlier scores that are no longer comparable or are missing.
-
-    ``conditions`` are those of the scores to come, see ``training.validation.conditions``.
-    """
+    """Warns about earlier scores that are missing or not comparable with those to come."""
     others = read_description(folder).others
     if others.get(SCORE_CONDITIONS, conditions) != conditions:
         print_once(
@@ -157,12 +153,9 @@ def newest_whole(workdir: Path) -> int | None:
 
 
 def read_state(folder: Path, like: TrainState) -> TrainState:
-    """Returns the state in a checkpoint, after a look at its names, shapes and types.
+    """Returns the state in a checkpoint; ``like`` is one of the same run, or its shapes.
 
-    ``like`` is a state of the same run, as ``jax.ShapeDtypeStruct`` or arrays.
-
-    Raises:
-      ValueError: the state is of another network or optimiser; the message lists all differences.
+    Raises ValueError with all differences if the state is of another network or optimiser.
     """
     items = dict(zip((WEIGHTS, TRAINING), split(like), strict=True))
     with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
@@ -179,13 +172,7 @@ def read_state(folder: Path, like: TrainState) -> TrainState:
 
 def _compare(expected: Any, found: Any) -> Problems:
     """Compares names, types and shapes: Orbax casts types and names no array of a wrong shape."""
-    known, present = (
-        {
-            name: f"{np.dtype(x.dtype).name} {list(x.shape)}"
-            for name, x in leaves_by_path(tree).items()
-        }
-        for tree in (expected, found)
-    )
+    known, present = _forms(expected), _forms(found)
     return Problems(
         missing=tuple(name for name in known if name not in present),
         unexpected=tuple(name for name in present if name not in known),

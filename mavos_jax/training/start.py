@@ -19,12 +19,7 @@ from mavos_jax.models.mavos import Variables, build_model, init_variables, varia
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.runtime.trees import leaves_by_path, nested
 from mavos_jax.training.processes import broadcast, is_first, print_once
-from mavos_jax.training.resume import (
-    compare_scores,
-    newest_whole,
-    read_state,
-    require_same_run,
-)
+from mavos_jax.training.resume import compare_scores, newest_whole, read_state, require_same_run
 from mavos_jax.training.state import Leaves, TrainState
 from mavos_jax.training.step import new_state
 
@@ -36,9 +31,7 @@ _LOCK = "run.lock"
 
 @contextlib.contextmanager
 def opened_workdir(path: Path) -> Iterator[Path]:
-    """Makes the folder of a run, or takes that of an earlier part of it, and locks it.
-
-    Yields its absolute path.
+    """Makes or takes the folder of a run and locks it; yields its absolute path.
 
     Raises:
       ValueError: nothing can be written there, another run is writing there, or it holds
@@ -95,12 +88,8 @@ def begin(
 ) -> TrainState:
     """Returns the state to go on from, the same on every process, and prints what it is.
 
-    Args:
-      config: the experiment.
-      workdir: the folder of the run, an absolute path.
-      data: the fingerprints of the data sets.
-      conditions: what the scores to come depend on; None without evaluation.
-      convert: reads PyTorch weights.
+    ``data`` is the fingerprint of the data sets; ``conditions`` are those of the scores to come,
+    None without evaluation.
 
     Raises:
       ValueError: the run there is another one or all its checkpoints are damaged, or the starting
@@ -123,17 +112,15 @@ def begin(
 
 
 def starting_variables(config: Experiment, convert: Convert | None = None) -> tuple[Variables, str]:
-    """Returns the variables that ``training.start`` asks for, and what they are, for the user.
-
-    Raises:
-      ValueError: the weights are missing, damaged or of another network.
-    """
+    """Returns the variables that ``training.start`` asks for, and what they are, for the user."""
     _require_trained_encoder(config)
     if not config.training.start:
         return _fresh(config), f"starts from fresh weights (seed {config.training.seed})"
     start = Path(config.training.start)
     if not start.exists():
-        raise ValueError(f"training.start: {start}: expected a checkpoint folder, found nothing")
+        raise ValueError(
+            f"training.start: {start}: expected a checkpoint folder, found nothing; name another"
+        )
     if start.is_dir():
         stored = read_description(start)
         _, variables = load(stored.weights.parent)

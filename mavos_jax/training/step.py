@@ -29,13 +29,9 @@ from mavos_jax.training.state import Leaves, TrainState, merge
 class Metrics(NamedTuple):
     """What a step measures, averaged over the global batch.
 
-    Attributes:
-      loss: the total loss.
-      frame_losses: by position in the clip, the reference first, without its weight.
-      frame_ious: of the predicted masks, by position.
-      rate: the learning rate of everything but the encoder.
-      gradient_norm: before clipping.
-      is_skipped: whether the loss or the gradient was not finite, so that nothing changed.
+    Losses and IoUs of frames are by position in the clip, the reference first, without its weight.
+    The rate is that of everything but the encoder, the norm that before clipping. A step is skipped
+    and changes nothing if its loss or gradient is not finite.
     """
 
     loss: Float[Array, ""]
@@ -94,7 +90,7 @@ def new_state(config: Experiment, variables: Variables) -> TrainState:
 def train_step(
     model: MAVOS, state: TrainState, batch: DeviceBatch, *, axis_name: str | None
 ) -> tuple[TrainState, Metrics]:
-    """Returns the state after a step over one device's clips, and what it measured.
+    """Returns the state after a step over one device's share of the batch, and what it measured.
 
     The model's configuration holds the recipe. Gradients and metrics are averaged over the devices
     of ``axis_name``, if there are several.

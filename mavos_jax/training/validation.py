@@ -24,13 +24,7 @@ MIN_FRAMES = 3
 
 
 class Score(NamedTuple):
-    """Means over objects of means over frames, in [0, 1].
-
-    Attributes:
-      region: J.
-      boundary: F.
-      num_objects: how many objects there were, over all processes.
-    """
+    """J and F in [0, 1]: means over the objects of all processes of means over frames."""
 
     region: float
     boundary: float
@@ -51,15 +45,8 @@ def evaluate(
 ) -> Score | None:
     """Scores a network on videos that training does not see; processes share the work.
 
-    Args:
-      model: the network.
-      variables: the same on every process.
-      videos: the held-out set.
-      num_videos: how many of the first to score; 0 for all.
-      is_stopping: asked before every video whether to give up.
-
-    Returns:
-      The score, or None after giving up; the same on every process.
+    Only the first ``num_videos`` count, if it is not 0. ``is_stopping`` is asked before every video
+    whether to give up, which gives None. The result is the same on every process.
 
     Raises:
       ValueError: no video has an object to score.
@@ -95,12 +82,10 @@ def evaluate(
 
 
 def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> VideoSet:
-    """Opens what periodic evaluation segments, and warns if it is trained on.
+    """Opens what periodic evaluation segments, and warns if the run trains on it.
 
-    ``size`` is that of generated frames, ``data`` the fingerprints of what is trained on.
-
-    Raises:
-      ValueError: a video has too few frames for a score.
+    ``size`` is that of generated frames, ``data`` the fingerprints of what is trained on. Raises
+    ValueError for videos too short for a score.
     """
     videos = open_source(config.data.held_out, size)
     found = (videos[index] for index in range(len(videos)))
@@ -120,10 +105,7 @@ def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> Video
 
 
 def conditions(config: Experiment, fingerprint: str) -> str:
-    """Returns a checksum of what a score depends on beside the weights.
-
-    Scores can be compared where it is the same. ``fingerprint`` is the held-out set's.
-    """
+    """Returns a checksum of all but the weights that a score depends on; equal ones can be compared."""
     inference = to_dict(config.inference)
     del inference["chunk_frames"]  # changes no mask
     number = config.training.loop.evaluate_videos

@@ -9,6 +9,7 @@ on which no video can be scored.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -156,6 +157,16 @@ def parameters(workdir, config=CONFIG):
     like = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
     step = newest_whole(workdir)
     return jax.tree.leaves(read_state(workdir / "checkpoints" / str(step), like))
+
+
+def lines(workdir):
+    """Returns what a run wrote into its file of metrics."""
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def saved_steps(workdir):
+    """Returns the steps whose checkpoints are there."""
+    return sorted(int(x.name) for x in (workdir / "checkpoints").iterdir())
 
 
 def same(first, second):

@@ -1,8 +1,8 @@
 """The same steps on any number of devices, by ``pmap`` and by ``jit``.
 
 The quick tests share out a step that is compiled in no time, and that depends on every clip and on
-the device that it is on. ``device_campaign.py`` compares the true one, and processes, with the
-network of ``configs/tiny.py``; it compiles for minutes and is run by hand.
+the device that it is on. The campaign compares the true one, and processes; it compiles for
+minutes.
 """
 
 import dataclasses
@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from training.device_campaign import (
-    MARK,
     SMALL,
-    largest_difference,
+    STEPS,
     losses_of_processes,
     losses_on,
     make_batch,
+    network,
 )
 
 from mavos_jax.training import devices as training_devices
@@ -75,10 +75,12 @@ def test_a_state_is_on_every_device_and_comes_back_as_a_copy():
 
 
 @pytest.mark.campaign
-def test_ten_steps_on_several_devices_are_those_on_one():
-    one, *others = (losses_on(SMALL, jax.devices()[:count]) for count in COUNTS)
+@pytest.mark.parametrize("name", ["small", "tiny"])
+def test_steps_on_several_devices_are_those_on_one(name):
+    config = network(name)
+    one, *others = (losses_on(config, jax.devices()[:count]) for count in COUNTS)
     assert np.isfinite(one).all()
-    assert len(set(one)) == 10
-    twins = [losses_on(SMALL, jax.devices()[:count], with_pmap=False) for count in COUNTS]
-    for losses in (*others, *twins, *losses_of_processes("small")):
-        assert largest_difference(one, losses) < MARK
+    assert len(set(one)) == STEPS
+    twins = [losses_on(config, jax.devices()[:count], with_pmap=False) for count in COUNTS]
+    for losses in (*others, *twins, *losses_of_processes(name)):
+        np.testing.assert_allclose(losses, one, rtol=1e-5)

@@ -92,12 +92,10 @@ def by_torch_name(config, leaves):
     }
 
 
-def check_tensors(found, names, norms, samples, norm_mark, sample_mark):
-    """Compares norms and eight samples of every tensor.
-
-    A sample is compared with the largest of its tensor's eight.
-    """
-    for name, norm, expected in zip(names, norms, samples, strict=True):
+def check_tensors(found, golden, kind, norm_mark, sample_mark):
+    """Compares norms and eight samples of every tensor, relative to the largest of the eight."""
+    stored = (golden[f"{kind}_{part}"] for part in ("names", "norms", "samples"))
+    for name, norm, expected in zip(*stored, strict=True):
         array = found[str(name)]
         index = np.random.RandomState(zlib.crc32(str(name).encode())).randint(0, array.size, 8)
         taken = array.reshape(-1)[index]
@@ -116,16 +114,8 @@ def test_loss_and_gradient(network):
         np.testing.assert_allclose(loss, golden[f"step{step}_loss"], rtol=1e-5)
         np.testing.assert_allclose(frame_losses, golden[f"step{step}_frame_losses"], rtol=1e-5)
         found = by_torch_name(config, gradient)
-        names = golden[f"step{step}_grad_names"]
-        check_tensors(
-            found,
-            names,
-            golden[f"step{step}_grad_norms"],
-            golden[f"step{step}_grad_samples"],
-            norm_mark=1e-3,
-            sample_mark=1e-2,
-        )
-        for absent in set(found) - set(map(str, names)):
+        check_tensors(found, golden, f"step{step}_grad", norm_mark=1e-3, sample_mark=1e-2)
+        for absent in set(found) - set(map(str, golden[f"step{step}_grad_names"])):
             assert not found[absent].any(), f"{absent} has a gradient at step {step}"
         total = np.sqrt(sum(np.sum(np.square(x, dtype=np.float64)) for x in found.values()))
         np.testing.assert_allclose(total, golden[f"step{step}_grad_global_norm"], rtol=1e-3)
@@ -157,14 +147,7 @@ def test_three_steps_of_adamw(network):
 
 
 def check_changes(change, golden):
-    check_tensors(
-        change,
-        golden["opt_delta_names"],
-        golden["opt_delta_norms"],
-        golden["opt_delta_samples"],
-        norm_mark=3e-3,
-        sample_mark=5e-2,
-    )
+    check_tensors(change, golden, "opt_delta", norm_mark=3e-3, sample_mark=5e-2)
 
 
 def test_trained_tensors_and_their_weight_decay(network):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from training.stand_in import lines
 
 from mavos_jax.training.log import Log, MetricsBuffer, cut_lines, paint_clip
 from mavos_jax.training.step import Metrics
@@ -20,9 +21,8 @@ def metrics(loss, is_skipped=False):
 
 def test_averages_leave_out_skipped_steps():
     meter = MetricsBuffer()
-    meter.add(metrics(1.0))
-    meter.add(metrics(np.nan, is_skipped=True))
-    meter.add(metrics(3.0))
+    for values in (metrics(1.0), metrics(np.nan, is_skipped=True), metrics(3.0)):
+        meter.add(values)
     values = meter.summary(num_clips=4, clip_frames=8)
     assert values["loss"] == 2.0
     assert values["frame_losses"] == [2.0, 3.0]
@@ -56,29 +56,29 @@ def test_the_host_waits_for_steps_before_the_last_two_alone():
 
 def test_later_and_torn_lines_are_cut(tmp_path):
     file = tmp_path / "metrics.jsonl"
-    lines = [json.dumps({"step": step}) + "\n" for step in (1, 2, 3)]
-    file.write_text("".join(lines) + '{"step": 2, "lo')
+    written = [json.dumps({"step": step}) + "\n" for step in (1, 2, 3)]
+    file.write_text("".join(written) + '{"step": 2, "lo')
     cut_lines(file, 2)
-    assert file.read_text() == "".join(lines[:2])
+    assert file.read_text() == "".join(written[:2])
 
 
 def test_metrics_go_to_files_and_console(tmp_path, capsys):
     with Log(tmp_path, 0, 9) as log:
         log.write("train", 3, {"loss": 0.5, "frame_ious": [0.9, 0.4, 0.6]})
         log.picture("clip", 3, np.zeros((4, 6, 3), np.uint8))
-    line = json.loads((tmp_path / "metrics.jsonl").read_text())
-    assert line == {"step": 3, "kind": "train", "loss": 0.5, "frame_ious": [0.9, 0.4, 0.6]}
+    values = {"loss": 0.5, "frame_ious": [0.9, 0.4, 0.6]}
+    assert lines(tmp_path) == [{"step": 3, "kind": "train", **values}]
     assert capsys.readouterr().out == "step 3/9  train: loss 0.5  iou 0.500\n"
     assert (tmp_path / "pictures" / "clip_00000003.png").is_file()
     assert list((tmp_path / "tensorboard").iterdir())
 
 
-def test_without_tensorboard_metrics_go_to_the_file_alone(tmp_path, capsys, monkeypatch):
+def test_without_tensorboard_metrics_only_go_to_the_file(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with Log(tmp_path, 0, 9) as log:
         log.write("train", 3, {"loss": 0.5})
-    assert capsys.readouterr().out.count("tensorboardX is not installed") == 1
-    assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 1
+    assert capsys.readouterr().out.count("tensorboardX") == 1
+    assert len(lines(tmp_path)) == 1
 
 
 def test_other_processes_write_nothing(tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_a_dead_writer_of_tensorboard_does_not_stop_the_run(tmp_path, capsys):
         log.picture("clip", 4, np.zeros((4, 6, 3), np.uint8))
     output = capsys.readouterr().out
     assert output.count("cannot be written (its writer has ended)") == 1
-    assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 4
+    assert len(lines(tmp_path)) == 4
     assert (tmp_path / "pictures" / "clip_00000004.png").is_file()
 
 
@@ -126,8 +126,9 @@ def test_a_full_disk_of_metrics_names_the_file(tmp_path):
             log._file = open("/dev/full", "w")  # noqa: SIM115 - the log closes it
             log.write("train", 1, {"loss": 0.5})
 
-    words = r"metrics\.jsonl: expected to write metrics, found: No space"
-    with pytest.raises(OSError, match=words):
+    with pytest.raises(
+        OSError, match=r"metrics\.jsonl: expected to write metrics, found: No space"
+    ):
         write()
 
 

@@ -1,11 +1,18 @@
 import dataclasses
-import json
 
 import jax
 import numpy as np
 import pytest
 from training.device_campaign import SMALL
-from training.stand_in import CONFIG, changed, fail_writes, parameters, same
+from training.stand_in import (
+    CONFIG,
+    changed,
+    fail_writes,
+    lines,
+    parameters,
+    same,
+    saved_steps,
+)
 
 from mavos_jax.checkpoints.folder import load, save
 from mavos_jax.datasets import SequenceFiles
@@ -13,10 +20,6 @@ from mavos_jax.datasets.files import FileSet
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import loop
 from mavos_jax.training.devices import build_step, replicate
-
-
-def lines(workdir):
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_four_steps_are_two_and_two_with_the_true_step(tmp_path, monkeypatch):
@@ -75,20 +78,15 @@ def test_what_happens_every_so_many_steps(tmp_path, run, monkeypatch, capsys):
     )
     config = changed(steps=5, log_every=2, picture_every=2, evaluate_every=3, save_every=4)
     run(config, tmp_path)
-    found = [(line["kind"], line["step"]) for line in lines(tmp_path)]
-    assert found == [
-        *(("train", 2), ("evaluation", 3), ("train", 4), ("train", 5), ("evaluation", 5))
-    ]
-    # Step 3 has a checkpoint, because its score may be the best.
-    assert {x.name for x in (tmp_path / "checkpoints").iterdir()} >= {"4", "5"}
-    assert [x.name for x in sorted((tmp_path / "pictures").iterdir())] == [
-        "clip_00000002.png",
-        "clip_00000004.png",
-    ]
+    found = [f"{line['kind']} {line['step']}" for line in lines(tmp_path)]
+    assert found == ["train 2", "evaluation 3", "train 4", "train 5", "evaluation 5"]
+    assert set(saved_steps(tmp_path)) >= {4, 5}
+    pictures = sorted(x.name for x in (tmp_path / "pictures").iterdir())
+    assert pictures == ["clip_00000002.png", "clip_00000004.png"]
     train, evaluation = lines(tmp_path)[-2:]
-    assert {"loss", "frame_losses", "frame_ious", "rate", "gradient_norm"} <= set(train)
-    assert {"clips_per_second", "frames_per_second", "data_seconds", "data_share"} <= set(train)
-    assert {"skipped", "damaged", "host_gb"} <= set(train)
+    names = "loss frame_losses frame_ious rate gradient_norm skipped damaged host_gb"
+    rates = "clips_per_second frames_per_second data_seconds data_share"
+    assert {*names.split(), *rates.split()} <= set(train)
     assert evaluation["J&F"] == (evaluation["J"] + evaluation["F"]) / 2
     assert "step 5/5  train: loss" in capsys.readouterr().out
     model, _ = load(tmp_path)
@@ -105,11 +103,9 @@ def test_steps_that_are_not_finite_are_left_out_and_counted(tmp_path, run):
 def test_training_stops_when_nothing_is_finite_any_more(tmp_path, run):
     with pytest.raises(loop.Diverged) as error:
         run(changed(steps=50, save_every=2, keep=1), tmp_path, bad_steps=range(4, 50))
-    message = str(error.value)
-    assert str(tmp_path) in message
-    assert "3 steps before step" in message
-    assert "its checkpoint of step 4 is kept" in message
-    assert [x.name for x in (tmp_path / "checkpoints").iterdir()] == ["4"]
+    for words in (str(tmp_path), "3 steps before step", "checkpoint of step 4 is kept"):
+        assert words in str(error.value)
+    assert saved_steps(tmp_path) == [4]
 
 
 def test_another_configuration_is_refused_and_harmless_changes_are_not(tmp_path, run):
@@ -117,9 +113,8 @@ def test_another_configuration_is_refused_and_harmless_changes_are_not(tmp_path,
         run(changed(), tmp_path, fails_at=3)
     with pytest.raises(ValueError, match=r"training\.seed: 0 there, 1 asked for; training\.steps"):
         run(changed(seed=1, steps=5), tmp_path)
-    data = dataclasses.replace(
-        CONFIG.data, sources=(dataclasses.replace(CONFIG.data.sources[0], num_videos=21),)
-    )
+    more = dataclasses.replace(CONFIG.data.sources[0], num_videos=21)
+    data = dataclasses.replace(CONFIG.data, sources=(more,))
     with pytest.raises(ValueError, match=r"data\.sources\.0\.num_videos: 20 there, 21 asked"):
         run(dataclasses.replace(CONFIG, data=data), tmp_path)
     run(changed(log_every=3, save_every=1, keep=5, accumulate=2), tmp_path)
@@ -142,7 +137,9 @@ def test_other_data_are_refused_and_other_sizes_are_told(tmp_path, run, monkeypa
     assert "data: synthetic train: 20 videos, 100.0% of the clips\n" in capsys.readouterr().out
     with_fingerprint("names.restored")
     run(CONFIG, tmp_path)
-    assert "files of the data sets have other sizes than when" in capsys.readouterr().out
+    assert f"{tmp_path / 'checkpoints' / '4'}: files of the data sets have other sizes" in (
+        capsys.readouterr().out
+    )
     with_fingerprint("others.sizes")
     with pytest.raises(ValueError, match=r"fingerprint .* found others \(others.sizes\)"):
         run(CONFIG, tmp_path)
@@ -204,28 +201,27 @@ def test_what_fails_beside_the_steps_costs_no_step(
     config = changed(save_every=1000, evaluate_every=1 if name == "evaluate" else 0)
     with pytest.raises(type(error), match=str(error)):
         run(config, tmp_path)
-    assert max(int(x.name) for x in (tmp_path / "checkpoints").iterdir()) == saved
+    assert saved_steps(tmp_path)[-1] == saved
     monkeypatch.undo()
     run(CONFIG, tmp_path)
-    run(CONFIG, tmp_path.parent / f"{tmp_path.name}-whole")
-    assert same(parameters(tmp_path), parameters(tmp_path.parent / f"{tmp_path.name}-whole"))
+    run(CONFIG, whole := tmp_path.with_name(f"{tmp_path.name}-whole"))
+    assert same(parameters(tmp_path), parameters(whole))
 
 
 def test_a_lost_checkpoint_is_made_up_for_soon(tmp_path, run, monkeypatch, capsys):
     fail_writes(monkeypatch, 1, OSError("a network that is away"))
     run(changed(steps=30, save_every=10, log_every=1, keep=9), tmp_path, seconds=0.05)
-    saved = sorted(int(x.name) for x in (tmp_path / "checkpoints").iterdir())
-    assert 10 not in saved
-    assert 11 <= saved[0] < 20
-    assert saved[1:] == [20, 30]
-    assert "step 10 could not be saved, a later one is tried: a network" in capsys.readouterr().out
+    early, *rest = saved_steps(tmp_path)
+    assert 11 <= early < 20
+    assert rest == [20, 30]
+    assert "step 10 could not be saved" in capsys.readouterr().out
 
 
 def test_the_last_checkpoint_is_tried_twice(tmp_path, run, monkeypatch, capsys):
     fail_writes(monkeypatch, 1, OSError("a network that is away"))
     run(changed(save_every=1000), tmp_path)
-    assert [x.name for x in (tmp_path / "checkpoints").iterdir()] == ["4"]
-    assert "step 4 could not be saved, a later one is tried" in capsys.readouterr().out
+    assert saved_steps(tmp_path) == [4]
+    assert "step 4 could not be saved" in capsys.readouterr().out
 
 
 def test_held_out_videos_are_looked_at_first(tmp_path, run, monkeypatch, capsys):
@@ -255,10 +251,10 @@ def test_scores_that_are_wanting_or_do_not_count_are_told(tmp_path, run, monkeyp
 
 def test_a_skipped_step_does_not_cost_a_checkpoint(tmp_path, run):
     run(changed(keep=5), tmp_path, bad_steps=(1,))
-    assert {x.name for x in (tmp_path / "checkpoints").iterdir()} == {"2", "4"}
+    assert saved_steps(tmp_path) == [2, 4]
 
 
-def test_frames_that_are_not_read_are_said(tmp_path, capsys):
+def test_frames_that_are_not_read_are_counted(tmp_path, capsys):
     files = tuple(tmp_path / f"{number}.png" for number in range(3))
     sequence = SequenceFiles("a", files, truth=dict(enumerate(files)), num_unmasked=5)
     loop._describe_sources(CONFIG, [FileSet("folder train", (sequence,), "ids", 5)])

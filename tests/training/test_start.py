@@ -14,8 +14,8 @@ from mavos_jax.training import start
 from mavos_jax.training.start import opened_workdir, starting_variables
 
 
-def leaves(variables):
-    return jax.tree.leaves(variables)
+def same_leaves(first, second):
+    return same(jax.tree.leaves(first), jax.tree.leaves(second))
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def stored(tmp_path_factory):
 
 def test_fresh_weights_follow_the_seed():
     variables, words = starting_variables(changed(seed=3))
-    assert same(leaves(variables), leaves(init_variables(build_model(CONFIG), 3)))
-    assert words == "starts from fresh weights (seed 3)"
+    assert same_leaves(variables, init_variables(build_model(CONFIG), 3))
+    assert "seed 3" in words
 
 
 def test_what_a_checkpoint_lacks_starts_fresh_and_is_listed(stored):
@@ -39,12 +39,11 @@ def test_what_a_checkpoint_lacks_starts_fresh_and_is_listed(stored):
     variables, words = starting_variables(changed(seed=3, start=str(path)))
     fresh = init_variables(build_model(CONFIG), 3)
     assert jax.tree.structure(variables) == jax.tree.structure(fresh)
-    assert same(leaves(variables["params"]["elstt"]), leaves(old["params"]["elstt"]))
-    assert same(leaves(variables["constants"]), leaves(old["constants"]))
+    assert same_leaves(variables["params"]["elstt"], old["params"]["elstt"])
+    assert same_leaves(variables["constants"], old["constants"])
     name = "memory_modulation"
-    assert same(leaves(variables["params"][name]), leaves(fresh["params"][name]))
-    assert f"starts from {path} (small_mobilenet); " in words
-    assert "start fresh: " in words
+    assert same_leaves(variables["params"][name], fresh["params"][name])
+    assert f"{path} (small_mobilenet)" in words
     assert f"params/{name}/" in words
 
 
@@ -72,7 +71,7 @@ def test_a_part_of_another_shape_can_start_fresh(stored):
     start = changed(start=str(stored[0]), fresh=("decoder",)).training
     variables, _ = starting_variables(dataclasses.replace(wider, training=start))
     expected = init_variables(build_model(wider))["params"]["decoder"]
-    assert same(leaves(variables["params"]["decoder"]), leaves(expected))
+    assert same_leaves(variables["params"]["decoder"], expected)
 
 
 def test_fresh_first_stages_are_not_frozen(stored):
@@ -87,7 +86,7 @@ def test_fresh_first_stages_are_not_frozen(stored):
 
 
 def test_nothing_starts_fresh_twice():
-    with pytest.raises(ValueError, match=r"training\.fresh: expected nothing where "):
+    with pytest.raises(ValueError, match=r"training\.fresh: expected .*found \('decoder',\)"):
         changed(fresh=("decoder",))
 
 
@@ -95,16 +94,14 @@ def test_a_run_can_start_from_another(tmp_path, run, capsys):
     run(CONFIG, tmp_path / "first")
     config = changed(start=str(tmp_path / "first"), seed=7)
     run(config, tmp_path / "second")
-    output = capsys.readouterr().out
-    assert f"starts from {tmp_path / 'first'} (small_mobilenet, step 4)\n" in output
+    assert f"{tmp_path / 'first'} (small_mobilenet, step 4)\n" in capsys.readouterr().out
 
 
 def test_weights_of_another_network_are_refused(stored):
     config = changed(start=str(stored[0]))
     wider = dataclasses.replace(config, elstt=dataclasses.replace(config.elstt, num_blocks=1))
-    with pytest.raises(ValueError, match=r"training\.start: expected weights .*unexpected: ") as e:
+    with pytest.raises(ValueError, match=r"^training\.start: expected weights .*unexpected: .*$"):
         starting_variables(wider)
-    assert "\n" not in str(e.value)
     with pytest.raises(ValueError, match="expected a checkpoint folder, found nothing"):
         starting_variables(changed(start="nowhere"))
 
