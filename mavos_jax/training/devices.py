@@ -43,11 +43,10 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 def build_step(
     config: Experiment, devices: Sequence[Any] | None = None, *, with_pmap: bool = WITH_PMAP
 ) -> Step:
-    """Returns the step over all devices.
+    """Returns the step over ``devices`` of all processes, by default all.
 
     It takes a replicated state, which it consumes, and the clips of this process; it returns the
-    replicated state and metrics that every process can read. ``devices`` are those of all processes
-    to use, by default all.
+    replicated state and metrics that every process can read.
 
     Raises:
       ValueError: the global batch cannot be split evenly over devices and parts, the network does
@@ -137,8 +136,7 @@ def replicate(
 ) -> TrainState:
     """Returns a copy of the state on every device, laid out as a step returns it.
 
-    With any other layout the second step would be compiled once more. ``devices`` and ``with_pmap``
-    are the step's.
+    With any other layout the second step would be compiled once more.
     """
     devices = jax.devices() if devices is None else devices
     local = _local(devices)

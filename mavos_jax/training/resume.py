@@ -43,8 +43,7 @@ HARMLESS = (
     "training.loop",
     "training.optimizer.max_skipped",
 )
-"""What may change between two parts of a run: it changes what a step computes by rounding at most,
-as another number of devices does."""
+"""What may change between two parts of a run: it changes a step by rounding at most."""
 
 _DAMAGED = "damaged"
 
@@ -127,7 +126,7 @@ def _is_harmless(name: str) -> bool:
 def newest_whole(workdir: Path) -> int | None:
     """Returns the newest step with a whole checkpoint, or None if there are no checkpoints.
 
-    Damaged ones that are newer are moved to ``WORKDIR/damaged``, each with a line to the user.
+    Newer, damaged ones are moved to ``WORKDIR/damaged``, each with a line to the user.
 
     Raises:
       OtherVersion: another version of this package wrote one that is newer than all whole ones.

@@ -20,15 +20,10 @@ class TrainState(NamedTuple):
 
     Attributes:
       step: steps done, skipped ones included; the index of the next one, from 0.
-      trained: the parameters that are trained.
-      average: their exponential moving average, which is what evaluation reports.
-      frozen: the parameters that keep their values.
+      average: the exponential moving average of ``trained``, which is what evaluation reads.
       constants: the frozen batch-norm vectors, nested as the model has them.
-      optimizer: the state of optax for ``trained``.
       skipped: steps that were skipped, because their loss or gradient was not finite.
-      skipped_in_row: the same since the last step that was not.
-      key: uint32 [2], the key that, with the step and a clip's place in the global batch, gives
-        every random number of the step.
+      key: gives, with the step and a clip's place in the global batch, all random numbers.
     """
 
     step: Scalar

@@ -105,7 +105,10 @@ def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> Video
 
 
 def conditions(config: Experiment, fingerprint: str) -> str:
-    """Returns a checksum of all but the weights that a score depends on; equal ones can be compared."""
+    """Returns a checksum of what a score depends on beside the weights.
+
+    Scores can be compared where it is the same. ``fingerprint`` is the held-out set's.
+    """
     inference = to_dict(config.inference)
     del inference["chunk_frames"]  # changes no mask
     number = config.training.loop.evaluate_videos

@@ -14,6 +14,14 @@ def _image(seed=0, size=32):
     return Image.fromarray(rng.integers(0, 256, (size, size, 3), np.uint8))
 
 
+NEVER = DataConfig(colour=0.0, grey=0.0, blur=0.0)
+
+
+def _recolour(image, seed, **fields):
+    config = dataclasses.replace(NEVER, **fields)
+    return np.asarray(recolour(image, config, np.random.default_rng(seed)))
+
+
 def _plain(colour):
     return Image.new("RGB", (4, 4), colour)
 
@@ -61,9 +69,8 @@ def test_jitter_stays_in_its_ranges():
 @pytest.mark.parametrize("name", ["colour", "grey", "blur"])
 def test_each_change_has_its_probability(name):
     image, rng = _image(), np.random.default_rng(0)
-    never = DataConfig(colour=0.0, grey=0.0, blur=0.0)
-    assert np.array_equal(np.asarray(recolour(image, never, rng)), np.asarray(image))
-    half = dataclasses.replace(never, **{name: 0.5})
+    assert np.array_equal(np.asarray(recolour(image, NEVER, rng)), np.asarray(image))
+    half = dataclasses.replace(NEVER, **{name: 0.5})
     changed = sum(
         not np.array_equal(np.asarray(recolour(image, half, rng)), np.asarray(image))
         for _ in range(200)
@@ -72,13 +79,10 @@ def test_each_change_has_its_probability(name):
 
 
 def test_grey_has_three_equal_channels():
-    frame = np.asarray(
-        recolour(_image(), DataConfig(colour=0.0, grey=1.0, blur=0.0), np.random.default_rng(0))
-    )
+    frame = _recolour(_image(), 0, grey=1.0)
     assert (frame == frame[..., :1]).all()
 
 
 def test_blur_takes_detail_away():
     image = _image()
-    blurred = recolour(image, DataConfig(colour=0.0, grey=0.0, blur=1.0), np.random.default_rng(1))
-    assert np.asarray(blurred).std() < 0.8 * np.asarray(image).std()
+    assert _recolour(image, 1, blur=1.0).std() < 0.8 * np.asarray(image).std()

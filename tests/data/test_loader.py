@@ -148,13 +148,19 @@ def test_damaged_samples_are_skipped_and_told():
         assert line.endswith("expected an image, found none")
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_sample_ends_the_stream_and_names_its_file(workers):
-    config = _config(workers=workers)
-    sets = [BoxSet(damaged=tuple(range(12)))]
-    with make_loader(config, sets, seed=0, batch_size=2) as loader:
+@pytest.mark.parametrize(
+    ("workers", "fate", "error", "words"),
+    [
+        (0, "damaged", DamagedSample, r"^boxes/0\d\d.jpg: expected an image"),
+        (1, "damaged", DamagedSample, r"^boxes/0\d\d.jpg: expected an image"),
+        (1, "deadly", ValueError, r"a loader process died .*data\.workers"),
+    ],
+)
+def test_damage_and_death_end_the_stream(workers, fate, error, words):
+    sets = [BoxSet(**{fate: tuple(range(12))})]
+    with make_loader(_config(workers=workers), sets, seed=0, batch_size=2) as loader:
         for _ in range(2):  # no batch is left out silently
-            with pytest.raises(DamagedSample, match=r"^boxes/0\d\d.jpg: expected an image"):
+            with pytest.raises(error, match=words):
                 next(loader)
 
 
@@ -163,30 +169,19 @@ def test_other_errors_keep_their_message():
         _read(_config(skip_damaged=True), [BoxSet(faulty=tuple(range(12)))])
 
 
-def test_a_worker_that_dies_is_an_error():
-    config = _config(workers=1)
-    sets = [BoxSet(deadly=tuple(range(12)))]
-    with make_loader(config, sets, seed=0, batch_size=2) as loader:
-        for _ in range(2):
-            with pytest.raises(ValueError, match=r"a loader process died .*data\.workers"):
-                next(loader)
-
-
 def test_a_set_without_objects_is_named():
     with pytest.raises(ValueError, match="boxes: expected clips with an object, found none in 20"):
         _read(_config(), [BoxSet(empty=True)])
 
 
 def test_a_clip_without_objects_is_merged_always():
-    config = _config(2, merge=0.0)
     sets = [BoxSet(length=12, empty=True), BoxSet(length=6)]
-    (batch, _), *_ = _read(config, sets, batch_size=16)
+    (batch, _), *_ = _read(_config(2, merge=0.0), sets, batch_size=16)
     assert batch.num_objects.min() > 0
 
 
 def test_still_images_are_merged_always():
-    config = _config(merge=0.0)
-    (batch, _), *_ = _read(config, [BoxSet(is_static=True)], batch_size=16)
+    (batch, _), *_ = _read(_config(merge=0.0), [BoxSet(is_static=True)], batch_size=16)
     assert batch.num_objects.max() > 3  # a video has three at most
 
 

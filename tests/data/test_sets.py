@@ -15,23 +15,16 @@ from mavos_jax.generated.recipe import EVENTFUL, VARIED
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 
+STATIC = ["COCO/cat", "COCO/dog 2", "ECSSD/cat", "ECSSD/dog 2"]
+# Names, lengths, how many are left out, and the ids of the first and the last video.
 EXPECTED = {
-    "static": (["COCO/cat", "COCO/dog 2", "ECSSD/cat", "ECSSD/dog 2"], [1] * 4, 2),
-    "davis2016": (["bike", "dog10"], [4, 4], 0),
-    "davis2017": (["bike", "dog10"], [4, 4], 0),
-    "youtube_vos": (["a10", "b1"], [4, 3], 1),
-    "lvos": (["0Alp", "2uIo"], [3, 3], 0),
-    "mose": (["0a1b", "9c"], [3, 3], 0),
-    "folder": (["bike", "dog2", "dog10"], [2, 2, 2], 0),
-}
-IDS = {
-    "static": [[0, 1, 2], [0, 1]],
-    "davis2016": [[0, 1], [0, 1]],
-    "davis2017": [[0, 1, 2]] * 2,
-    "youtube_vos": [[0, 1], [0, 2, 5]],
-    "lvos": [[0, 1, 3]] * 2,
-    "mose": [[0, 1, 3]] * 2,
-    "folder": [[0, 1, 3]] * 2,
+    "static": (STATIC, [1] * 4, 2, ([0, 1, 2], [0, 1])),
+    "davis2016": (["bike", "dog10"], [4, 4], 0, ([0, 1], [0, 1])),
+    "davis2017": (["bike", "dog10"], [4, 4], 0, ([0, 1, 2], [0, 1, 2])),
+    "youtube_vos": (["a10", "b1"], [4, 3], 1, ([0, 1], [0, 2, 5])),
+    "lvos": (["0Alp", "2uIo"], [3, 3], 0, ([0, 1, 3], [0, 1, 3])),
+    "mose": (["0a1b", "9c"], [3, 3], 0, ([0, 1, 3], [0, 1, 3])),
+    "folder": (["bike", "dog2", "dog10"], [2, 2, 2], 0, ([0, 1, 3], [0, 1, 3])),
 }
 
 
@@ -41,12 +34,12 @@ def test_every_layout_is_opened(tmp_path, kind):
     videos = open_source(source)
     assert isinstance(videos, VideoSet)
     assert isinstance(videos, FileSet)
-    names, lengths, num_left_out = EXPECTED[kind]
+    names, lengths, num_left_out, ids_of_ends = EXPECTED[kind]
     assert [videos[i].name.partition(": ")[2] for i in range(len(videos))] == names
     assert [len(videos[i]) for i in range(len(videos))] == lengths
     assert (videos.max_gap, videos.is_static) == (7, kind == "static")
     assert videos.num_left_out == num_left_out
-    for index, ids in zip((0, -1), IDS[kind], strict=True):
+    for index, ids in zip((0, -1), ids_of_ends, strict=True):
         video = videos[index]
         assert isinstance(video, AnnotatedVideo)
         frame, mask = video[-1]
