@@ -52,6 +52,7 @@ def _global_steps(config, sets, process_count, **arguments):
 
 SETS = (BoxSet(name="left"), BoxSet(length=5, size=56, name="right", damaged=(1,)))
 SKIPPING = _config(2, skip_damaged=True)
+DAMAGED, DEADLY = BoxSet(damaged=tuple(range(12))), BoxSet(deadly=tuple(range(12)))
 
 
 @pytest.fixture(scope="module")
@@ -149,16 +150,15 @@ def test_damaged_samples_are_skipped_and_told():
 
 
 @pytest.mark.parametrize(
-    ("workers", "fate", "error", "words"),
+    ("workers", "videos", "error", "words"),
     [
-        (0, "damaged", DamagedSample, r"^boxes/0\d\d.jpg: expected an image"),
-        (1, "damaged", DamagedSample, r"^boxes/0\d\d.jpg: expected an image"),
-        (1, "deadly", ValueError, r"a loader process died .*data\.workers"),
+        (0, DAMAGED, DamagedSample, r"^boxes/0\d\d.jpg: expected an image"),
+        (1, DAMAGED, DamagedSample, r"^boxes/0\d\d.jpg: expected an image"),
+        (1, DEADLY, ValueError, r"a loader process died .*data\.workers"),
     ],
 )
-def test_damage_and_death_end_the_stream(workers, fate, error, words):
-    sets = [BoxSet(**{fate: tuple(range(12))})]
-    with make_loader(_config(workers=workers), sets, seed=0, batch_size=2) as loader:
+def test_damage_and_death_end_the_stream(workers, videos, error, words):
+    with make_loader(_config(workers=workers), [videos], seed=0, batch_size=2) as loader:
         for _ in range(2):  # no batch is left out silently
             with pytest.raises(error, match=words):
                 next(loader)
