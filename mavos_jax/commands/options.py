@@ -89,7 +89,7 @@ def parse_command(
     base = stored if file is None else file
     if {"-h", "--help"} & set(words):
         if base is None and "config" in fields:
-            base = Experiment(name="mavos")
+            base = Experiment(name="MAVOS")
         print(format_help(kind, base, shown))
         raise SystemExit(0)
     if base is None:

@@ -210,7 +210,7 @@ def test_what_fails_beside_the_steps_costs_no_step(
 
 def test_a_lost_checkpoint_is_made_up_for_soon(tmp_path, run, monkeypatch, capsys):
     fail_writes(monkeypatch, 1, OSError("a network that is away"))
-    run(changed(steps=30, save_every=10, log_every=1, keep=9), tmp_path, seconds=0.05)
+    run(changed(steps=30, save_every=10, log_every=1, keep=9), tmp_path, seconds=0.15)
     early, *rest = saved_steps(tmp_path)
     assert 11 <= early < 20
     assert rest == [20, 30]
