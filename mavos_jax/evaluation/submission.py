@@ -82,7 +82,7 @@ def write_submission(benchmark: Benchmark, results: Path, path: Path) -> Submiss
 
 
 def check_submission(benchmark: Benchmark, file: Path, masks: Path | None = None) -> list[str]:
-    """Looks for everything in a zip that its server would refuse or score wrongly.
+    """Lists, a line each, everything in a zip that its server would refuse or score wrongly.
 
     These are missing and additional sequences and frames, folders above the sequences that are
     missing or too many, files that are hidden or there twice, and masks that are damaged, no
@@ -93,9 +93,6 @@ def check_submission(benchmark: Benchmark, file: Path, masks: Path | None = None
       benchmark: what was segmented, with all sequences of its split.
       file: the zip, whoever made it.
       masks: the folder that was packed, whose files are then named instead of those in the zip.
-
-    Returns:
-      A line for each problem. Empty if all is well.
 
     Raises:
       ValueError: a given mask or the first frame of a sequence of the set cannot be read.
