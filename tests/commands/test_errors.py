@@ -71,9 +71,11 @@ def test_interruption_leaves_with_130(capsys):
 
 
 COMPILES = """
-import sys, threading, time
+import signal, sys, threading, time
 import jax, jax.numpy as jnp
 from mavos_jax.commands.errors import main_with_errors
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
 
 def slow(x):
     for i in range(4000):
