@@ -83,13 +83,20 @@ def expected_shapes(config: Experiment) -> Shapes:
 
 def compare_shapes(expected: Shapes, found: Shapes) -> Problems:
     """Compares the names and shapes that a network needs with those that were found."""
+    return compare_forms(expected, found, "shape ")
+
+
+def compare_forms(
+    expected: Mapping[str, object], found: Mapping[str, object], noun: str = ""
+) -> Problems:
+    """Compares the forms of arrays by name; messages put ``noun`` before the one expected."""
     return Problems(
         missing=tuple(name for name in expected if name not in found),
         unexpected=tuple(name for name in found if name not in expected),
         mismatched={
-            name: f"expected shape {shape}, found {found[name]}"
-            for name, shape in expected.items()
-            if name in found and found[name] != shape
+            name: f"expected {noun}{form}, found {found[name]}"
+            for name, form in expected.items()
+            if name in found and found[name] != form
         },
     )
 

@@ -113,7 +113,7 @@ class FilesInOrder(Sequence[Path]):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FilesByKey(Mapping[_Key, Path], Generic[_Key]):
-    """Files of one folder under keys, kept by name, too."""
+    """Files of one folder under keys, also kept by name."""
 
     folder: Path
     names: Mapping[_Key, str]

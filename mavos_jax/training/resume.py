@@ -21,7 +21,7 @@ from mavos_jax.checkpoints.description import (
     steps_in,
 )
 from mavos_jax.checkpoints.folder import quiet_orbax
-from mavos_jax.checkpoints.mismatch import Problems
+from mavos_jax.checkpoints.mismatch import compare_forms
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.datasets.files import SIZES
 from mavos_jax.media.samples import VideoSet
@@ -159,7 +159,8 @@ def read_state(folder: Path, like: TrainState) -> TrainState:
     items = dict(zip((WEIGHTS, TRAINING), split(like), strict=True))
     with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
         found = {name: checkpointer.metadata(folder / name).item_metadata.tree for name in items}
-        problems = _compare(items, found)
+        # Orbax casts types and names no array of a wrong shape.
+        problems = compare_forms(_forms(items), _forms(found))
         if problems:
             raise ValueError(
                 f"{folder}: expected the state of this configuration, found {problems}"
@@ -167,20 +168,6 @@ def read_state(folder: Path, like: TrainState) -> TrainState:
         targets = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), items)
         read = {name: checkpointer.restore(folder / name, targets[name]) for name in items}
     return join(like, (read[WEIGHTS], read[TRAINING]))
-
-
-def _compare(expected: Any, found: Any) -> Problems:
-    """Compares names, types and shapes: Orbax casts types and names no array of a wrong shape."""
-    known, present = _forms(expected), _forms(found)
-    return Problems(
-        missing=tuple(name for name in known if name not in present),
-        unexpected=tuple(name for name in present if name not in known),
-        mismatched={
-            name: f"expected {form}, found {present[name]}"
-            for name, form in known.items()
-            if name in present and present[name] != form
-        },
-    )
 
 
 def _forms(tree: Any) -> dict[str, str]:
