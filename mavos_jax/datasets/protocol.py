@@ -92,8 +92,7 @@ def score_objects(
         region, boundary = measure(truth, prediction, ids)
         is_visible = np.isin(ids, truth)
         for index, number in enumerate(ids):
-            pair = truth == number, prediction == number
-            more = (further_measure(*pair) for further_measure in further.values())
+            more = (each(truth == number, prediction == number) for each in further.values())
             scores = float(region[index]), float(boundary[index])
             values[number].append((frame, *scores, bool(is_visible[index]), *more))
     return tuple(
