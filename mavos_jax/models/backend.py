@@ -34,6 +34,12 @@ class Backend:
         the host waits for the device, or it runs on and ``discards`` the surplus frames.
       softmax: whether attention divides by the sum of its weights ``before`` the product with the
         values, so that a softmax is one kernel, or ``after`` it, where there is less to divide.
+      joins: whether a linear layer of two maps side by side joins them by a ``copy``, or sums
+        their ``products``.
+      twins: whether modules of one shape, such as the outputs of long- and short-term propagation,
+        run one after the other or as one batch.
+      group_norm: whether group normalisation sums over ``groups`` at once, or over ``channels``
+        first.
       conv_gradient: whether the gradient of a dense convolution's kernel is XLA's own or a matrix
         product over patches.
     """
@@ -46,6 +52,9 @@ class Backend:
     encoder: Literal["frame", "chunk"] = "frame"
     short_chunk: Literal["stops", "discards"] = "stops"
     softmax: Softmax = "after"
+    joins: Literal["copy", "products"] = "copy"
+    twins: Mapping = "sequential"
+    group_norm: Literal["groups", "channels"] = "groups"
     conv_gradient: Literal["xla", "products"] = "xla"
 
     @property
@@ -69,6 +78,9 @@ _ACCELERATOR = Backend(
     encoder="chunk",
     short_chunk="discards",
     softmax="before",
+    joins="products",
+    twins="batched",
+    group_norm="channels",
 )
 
 

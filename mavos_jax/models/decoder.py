@@ -32,16 +32,16 @@ class FPNDecoder(nn.Module):
     def setup(self) -> None:
         wide, narrow = self.config.dim, self.config.dim // 2
         self.conv_in = dense(wide, "conv_in", self.backend)
-        self.norm_in = group_norm(NORM_GROUPS, "norm_in")
+        self.norm_in = group_norm(NORM_GROUPS, "norm_in", self.backend)
         self.adapter_16 = dense(wide, "adapter_16", self.backend)
         self.conv_16 = conv(wide, 3, "conv_16", self.backend, padding=1)
-        self.norm_16 = group_norm(NORM_GROUPS, "norm_16")
+        self.norm_16 = group_norm(NORM_GROUPS, "norm_16", self.backend)
         self.adapter_8 = dense(wide, "adapter_8", self.backend)
         self.conv_8 = conv(narrow, 3, "conv_8", self.backend, padding=1)
-        self.norm_8 = group_norm(NORM_GROUPS, "norm_8")
+        self.norm_8 = group_norm(NORM_GROUPS, "norm_8", self.backend)
         self.adapter_4 = dense(narrow, "adapter_4", self.backend)
         self.conv_4 = conv(narrow, 3, "conv_4", self.backend, padding=1)
-        self.norm_4 = group_norm(NORM_GROUPS, "norm_4")
+        self.norm_4 = group_norm(NORM_GROUPS, "norm_4", self.backend)
         self.conv_out = nn.Dense(NUM_IDENTITIES, kernel_init=lecun_normal)
 
     def adapt(self, shortcuts: Shortcuts) -> Adapted:

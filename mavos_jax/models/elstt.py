@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import DropPath, group_norm, layer_norm, linear
+from mavos_jax.models.layers import DropPath, JoinedLinear, group_norm, layer_norm, linear
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.propagation import (
     LongTermPropagation,
@@ -23,6 +23,7 @@ from mavos_jax.models.propagation import (
     ShortTermPropagation,
 )
 from mavos_jax.models.stack import Memories, Stack, State
+from mavos_jax.models.twins import Twins
 
 
 class Block(nn.Module):
@@ -43,12 +44,13 @@ class Block(nn.Module):
             config.attention_dim + config.value_dim, "query_value", self.backend
         )
         self.gate = linear(config.value_dim, "gate", self.backend)
-        self.identity_value = linear(config.value_dim, "identity_value", self.backend)
+        self.identity_value = JoinedLinear(config.value_dim, self.backend, name="identity_value")
         if not self.is_first:
             self.identity_norm = layer_norm("identity_norm")
             self.identity_gate = linear(config.value_dim, "identity_gate", self.backend)
         self.long_term = LongTermPropagation(config, self.backend, name="long_term")
         self.short_term = ShortTermPropagation(config, self.backend, name="short_term")
+        self.outputs = Twins(self.backend)
         self.self_norm = layer_norm("self_norm")
         self.self_identity_norm = layer_norm("self_identity_norm")
         self.self_propagation = SelfPropagation(config, self.backend, name="self_propagation")
@@ -66,15 +68,13 @@ class Block(nn.Module):
         else:
             identity = self.identity_norm(y)
             gate = jax.nn.silu(jnp.concatenate([gate, self.identity_gate(identity)], axis=-1))
-        return state, Pending(key, jax.nn.silu(visual_value), identity), gate
+        return state, Pending(key, visual_value, identity), gate
 
     def remember(self, pending: Pending, identification: Tokens) -> KeyValue:
         """Returns the frame's keys and values, now that its mask's embedding is known."""
         parts = [identification] if self.is_first else [pending.identity, identification]
-        identity_value = jax.nn.silu(self.identity_value(jnp.concatenate(parts, axis=-1)))
-        return KeyValue(
-            pending.key, jnp.concatenate([pending.visual_value, identity_value], axis=-1)
-        )
+        values = [pending.visual_value, self.identity_value(*parts)]
+        return KeyValue(pending.key, jax.nn.silu(jnp.concatenate(values, axis=-1)))
 
     def propagate(
         self,
@@ -86,8 +86,10 @@ class Block(nn.Module):
     ) -> State:
         """Updates both branches from the long-term and short-term memories, then from the frame."""
         (x, y), (long_term, short_term, bias) = state, memories
-        long_x, long_y = self.long_term(query, gate, long_term, bias, size)
-        short_x, short_y = self.short_term(query, gate, short_term, size)
+        attended = self.long_term(query, long_term, bias), self.short_term(query, short_term, size)
+        (long_x, long_y), (short_x, short_y) = self.outputs(
+            (self.long_term.output, self.short_term.output), [(x, gate) for x in attended], size
+        )
         x, y = x + (long_x + short_x), y + (long_y + short_y)
         dx, dy = self.self_propagation(self.self_norm(x), self.self_identity_norm(y), size)
         return x + self.drop_visual(dx), y + self.drop_identity(dy)
@@ -104,7 +106,7 @@ class ELSTT(Stack):
             Block(self.config, self.backend, is_first=i == 0, name=f"block_{i}")
             for i in range(self.config.num_blocks)
         ]
-        self.norm = group_norm(2, "norm")
+        self.norm = group_norm(2, "norm", self.backend)
 
     def start(self, x: Tokens, size: tuple[int, int]) -> State:
         return x, jnp.zeros_like(x)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import operator
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Map
@@ -25,17 +28,41 @@ EPSILON = 1e-5
 CONSTANTS = "constants"
 """The collection of the vectors of frozen batch normalisation."""
 
+PREPARED = "prepared"
+"""The collection of what :mod:`mavos_jax.models.prepare` stores in another shape."""
+
 
 def layer_norm(name: str) -> nn.LayerNorm:
     """Layer normalisation over the channels (PyTorch ``LayerNorm``)."""
     return nn.LayerNorm(epsilon=EPSILON, name=name)
 
 
-def group_norm(num_groups: int, name: str) -> nn.GroupNorm:
+def group_norm(num_groups: int, name: str, backend: Backend) -> nn.Module:
     """Group normalisation of a map [h, w, c] over rows, columns and the group's channels."""
+    if backend.group_norm == "channels":
+        return GroupNorm(num_groups, name=name)
     return nn.GroupNorm(
         num_groups=num_groups, epsilon=EPSILON, reduction_axes=(-3, -2, -1), name=name
     )
+
+
+class GroupNorm(nn.Module):
+    """Group normalisation that sums over each channel first: four kernels of a GPU, not seven."""
+
+    num_groups: int
+
+    @nn.compact
+    def __call__(self, x: Map) -> Map:
+        channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        tokens = x.astype(jnp.float32).reshape(-1, channels)
+        both = jnp.concatenate([tokens, jnp.square(tokens)], axis=-1).sum(axis=0)
+        means = both.reshape(2, self.num_groups, -1).mean(axis=-1) / len(tokens)
+        mean, square = jnp.repeat(means, channels // self.num_groups, axis=-1)
+        variance = jnp.maximum(square - jnp.square(mean), 0.0)
+        normed = (tokens - mean) * (jax.lax.rsqrt(variance + EPSILON) * scale) + bias
+        return normed.reshape(x.shape)
 
 
 def convolution(backend: Backend) -> Callable[..., Array]:
@@ -58,6 +85,39 @@ def dense(
 def linear(features: int, name: str, backend: Backend) -> nn.Dense:
     """A linear layer of a transformer block, with bias and Xavier's initialisation."""
     return dense(features, name, backend, init=xavier_uniform)
+
+
+class JoinedLinear(nn.Module):
+    """A linear layer of maps that stand side by side, initialised as :func:`linear`.
+
+    ``Backend.joins`` says whether the maps are joined by a copy, or have a product each, which
+    XLA merges with other products of the same map.
+    """
+
+    features: int
+    backend: Backend
+
+    @nn.compact
+    def __call__(self, *maps: Float[Array, "n _"]) -> Float[Array, "n f"]:
+        if self.backend.joins == "copy":
+            maps = (jnp.concatenate(maps, axis=-1),)
+        widths = [x.shape[-1] for x in maps]
+        if self.has_variable(PREPARED, "kernels"):
+            kernels = self.get_variable(PREPARED, "kernels")
+        else:
+            kernel = self.param("kernel", xavier_uniform, (sum(widths), self.features))
+            kernels = split_rows(kernel, widths)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        dtype = self.backend.dtype or bias.dtype
+        products = [
+            x.astype(dtype) @ kernel.astype(dtype) for x, kernel in zip(maps, kernels, strict=True)
+        ]
+        return functools.reduce(operator.add, products) + bias.astype(dtype)
+
+
+def split_rows(kernel: Float[Array, "c f"], widths: Sequence[int]) -> tuple[Array, ...]:
+    """Cuts the kernel of a linear layer into those of maps side by side, with so many channels."""
+    return tuple(jnp.split(kernel, np.cumsum(widths)[:-1]))
 
 
 def conv(

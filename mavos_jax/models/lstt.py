@@ -47,7 +47,7 @@ class Perceptron(nn.Module):
     @nn.compact
     def __call__(self, x: Tokens, size: tuple[int, int]) -> Tokens:
         hidden = linear(self.config.hidden_dim, "in", self.backend)(x).reshape(*size, -1)
-        hidden = gelu(group_norm(NORM_GROUPS, "norm")(hidden))
+        hidden = gelu(group_norm(NORM_GROUPS, "norm", self.backend)(hidden))
         hidden = DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(hidden)
         return linear(self.config.dim, "out", self.backend)(hidden.reshape(x.shape[0], -1))
 

@@ -82,7 +82,8 @@ class MAVOS(nn.Module):
         )
         self.elstt = build_transformer(config.elstt, self.backend)
         if config.memory.is_modulated:
-            self.memory_modulation = MemoryModulation(config.memory, self.backend)
+            num_blocks = config.elstt.num_blocks
+            self.memory_modulation = MemoryModulation(config.memory, num_blocks, self.backend)
         self.decoder = FPNDecoder(config.decoder, config.align_corners, self.backend)
 
     def encode(self, image: Image) -> Features:

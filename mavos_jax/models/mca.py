@@ -12,7 +12,7 @@ from typing import assert_never
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from mavos_jax.axes import Map, Tokens
 from mavos_jax.config import MemoryConfig
@@ -21,6 +21,7 @@ from mavos_jax.models.backend import Backend
 from mavos_jax.models.initialisation import lecun_normal
 from mavos_jax.models.layers import DepthwiseConv, DropPath, dense, layer_norm
 from mavos_jax.models.memory import KeyValue
+from mavos_jax.models.twins import Twins
 
 
 def gelu(x: Array) -> Array:
@@ -122,39 +123,49 @@ class ModulatedCrossAttention(nn.Module):
 
 
 class BlockModulation(nn.Module):
-    """The modulated cross-attention of one E-LSTT block: keys, visual and identity values."""
+    """The modulated cross-attentions of one E-LSTT block: keys, visual and identity values."""
 
     config: MemoryConfig
     backend: Backend
 
-    @nn.compact
-    def __call__(self, new: KeyValue, dynamic: KeyValue, size: tuple[int, int]) -> KeyValue:
-        def modulate(name: str, x: Tokens, y: Tokens) -> Tokens:
-            return ModulatedCrossAttention(self.config, self.backend, name=name)(x, y, size)
+    def setup(self) -> None:
+        self.key, self.visual_value, self.identity_value = (
+            ModulatedCrossAttention(self.config, self.backend) for _ in range(3)
+        )
+        self.twins = Twins(self.backend)
 
-        new_visual, new_identity = jnp.split(new.value, 2, axis=-1)
-        old_visual, old_identity = jnp.split(dynamic.value, 2, axis=-1)
-        values = [
-            modulate("visual_value", new_visual, old_visual),
-            modulate("identity_value", new_identity, old_identity),
-        ]
-        return KeyValue(modulate("key", new.key, dynamic.key), jnp.concatenate(values, axis=-1))
+    def __call__(
+        self, new: Float[Array, "n v"], dynamic: Float[Array, "n v"], size: tuple[int, int]
+    ) -> Float[Array, "n v"]:
+        """Fuses the values; :class:`MemoryModulation` fuses the keys of all blocks."""
+        halves = zip(*(jnp.split(value, 2, axis=-1) for value in (new, dynamic)), strict=True)
+        fused = self.twins((self.visual_value, self.identity_value), list(halves), size)
+        return jnp.concatenate(fused, axis=-1)
 
 
 class MemoryModulation(nn.Module):
     """The write into the dynamic memory of every block."""
 
     config: MemoryConfig
+    num_blocks: int
     backend: Backend
 
-    @nn.compact
+    def setup(self) -> None:
+        self.blocks = [
+            BlockModulation(self.config, self.backend, name=f"block_{i}")
+            for i in range(self.num_blocks)
+        ]
+        self.twins = Twins(self.backend)
+
     def __call__(
         self,
         new: tuple[KeyValue, ...],
         dynamic: tuple[KeyValue, ...],
         size: tuple[int, int],
     ) -> tuple[KeyValue, ...]:
+        pairs = list(zip(new, dynamic, strict=True))
+        keys = self.twins([x.key for x in self.blocks], [(x.key, y.key) for x, y in pairs], size)
         return tuple(
-            BlockModulation(self.config, self.backend, name=f"block_{i}")(x, y, size)
-            for i, (x, y) in enumerate(zip(new, dynamic, strict=True))
+            KeyValue(key, block(x.value, y.value, size))
+            for block, key, (x, y) in zip(self.blocks, keys, pairs, strict=True)
         )

@@ -1,7 +1,8 @@
 """Variables prepared for inference: what depends on them alone is computed once per model.
 
-The scale of a frozen batch normalisation goes into the convolution before it, and the operands of
-products and convolutions are stored in the type that they are computed in.
+The scale of a frozen batch normalisation goes into the convolution before it, the operands of
+products and convolutions are stored in the type that they are computed in, and weights that are
+used together lie together.
 """
 
 from __future__ import annotations
@@ -12,26 +13,48 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.typing import DTypeLike
 
+from mavos_jax.models.backend import Backend
 from mavos_jax.models.identification import Identification
-from mavos_jax.models.layers import CONSTANTS, EPSILON, DepthwiseConv, FrozenBatchNorm
+from mavos_jax.models.layers import (
+    CONSTANTS,
+    EPSILON,
+    PREPARED,
+    DepthwiseConv,
+    FrozenBatchNorm,
+    JoinedLinear,
+    split_rows,
+)
 from mavos_jax.models.mavos import MAVOS, Variables, small_frame
 from mavos_jax.models.multi_head import HeadLinear
+from mavos_jax.models.twins import Twins
 
-_CAST = {nn.Dense: ("kernel", "bias"), nn.Conv: ("kernel", "bias")}
-_CAST |= {HeadLinear: ("kernel", "bias"), Identification: ("kernel",)}
+_CAST: dict[type[nn.Module], tuple[str, ...]] = {
+    **dict.fromkeys((nn.Dense, nn.Conv, HeadLinear, JoinedLinear), ("kernel", "bias")),
+    Identification: ("kernel",),
+}
 """Modules that cast variables to the type that they compute in, and which."""
 
 Path = tuple[str, ...]
 
 
 class _Plan(NamedTuple):
-    """Variables to store in the backend's type; frozen batch norms and the kernels before them."""
+    """What is stored otherwise, by path.
+
+    Attributes:
+      casts: variables to store in the backend's type.
+      folds: frozen batch norms, and the kernels before them.
+      joins: linear layers of several maps, and the maps' channels.
+      twins: what runs modules as one, and the modules.
+    """
 
     casts: frozenset[Path]
     folds: tuple[tuple[Path, Path], ...]
+    joins: tuple[tuple[Path, tuple[int, ...]], ...]
+    twins: tuple[tuple[Path, tuple[Path, ...]], ...]
 
 
 def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
@@ -40,7 +63,7 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     They lie where the given ones lie, and are kept while these are; what needs no preparation is
     shared. Not for training: the frozen vectors are gone.
     """
-    if model.backend.dtype is None and not variables.get(CONSTANTS):
+    if not (_prepares_all(model.backend) or variables.get(CONSTANTS)):
         return variables
     leaves = jax.tree.leaves(variables)
     key = (model.backend, *map(id, leaves))
@@ -68,12 +91,18 @@ def prepared_shapes(model: MAVOS, variables: Variables) -> Variables:
 
 def _prepare(model: MAVOS, variables: Variables) -> Variables:
     plan = _plan(model)  # pyright: ignore[reportArgumentType]
-    norms = {norm for norm, _ in plan.folds}
     try:
         fresh = _compute(plan, variables, model.backend.dtype)
     except KeyError:  # of another network, whose modules say what they lack
         return variables
-    kept = {path: x for path, x in _flatten(variables).items() if path[:-1] not in norms}
+    replaced = {norm for norm, _ in plan.folds}
+    replaced |= {("params", *path, "kernel") for path, _ in plan.joins}
+    replaced |= {("params", *path) for _, paths in plan.twins for path in paths}
+
+    def is_kept(path: Path) -> bool:
+        return not any(path[:depth] in replaced for depth in range(len(path) + 1))
+
+    kept = {path: x for path, x in _flatten(variables).items() if is_kept(path)}
     return unflatten_dict({**kept, **fresh})
 
 
@@ -82,19 +111,30 @@ def _compute(plan: _Plan, variables: Variables, dtype: DTypeLike | None) -> dict
     """Returns the variables that are new, by path."""
     flat = _flatten(variables)
     fresh = {path: flat[path] for path in plan.casts}
-    biases = set()
+    biases = {}
     for norm, kernel in plan.folds:
         scale, offset, mean, variance = (
             flat[*norm, name] for name in ("scale", "offset", "mean", "variance")
         )
         factor = scale * jax.lax.rsqrt(variance + EPSILON)
         fresh[kernel] = flat[kernel] * factor
-        fresh[*norm, "bias"] = offset - mean * factor
-        biases.add((*norm, "bias"))
-    if dtype is None:
-        return fresh
-    cast = plan.casts | biases
-    return {path: x.astype(dtype) if path in cast else x for path, x in fresh.items()}
+        biases[*norm, "bias"] = offset - mean * factor
+    fresh |= biases
+    if dtype is not None:
+        cast = plan.casts | biases.keys()
+        fresh = {path: x.astype(dtype) if path in cast else x for path, x in fresh.items()}
+
+    def take(path: Path) -> jax.Array:
+        return fresh.pop(path) if path in fresh else flat[path]
+
+    for path, widths in plan.joins:
+        fresh[PREPARED, *path, "kernels"] = split_rows(take(("params", *path, "kernel")), widths)
+    for path, modules in plan.twins:
+        first = ("params", *modules[0])
+        for leaf in [each[len(first) :] for each in flat if each[: len(first)] == first]:
+            stacked = jnp.stack([take(("params", *module, *leaf)) for module in modules])
+            fresh[PREPARED, *path, "params", *leaf] = stacked
+    return fresh
 
 
 def _flatten(variables: Variables) -> dict[Path, Any]:
@@ -106,28 +146,43 @@ def _plan(model: MAVOS) -> _Plan:
     """Notes the calls of a run: a frozen batch normalisation follows its convolution directly."""
     casts: set[Path] = set()
     folds: dict[Path, Path] = {}
+    joins: dict[Path, tuple[int, ...]] = {}
+    twins: dict[Path, tuple[Path, ...]] = {}
     kernels: list[Path] = []
+    backend = model.backend
 
     def note(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
         module, result = context.module, call(*args, **kwargs)
         if context.method_name != "__call__":
             return result
-        if isinstance(module, FrozenBatchNorm):
-            folds[CONSTANTS, *module.path] = kernels[-1]
-        elif isinstance(module, nn.Dense | nn.Conv | DepthwiseConv):
-            kernels.append(("params", *module.path, "kernel"))
-        dtype = module.dtype if isinstance(module, nn.Dense | nn.Conv) else model.backend.dtype
+        match module:
+            case FrozenBatchNorm():
+                folds[CONSTANTS, *module.path] = kernels[-1]
+            case nn.Dense() | nn.Conv() | DepthwiseConv():
+                kernels.append(("params", *module.path, "kernel"))
+            case JoinedLinear() if backend.joins == "products":
+                joins[module.path] = tuple(x.shape[-1] for x in args)
+            case Twins() if backend.twins == "batched":
+                twins[module.path] = tuple(each.path for each in args[0])
+            case _:
+                pass
+        dtype = module.dtype if isinstance(module, nn.Dense | nn.Conv) else backend.dtype
         for name in _CAST.get(type(module), ()) if dtype is not None else ():
             if module.has_variable("params", name):
                 casts.add(("params", *module.path, name))
         return result
 
-    is_half = model.backend.dtype is not None  # else the encoder alone has something to prepare
     image, mask = small_frame(model.config)
     with nn.intercept_methods(note):
         key = jax.random.PRNGKey(0)
-        if is_half:
+        if _prepares_all(backend):
             jax.eval_shape(lambda: model.init(key, image, mask, method=MAVOS.init_all))
         else:
             jax.eval_shape(lambda: model.init(key, image, method=MAVOS.encode))
-    return _Plan(frozenset(casts), tuple(folds.items()))
+    return _Plan(frozenset(casts), tuple(folds.items()), tuple(joins.items()), tuple(twins.items()))
+
+
+def _prepares_all(backend: Backend) -> bool:
+    """Whether more is prepared than the encoder's frozen normalisations."""
+    is_cast = backend.dtype is not None
+    return is_cast or backend.joins == "products" or backend.twins == "batched"

@@ -11,7 +11,7 @@ from mavos_jax.axes import Tokens
 from mavos_jax.config import ELSTTConfig
 from mavos_jax.models.attention import attend, attend_window
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import DepthwiseConv, DropChannels, linear
+from mavos_jax.models.layers import DepthwiseConv, DropChannels, JoinedLinear, linear
 from mavos_jax.models.memory import KeyValue
 
 
@@ -43,19 +43,16 @@ class LongTermPropagation(nn.Module):
     config: ELSTTConfig
     backend: Backend
 
-    @nn.compact
+    def setup(self) -> None:
+        self.output = GatedOutput(self.config, self.backend)
+
     def __call__(
-        self,
-        query: Float[Array, "n k"],
-        gate: Float[Array, "n v"],
-        memory: KeyValue,
-        bias: Float[Array, "m"] | None,
-        size: tuple[int, int],
-    ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+        self, query: Float[Array, "n k"], memory: KeyValue, bias: Float[Array, "m"] | None
+    ) -> Float[Array, "n v"]:
+        """Returns what ``output`` is to close."""
         scaled = query * self.config.attention_dim**-0.5
         row = None if bias is None else bias[None]
-        attended = attend(scaled, memory.key, memory.value, row, softmax=self.backend.softmax)
-        return GatedOutput(self.config, self.backend, name="output")(attended, gate, size)
+        return attend(scaled, memory.key, memory.value, row, softmax=self.backend.softmax)
 
 
 class ShortTermPropagation(nn.Module):
@@ -68,27 +65,25 @@ class ShortTermPropagation(nn.Module):
     config: ELSTTConfig
     backend: Backend
 
-    @nn.compact
-    def __call__(
-        self,
-        query: Float[Array, "n k"],
-        gate: Float[Array, "n v"],
-        memory: KeyValue,
-        size: tuple[int, int],
-    ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+    def setup(self) -> None:
         window = 2 * self.config.window_radius + 1
-        relative = linear(window * window, "relative_key", self.backend)(query)
-        attended = attend_window(
+        self.relative_key = linear(window * window, "relative_key", self.backend)
+        self.output = GatedOutput(self.config, self.backend)
+
+    def __call__(
+        self, query: Float[Array, "n k"], memory: KeyValue, size: tuple[int, int]
+    ) -> Float[Array, "n v"]:
+        """Returns what ``output`` is to close."""
+        return attend_window(
             query * self.config.attention_dim**-0.5,
             memory.key,
             memory.value,
-            relative,
+            self.relative_key(query),
             size=size,
             radius=self.config.window_radius,
             tile=self.backend.short_term_tile,
             softmax=self.backend.softmax,
         )
-        return GatedOutput(self.config, self.backend, name="output")(attended, gate, size)
 
 
 class SelfPropagation(nn.Module):
@@ -101,8 +96,8 @@ class SelfPropagation(nn.Module):
     def __call__(
         self, visual: Tokens, identity: Tokens, size: tuple[int, int]
     ) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
-        both = jnp.concatenate([visual, identity], axis=-1)
-        query = linear(self.config.attention_dim, "query_key", self.backend)(both)
+        query_key = JoinedLinear(self.config.attention_dim, self.backend, name="query_key")
+        query = query_key(visual, identity)
 
         def pair(name: str) -> Float[Array, "n v"]:
             halves = [

@@ -10,6 +10,7 @@ import pytest
 from small_configs import MOBILENET, RESNET, SWIN
 
 from mavos_jax.models import prepare
+from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.models.prepare import prepare_variables, prepared_shapes
 
@@ -47,6 +48,17 @@ def test_in_bfloat16_what_products_cast_is_stored_so():
     assert params["identification"]["kernel"].dtype == jnp.bfloat16
     full = [params["decoder"]["conv_out"], params["elstt"]["block_0"]["norm"]]
     assert {x.dtype for x in jax.tree.leaves(full)} == {jnp.dtype("float32")}
+
+
+def test_on_accelerators_weights_used_together_lie_together_and_no_second_time():
+    model = build_model(SWIN, backend_for("gpu"))
+    variables = init_variables(model)
+    prepared = prepare_variables(model, variables)
+    assert {"outputs", "self_propagation"} <= prepared["prepared"]["elstt"]["block_0"].keys()
+    assert "output" not in prepared["params"]["elstt"]["block_0"]["short_term"]
+    assert "memory_modulation" not in prepared["params"]
+    sizes = [sum(x.size for x in jax.tree.leaves(each)) for each in (variables, prepared)]
+    assert sizes[0] == sizes[1]
 
 
 def test_they_are_kept_while_the_given_ones_are():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import assert_never
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -15,11 +16,6 @@ from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import FrozenBatchNorm, conv, dense, group_norm
 
 EXPANSION = 4
-
-_NORMS: dict[str, Callable[[str], nn.Module]] = {
-    "frozen_batch": lambda name: FrozenBatchNorm(name=name),
-    "group": lambda name: group_norm(NORM_GROUPS, name),
-}
 
 
 def early_modules(config: ResNetConfig) -> tuple[str, ...]:
@@ -63,7 +59,13 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, image: Image) -> tuple[Array, Array, Array, Array]:
         """Returns maps at strides 4, 8, 16 and, the same map again, 16."""
-        norm = _NORMS[self.config.norm]
+        match self.config.norm:
+            case "frozen_batch":
+                norm = _frozen_batch_norm
+            case "group":
+                norm = functools.partial(group_norm, NORM_GROUPS, backend=self.backend)
+            case _:
+                assert_never(self.config.norm)
         x = conv(self.config.width, 7, "stem", self.backend, stride=2, padding=3, bias=False)(image)
         x = max_pool(nn.relu(norm("stem_norm")(x)))
         outputs = []
@@ -80,6 +82,10 @@ class ResNet(nn.Module):
             outputs.append(x)
         stride4, stride8, stride16 = outputs
         return stride4, stride8, stride16, stride16
+
+
+def _frozen_batch_norm(name: str) -> nn.Module:
+    return FrozenBatchNorm(name=name)
 
 
 def max_pool(x: Map) -> Float[Array, "h2 w2 c"]:
