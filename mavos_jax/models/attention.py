@@ -19,18 +19,28 @@ def attend(
     query: Float[Array, "n k"],
     key: Float[Array, "m k"],
     value: Float[Array, "m v"],
-    bias: Float[Array, "#n m"] | None = None,
+    bias: Float[Array, "1 m"] | None = None,
     *,
     softmax: Softmax = "after",
+    most_scores: int | None = None,
 ) -> Float[Array, "n v"]:
     """Returns softmax(q k^T + bias) v of a scaled query.
 
     ``softmax`` says whether the weights are normalised ``before`` the product with the values, or
-    its result ``after``, which saves a pass over [n, m] where that is not fused.
+    its result ``after``, which saves a pass over [n, m] where that is not fused. Of more than
+    ``most_scores`` weights, so many are in memory at once, those of some of the queries.
     """
-    weights, total = _weigh(query, key, bias, softmax)
-    weights = weights.astype(value.dtype)
-    return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
+
+    def attend_some(query: Float[Array, "_ k"]) -> Float[Array, "_ v"]:
+        weights, total = _weigh(query, key, bias, softmax)
+        weights = weights.astype(value.dtype)
+        return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
+
+    step = len(query) if most_scores is None else max(1, most_scores // len(key))
+    if step >= len(query):
+        return attend_some(query)
+    tiles = [attend_some(query[i : i + step]) for i in range(0, len(query), step)]
+    return jnp.concatenate(tiles)
 
 
 def _weigh(
@@ -79,6 +89,7 @@ def attend_window(
     radius: int,
     tile: int | None,
     softmax: Softmax = "after",
+    most_scores: int | None = None,
 ) -> Float[Array, "n v"]:
     """Attention of each token to the (2 radius + 1)^2 tokens around it.
 
@@ -94,12 +105,16 @@ def attend_window(
       relative_value: added to the values that a token finds at each offset.
       size: rows and columns of the map, n = rows * columns.
       radius: largest distance of a key, in tokens.
-      tile: side of the query tiles in tokens; ``None`` for one tile.
+      tile: side of the query tiles in tokens; ``None`` for one tile, or strips of rows where that
+        had more than ``most_scores`` logits.
       softmax: see :func:`attend`.
+      most_scores: see :func:`attend`.
     """
     rows, columns = size
     window = 2 * radius + 1
     tile_rows, tile_columns = (rows, columns) if tile is None else (tile, tile)
+    if tile is None and most_scores is not None:
+        tile_rows = _strip_rows(rows, columns, radius, most_scores)
     query_map, key_map, value_map = (x.reshape(rows, columns, -1) for x in (query, key, value))
     relative_map = relative.reshape(rows, columns, window, window)
 
@@ -135,6 +150,15 @@ def attend_window(
         for top in range(0, rows, tile_rows)
     ]
     return jnp.concatenate(strips, axis=0).reshape(rows * columns, -1)
+
+
+def _strip_rows(rows: int, columns: int, radius: int, most_scores: int) -> int:
+    """Returns the most rows of a strip whose logits, for ``radius`` more at each side, are few."""
+
+    def num_scores(strip: int) -> int:
+        return strip * min(rows, strip + 2 * radius) * columns**2
+
+    return max([strip for strip in range(1, rows + 1) if num_scores(strip) <= most_scores] or [1])
 
 
 def _attend_places(

@@ -7,13 +7,14 @@ plain loops over channels, a GPU few and large kernels.
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 Mapping = Literal["sequential", "batched"]
 Softmax = Literal["before", "after"]
+ConvGradient = Literal["xla", "products"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,14 +35,16 @@ class Backend:
         the host waits for the device, or it runs on and ``discards`` the surplus frames.
       softmax: whether attention divides by the sum of its weights ``before`` the product with the
         values, so that a softmax is one kernel, or ``after`` it, where there is less to divide.
+      most_scores: how many attention scores of a group are in memory at once, so that large frames
+        fit; ``None`` for no limit.
       joins: whether a linear layer of two maps side by side joins them by a ``copy``, or sums
         their ``products``.
       twins: whether modules of one shape, such as the outputs of long- and short-term propagation,
         run one after the other or as one batch.
       group_norm: whether group normalisation sums over ``groups`` at once, or over ``channels``
         first.
-      conv_gradient: whether the gradient of a dense convolution's kernel is XLA's own or a matrix
-        product over patches.
+      conv_gradient: whether the gradient of a convolution's kernel is XLA's own, and one reduction
+        over all taps of a depthwise one, or a matrix product over patches, and a loop over taps.
     """
 
     short_term_tile: int | None
@@ -52,10 +55,16 @@ class Backend:
     encoder: Literal["frame", "chunk"] = "frame"
     short_chunk: Literal["stops", "discards"] = "stops"
     softmax: Softmax = "after"
+    most_scores: int | None = None
     joins: Literal["copy", "products"] = "copy"
     twins: Mapping = "sequential"
     group_norm: Literal["groups", "channels"] = "groups"
-    conv_gradient: Literal["xla", "products"] = "xla"
+    conv_gradient: ConvGradient = "xla"
+
+    def attention(self, num_heads: int = 1) -> dict[str, Any]:
+        """Returns the options of a head's attention."""
+        most = None if self.most_scores is None else self.most_scores // num_heads
+        return {"softmax": self.softmax, "most_scores": most}
 
     @property
     def dtype(self) -> DTypeLike | None:
@@ -78,6 +87,7 @@ _ACCELERATOR = Backend(
     encoder="chunk",
     short_chunk="discards",
     softmax="before",
+    most_scores=2**24,
     joins="products",
     twins="batched",
     group_norm="channels",

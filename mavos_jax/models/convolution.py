@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Map
+from mavos_jax.models.backend import ConvGradient
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -98,11 +99,15 @@ def depthwise_grouped(
     )[0]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def depthwise_shifts(
-    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
+    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int, gradient: ConvGradient
 ) -> Float[Array, "h2 w2 c"]:
-    """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass."""
+    """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass.
+
+    ``gradient`` is ``Backend.conv_gradient``.
+    """
+    del gradient
     return _sum_taps(x, kernel, stride, dilation)
 
 
@@ -122,12 +127,14 @@ def _sum_taps(
     return functools.reduce(jnp.add, taps)
 
 
-def _depthwise_forward(x: Map, kernel: Array, stride: int, dilation: int) -> Any:
+def _depthwise_forward(
+    x: Map, kernel: Array, stride: int, dilation: int, form: ConvGradient
+) -> Any:
     return _sum_taps(x, kernel, stride, dilation), (x, kernel)
 
 
 def _depthwise_backward(
-    stride: int, dilation: int, saved: tuple[Map, Array], gradient: Array
+    stride: int, dilation: int, form: ConvGradient, saved: tuple[Map, Array], gradient: Array
 ) -> tuple[Array, Array]:
     """The gradient of the map is a convolution of the gradient with the turned kernel.
 
@@ -143,13 +150,16 @@ def _depthwise_backward(
     padded = jnp.pad(x, ((padding, padding), (padding, padding), (0, 0)))
     extent = (*((n - 1) * stride + 1 for n in gradient.shape[:2]), x.shape[2])
 
-    def of_tap(tap: Array) -> Array:
+    def of_tap(tap: Array | int) -> Array:
         start = (tap // size * dilation, tap % size * dilation, 0)
-        shifted = jax.lax.dynamic_slice(padded, start, extent)[::stride, ::stride]
-        return jnp.sum(shifted * gradient, axis=(0, 1))
+        return jax.lax.dynamic_slice(padded, start, extent)[::stride, ::stride] * gradient
 
-    # A loop, so that the padded map and the gradient are computed once, not anew for every tap.
-    of_kernel = jax.lax.map(of_tap, jnp.arange(size * size))
+    if form == "xla":  # one kernel of a GPU
+        taps = jnp.stack([of_tap(tap) for tap in range(size * size)])
+        of_kernel = taps.sum(axis=(1, 2), dtype=jnp.float32)
+    else:
+        # A loop, so that the padded map and the gradient are computed once, not anew for every tap.
+        of_kernel = jax.lax.map(lambda i: of_tap(i).sum(axis=(0, 1)), jnp.arange(size * size))
     return of_x.astype(x.dtype), of_kernel.reshape(kernel.shape).astype(kernel.dtype)
 
 

@@ -181,7 +181,8 @@ class DepthwiseConv(nn.Module):
         kernel = self.param("kernel", he_depthwise, shape)
         if self.backend.depthwise == "grouped":
             return depthwise_grouped(x, kernel, self.stride, self.dilation)
-        return depthwise_shifts(x, kernel, self.stride, self.dilation)
+        gradient = self.backend.conv_gradient
+        return depthwise_shifts(x, kernel, self.stride, self.dilation, gradient)
 
 
 STREAM = "dropout"

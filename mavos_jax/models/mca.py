@@ -118,7 +118,7 @@ class ModulatedCrossAttention(nn.Module):
     def _attend_heads(self, query: Tokens, key: Tokens, value: Tokens) -> Tokens:
         heads = self.config.num_heads
         scaled = query * (query.shape[-1] // heads) ** -0.5
-        attend_head = functools.partial(attend, softmax=self.backend.softmax)
+        attend_head = functools.partial(attend, **self.backend.attention(heads))
         return attend_heads(attend_head, (scaled, key, value), heads, self.backend)
 
 

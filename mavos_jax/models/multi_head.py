@@ -32,7 +32,7 @@ class SelfAttention(nn.Module):
         value = linear(dim, "value", self.backend)(x)
         operands = (_scale(query, self.config), key, value)
         attended = attend_heads(
-            lambda *x: attend(*x, softmax=self.backend.softmax),
+            lambda *x: attend(*x, **self.backend.attention(self.config.num_heads)),
             operands,
             self.config.num_heads,
             self.backend,
@@ -49,8 +49,9 @@ class LongTermAttention(nn.Module):
     @nn.compact
     def __call__(self, query: Tokens, memory: KeyValue, bias: Float[Array, "m"] | None) -> Tokens:
         row = None if bias is None else bias[None]
+        options = self.backend.attention(self.config.num_heads)
         attended = attend_heads(
-            lambda q, k, v: attend(q, k, v, row, softmax=self.backend.softmax),
+            lambda q, k, v: attend(q, k, v, row, **options),
             (_scale(query, self.config), memory.key, memory.value),
             self.config.num_heads,
             self.backend,
@@ -92,7 +93,7 @@ class ShortTermAttention(nn.Module):
                 size=size,
                 radius=config.window_radius,
                 tile=self.backend.short_term_tile,
-                softmax=self.backend.softmax,
+                **self.backend.attention(config.num_heads),
             )
 
         relative = HeadLinear(config.num_heads, offsets, self.backend, name="relative_key")(query)

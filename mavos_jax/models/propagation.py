@@ -52,7 +52,7 @@ class LongTermPropagation(nn.Module):
         """Returns what ``output`` is to close."""
         scaled = query * self.config.attention_dim**-0.5
         row = None if bias is None else bias[None]
-        return attend(scaled, memory.key, memory.value, row, softmax=self.backend.softmax)
+        return attend(scaled, memory.key, memory.value, row, **self.backend.attention())
 
 
 class ShortTermPropagation(nn.Module):
@@ -82,7 +82,7 @@ class ShortTermPropagation(nn.Module):
             size=size,
             radius=self.config.window_radius,
             tile=self.backend.short_term_tile,
-            softmax=self.backend.softmax,
+            **self.backend.attention(),
         )
 
 
@@ -107,5 +107,5 @@ class SelfPropagation(nn.Module):
             return jax.nn.silu(jnp.concatenate(halves, axis=-1))
 
         scaled = query * self.config.attention_dim**-0.5
-        attended = attend(scaled, query, pair("value"), softmax=self.backend.softmax)
+        attended = attend(scaled, query, pair("value"), **self.backend.attention())
         return GatedOutput(self.config, self.backend, name="output")(attended, pair("gate"), size)

@@ -19,7 +19,7 @@ from jaxtyping import Array, UInt8
 
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch
-from mavos_jax.runtime.devices import products_in
+from mavos_jax.runtime.devices import graph_options, products_in
 from mavos_jax.training.clip import Clip, clip_loss
 from mavos_jax.training.state import TrainState, variables_of
 from mavos_jax.training.step import (
@@ -57,7 +57,9 @@ def build_step(
     num_local, parts = len(_local(devices)), config.training.accumulate
     body = functools.partial(train_step, build_training_model(config), axis_name=AXIS)
     if with_pmap:
-        run = jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
+        run = _in_graphs(
+            jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
+        )
     else:
         run = _shard(body, devices)
 
@@ -69,6 +71,25 @@ def build_step(
     return step
 
 
+def _in_graphs(mapped: Any) -> Callable:
+    """Returns a mapped function that is compiled with the platform's :func:`graph_options`.
+
+    ``pmap`` takes none; all calls are of the same shapes.
+    """
+    options = graph_options(jax.default_backend())
+    if options is None:
+        return mapped
+
+    compiled: list[Any] = []
+
+    def run(*inputs: Any) -> Any:
+        if not compiled:
+            compiled.append(mapped.lower(*inputs).compile(compiler_options=options))
+        return compiled[0](*inputs)
+
+    return run
+
+
 def _shard(body: Callable, devices: Sequence[Any]) -> Callable:
     mesh = _mesh(devices)
 
@@ -78,7 +99,8 @@ def _shard(body: Callable, devices: Sequence[Any]) -> Callable:
 
     specs = {"in_specs": (_SHARED, _EACH), "out_specs": _SHARED}
     sharded = jax.shard_map(on_each, mesh=mesh, check_vma=False, **specs)
-    run = jax.jit(sharded, donate_argnums=(0,))
+    graphs = graph_options(jax.default_backend())
+    run = jax.jit(sharded, donate_argnums=(0,), compiler_options=graphs)
     over_devices = NamedSharding(mesh, _EACH)
 
     def place(local: np.ndarray) -> Array:

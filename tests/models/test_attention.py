@@ -1,5 +1,6 @@
 """Attention: every form equals a plain loop over tokens."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -31,9 +32,12 @@ def loop_over_windows(query, key, value, relative, size, radius):
     return out
 
 
-@pytest.mark.parametrize("tile", [None, 1, 3, 4, 11])
+@pytest.mark.parametrize(
+    ("tile", "most_scores"),
+    [(None, None), (1, None), (3, None), (4, None), (11, None), (None, 1), (None, 200)],
+)
 @pytest.mark.parametrize(("size", "radius"), [((5, 9), 2), ((3, 3), 7), ((12, 4), 1)])
-def test_window_attention_equals_a_loop(size, radius, tile):
+def test_window_attention_equals_a_loop(size, radius, tile, most_scores):
     random = np.random.RandomState(0)
     tokens = size[0] * size[1]
     query, key = random.randn(2, tokens, 4)
@@ -41,7 +45,8 @@ def test_window_attention_equals_a_loop(size, radius, tile):
     relative = random.randn(tokens, (2 * radius + 1) ** 2)
     expected = loop_over_windows(query, key, value, relative, size, radius)
     arrays = [jnp.asarray(x, jnp.float32) for x in (query, key, value, relative)]
-    found = attend_window(*arrays, size=size, radius=radius, tile=tile)
+    limits = {"tile": tile, "most_scores": most_scores}
+    found = attend_window(*arrays, size=size, radius=radius, **limits)
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
@@ -51,6 +56,22 @@ def test_attention_to_keys_twice_is_attention_to_keys_once():
     once = attend(query, key, value)
     twice = attend(query, jnp.concatenate([key, key]), jnp.concatenate([value, value]))
     np.testing.assert_allclose(twice, once, atol=1e-6)
+
+
+@pytest.mark.parametrize("most_scores", [1, 10, 20, 34, 35])
+def test_few_scores_at_once_change_nothing(most_scores):
+    random = np.random.RandomState(3)
+    query, key, value = (jnp.asarray(random.randn(n, 5), jnp.float32) for n in (7, 5, 5))
+    found = attend(query, key, value, most_scores=most_scores)
+    np.testing.assert_allclose(found, attend(query, key, value), atol=1e-6)
+    jaxpr = jax.make_jaxpr(lambda *x: attend(*x, most_scores=most_scores))(query, key, value)
+    sizes = [
+        np.prod(variable.aval.shape)
+        for equation in jaxpr.jaxpr.eqns
+        if equation.primitive.name == "exp"
+        for variable in equation.outvars
+    ]
+    assert max(sizes) <= max(most_scores, len(key))
 
 
 def test_dividing_before_or_after_the_product_is_the_same():

@@ -78,10 +78,13 @@ def dense_pair(stride, padding):
     return lambda x, kernel: convolve(x, kernel, strides, around), expected
 
 
-def depthwise_pair(kernel, stride, dilation):
+def depthwise_pair(kernel, stride, dilation, gradient="products"):
     return [
         lambda x, weights, form=form: DepthwiseConv(
-            kernel, dataclasses.replace(backend_for("cpu"), depthwise=form), stride, dilation
+            kernel,
+            dataclasses.replace(backend_for("cpu"), depthwise=form, conv_gradient=gradient),
+            stride,
+            dilation,
         ).apply({"params": {"kernel": weights}}, x)
         for form in ("shifts", "grouped")
     ]
@@ -102,9 +105,10 @@ def test_dense(size, kernel, stride, padding):
     check(*run(pair, arrays_for(pair, (2, *size, 3), (kernel, kernel, 3, 5))))
 
 
+@pytest.mark.parametrize("gradient", ["products", "xla"])
 @pytest.mark.parametrize(("size", "kernel", "stride", "dilation"), DEPTHWISE)
-def test_depthwise(size, kernel, stride, dilation):
-    pair = depthwise_pair(kernel, stride, dilation)
+def test_depthwise(size, kernel, stride, dilation, gradient):
+    pair = depthwise_pair(kernel, stride, dilation, gradient)
     check(*run(pair, arrays_for(pair, (*size, 6), (kernel, kernel, 6))))
 
 
