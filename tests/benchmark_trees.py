@@ -1,10 +1,10 @@
-"""Small trees in the layout of every data set that can be evaluated, with generated videos."""
+"""Small trees in the layout of every data set, with generated videos."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,11 @@ from datasets.tree_videos import (
 )
 from PIL import Image
 
+from mavos_jax.config import SourceConfig
 from mavos_jax.datasets import BenchmarkOptions, Dataset, Resolution
+from mavos_jax.media.masks import voc_palette
 
-SPLITS: Mapping[Dataset, str] = {
+SPLITS: Mapping[str, str] = {
     "davis2016": "val",
     "davis2017": "val",
     "youtube_vos2018": "valid",
@@ -35,10 +37,8 @@ SPLITS: Mapping[Dataset, str] = {
     "vost": "val",
     "folder": "val",
 }
-"""The split that is written by default; truth is public in all but those of YouTube-VOS and MOSE.
-Their ``train`` has it."""
-
-_CATEGORIES = ("cat", "dog", "kite")
+"""The split that is written by default; those of YouTube-VOS and MOSE hide their truth, which
+``train`` has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +55,27 @@ class _Tree:
         folder.mkdir(parents=True, exist_ok=True)
         for name, pixels in frames.items():
             Image.fromarray(pixels).save(folder / f"{name}{self.suffix}", quality=95)
+
+    def write_pairs(
+        self,
+        folder: Path,
+        videos: Sequence[TreeVideo] = LATE_VIDEOS,
+        name_frame: Callable[[int], str] = "{:05d}".format,
+        labelled: Collection[int] | None = None,
+    ) -> None:
+        """Writes videos below ``JPEGImages`` and, of labelled frames, ``Annotations``."""
+        for video in videos:
+            indices = range(video.num_frames)
+            frames = {name_frame(t): video.frame(t) for t in indices}
+            self.write_frames(folder / "JPEGImages" / video.name, frames)
+            for t in indices if labelled is None else labelled:
+                path = folder / "Annotations" / video.name / f"{name_frame(t)}.png"
+                write_mask(path, video.mask(t))
+
+    def write_list(self, folder: str, lines: Collection[str]) -> None:
+        path = self.root / folder / f"{self.split}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
 
 
 def write_benchmark_tree(
@@ -76,54 +97,43 @@ def write_benchmark_tree(
       suffix: of frames, ``.jpg`` or ``.png``.
       resolution: of DAVIS. Frames are small at any; for ``full_to_480p`` the masks of the 480p
         folder are as high as that says.
-      all_frames: of YouTube-VOS, whether the package of all frames is there.
+      all_frames: whether the frames between labelled ones are there, too.
       masks_root: of DAVIS, where to write the masks if not below ``root``.
     """
     split = split or SPLITS[dataset]
     tree = _Tree(root, dataset, split, suffix, resolution, all_frames, masks_root or root)
     _WRITERS[dataset](tree)
     return BenchmarkOptions(
-        dataset=dataset,
-        split=split,
-        root=root,
+        *(dataset, split, root),
         masks_root=masks_root,
         resolution=resolution,
         all_frames=all_frames,
     )
 
 
+def write_source(root: Path, kind: str) -> SourceConfig:
+    """Writes the tree of a kind that is trained on; the source that opens it."""
+    if kind == "static":
+        _write_static(root)
+        return SourceConfig(kind, str(root))
+    dataset = {"youtube_vos": "youtube_vos2019", "lvos": "lvos1"}.get(kind, kind)
+    split = "train" if dataset.startswith(("mose", "youtube")) else None
+    options = write_benchmark_tree(root, dataset, split=split)  # type: ignore[arg-type]
+    return SourceConfig(kind, str(root), options.split)  # type: ignore[arg-type]
+
+
+def write_videos(folder: Path, lengths: Mapping[str, int]) -> None:
+    """Writes videos of two objects below ``JPEGImages`` and ``Annotations``, named anyhow."""
+    videos = [LATE_VIDEOS[0]._replace(name=n, num_frames=count) for n, count in lengths.items()]
+    _Tree(folder, "folder", "val", ".jpg", "480p", False, folder).write_pairs(folder, videos)
+
+
 def write_mask(path: Path, ids: np.ndarray) -> None:
     """Writes an indexed PNG with the PASCAL VOC palette."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(ids)
-    image.putpalette(_voc_palette())
+    image.putpalette(voc_palette().tobytes())
     image.save(path)
-
-
-def _voc_palette() -> bytes:
-    colours = np.zeros((256, 3), np.uint8)
-    for bit in range(24):
-        colours[:, bit % 3] |= np.uint8(1 << (7 - bit // 3)) * (np.arange(256) >> bit & 1).astype(
-            np.uint8
-        )
-    return colours.tobytes()
-
-
-def _draw(
-    video: TreeVideo, names: Iterable[str]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Draws the labelled frames and their true masks, by name."""
-    frames, masks = {}, {}
-    for index, name in enumerate(names):
-        frames[name], mask = video.draw(index)
-        masks[name] = video.visible(mask, index)
-        _require_visible(video, masks[name], index)
-    return frames, masks
-
-
-def _require_visible(video: TreeVideo, mask: np.ndarray, index: int) -> None:
-    """The seeds are chosen so that objects are in view where they appear."""
-    assert set(video.ids_starting_at(index)) <= set(np.unique(mask).tolist()), video
 
 
 def _write_davis(tree: _Tree) -> None:
@@ -132,23 +142,21 @@ def _write_davis(tree: _Tree) -> None:
     folder = "480p" if tree.resolution == "480p" else full
     lines = []
     for video in DAVIS_VIDEOS:
-        names = [f"{index:05d}" for index in range(video.num_frames)]
-        frames, masks = _draw(video, names)
         images = f"JPEGImages/{folder}/{video.name}"
+        names = [f"{t:05d}" for t in range(video.num_frames)]
+        frames = {name: video.frame(t) for t, name in enumerate(names)}
         tree.write_frames(tree.root / images, frames)
-        for name, ids in masks.items():
+        lines += [f"/{images}/{n}.jpg /Annotations/{folder}/{video.name}/{n}.png" for n in names]
+        for t, name in enumerate(names[:1] if tree.split == "test-dev" else names):
+            ids, masks = video.mask(t), tree.masks_root / "Annotations"
             ids = np.uint8(255) * (ids > 0) if year == "2016" else ids
-            path = f"{video.name}/{name}.png"
-            if tree.split != "test-dev" or name == names[0]:
-                write_mask(tree.masks_root / "Annotations" / folder / path, ids)
+            write_mask(masks / folder / video.name / f"{name}.png", ids)
             if tree.split != "test-dev" and tree.resolution == "full_to_480p":
-                write_mask(tree.masks_root / "Annotations" / "480p" / path, _at_height(ids, 480))
-            lines.append(f"/{images}/{name}.jpg /Annotations/{folder}/{path}")
-    lists = tree.root / "ImageSets" / (year if year == "2017" else folder)
-    lists.mkdir(parents=True, exist_ok=True)
+                write_mask(masks / "480p" / video.name / f"{name}.png", _at_height(ids, 480))
     if year == "2017":
-        lines = [video.name for video in reversed(DAVIS_VIDEOS)]
-    (lists / f"{tree.split}.txt").write_text("\n".join(lines) + "\n")
+        tree.write_list("ImageSets/2017", [video.name for video in reversed(DAVIS_VIDEOS)])
+    else:
+        tree.write_list(f"ImageSets/{folder}", lines)
 
 
 def _at_height(ids: np.ndarray, height: int) -> np.ndarray:
@@ -160,31 +168,22 @@ def _write_youtube_vos(tree: _Tree) -> None:
     folder = tree.root / tree.dataset[-4:] / tree.split
     videos = {}
     for video in LATE_VIDEOS:
-        listed = [LISTED_STEP * (1 + index) for index in range(video.num_frames)]
-        total = listed[-1] + 2
-        drawn = [video.draw(index) for index in range(total)]
-        frames = {f"{index:05d}": frame for index, (frame, _) in enumerate(drawn)}
-        names = [f"{index:05d}" for index in listed]
-        # Frames before the first listed one are in the package, too.
-        tree.write_frames(
-            folder / "JPEGImages" / video.name, {name: frames[name] for name in ["00000", *names]}
-        )
+        listed = [LISTED_STEP * (1 + t) for t in range(video.num_frames)]
+        frames = {f"{t:05d}": video.frame(t) for t in range(listed[-1] + 2)}
+        names = [f"{t:05d}" for t in listed]
+        # The package holds frames before the first listed one, too.
+        some = {name: frames[name] for name in ["00000", *names]}
+        tree.write_frames(folder / "JPEGImages" / video.name, some)
         if tree.all_frames:
             all_frames = folder.with_name(f"{tree.split}_all_frames")
             tree.write_frames(all_frames / "JPEGImages" / video.name, frames)
-        for index, name in enumerate(names):
-            ids = video.visible(drawn[listed[index]][1], index)
-            _require_visible(video, ids, index)
-            if tree.split == "train" or video.ids_starting_at(index):
-                write_mask(folder / "Annotations" / video.name / f"{name}.png", ids)
-        videos[video.name] = {
-            "objects": {
-                str(number): {"category": category, "frames": names[start:]}
-                for number, start, category in zip(
-                    video.ids, video.starts, _CATEGORIES, strict=False
-                )
-            }
-        }
+        for t, name in enumerate(names):
+            if tree.split == "train" or video.ids_starting_at(t):
+                path = folder / "Annotations" / video.name / f"{name}.png"
+                write_mask(path, video.mask(t, listed[t]))
+        rows = zip(video.ids, video.starts, ("cat", "dog", "kite"), strict=False)
+        objects = {str(i): {"category": kind, "frames": names[start:]} for i, start, kind in rows}
+        videos[video.name] = {"objects": objects}
     (folder / "meta.json").write_text(json.dumps({"videos": videos}))
 
 
@@ -192,61 +191,40 @@ def _write_lvos(tree: _Tree) -> None:
     folder = tree.root / tree.split
     videos = {}
     for video in LVOS_VIDEOS:
-        numbers = [1 + 5 * index for index in range(video.num_frames)]
-        frames, masks = _draw(video, [f"{number:08d}" for number in numbers])
+        numbers = [1 + 5 * t for t in range(video.num_frames)]
+        frames = {f"{number:08d}": video.frame(t) for t, number in enumerate(numbers)}
         tree.write_frames(folder / "JPEGImages" / video.name, frames)
         # The first object leaves two frames before the end, which its range excludes.
         ends = [numbers[-2]] + [numbers[-1] + 1] * (len(video.ids) - 1)
-        for index, (name, ids) in enumerate(masks.items()):
-            ids = np.where((ids == video.ids[0]) & (numbers[index] >= ends[0]), 0, ids)
-            new = video.ids_starting_at(index)
+        for t, number in enumerate(numbers):
+            new, ids = video.ids_starting_at(t), video.mask(t)
+            ids = np.where((ids == video.ids[0]) & (number >= ends[0]), 0, ids)
             if tree.split == "test":
                 ids = np.where(np.isin(ids, new), ids, 0)
-            if new if tree.split == "test" else index >= min(video.starts):
-                path = folder / "Annotations" / video.name / f"{name}.png"
+            if new if tree.split == "test" else t >= min(video.starts):
+                path = folder / "Annotations" / video.name / f"{number:08d}.png"
                 write_mask(path, ids.astype(np.uint8))
-        videos[video.name] = {
-            "objects": {
-                str(number): {"frame_range": _lvos_range(numbers[start], end)}
-                for number, start, end in zip(video.ids, video.starts, ends, strict=True)
-            }
-        }
-    meta = tree.root / f"{tree.split}_meta.json"
-    meta.write_text(json.dumps({"videos": videos}))
-
-
-def _lvos_range(start: int, end: int) -> dict[str, str]:
-    frame_nums = len(range(start, end, 5))
-    return {"start": f"{start:08d}", "end": f"{end:08d}", "frame_nums": str(frame_nums)}
+        objects = {}
+        for number, start, end in zip(video.ids, video.starts, ends, strict=True):
+            span = range(numbers[start], end, 5)
+            limits = {"start": f"{span.start:08d}", "end": f"{end:08d}"}
+            objects[str(number)] = {"frame_range": {**limits, "frame_nums": str(len(span))}}
+        videos[video.name] = {"objects": objects}
+    (tree.root / f"{tree.split}_meta.json").write_text(json.dumps({"videos": videos}))
 
 
 def _write_long_time_video(tree: _Tree) -> None:
-    for video in LONG_VIDEOS:
-        # Numbers without padding, which only the natural order sorts.
-        names = [str(7 + index) for index in range(video.num_frames)]
-        frames, masks = _draw(video, names)
-        tree.write_frames(tree.root / "JPEGImages" / video.name, frames)
-        for index in LONG_LABELLED:
-            path = tree.root / "Annotations" / video.name / f"{names[index]}.png"
-            write_mask(path, masks[names[index]])
-    (tree.root / "ImageSets").mkdir(parents=True, exist_ok=True)
-    names = "\n".join(video.name for video in LONG_VIDEOS)
-    (tree.root / "ImageSets" / f"{tree.split}.txt").write_text(names + "\n")
+    # Numbers without padding, which only the natural order sorts.
+    tree.write_pairs(tree.root, LONG_VIDEOS, lambda t: str(7 + t), LONG_LABELLED)
+    tree.write_list("ImageSets", [video.name for video in LONG_VIDEOS])
 
 
-def _write_pairs(
-    tree: _Tree, folder: Path, *, first_only: bool, name_frame: Callable = "{:05d}".format
-) -> None:
-    for video in LATE_VIDEOS:
-        names = [name_frame(index) for index in range(video.num_frames)]
-        frames, masks = _draw(video, names)
-        tree.write_frames(folder / "JPEGImages" / video.name, frames)
-        for name in names[:1] if first_only else names:
-            write_mask(folder / "Annotations" / video.name / f"{name}.png", masks[name])
+def _write_mose(tree: _Tree) -> None:
+    tree.write_pairs(tree.root / tree.split, labelled=None if tree.split == "train" else (0,))
 
 
 def _write_mosev2(tree: _Tree) -> None:
-    _write_pairs(tree, tree.root / tree.split, first_only=tree.split != "train")
+    _write_mose(tree)
     videos = {
         video.name: {"length": video.num_frames, "height": None, "objects": [*map(str, video.ids)]}
         for video in LATE_VIDEOS
@@ -257,26 +235,33 @@ def _write_mosev2(tree: _Tree) -> None:
 def _write_sav(tree: _Tree) -> None:
     folder = tree.root / f"sav_{tree.split}"
     for video in LATE_VIDEOS:
-        names = [f"{index:05d}" for index in range(video.num_frames)]
-        frames, masks = _draw(video, names)
+        frames = {f"{t:05d}": video.frame(t) for t in range(video.num_frames)}
         tree.write_frames(folder / "JPEGImages_24fps" / video.name, frames)
         for place, number in enumerate(video.ids):
-            for name in (names[0], *names[2:]):
-                path = folder / "Annotations_6fps" / video.name / f"{place:03d}" / f"{name}.png"
-                write_mask(path, np.uint8(255) * (masks[name] == number))
+            for t in (0, *range(2, video.num_frames)):
+                path = folder / f"Annotations_6fps/{video.name}/{place:03d}/{t:05d}.png"
+                write_mask(path, np.uint8(255) * (video.mask(t) == number))
     (folder / f"sav_{tree.split}.txt").write_text("\n".join(v.name for v in LATE_VIDEOS))
 
 
 def _write_vost(tree: _Tree) -> None:
-    _write_pairs(tree, tree.root, first_only=False, name_frame=lambda t: f"frame{20 * t:05d}")
-    if tree.all_frames:
-        for video in LATE_VIDEOS:
-            drawn = [video.draw(index)[0] for index in range(video.num_frames)]
-            frames = {f"frame{10 * t:05d}": drawn[t // 2] for t in range(2 * video.num_frames)}
-            tree.write_frames(tree.root / "JPEGImages_10fps" / video.name, frames)
-    (tree.root / "ImageSets").mkdir(parents=True, exist_ok=True)
-    names = "\n".join(video.name for video in LATE_VIDEOS)
-    (tree.root / "ImageSets" / f"{tree.split}.txt").write_text(names + "\n")
+    tree.write_pairs(tree.root, name_frame=lambda t: f"frame{20 * t:05d}")
+    for video in LATE_VIDEOS if tree.all_frames else ():
+        frames = {f"frame{10 * t:05d}": video.frame(t // 2) for t in range(2 * video.num_frames)}
+        tree.write_frames(tree.root / "JPEGImages_10fps" / video.name, frames)
+    tree.write_list("ImageSets", [video.name for video in LATE_VIDEOS])
+
+
+def _write_static(root: Path) -> None:
+    """Two sets of three pictures; the last of each has no mask."""
+    for name, scale in (("COCO", 1), ("ECSSD", 255)):
+        for t, stem in enumerate(("cat", "dog 2", "dog 10")):
+            path = root / "JPEGImages" / name / f"{stem}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(LATE_VIDEOS[0].frame(t)).save(path)
+            ids = LATE_VIDEOS[0].mask(t) if scale == 1 else 255 * (LATE_VIDEOS[0].mask(t) > 0)
+            if t < 2:
+                write_mask(root / "Annotations" / name / f"{stem}.png", ids.astype(np.uint8))
 
 
 _WRITERS: dict[Dataset, Callable[[_Tree], None]] = {
@@ -287,11 +272,9 @@ _WRITERS: dict[Dataset, Callable[[_Tree], None]] = {
     "lvos1": _write_lvos,
     "lvos2": _write_lvos,
     "long_time_video": _write_long_time_video,
-    "mose": lambda tree: _write_pairs(
-        tree, tree.root / tree.split, first_only=tree.split != "train"
-    ),
+    "mose": _write_mose,
     "mosev2": _write_mosev2,
     "sav": _write_sav,
     "vost": _write_vost,
-    "folder": lambda tree: _write_pairs(tree, tree.root, first_only=False),
+    "folder": lambda tree: tree.write_pairs(tree.root),
 }

@@ -20,6 +20,21 @@ def add_stream(container, codec="libx264", size=SIZE, pix_fmt="yuv420p", rate: A
     return stream
 
 
+def add_sound(container):
+    """Adds a stream of sound; a function that writes some frames of silence into it."""
+    stream = container.add_stream("aac", rate=44100)
+
+    def write(count):
+        for index in range(count):
+            silence = np.zeros((1, 1024), np.float32)
+            frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 44100, 1024 * index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+    return write
+
+
 def encode(container, stream, pictures):
     """Encodes pictures, uint8 [H, W, 3], into a stream."""
     for picture in pictures:

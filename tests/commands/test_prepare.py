@@ -9,12 +9,12 @@ import threading
 
 import numpy as np
 import pytest
-from data import trees
+from benchmark_trees import write_mask, write_source, write_videos
 from programs import Program
 
 from mavos_jax.commands import prepare
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets import DamagedSample, open_source, records, records_writing
+from mavos_jax.datasets import KINDS, DamagedSample, open_source, records, records_writing
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.records import open_records
 
@@ -43,12 +43,12 @@ def assert_equal(videos, others):
 
 @pytest.fixture
 def source(tmp_path):
-    return trees.write_tree(tmp_path / "set", "youtube_vos")
+    return write_source(tmp_path / "set", "youtube_vos")
 
 
-@pytest.mark.parametrize("kind", trees.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_records_give_the_samples_of_the_files(tmp_path, capsys, kind):
-    source = dataclasses.replace(trees.write_tree(tmp_path / "set", kind), max_gap=9)
+    source = dataclasses.replace(write_source(tmp_path / "set", kind), max_gap=9)
     prepare.main(words(source, tmp_path / "records"))
     files = open_files(source)
     prepared = open_records(recorded(source, tmp_path / "records"))
@@ -68,19 +68,18 @@ def test_records_give_the_samples_of_the_files(tmp_path, capsys, kind):
 def test_a_record_says_everything_that_reading_needs(tmp_path, source):
     prepare.main(words(source, tmp_path))
     reader = open_records(recorded(source, tmp_path)).reader
-    by_name = {r["name"].decode(): r for r in (reader._source[place] for place in range(2))}
-    record = by_name["b1"]
-    assert (record["start"], record["size"].tolist()) == (0, [24, 32])
-    assert (list(record["ids"]), list(by_name["a10"]["ids"])) == ([2, 5], [1])
-    assert record["frame_names"] == [b"00010.jpg", b"00015.jpg", b"00020.jpg"]
+    by_name = {r["name"].decode(): r for r in (reader._source[place] for place in range(3))}
+    record = by_name["dog-2"]
+    assert (record["start"], record["size"].tolist()) == (0, [64, 96])
+    assert (list(record["ids"]), list(by_name["bear"]["ids"])) == ([2, 5, 7], [1, 2])
+    assert record["frame_names"] == [b"%05d.jpg" % t for t in range(2, 12, 2)]
     files = open_files(source).sequences[1]
-    assert record["frames"] == [files.frame(i).data for i in range(3)]
-    assert record["masks"] == [files.mask(i).data for i in range(3)]
+    assert record["frames"] == [files.frame(i).data for i in range(5)]
+    assert record["masks"] == [files.mask(i).data for i in range(5)]
 
 
 def test_long_videos_take_several_records(tmp_path, monkeypatch):
-    for name, count in (("long", 7), ("even", 6), ("short", 2)):
-        trees.write_pairs(tmp_path / "set", name, trees.stems(count))
+    write_videos(tmp_path / "set", {"long": 7, "even": 6, "short": 2})
     source = SourceConfig(kind="folder", root=str(tmp_path / "set"))
     for module in (records, records_writing):
         monkeypatch.setattr(module, "FRAMES_PER_RECORD", 3)
@@ -97,7 +96,7 @@ def test_long_videos_take_several_records(tmp_path, monkeypatch):
 
 
 def test_threads_may_share_a_video(tmp_path, monkeypatch):
-    trees.write_pairs(tmp_path / "set", "long", trees.stems(12))
+    write_videos(tmp_path / "set", {"long": 12})
     source = SourceConfig(kind="folder", root=str(tmp_path / "set"))
     for module in (records, records_writing):
         monkeypatch.setattr(module, "FRAMES_PER_RECORD", 2)
@@ -120,7 +119,7 @@ def test_threads_may_share_a_video(tmp_path, monkeypatch):
 
 
 def test_one_folder_takes_several_sets(tmp_path, source):
-    other = trees.write_tree(tmp_path / "davis", "davis2017")
+    other = write_source(tmp_path / "davis", "davis2017")
     for one in (source, other):
         prepare.main(words(one, tmp_path / "records"))
     for one in (source, other):
@@ -149,7 +148,7 @@ def test_a_damaged_set_is_not_prepared(tmp_path, source, capsys, damage):
     elif damage == "cut":
         path.write_bytes(path.read_bytes()[:10])
     else:
-        trees.write_mask(path, np.zeros((5, 6), np.uint8))
+        write_mask(path, np.zeros((5, 6), np.uint8))
     assert str(path) in run.fail(capsys, *words(source, tmp_path / "records"))
     assert list((tmp_path / "records").iterdir()) == []
 
@@ -170,7 +169,7 @@ def test_bad_input_is_one_line(tmp_path, source, capsys):
         )
 
     assert "found nothing" in error(root=str(tmp_path / "none"))
-    assert "under it, found train" in error(split="val")
+    assert "under it, found 2019" in error(split="val")
     assert "JPEGImages" in error(kind="mose", root=str(tmp_path))
     assert "found 'synthetic'" in error(kind="synthetic")
     assert "--output" in run.fail(capsys, *["--kind", "mose", "--root", str(tmp_path)])
@@ -223,7 +222,7 @@ def test_records_that_are_not_there_or_damaged(tmp_path, source, capsys):
     changed["videos"][0][-1], changed["videos"][1][-1] = [1], [1]
     index.write_text(json.dumps(changed))
     videos = open_source(recorded(source, tmp_path))
-    with pytest.raises(DamagedSample, match=r"expected frames of (a10|b1) from 0 on in record 1"):
+    with pytest.raises(DamagedSample, match=r"frames of (bear|dog-2) from 0 .* record 1"):
         list(map(operator.itemgetter(0), (videos[0], videos[1])))
     wrong = {"form": "other", "is_static": 1, "num_left_out": "0", "videos": [[]]}
     for text in [content[:50], "[]", *(json.dumps({**changed, k: v}) for k, v in wrong.items())]:
@@ -239,7 +238,7 @@ def test_records_that_are_not_there_or_damaged(tmp_path, source, capsys):
     index.write_text(content)
     (shard,) = folder.glob("*array_record*")
     shard.write_bytes(shard.read_bytes()[:100])
-    with pytest.raises(DamagedSample, match=r"expected record \d of a10, found"):
+    with pytest.raises(DamagedSample, match=r"expected record \d of bear, found"):
         open_source(recorded(source, tmp_path))[0].mask(0)
 
 
@@ -252,7 +251,7 @@ def test_records_name_the_package_that_is_missing(tmp_path, source, monkeypatch)
 
 
 def test_a_split_of_any_name_has_a_folder(tmp_path):
-    trees.write_pairs(tmp_path / "set", "bike", trees.stems(2), below="my split.1/a")
+    write_videos(tmp_path / "set/my split.1/a", {"bike": 2})
     source = SourceConfig(kind="folder", root=str(tmp_path / "set"), split="my split.1/a")
     prepare.main(words(source, tmp_path))
     assert (tmp_path / "folder" / "my_split_1_a" / "1.0.0").is_dir()

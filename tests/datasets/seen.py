@@ -1,4 +1,7 @@
-"""What tests look at in an opened data set."""
+"""What tests look at in an opened data set, and how they change its metadata."""
+
+import contextlib
+import json
 
 import numpy as np
 from PIL import Image
@@ -15,7 +18,7 @@ def given(sequence):
 
 
 def contents(options):
-    """The bytes of all files and what is said of them, wherever they lie."""
+    """The bytes of all files and what is known about them, wherever they lie."""
     return [
         (
             *(s.name, s.saved, s.spans, s.categories),
@@ -30,3 +33,11 @@ def contents(options):
 def read(path):
     with Image.open(path) as image:
         return np.asarray(image)
+
+
+@contextlib.contextmanager
+def change_json(path):
+    """Gives the content of a file to be changed, and writes it again."""
+    content = json.loads(path.read_text())
+    yield content
+    path.write_text(json.dumps(content))

@@ -6,14 +6,24 @@ from collections import Counter
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
-from datasets.seen import read
-from datasets.tree_videos import LATE_VIDEOS, LONG_VIDEOS
-from PIL import Image
+from datasets.seen import given, names, read
+from datasets.tree_videos import LATE_VIDEOS, LONG_VIDEOS, LVOS_VIDEOS
 
-from mavos_jax.datasets import DATASETS, check_benchmark, open_benchmark, pairing
+from mavos_jax.datasets import (
+    DATA_SETS,
+    DATASETS,
+    KINDS,
+    Dataset,
+    check_benchmark,
+    open_benchmark,
+    pairing,
+)
 from mavos_jax.media.masks import read_values
 
-LATE = {video.name: video for video in LATE_VIDEOS}
+
+def test_the_names_of_commands_are_those_of_the_table():
+    assert Dataset.__args__ == DATASETS
+    assert set(DATASETS) | set(KINDS) == set(DATA_SETS)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -21,23 +31,48 @@ LATE = {video.name: video for video in LATE_VIDEOS}
 def test_every_layout(tmp_path, dataset, suffix):
     options = write_benchmark_tree(tmp_path, dataset, suffix=suffix)
     benchmark = open_benchmark(options)
-    assert benchmark.dataset == dataset
-    assert (benchmark.split, benchmark.root) == (options.split, tmp_path)
+    assert (benchmark.dataset, benchmark.split) == (dataset, options.split)
+    assert benchmark.root == tmp_path
     assert benchmark.is_binary == (dataset in ("davis2016", "long_time_video", "sav"))
     hidden = "mose", "mosev2", "youtube_vos2018", "youtube_vos2019"
     assert benchmark.has_truth == (dataset not in hidden)
-    order = [v.name for v in LONG_VIDEOS] if dataset == "long_time_video" else list(LATE)
+    order = [v.name for v in (LONG_VIDEOS if dataset == "long_time_video" else LATE_VIDEOS)]
     assert list(dict.fromkeys(s.name.split("/")[0] for s in benchmark.sequences)) == order
     for sequence in benchmark.sequences:
         assert {path.suffix for path in sequence.frames} == {suffix}
-        assert all(path.is_file() for path in sequence.frames)
-        assert all(path.is_file() for path in sequence.truth.values())
+        assert all(path.is_file() for path in (*sequence.frames, *sequence.truth.values()))
         assert 0 in sequence.given
         assert set(sequence.saved) <= set(range(len(sequence.frames)))
         for t, mask in sequence.given.items():
             assert mask.path.stem == sequence.frame_name(t)
             assert set(mask.ids or ()) <= set(np.unique(read(mask.path)).tolist())
     assert check_benchmark(options) == []
+
+
+NAMES = {
+    ("youtube_vos2018", "valid"): lambda t: f"{2 + 2 * t:05d}",
+    ("youtube_vos2019", "train"): lambda t: f"{2 + 2 * t:05d}",
+    ("lvos1", "valid"): lambda t: f"{1 + 5 * t:08d}",
+    ("lvos2", "valid"): lambda t: f"{1 + 5 * t:08d}",
+    ("mose", "train"): "{:05d}".format,
+    ("mosev2", "train"): "{:05d}".format,
+    ("folder", "val"): "{:05d}".format,
+}
+
+
+@pytest.mark.parametrize(("dataset", "split"), NAMES)
+def test_late_objects_are_given_where_they_start(tmp_path, dataset, split):
+    benchmark = open_benchmark(write_benchmark_tree(tmp_path, dataset, split=split))
+    videos = LVOS_VIDEOS if dataset.startswith("lvos") else LATE_VIDEOS
+    for sequence, video in zip(benchmark.sequences, videos, strict=True):
+        first = min(video.starts)
+        stems = [NAMES[dataset, split](t) for t in range(first, video.num_frames)]
+        assert names(sequence.frames) == stems
+        assert sequence.saved == tuple(range(len(stems)))
+        truth = {t: path.stem for t, path in sequence.truth.items()}
+        assert truth == (dict(enumerate(stems)) if benchmark.has_truth else {})
+        starts = {t - first: video.ids_starting_at(t) for t in sorted(video.starts)}
+        assert given(sequence) == {t: (stems[t], ids) for t, ids in starts.items()}
 
 
 @pytest.mark.parametrize(
@@ -64,13 +99,9 @@ def test_trees_hold_what_they_say(tmp_path):
     write_benchmark_tree(tmp_path, "folder", suffix=".png")
     for video in LATE_VIDEOS:
         for t in range(video.num_frames):
-            frame, mask = video.draw(t)
             stem = f"{video.name}/{t:05d}.png"
-            np.testing.assert_array_equal(read(tmp_path / "JPEGImages" / stem), frame)
-            ids = read(tmp_path / "Annotations" / stem)
-            np.testing.assert_array_equal(ids, video.visible(mask, t))
-    with Image.open(tmp_path / "Annotations" / "bear" / "00000.png") as image:
-        assert (image.getpalette() or [])[:12] == [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]
+            np.testing.assert_array_equal(read(tmp_path / "JPEGImages" / stem), video.frame(t))
+            np.testing.assert_array_equal(read(tmp_path / "Annotations" / stem), video.mask(t))
 
 
 def test_only_the_sequences_asked_for(tmp_path):

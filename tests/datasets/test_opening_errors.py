@@ -1,61 +1,61 @@
-"""What is wrong with a data set is said in one line that names the place."""
+"""What is missing or wrong in a data set is said in one line, by opening and by the check."""
 
 import dataclasses
-import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree, write_mask
-from datasets.tree_videos import LATE_VIDEOS
 
 from mavos_jax.datasets import DATASETS, check_benchmark, open_benchmark
 
 
-def fails(options, *words):
+def fails(options, place, *words):
+    """Opening fails in one line that begins with the place; the check has that line once."""
     with pytest.raises(ValueError, match=r": expected .*found") as error:
         open_benchmark(options)
     message = str(error.value)
-    assert "\n" not in message
+    assert message.startswith(f"{place}: ")
     for word in words:
-        assert word in message
-    assert message in check_benchmark(options)
+        assert str(word) in message
+    assert check_benchmark(options).count(message) == 1
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_a_wrong_root(tmp_path, dataset):
+def test_a_wrong_root_and_an_unknown_sequence(tmp_path, dataset):
     options = write_benchmark_tree(tmp_path / "set", dataset)
-    fails(dataclasses.replace(options, root=tmp_path / "none"), "none: expected the folder")
-    (tmp_path / "other" / "photos").mkdir(parents=True)
-    fails(dataclasses.replace(options, root=tmp_path / "other"), str(tmp_path / "other"))
-
-
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_an_unknown_sequence(tmp_path, dataset):
-    options = write_benchmark_tree(tmp_path, dataset)
-    named = [s.name for s in open_benchmark(options).sequences]
-    fails(
-        dataclasses.replace(options, sequences=(named[0], "cat")),
-        f"found no cat among {len(named)}: {', '.join(named)}",
-    )
+    none, other = tmp_path / "none", tmp_path / "other"
+    fails(dataclasses.replace(options, root=none), none, "expected the folder")
+    (other / "photos").mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"^{other}.*: expected"):
+        open_benchmark(dataclasses.replace(options, root=other))
+    names = [s.name for s in open_benchmark(options).sequences]
+    chosen = dataclasses.replace(options, sequences=(names[0], "cat"))
+    with pytest.raises(ValueError, match=f"found no cat among {len(names)}: {', '.join(names)}"):
+        open_benchmark(chosen)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_a_sequence_without_frames_or_masks(tmp_path, dataset):
     options = write_benchmark_tree(tmp_path, dataset)
     sequence = open_benchmark(options).sequences[1]
+    frames, masks = sequence.frames[0].parent, sequence.given[0].path.parent
     if dataset != "sav":  # whose objects are those that have a folder
-        shutil.rmtree(sequence.given[0].path.parent)
-        fails(options, str(sequence.given[0].path.parent), "the first ", "found no")
-    for path in sequence.frames[0].parent.iterdir():
+        shutil.rmtree(masks)
+        with pytest.raises(ValueError, match=f"^{masks}.*: expected .*the first .* found no"):
+            open_benchmark(options)
+    for path in frames.iterdir():
         path.unlink()
-    fails(options, str(sequence.frames[0].parent), "expected the frames of", "an empty folder")
+    fails(options, frames, "expected the frames of", "an empty folder")
 
 
 @pytest.mark.parametrize(
     ("dataset", "field", "value"),
     [
-        ("mose", "masks_root", "elsewhere"),
+        ("mose", "masks_root", Path("elsewhere")),
         ("lvos1", "resolution", "full"),
         ("davis2017", "all_frames", True),
         ("davis2017", "short_edge", 0),
@@ -63,96 +63,176 @@ def test_a_sequence_without_frames_or_masks(tmp_path, dataset):
 )
 def test_options_that_do_not_fit(tmp_path, dataset, field, value):
     options = write_benchmark_tree(tmp_path, dataset)
-    value = tmp_path / value if field == "masks_root" else value
-    fails(dataclasses.replace(options, **{field: value}), f"{field}: expected", f"found {value}")
+    fails(dataclasses.replace(options, **{field: value}), field, "expected", f"found {value}")
 
 
-def test_davis(tmp_path):
-    options = write_benchmark_tree(tmp_path, "davis2017")
-    fails(dataclasses.replace(options, split="trian"), "2017/trian.txt: expected the list")
-    fails(dataclasses.replace(options, resolution="full"), "Full-Resolution or 1080p", "found 480p")
-    fails(dataclasses.replace(options, masks_root=tmp_path / "none"), "none: expected the folder")
-    masks = tmp_path / "Annotations" / "480p" / "bear"
-    (masks / "00003.png").rename(masks / "3.png")
-    fails(options, f"{masks}: expected masks of all 7 frames", "none for 1: 00003")
-    (masks / "00000.png").unlink()
-    fails(options, f"{masks / '00000.png'}: expected the mask of the first frame")
-    path = tmp_path / "ImageSets" / "2017" / "val.txt"
-    path.write_text("bear\nrhino\n")
-    fails(dataclasses.replace(options, sequences=("rhino",)), "480p/rhino: expected the frames of")
-    path.write_text("\n")
-    fails(options, f"{path}: expected names", "an empty list")
+def remove(*names):
+    return lambda root: [(root / name).unlink() for name in names]
 
 
-def test_youtube_vos(tmp_path):
+def rename(old, new):
+    return lambda root: (root / old).rename((root / old).with_name(new))
+
+
+def write(name, text):
+    return lambda root: (root / name).write_text(text)
+
+
+def change(name, old, new):
+    return lambda root: (root / name).write_text((root / name).read_text().replace(old, new))
+
+
+def copy(old, new):
+    return lambda root: shutil.copy(root / old, (root / old).with_name(new))
+
+
+def empty(name):
+    return lambda root: (shutil.rmtree(root / name), (root / name).mkdir())
+
+
+def without_objects(name):
+    def ignored(root):
+        for path in (root / name).iterdir():
+            write_mask(path, np.full((48, 64), 255, np.uint8))
+
+    return ignored
+
+
+FAULTS = {
+    # Data set, split, folder: what happens below it, the place named, and words.
+    ("davis2017", "val", "."): [
+        (rename("Annotations/480p/bear/00003.png", "3.png"), "Annotations/480p/bear", "1: 00003"),
+        (remove("Annotations/480p/bear/00000.png"), "Annotations/480p/bear/00000.png", "the first"),
+        (write("ImageSets/2017/val.txt", "rhino"), "JPEGImages/480p/rhino", "the frames of"),
+        (write("ImageSets/2017/val.txt", "\n"), "ImageSets/2017/val.txt", "an empty list"),
+    ],
+    ("youtube_vos2019", "valid", "2019/valid"): [
+        (remove("meta.json"), "meta.json", "no such file"),
+        (remove("Annotations/dog-2/00006.png"), "Annotations/dog-2/00006.png", "of object 5"),
+        (remove("JPEGImages/bear/00008.jpg"), "JPEGImages/bear", "1: 00008"),
+        (write("meta.json", "{"), "meta.json", "restore the file"),
+        (write("meta.json", '{"videos": {}}'), "meta.json", "found none"),
+        (write("meta.json", '{"videos": {"a": {"objects": {}}}}'), "meta.json", "none of a"),
+        (change("meta.json", '"dog"', '["dog"]'), "meta.json", "category ['dog']"),
+    ],
+    ("youtube_vos2018", "train", "2018/train"): [
+        (remove("Annotations/bear/00006.png"), "Annotations/bear", "1: 00006"),
+        (copy("Annotations/bear/00006.png", "00999.png"), "Annotations/bear/00999.png", "a frame"),
+    ],
+    ("lvos2", "train", "train"): [
+        (copy("Annotations/bear/00000006.png", "9.png"), "Annotations/bear/9.png", "a frame"),
+    ],
+    ("lvos2", "valid", "valid"): [
+        (remove("../valid_meta.json"), "../valid_meta.json", "no such file"),
+        (remove("Annotations/dog-10/00000026.png"), "Annotations/dog-10", "1: 00000026"),
+        (remove("Annotations/dog-10/00000016.png"), "Annotations/dog-10/00000016.png", "object 3"),
+        (remove("JPEGImages/bear/00000011.jpg"), "JPEGImages/bear", "1: 00000011"),
+        (change("../valid_meta.json", '"end"', '"last"'), "../valid_meta.json", "'end'"),
+        (change("../valid_meta.json", '": "5"', '": "many"'), "../valid_meta.json", "many"),
+    ],
+    ("mose", "valid", "valid"): [
+        (rename("Annotations/bear/00000.png", "99.png"), "Annotations/bear/99.png", "a frame"),
+        (empty("JPEGImages"), "JPEGImages", "a folder of frames"),
+    ],
+    ("long_time_video", "val", "."): [
+        (rename("Annotations/rat/8.png", "99.png"), "Annotations/rat/99.png", "a frame"),
+    ],
+    ("folder", "val", "."): [
+        (rename("Annotations/bear/00000.png", "99.png"), "Annotations/bear/99.png", "a frame"),
+        (without_objects("Annotations/bear"), "Annotations/bear", "only 0 and 255"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "folder", "harm", "place", "words"),
+    [(*key, *fault) for key, faults in FAULTS.items() for fault in faults],
+)
+def test_what_is_missing_or_wrong_is_named(tmp_path, dataset, split, folder, harm, place, words):
+    options = write_benchmark_tree(tmp_path, dataset, split=split)
+    harm(tmp_path / folder)
+    fails(options, os.path.normpath(tmp_path / folder / place), words)
+
+
+def test_davis_that_is_not_all_there(tmp_path):
+    options = write_benchmark_tree(tmp_path, "davis2017", resolution="full_to_480p")
+    fails(dataclasses.replace(options, split="trian"), tmp_path / "ImageSets/2017/trian.txt")
+    fails(dataclasses.replace(options, masks_root=tmp_path / "x"), tmp_path / "x", "the folder")
+    for kind, suffix in (("JPEGImages", "jpg"), ("Annotations", "png")):
+        (tmp_path / kind / f"Full-Resolution/bear/00002.{suffix}").unlink()
+    fails(options, tmp_path / "Annotations/480p/bear/00002.png", "the name of a frame")
+    shutil.rmtree(tmp_path / "JPEGImages/Full-Resolution")
+    fails(options, tmp_path / "JPEGImages", "Full-Resolution or 1080p", "found an empty folder")
+
+
+def test_youtube_vos_of_another_year_or_without_all_frames(tmp_path):
     options = write_benchmark_tree(tmp_path, "youtube_vos2019")
-    folder = tmp_path / "2019" / "valid"
-    fails(
-        dataclasses.replace(options, all_frames=True),
-        "valid_all_frames/JPEGImages: expected the images of all frames",
-    )
-    fails(dataclasses.replace(options, dataset="youtube_vos2018"), "2018/valid", "found 2019")
-    meta = (folder / "meta.json").read_text()
-    (folder / "Annotations" / "dog-2" / "00006.png").unlink()
-    fails(options, "dog-2/00006.png: expected the first mask of object 5", "meta.json starts there")
-    (folder / "JPEGImages" / "bear" / "00008.jpg").unlink()
-    fails(options, "JPEGImages/bear: expected the frames", "meta.json lists", "none for 1: 00008")
-    for text, word in (
-        ("{", "restore the file"),
-        ('{"videos": {"a": 1}}', "expected videos.<video>.objects.<id>.frames"),
-        ('{"videos": {"a": {"objects": {}}}}', "found none of a"),
-        ('{"videos": {}}', "expected videos, found none"),
-        (meta.replace('"dog"', '["dog"]'), "category ['dog'], which is no text"),
-        (meta.replace('"5": {', '"255": {'), "from 1 to 254, found 255 in dog-2"),
-        (json.dumps({"videos": {"a": {"objects": {"1": {"frames": []}}}}}), "none of 1 in a"),
-    ):
-        (folder / "meta.json").write_text(text)
-        fails(options, "meta.json: expected", word)
-    (folder / "meta.json").unlink()
-    fails(options, "expected the list of videos and objects, found no such file")
+    folder = tmp_path / "2019/valid_all_frames/JPEGImages"
+    fails(dataclasses.replace(options, all_frames=True), folder, "the images of all frames")
+    fails(dataclasses.replace(options, dataset="youtube_vos2018"), tmp_path, "found 2019")
 
 
-def test_youtube_vos_train_with_some_masks_missing(tmp_path):
-    options = write_benchmark_tree(tmp_path, "youtube_vos2018", split="train")
-    (tmp_path / "2018" / "train" / "Annotations" / "bear" / "00006.png").unlink()
-    fails(options, "expected masks of all 7 frames, or first masks alone", "none for 1: 00006")
+LABELLED = [
+    ("davis2016", "val"),
+    ("davis2017", "val"),
+    ("lvos1", "valid"),
+    ("lvos2", "valid"),
+    ("youtube_vos2019", "train"),
+    ("mose", "train"),
+    ("folder", "val"),
+    ("long_time_video", "val"),
+]
 
 
-def test_lvos(tmp_path):
-    options = write_benchmark_tree(tmp_path, "lvos2")
-    masks = tmp_path / "valid" / "Annotations" / "dog-10"
-    (masks / "00000026.png").unlink()
-    fails(options, f"{masks}: expected masks of all 5 frames", "none for 1: 00000026")
-    (masks / "00000016.png").unlink()
-    fails(options, "00000016.png: expected the first mask of object 3", "valid_meta.json starts")
-    (tmp_path / "valid" / "JPEGImages" / "bear" / "00000011.jpg").unlink()
-    fails(options, "valid_meta.json lists", "none for 1: 00000011")
-    meta = tmp_path / "valid_meta.json"
-    meta.write_text(meta.read_text().replace('"end"', '"last"'))
-    fails(options, "expected videos.<video>.objects.<id>.frame_range.{start,end}", "'end'")
-    meta.unlink()
-    fails(options, f"{meta}: expected the list of videos and objects, found no such file")
+@pytest.mark.parametrize(("dataset", "split"), LABELLED)
+@pytest.mark.parametrize("missing", [(3,), (-2, -1)])
+def test_a_labelled_frame_that_is_missing(tmp_path, dataset, split, missing):
+    options = write_benchmark_tree(tmp_path, dataset, split=split)
+    sequence = open_benchmark(options).sequences[0]
+    labelled = sorted(sequence.truth)
+    for index in missing:
+        sequence.frames[labelled[index]].unlink()
+    first = sequence.truth[labelled[missing[0]]]
+    if dataset.startswith(("lvos", "youtube")):  # whose metadata list the frame
+        fails(options, sequence.frames[0].parent, first.stem)
+    else:
+        fails(options, first, "the name of a frame", sequence.frames[0].parent)
 
 
-@pytest.mark.parametrize("dataset", ["mose", "folder", "long_time_video"])
-def test_a_mask_that_belongs_to_no_frame(tmp_path, dataset):
-    options = write_benchmark_tree(tmp_path, dataset)
-    path = open_benchmark(options).sequences[0].given[0].path
-    path.rename(path.with_name("99999.png"))
-    fails(options, "99999.png: expected the name of a frame", "found no such frame")
+@pytest.mark.parametrize(
+    ("dataset", "split"),
+    [("davis2017", "test-dev"), ("mose", "valid"), ("lvos2", "test"), ("youtube_vos2019", "valid")],
+)
+def test_a_number_left_out_of_the_frames(tmp_path, dataset, split):
+    all_frames = dataset == "youtube_vos2019"
+    options = write_benchmark_tree(tmp_path, dataset, split=split, all_frames=all_frames)
+    (tmp_path / "test_meta.json").unlink(missing_ok=True)  # which lists the frames
+    path = open_benchmark(options).sequences[0].frames[3]
+    path.unlink()
+    fails(options, path, "expected a frame between its neighbours, found no such file")
+    if all_frames:  # without the package, frames between the listed ones are not there at all
+        open_benchmark(dataclasses.replace(options, all_frames=False))
 
 
-def test_masks_without_objects(tmp_path):
-    options = write_benchmark_tree(tmp_path, "folder")
-    video = LATE_VIDEOS[0]
-    for t in range(video.num_frames):
-        path = tmp_path / "Annotations" / "bear" / f"{t:05d}.png"
-        write_mask(path, np.full(video.size, 255, np.uint8))
-    fails(options, "Annotations/bear: expected masks with objects", "found only 0 and 255")
+def keep_first_masks(options, *chosen):
+    for sequence in open_benchmark(options).sequences:
+        for index, path in sequence.truth.items() if sequence.name in chosen else ():
+            if index not in sequence.given:
+                path.unlink()
 
 
-def test_no_sequence(tmp_path):
-    options = write_benchmark_tree(tmp_path, "mose")
-    shutil.rmtree(tmp_path / "valid" / "JPEGImages")
-    (tmp_path / "valid" / "JPEGImages").mkdir()
-    fails(options, "expected a folder of frames for every sequence, found an empty folder")
+@pytest.mark.parametrize(("dataset", "split"), LABELLED[1:-1])
+def test_a_sequence_without_labels_among_others(tmp_path, dataset, split):
+    options = write_benchmark_tree(tmp_path, dataset, split=split)
+    keep_first_masks(options, "bear")
+    with pytest.raises(ValueError, match=r"of all 3 .* none of 1: bear; ") as error:
+        open_benchmark(options)
+    assert str(error.value) in check_benchmark(options)
+    assert open_benchmark(dataclasses.replace(options, sequences=("dog-2", "dog-10"))).has_truth
+
+
+def test_no_labels_at_all_where_they_are_public(tmp_path):
+    options = write_benchmark_tree(tmp_path, "davis2017")
+    keep_first_masks(options, "bear", "dog-2", "dog-10")
+    place = tmp_path / "ImageSets/2017/val.txt"
+    fails(options, place, "found none of 3: bear, dog-2, dog-10")

@@ -29,15 +29,19 @@ class TreeVideo(NamedTuple):
     ids: tuple[int, ...]
     starts: tuple[int, ...]
 
-    def draw(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draws a frame, uint8 RGB [H, W, 3], and all its objects' ids, uint8 [H, W]."""
-        frame, mask = _draw_frame(self.seed, self.size, len(self.ids), index)
-        return frame, np.asarray([0, *self.ids], np.uint8)[mask]
+    def frame(self, index: int) -> np.ndarray:
+        """Draws a frame, uint8 RGB [H, W, 3]."""
+        return _draw(self.seed, self.size, len(self.ids), index)[0]
 
-    def visible(self, mask: np.ndarray, index: int) -> np.ndarray:
-        """Leaves out objects of a mask that have not appeared at labelled frame ``index``."""
-        present = [i for i, start in zip(self.ids, self.starts, strict=True) if start <= index]
-        return np.where(np.isin(mask, present), mask, 0).astype(np.uint8)
+    def mask(self, index: int, at: int | None = None) -> np.ndarray:
+        """The ids [H, W] of frame ``at`` that have appeared at labelled frame ``index``."""
+        drawn = _draw(self.seed, self.size, len(self.ids), index if at is None else at)[1]
+        starts = zip(self.ids, self.starts, strict=True)
+        shown = [number if start <= index else 0 for number, start in starts]
+        mask = np.asarray([0, *shown], np.uint8)[drawn]
+        # The seeds are chosen so that objects are in view where they appear.
+        assert set(self.ids_starting_at(index)) <= set(np.unique(mask).tolist()), self
+        return mask
 
     def ids_starting_at(self, index: int) -> tuple[int, ...]:
         """The objects that appear at labelled frame ``index``."""
@@ -45,7 +49,7 @@ class TreeVideo(NamedTuple):
 
 
 @functools.cache
-def _draw_frame(
+def _draw(
     seed: int, size: tuple[int, int], num_objects: int, index: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Many tests write the same videos, and drawing is most of the time that it takes."""
@@ -65,17 +69,13 @@ DAVIS_VIDEOS = (
     LATE_VIDEOS[1]._replace(ids=(1, 2, 3), starts=(0, 0, 0)),
     LATE_VIDEOS[2]._replace(ids=(1, 2), starts=(0, 0)),
 )
-"""The same with all objects in the first frame."""
-
 LVOS_VIDEOS = (*LATE_VIDEOS[:2], LATE_VIDEOS[2]._replace(starts=(1, 3)))
-"""The same where the first frame of the last has no object, nor a mask."""
+"""The first frame of the last has no object, nor a mask."""
 
 LONG_VIDEOS = (
     TreeVideo("blueboy", 1, (48, 64), 8, (1,), (0,)),
     TreeVideo("rat", 2, (64, 96), 8, (255,), (0,)),
 )
 LONG_LABELLED = (1, 3, 5, 7)
-"""The labelled frames of each of them."""
-
 LISTED_STEP = 2
 """Frames of YouTube-VOS between listed ones, which start at this one."""

@@ -1,6 +1,4 @@
-import dataclasses
 import itertools
-import json
 import os
 import weakref
 
@@ -9,7 +7,6 @@ import numpy as np
 import pytest
 from copying import CHUNK, copy_masks
 from PIL import Image
-from video_files import set_matrix, write_quarters
 
 from mavos_jax.config import Experiment
 from mavos_jax.evaluation import one_video as module
@@ -25,7 +22,6 @@ from mavos_jax.evaluation.video_task import DEMONSTRATION, VideoTask
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import write_picture
-from mavos_jax.media.rle import decode_rle
 from mavos_jax.models.mavos import build_model
 from mavos_jax.scores.metrics import (
     ObjectScores,
@@ -65,10 +61,15 @@ def segment(task, root, *options, **named):
     return segment_to_folder(MODEL, {}, task, OutputFolder(root, *options, **named))
 
 
-def open_clip(tmp_path, *options):
+def only(mask, number):
+    """A mask with one of its objects."""
+    return np.where(mask == number, mask, 0).astype(np.uint8)
+
+
+def open_clip(tmp_path, *options, palette=None):
     """Writes the clip's frames and first mask; the task of both."""
     frames = write_frames(tmp_path / "frames")
-    write_mask(tmp_path / "first.png", CLIP.mask(0))
+    write_mask(tmp_path / "first.png", CLIP.mask(0), palette)
     return VideoTask.open(frames, tmp_path / "first.png", *options)
 
 
@@ -76,29 +77,32 @@ def names(folder):
     return sorted(file.name for file in folder.iterdir())
 
 
-def test_masks_are_named_as_the_frames_and_keep_the_palette(tmp_path):
-    frames = write_frames(tmp_path / "frames")
+def test_masks_are_named_as_the_frames_and_keep_the_palette(tmp_path, network):
     palette = np.zeros((256, 3), np.uint8)
     palette[1:3] = [(1, 2, 3), (4, 5, 6)]
-    write_mask(tmp_path / "first.png", CLIP.mask(0), palette)
-    report = segment(VideoTask.open(frames, tmp_path / "first.png"), tmp_path / "out")
+    report = segment(open_clip(tmp_path, 4, palette=palette), tmp_path / "out")
     assert names(tmp_path / "out") == ["masks"]
-    assert names(tmp_path / "out" / "masks") == names(frames)
-    for name in names(frames):
-        ids, own = read_mask(tmp_path / "out" / "masks" / name, SIZE)
+    assert names(tmp_path / "out/masks") == names(tmp_path / "frames")
+    for path in (tmp_path / "out/masks").iterdir():
+        ids, own = read_mask(path, SIZE)
         np.testing.assert_array_equal(ids, CLIP.mask(0))
         np.testing.assert_array_equal(own, palette)
-    assert (report.num_frames, report.num_objects) == (6, 2)
+    assert (report.num_frames, report.num_objects, report.scores) == (6, 4, None)
+    assert network[0]["num_objects"] == 4
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, r"first\.png: .* up to 1"), (255, "1 to 254")])
+def test_a_number_of_objects_is_checked(tmp_path, number, words):
+    with pytest.raises(ValueError, match=words):
+        open_clip(tmp_path, number)
 
 
 def test_the_report_names_its_numbers():
-    report = VideoReport(16, 2, 16.0, 12.0, ("peak resident memory", 1_900_000_000))
-    assert str(report) == (
-        "16 frames, 2 objects, 1.00 FPS (4.00 without tracing and compilation), "
-        "peak resident memory 1.90 GB"
-    )
-    one = dataclasses.replace(report, num_frames=1, num_objects=1)
-    assert str(one).startswith("1 frame, 1 object, ")
+    report = VideoReport(16, 1, 16.0, 12.0, ("peak resident memory", 1_900_000_000))
+    for words in ("16 frames, 1 object,", "1.00 FPS", "4.00", "peak resident memory 1.90 GB"):
+        assert words in str(report)
+    scores = ObjectScores(Statistics(0.80149, 1, 0), Statistics(0.9, 1, 0))
+    assert in_percent(scores) == {"J": 80.1, "F": 90.0, "J&F": 85.1}
 
 
 @pytest.mark.parametrize("overlay", ["pictures", "video"])
@@ -116,53 +120,53 @@ def test_frames_masks_and_overlays_stay_in_step(tmp_path, overlay):
             assert len(list(container.decode(video=0))) == 24
 
 
-def test_results_as_json_hold_the_masks_and_are_replaced_as_they_are(tmp_path):
-    task = VideoTask.demonstration()
-    for _ in range(2):
-        segment(task, tmp_path, rle=True, overwrite=True)
-        for record in json.loads((tmp_path / "results.json").read_text()):
-            for index, entry in enumerate(record["segmentations"]):
-                ids, _ = read_mask(tmp_path / "masks" / f"{index:05d}.png", (192, 192))
-                mask = decode_rle(entry["counts"], (192, 192))
-                np.testing.assert_array_equal(mask, ids == record["object_id"])
-    segment(task, tmp_path, overwrite=True)
-    assert names(tmp_path) == ["masks"]
-    (tmp_path / "results.json").write_text("[]")
+def test_results_as_json_are_replaced_as_they_are(tmp_path):
+    task = open_clip(tmp_path)
+    for rle in (True, True, False):
+        segment(task, tmp_path / "out", rle=rle, overwrite=True)
+        assert names(tmp_path / "out") == ["masks", *(["results.json"] if rle else [])]
+    (tmp_path / "out/results.json").write_text("[]")
     with pytest.raises(ValueError, match=r"results\.json: .* no run wrote"):
-        segment(task, tmp_path, rle=True, overwrite=True)
+        segment(task, tmp_path / "out", rle=True, overwrite=True)
 
 
-def test_annotations_give_the_first_mask_and_the_late_objects(tmp_path, network):
-    write_frames(tmp_path / "JPEGImages" / "clip")
-    annotations = tmp_path / "Annotations" / "clip"
-    write_mask(annotations / "00001.png", np.where(CLIP.mask(1) == 1, 1, 0).astype(np.uint8))
-    write_mask(annotations / "00003.png", CLIP.mask(3))
-    task = VideoTask.open(tmp_path, None)
-    assert (task.num_skipped, task.num_given) == (1, 2)
+@pytest.mark.parametrize("given", [None, 0, 1])
+def test_annotations_give_late_objects_and_without_another_mask_the_first(tmp_path, network, given):
+    write_frames(tmp_path / "JPEGImages/clip")
+    first, late = (tmp_path / f"Annotations/clip/0000{t}.png" for t in (1, 3))
+    write_mask(late, CLIP.mask(3))
+    mask = first if given is None else tmp_path / f"0000{given}.png"
+    write_mask(mask, only(CLIP.mask(1), 1))
+    start = 1 if given is None else given
+    task = VideoTask.open(tmp_path, None if given is None else mask)
+    assert (task.num_skipped, task.num_given) == (start, 2)
     segment(task, tmp_path / "out")
-    assert names(tmp_path / "out" / "masks") == [f"{i:05d}.png" for i in range(1, 6)]
-    (call,) = network
-    assert list(call["labels"]) == [2]
-    np.testing.assert_array_equal(call["labels"][2], CLIP.mask(3))
-    assert "masks: 2 used (1 at the start, 1 with new objects, 1 correcting" in task.notes[0]
+    assert names(tmp_path / "out/masks") == [f"{i:05d}.png" for i in range(start, 6)]
+    assert list(network[0]["labels"]) == [3 - start]
+    np.testing.assert_array_equal(network[0]["labels"][3 - start], CLIP.mask(3))
+    assert "2 used" in task.notes[-1]
+
+
+def test_the_mask_of_a_later_frame_starts_there(tmp_path):
+    write_mask(tmp_path / "00003.png", CLIP.mask(3))
+    task = VideoTask.open(write_frames(tmp_path / "frames"), tmp_path / "00003.png")
+    assert str(task) == "frames: 3 from 00003 on, 3 skipped; objects: 2"
+    np.testing.assert_array_equal(task.mask, CLIP.mask(3))
 
 
 def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_path):
-    write_frames(tmp_path / "JPEGImages" / "clip")
-    for index in range(6):
-        shown = np.where(CLIP.mask(index) == 2, 2 if index > 2 else 0, CLIP.mask(index))
-        write_mask(
-            tmp_path / "Annotations" / "clip" / f"{index:05d}.png",
-            (shown if index else 0 * shown).astype(np.uint8),
-        )
+    write_frames(tmp_path / "JPEGImages/clip")
+    masks = [0 * CLIP.mask(0), *(only(CLIP.mask(t), 1) for t in (1, 2)), *map(CLIP.mask, (3, 4, 5))]
+    for index, mask in enumerate(masks):
+        write_mask(tmp_path / f"Annotations/clip/{index:05d}.png", mask)
     task = VideoTask.open(tmp_path, None)
     assert (task.num_skipped, task.num_given) == (1, 2)
     assert list(task.labels) == [2]
-    np.testing.assert_array_equal(task.labels[2], np.where(CLIP.mask(3) == 2, 2, 0))
-    start, masks = task.notes
+    np.testing.assert_array_equal(task.labels[2], only(CLIP.mask(3), 2))
+    start, used = task.notes
     assert "00000.png shows no object" in start
-    assert "3 without new objects ignored (every frame has one" in masks
-    assert "--annotations all" in masks
+    assert "3 without new objects ignored" in used
+    assert "--annotations all" in used
     task = VideoTask.open(tmp_path, None, annotations="all")
     assert list(task.labels) == [1, 2, 3, 4]
     (tmp_path / "Annotations" / "clip" / "00004.png").unlink()
@@ -170,70 +174,17 @@ def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_
     assert list(VideoTask.open(tmp_path, None, annotations="new").labels) == [2]
 
 
-def test_a_start_names_the_results_by_their_frames(tmp_path):
-    video = write_quarters(tmp_path / "clip.mp4", num_frames=5)
-    mask = np.zeros((48, 64), np.uint8)
-    mask[:24, :32] = 1
-    write_mask(tmp_path / "mine.png", mask)
-    task = VideoTask.open(video, tmp_path / "mine.png", start="3")
-    assert str(task) == "frames: 2 from 00003 on, 3 skipped; objects: 1"
-    segment(task, tmp_path / "out")
-    assert names(tmp_path / "out" / "masks") == ["00003.png", "00004.png"]
-
-
-def test_a_mask_of_the_stored_picture_of_a_turned_video_is_told_so(tmp_path):
-    video = set_matrix(write_quarters(tmp_path / "clip.mp4"), (0, 1, -1, 0))
-    write_mask(tmp_path / "mine.png", np.ones((48, 64), np.uint8))
-    with pytest.raises(ValueError, match=r"mine\.png: .* swapped; .*turned by 90 degrees") as error:
-        VideoTask.open(video, tmp_path / "mine.png")
-    assert "resize" not in str(error.value)
-    write_mask(tmp_path / "mine.png", np.ones((64, 48), np.uint8))
-    task = VideoTask.open(video, tmp_path / "mine.png")
-    segment(task, tmp_path / "out", "pictures")
-    with Image.open(tmp_path / "out" / "overlays" / "00000.jpg") as overlay:
-        assert overlay.size == (48, 64)
-
-
-def test_a_given_mask_starts_a_video_that_is_annotated_later(tmp_path, network):
-    frames = write_frames(tmp_path / "JPEGImages" / "clip")
-    late = tmp_path / "Annotations" / "clip" / "00003.png"
-    write_mask(tmp_path / "mine.png", np.where(CLIP.mask(0) == 1, 1, 0).astype(np.uint8))
-    write_mask(late, CLIP.mask(3))
-    task = VideoTask.open(frames, tmp_path / "mine.png")
-    assert str(task) == "frames: 6; objects: 2 (1 at 00000, 1 later)"
-    assert segment(task, tmp_path / "out").num_frames == 6
-    assert list(network[0]["labels"]) == [3]
-    task = VideoTask.open(frames, late)
-    assert str(task) == "frames: 3 from 00003 on, 3 skipped; objects: 2"
-    np.testing.assert_array_equal(task.mask, CLIP.mask(3))
-
-
-def test_a_given_mask_overrides_the_first_annotation(tmp_path):
-    write_frames(tmp_path / "JPEGImages" / "clip")
-    write_mask(tmp_path / "Annotations" / "clip" / "00000.png", CLIP.mask(0))
-    write_mask(tmp_path / "mine.png", 7 * CLIP.mask(0))
-    task = VideoTask.open(tmp_path / "JPEGImages" / "clip", tmp_path / "mine.png")
-    np.testing.assert_array_equal(task.mask, 7 * CLIP.mask(0))
-
-
-def test_a_number_of_objects_is_passed_on_and_checked(tmp_path, network):
-    task = open_clip(tmp_path, 4)
-    assert segment(task, tmp_path / "out").num_objects == 4
-    assert network[0]["num_objects"] == 4
-    for number, message in {1: r"first\.png: .* up to 1 as --num_objects", 255: "1 to 254"}.items():
-        with pytest.raises(ValueError, match=message):
-            open_clip(tmp_path, number)
-
-
-def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path):
+@pytest.mark.parametrize("index", [5, 0])
+def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path, index):
     task = open_clip(tmp_path)
-    os.truncate(tmp_path / "frames" / "00005.png", 900)
-    with pytest.raises(ValueError, match=r"00005\.png: .*; finished in .*out: 5 frames"):
+    os.truncate(tmp_path / f"frames/{index:05d}.png", 900)
+    finished = rf".*; finished in .*out: {index} frames" if index else ""
+    with pytest.raises(ValueError, match=rf"{index:05d}\.png: expected {finished}"):
         segment(task, tmp_path / "out", "video")
-    assert names(tmp_path / "out") == ["masks"]  # and no overlay.mp4
-    assert names(tmp_path / "out" / "masks") == [f"{i:05d}.png" for i in range(5)]
-    for name in names(tmp_path / "out" / "masks"):
-        read_mask(tmp_path / "out" / "masks" / name, SIZE)
+    results = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert sorted(path.name for path in results) == [f"{i:05d}.png" for i in range(index)]
+    for path in results:
+        read_mask(path, SIZE)
 
 
 def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
@@ -245,40 +196,11 @@ def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(module, "stream_masks", stream)
     with pytest.raises(KeyboardInterrupt):
-        segment(VideoTask.demonstration(), tmp_path, "video")
-    assert capsys.readouterr().err == f"finished in {tmp_path}: 3 frames\n"
-    assert names(tmp_path) == ["masks"]
+        segment(open_clip(tmp_path), tmp_path / "out", "video")
+    assert capsys.readouterr().err == f"finished in {tmp_path / 'out'}: 3 frames\n"
+    assert names(tmp_path / "out") == ["masks"]
     for index in range(3):
-        ids, _ = read_mask(tmp_path / "masks" / f"{index:05d}.png", (192, 192))
-        assert ids.any()
-
-
-def test_an_unreadable_first_frame_leaves_nothing(tmp_path):
-    task = open_clip(tmp_path)
-    os.truncate(tmp_path / "frames" / "00000.png", 900)
-    with pytest.raises(ValueError, match=r"00000\.png: expected an image"):
-        segment(task, tmp_path / "out", "video")
-    assert not any((tmp_path / "out").glob("**/*.*"))
-
-
-def test_results_are_replaced_only_when_that_is_asked_for(tmp_path):
-    task = VideoTask.demonstration()
-    segment(task, tmp_path)
-    before = (tmp_path / "masks" / "00000.png").stat().st_mtime_ns
-    with pytest.raises(ValueError, match=r"found .*00000\.png; .*--overwrite"):
-        OutputFolder(tmp_path)
-    assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns == before
-    segment(task, tmp_path, overwrite=True)
-    assert (tmp_path / "masks" / "00000.png").stat().st_mtime_ns > before
-
-
-def test_no_mask_or_one_among_the_frames_is_refused(tmp_path):
-    frames = write_frames(tmp_path / "frames")
-    write_mask(frames / "first.png", CLIP.mask(0))
-    with pytest.raises(ValueError, match=r"first\.png: expected the mask outside the folder"):
-        VideoTask.open(frames, frames / "first.png")
-    with pytest.raises(ValueError, match=r"frames: expected --mask FILE"):
-        VideoTask.open(frames, None)
+        assert read_mask(tmp_path / f"out/masks/{index:05d}.png", SIZE)[0].any()
 
 
 def test_a_clip_is_scored_by_the_rules_of_davis():
@@ -294,18 +216,12 @@ def test_a_clip_is_scored_by_the_rules_of_davis():
     assert score_clip(CLIP.mask, [*beyond]) == score_clip(CLIP.mask, [*shifted])
 
 
-def test_percentages_have_one_decimal():
-    scores = ObjectScores(Statistics(0.80149, 1, 0), Statistics(0.9, 1, 0))
-    assert in_percent(scores) == {"J": 80.1, "F": 90.0, "J&F": 85.1}
-
-
-def test_scores_are_reported_only_where_the_truth_is_known(tmp_path):
-    report = segment(VideoTask.demonstration(5), tmp_path / "known")
+def test_the_demonstration_is_scored(tmp_path):
+    report = segment(VideoTask.demonstration(5), tmp_path)
     assert report.num_frames == len(DEMONSTRATION)
     assert report.scores == score_demonstration(MODEL, {})
     assert report.scores is not None
     assert 0.05 < report.scores.mean < 0.4  # the clip is none on which copying does well
-    assert segment(open_clip(tmp_path), tmp_path / "out").scores is None
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path):

@@ -43,9 +43,12 @@ def files(root):
 def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
     write(OutputFolder(tmp_path, "pictures"), 4)
     write(OutputFolder(tmp_path / "video", "video"), 1)
-    (tmp_path / "video" / "overlay.mp4").rename(tmp_path / "overlay.mp4")
+    (tmp_path / "video/overlay.mp4").rename(tmp_path / "overlay.mp4")
     shutil.rmtree(tmp_path / "video")
-    kept = ["frames/00003.png", "masks/notes.txt", "notes.txt"]
+    os.truncate(tmp_path / "masks/00002.png", 0)  # as a power failure leaves them
+    os.truncate(tmp_path / "masks/00003.png", os.path.getsize(tmp_path / "masks/00003.png") - 20)
+    (tmp_path / "masks/.00001.png.77.partial").write_bytes(b"half")
+    kept = ["frames/00003.png", "masks/.mine.partial", "masks/notes.txt", "notes.txt"]
     for name in kept:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine")
@@ -78,19 +81,14 @@ def test_files_that_no_run_wrote_stay(tmp_path):
 
 def test_a_mask_that_was_edited_in_place_is_kept(tmp_path):
     write(OutputFolder(tmp_path), 4)
-    path = tmp_path / "masks" / "00003.png"
+    path = tmp_path / "masks/00003.png"
     with Image.open(path) as image:
-        mark, ids = dict(image.info), np.asarray(image).copy()
+        mark, ids = PngInfo(), np.asarray(image).copy()
+        mark.add_text("Software", image.info["Software"])
     ids[:4] = 1
-    write_mask(path, ids, mark=pnginfo(mark))  # by an editor that keeps texts
+    write_mask(path, ids, mark=mark)  # by an editor that keeps texts
     write(OutputFolder(tmp_path, overwrite=True), 2, num_frames=2)
     np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
-
-
-def pnginfo(texts):
-    info = PngInfo()
-    info.add_text("Software", texts["Software"])
-    return info
 
 
 @pytest.mark.parametrize("name", ["masks/00001.png", "overlays/00002.jpg", "overlay.mp4"])
@@ -105,17 +103,6 @@ def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, num
     assert (tmp_path / name).read_bytes() == b"by hand"
     if num_frames is not None or overlay == "video":  # found before anything is done
         assert {file: (tmp_path / file).read_bytes() for file in files(tmp_path)} == before
-
-
-@pytest.mark.parametrize("damage", [0, 90])
-def test_what_a_power_failure_left_of_a_result_is_replaced(tmp_path, damage):
-    write(OutputFolder(tmp_path), 3)
-    os.truncate(
-        tmp_path / "masks" / "00002.png",
-        damage and os.path.getsize(tmp_path / "masks" / "00002.png") - 20,
-    )
-    write(OutputFolder(tmp_path, overwrite=True), 2, num_frames=2)
-    assert files(tmp_path) == ["masks/00000.png", "masks/00001.png"]
 
 
 @pytest.mark.parametrize("folder", ["masks", "overlays"])
@@ -141,90 +128,77 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
     assert files(tmp_path) == ["out/masks/00000.png"]
 
 
-def test_a_run_without_results_leaves_no_folder(tmp_path):
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_run_without_results_leaves_no_folder_of_its_own(tmp_path, is_new):
+    if not is_new:
+        (tmp_path / "out").mkdir()
     write(OutputFolder(tmp_path / "out"), 0)
-    assert not (tmp_path / "out").exists()
-    (tmp_path / "mine").mkdir()
-    write(OutputFolder(tmp_path / "mine"), 0)
-    assert (tmp_path / "mine").is_dir()
+    assert (tmp_path / "out").exists() != is_new
 
 
-def test_what_killed_runs_left_half_written_goes(tmp_path):
-    write(OutputFolder(tmp_path), 1)
-    for name in (".00001.png.77.partial", ".mine.partial"):
-        (tmp_path / "masks" / name).write_bytes(b"half")
-    write(OutputFolder(tmp_path, overwrite=True), 1)
-    assert files(tmp_path) == ["masks/.mine.partial", "masks/00000.png"]
-
-
-def test_an_output_may_have_a_colon_in_its_name(tmp_path, monkeypatch):
+def test_results_take_the_place_of_old_ones_when_that_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write(OutputFolder(Path("run:1"), "video"), 2)
-    assert files(tmp_path / "run:1") == ["masks/00000.png", "masks/00001.png", "overlay.mp4"]
+    names = [os.fsdecode(b"frame\xff"), "00000"]
+    for name in names:
+        output = OutputFolder(Path("run:1"), "video", overwrite=name == "00000")
+        with output.writer(Frames(1), None) as add:
+            add(name, CLIP.frame(0), CLIP.mask(0))
+        assert files(tmp_path / "run:1") == [f"masks/{name}.png", "overlay.mp4"]
+    with pytest.raises(ValueError, match=r"found .*00000\.png; .*--overwrite"):
+        OutputFolder(Path("run:1"))
 
 
-def test_a_new_video_takes_the_place_of_the_old_one(tmp_path):
-    write(OutputFolder(tmp_path, "video"), 2)
-    before = (tmp_path / "overlay.mp4").read_bytes()
-    write(OutputFolder(tmp_path, "video", overwrite=True), 3)
-    masks = [f"masks/{index:05d}.png" for index in range(3)]
-    assert files(tmp_path) == [*masks, "overlay.mp4"]
-    assert (tmp_path / "overlay.mp4").read_bytes() != before
+def file(root):
+    root.write_text("")
 
 
-def test_an_output_that_is_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    for root in ("file", "file/below", "link"):
-        with pytest.raises(ValueError, match=rf"{root[:4]}.*; choose another"):
-            OutputFolder(tmp_path / root)
+def file_above(root):
+    root.parent.rmdir()
+    root.parent.write_text("")
 
 
-@pytest.mark.parametrize("folder", ["fixed", "fixed/masks"])
-def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, folder):
-    fixed, make = tmp_path / folder, tempfile.TemporaryDirectory
-    fixed.mkdir(parents=True)
+def dangling_link(root):
+    root.symlink_to("nowhere")
+
+
+def checkpoint(root):
+    (root / "weights").mkdir(parents=True)
+    (root / "config.json").write_text("{}")
+
+
+@pytest.mark.parametrize("make", [file, file_above, dangling_link, checkpoint])
+def test_what_is_no_folder_for_results_is_refused(tmp_path, make):
+    (tmp_path / "above").mkdir()
+    make(tmp_path / "above/out")
+    with pytest.raises(ValueError, match=r"above.*; (choose|give) another"):
+        OutputFolder(tmp_path / "above/out", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "output"),
+    [("fixed", "fixed"), ("fixed/masks", "fixed"), ("fixed", "fixed/x/y"), (None, "/proc/results")],
+)
+def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, fixed, output):
+    place, make = tmp_path / fixed if fixed else Path("/proc"), tempfile.TemporaryDirectory
+    if fixed:
+        place.mkdir(parents=True)
 
     def refuse(prefix, dir):  # permissions do not hold for the user of many containers
-        if Path(dir) == fixed:
+        if fixed and Path(dir) == place:
             raise PermissionError(13, "Permission denied")
         return make(prefix=prefix, dir=dir)
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
-    with pytest.raises(ValueError, match=rf"that .*{folder} takes no new files \(Permission den"):
-        OutputFolder(tmp_path / "fixed")
-    if folder == "fixed":
-        with pytest.raises(ValueError, match=r"fixed/x/y/.*fixed takes no new files"):
-            OutputFolder(tmp_path / "fixed" / "x" / "y")
-
-
-def test_an_output_where_nothing_can_be_is_refused():
-    with pytest.raises(ValueError, match=r"/proc takes no new files"):
-        OutputFolder(Path("/proc/results"))
-
-
-def test_a_checkpoint_is_no_output(tmp_path):
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"expected a folder for results, found a checkpoint;"):
-        OutputFolder(tmp_path, overwrite=True)
+    with pytest.raises(ValueError, match=f"{place} takes no new files"):
+        OutputFolder(tmp_path / output)
 
 
 def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):
-    mask = tmp_path / "masks" / "00000.png"
-    write_mask(mask, np.ones((32, 48), np.uint8))
+    write_mask(tmp_path / "masks/00000.png", np.ones((32, 48), np.uint8))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"\.: expected a folder for results, found the folder of"):
-        OutputFolder(mask.relative_to(tmp_path).parents[1], overwrite=True, inputs=[tmp_path])
-    for path in (mask, tmp_path / "masks", tmp_path / "overlays", tmp_path / "overlay.mp4"):
-        with pytest.raises(ValueError, match=r"expected the input apart from results"):
-            OutputFolder(tmp_path, overwrite=True, inputs=[path])
+    with pytest.raises(ValueError, match=r"\.: .* found the folder of frames"):
+        OutputFolder(Path(), overwrite=True, inputs=[tmp_path])
+    for name in ("masks/00000.png", "masks", "overlays", "overlay.mp4"):
+        with pytest.raises(ValueError, match=rf"{name}: expected the input apart from results"):
+            OutputFolder(tmp_path, overwrite=True, inputs=[tmp_path / name])
     OutputFolder(tmp_path, overwrite=True, inputs=[tmp_path / "frames"])
-
-
-def test_names_that_are_no_utf8_are_marked_as_results(tmp_path):
-    name = os.fsdecode(b"frame\xff")
-    for _ in range(2):
-        with OutputFolder(tmp_path, "pictures", overwrite=True).writer(Frames(1), None) as add:
-            add(name, CLIP.frame(0), CLIP.mask(0))
-    assert files(tmp_path) == [f"masks/{name}.png", f"overlays/{name}.jpg"]

@@ -1,11 +1,12 @@
 """Opens the report in a headless Chromium and uses it as a reader would."""
 
 import pytest
-from report_benchmarks import contents_of, write_blocks
+from evaluation.report_contents import contents_of, write_blocks
 
 from mavos_jax.evaluation.report import write_report
 from mavos_jax.media.masks import voc_palette
 
+BOLD = "<b>bold</b> & co"
 NOTHING = "\N{EN DASH}"  # in a cell without a value
 EXTRA, MISSED, SWAPPED = (255, 92, 70), (64, 160, 255), (255, 214, 10)
 
@@ -13,15 +14,12 @@ EXTRA, MISSED, SWAPPED = (255, 92, 70), (64, 160, 255), (255, 214, 10)
 @pytest.fixture
 def report(tmp_path, open_page):
     """A report's page."""
-    names = ("<b>bold</b> & co", "short", "hidden")
-    lengths = (8, 6, 8)
     sequences = [
-        write_blocks(tmp_path, name, number, labelled=name != "hidden")
-        for name, number in zip(names, lengths, strict=True)
+        write_blocks(tmp_path, name, length, labelled=name != "hidden")
+        for name, length in ((BOLD, 8), ("short", 6), ("hidden", 8))
     ]
-    path = tmp_path / "report.html"
-    write_report(path, contents_of(tmp_path, sequences))
-    with open_page(path) as page:
+    write_report(tmp_path / "report.html", contents_of(tmp_path, sequences))
+    with open_page(tmp_path / "report.html") as page:
         yield page
 
 
@@ -43,13 +41,13 @@ def wait_for_colour(page, view, column, row, colour):
     page.wait_for_function(script, arg=[colour, view, column, row])
 
 
+def wait_for_frame(page, frame):
+    page.wait_for_selector(f'.player[data-shown="{frame}"]')
+
+
 def open_sequence(page, name):
     page.get_by_role("link", name=name, exact=True).click()
     wait_for_frame(page, 0)
-
-
-def wait_for_frame(page, frame):
-    page.wait_for_selector(f'.player[data-shown="{frame}"]')
 
 
 def column_values(page, name):
@@ -60,7 +58,7 @@ def column_values(page, name):
 
 
 def test_sorting(report):
-    assert column_values(report, "name") == ["<b>bold</b> & co", "short", "hidden"]
+    assert column_values(report, "name") == [BOLD, "short", "hidden"]
     button = report.get_by_role("button", name="sort by J mean")
     head = report.locator('th[data-column="J"]')
     assert head.get_attribute("aria-sort") == "none"
@@ -80,7 +78,7 @@ def test_sorting(report):
 def test_scrubbing_shows_the_colours_of_the_frame(report):
     report.locator(".sequences tbody tr").nth(0).locator("td").nth(0).click()
     wait_for_frame(report, 0)
-    assert report.locator("h1").text_content() == "<b>bold</b> & co"
+    assert report.locator("h1").text_content() == BOLD
     report.get_by_role("slider", name="Opacity of masks").fill("100")
     wait_for_colour(report, "truth", 34, 18, voc_palette()[2].tolist())
     scrubber = report.get_by_role("slider", name="Frame")
@@ -108,7 +106,7 @@ def test_scrubbing_shows_the_colours_of_the_frame(report):
 
 
 def test_playing_and_clicking_the_curve(report):
-    open_sequence(report, "<b>bold</b> & co")
+    open_sequence(report, BOLD)
     height = report.evaluate("document.documentElement.scrollHeight")
     report.get_by_role("button", name="Play").click()
     wait_for_frame(report, 7)
@@ -116,12 +114,11 @@ def test_playing_and_clicking_the_curve(report):
     curve = report.locator("svg.curve")
     box = curve.bounding_box()
     left, right = 38, 12  # of the plot in the drawing
-    curve.click(position={"x": left + (box["width"] - left - right) * 3 / 7, "y": 60})
+    x = left + (box["width"] - left - right) * 3 / 7
+    curve.click(position={"x": x, "y": 60})
     wait_for_frame(report, 3)
     cursor = report.locator("line.cursor")
-    assert float(cursor.get_attribute("x1")) == pytest.approx(
-        left + (box["width"] - left - right) * 3 / 7, abs=1
-    )
+    assert float(cursor.get_attribute("x1")) == pytest.approx(x, abs=1)
     assert report.evaluate("document.documentElement.scrollHeight") == height
     assert report.locator("path.vanishes").get_attribute("data-frame") == "3"
     assert report.locator("path.returns").get_attribute("data-frame") == "5"
@@ -144,14 +141,14 @@ def shown_tiles(page):
 def test_pictures_of_the_worst_come_first_and_lead_to_their_frame(report):
     scores = dict(zip(column_values(report, "name"), column_values(report, "J&F"), strict=True))
     assert scores["hidden"] == NOTHING
-    by_score = sorted(("short", "<b>bold</b> & co"), key=lambda name: float(scores[name]))
+    by_score = sorted(("short", BOLD), key=lambda name: float(scores[name]))
     # The hidden one has no scores, and shows its middle.
     assert shown_tiles(report) == [[by_score[0], "1"], [by_score[1], "1"], ["hidden", "4"]]
     report.get_by_role("button", name="name", exact=True).click()
     report.get_by_role("button", name="last", exact=True).click()
     report.wait_for_selector(".tile[title=short][data-shown='5']")
     report.wait_for_selector(".tile[title=hidden][data-shown='7']")
-    assert shown_tiles(report) == [["<b>bold</b> & co", "7"], ["short", "5"], ["hidden", "7"]]
+    assert shown_tiles(report) == [[BOLD, "7"], ["short", "5"], ["hidden", "7"]]
     report.get_by_role("link", name="short, picture of frame 00005").press("Enter")
     wait_for_frame(report, 5)
     report.get_by_role("button", name="Worst frame: 00001").click()

@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
 from copying import copy_masks
-from report_benchmarks import contents_of, record_of, score, write_blocks, write_masks
+from evaluation.report_contents import (
+    contents_of,
+    record_of,
+    score,
+    write_blocks,
+    write_masks,
+)
 
 import evaluate
 from mavos_jax.datasets import DATASETS, open_benchmark
 from mavos_jax.datasets.protocol import ScoringRule
 from mavos_jax.evaluation import sequence as sequence_module
-from mavos_jax.evaluation.report import ReportContents, write_report
+from mavos_jax.evaluation.report import write_report
 from mavos_jax.evaluation.scoring import score_results
 
 DESK, PHONE = (1440, 900), (390, 844)
@@ -26,23 +32,23 @@ PRESS = "selector => document.querySelectorAll(selector).forEach(node => node.cl
 
 
 def walk(page, contents, sizes=(DESK, PHONE)):
-    """Presses every button of every view at some sizes; what each sequence's page says."""
-    num_sequences = len(contents.benchmark.sequences)
-    said = []
+    """Presses every button of every view at some sizes; the texts of the sequences' pages."""
+    texts = []
     for width, height in sizes:
         page.set_viewport_size({"width": width, "height": height})
-        assert page.locator("table.sequences tbody tr").count() == num_sequences
+        names = page.locator(".sequences tbody a")
+        assert names.count() == len(contents.benchmark.sequences)
         page.evaluate(PRESS, "button, summary")
         assert page.evaluate(OVERFLOW) == 0
-        for position in range(num_sequences):
-            page.locator(".sequences tbody a").nth(position).click()
+        for position in range(names.count()):
+            names.nth(position).click()
             if page.locator(".player").count():
                 page.wait_for_selector(".player[data-shown]")
             page.evaluate(PRESS, ".sequence button")
             assert page.evaluate(OVERFLOW) == 0
-            said.append(page.locator("main").inner_text())
+            texts.append(page.locator("main").inner_text())
             page.get_by_role("link", name="← All sequences").click()
-    return said
+    return texts
 
 
 def results_of(tree, tmp_path, *, has_truth, network):
@@ -50,28 +56,28 @@ def results_of(tree, tmp_path, *, has_truth, network):
     benchmark = open_benchmark(tree)
     masks = write_masks(benchmark, tmp_path / "masks")
     if not has_truth:
-        hidden = (dataclasses.replace(s, truth={}) for s in benchmark.sequences)
-        benchmark = dataclasses.replace(benchmark, sequences=tuple(hidden))
-    return ReportContents(
+        hidden = tuple(dataclasses.replace(s, truth={}) for s in benchmark.sequences)
+        benchmark = dataclasses.replace(benchmark, sequences=hidden)
+    return contents_of(
+        tmp_path,
+        [],
         title=f"{network} on {benchmark.name}",
         benchmark=benchmark,
-        masks=masks,
         scores=score_results(benchmark, masks, ScoringRule()) if has_truth else None,
         records=[record_of(s, {"end-to-end": 12.5}, "memory") for s in benchmark.sequences],
         network=network,
-        provenance={"commit": "0123abc"},
     )
 
 
-CASES = [
-    *((dataset, "mavos", True, (PHONE,)) for dataset in DATASETS),
-    ("davis2017", "tiny", True, (DESK,)),
-    ("davis2017", "mavos", False, (PHONE,)),
-    ("lvos1", "tiny", False, (DESK,)),
-]
-
-
-@pytest.mark.parametrize(("dataset", "network", "has_truth", "sizes"), CASES)
+@pytest.mark.parametrize(
+    ("dataset", "network", "has_truth", "sizes"),
+    [
+        *((dataset, "mavos", True, (PHONE,)) for dataset in DATASETS),
+        ("davis2017", "tiny", True, (DESK,)),
+        ("davis2017", "mavos", False, (PHONE,)),
+        ("lvos1", "tiny", False, (DESK,)),
+    ],
+)
 def test_every_layout_opens_with_and_without_truth_and_paper(
     dataset, network, has_truth, sizes, tmp_path, open_page
 ):
@@ -84,9 +90,8 @@ def test_every_layout_opens_with_and_without_truth_and_paper(
         is_compared = page.get_by_text(re.compile("^paper.s MAVOS")).count() == 1
         assert is_compared == (has_truth and network == "mavos" and dataset in IN_PAPER)
         page.wait_for_selector(".tile[data-shown]")
-        said = walk(page, contents, sizes)
-        assert all(("Ground truth" in text) == has_truth for text in said)
-        assert all(("Scores over time" in text) == has_truth for text in said)
+        for text in walk(page, contents, sizes):
+            assert ("Ground truth" in text) == ("Scores over time" in text) == has_truth
 
 
 def test_a_run_of_the_packaged_network_opens(tmp_path, open_page, monkeypatch):
@@ -151,7 +156,7 @@ def without_numbers(root):
 
 
 def of_one_frame(root):
-    return contents_of(root, [write_blocks(root, "still", 1)], scores=None)
+    return contents_of(root, [write_blocks(root, "still", 1)])
 
 
 def of_many_objects(root):
@@ -168,22 +173,18 @@ def test_odd_results_open(make, tmp_path, open_page):
     contents = make(tmp_path)
     write_report(tmp_path / "report.html", contents)
     with open_page(tmp_path / "report.html") as page:
-        said = walk(page, contents)
-    for sequence, text in zip(contents.benchmark.sequences, said, strict=False):
+        texts = walk(page, contents)
+    for sequence, text in zip(contents.benchmark.sequences, texts, strict=False):
         assert f"\n{sequence.name[:9]}" in text
 
 
 def test_five_hundred_sequences(tmp_path, open_page):
     """Tiles are drawn where the reader is, and nowhere else."""
     one = write_blocks(tmp_path, "0", 2)
-    names = [str(number) for number in range(500)]
-    for name in names[1:]:
-        (tmp_path / "masks" / name).symlink_to(tmp_path / "masks" / "0")
-    sequences = tuple(dataclasses.replace(one, name=name) for name in names)
-    contents = contents_of(tmp_path, [one], scores=None)
-    benchmark = dataclasses.replace(contents.benchmark, sequences=sequences)
-    contents = dataclasses.replace(contents, benchmark=benchmark, max_frames=500)
-    write_report(tmp_path / "report.html", contents)
+    sequences = [dataclasses.replace(one, name=str(number)) for number in range(500)]
+    for sequence in sequences[1:]:
+        (tmp_path / "masks" / sequence.name).symlink_to(tmp_path / "masks/0")
+    write_report(tmp_path / "report.html", contents_of(tmp_path, sequences, max_frames=500))
     with open_page(tmp_path / "report.html") as page:
         page.wait_for_selector(".tile[data-shown]")
         assert page.locator(".tile:visible").count() == 12

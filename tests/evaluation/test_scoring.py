@@ -18,6 +18,7 @@ from PIL import Image
 from mavos_jax.datasets import DATASETS
 from mavos_jax.evaluation.reading import find_masks, fingerprint_results
 from mavos_jax.evaluation.scoring import ScoringRule, score_results
+from mavos_jax.media.masks import read_values, write_mask
 
 RULE = ScoringRule()
 NAMES = ("cat", "dog")
@@ -44,11 +45,10 @@ def test_golden_clips_score_from_files_as_by_the_official_tool(goldens, tmp_path
             expected = golden[f"davis_{kind}_{letter}"]
             np.testing.assert_array_equal([row[i][j] for row in rows.values()], expected)
             assert scores.summary[f"{kind}-{name}"] == pytest.approx(expected.mean(), abs=1e-12)
+    mean = (golden["davis_J_M"].mean() + golden["davis_F_M"].mean()) / 2
+    assert scores.summary["J&F-Mean"] == mean
     names = "J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay"
     assert tuple(scores.summary) == names
-    assert (
-        scores.summary["J&F-Mean"] == (golden["davis_J_M"].mean() + golden["davis_F_M"].mean()) / 2
-    )
 
 
 def test_golden_lvos_videos_score_from_files_as_by_the_official_tool(goldens, tmp_path):
@@ -61,13 +61,10 @@ def test_golden_lvos_videos_score_from_files_as_by_the_official_tool(goldens, tm
     results = write_results(tmp_path / "r/Annotations", prediction, lvos_name).parent
     rule = ScoringRule(unseen=frozenset(golden["lvos_unseen"].tolist()))
     scores = score_results(benchmark, results, rule)
-    assert [f"{row.sequence}_{row.id}" for row in scores.objects] == golden["lvos_objects"].tolist()
-    found = np.array([[*row.scores.region, row.extra["V"]] for row in scores.objects])
-    np.testing.assert_allclose(found[:, 0], golden["lvos_J_per_object"], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found[:, -1], golden["lvos_V_per_object"], rtol=0, atol=1e-12)
-    assert next(iter(scores.summary)) == "J&F"
+    found = [[row.scores.region.mean, row.extra["V"]] for row in scores.objects]
+    expected = np.stack([golden["lvos_J_per_object"], golden["lvos_V_per_object"]], axis=1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     assert scores.summary["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
-    assert scores.summary["F_u"] == pytest.approx(float(golden["lvos_F_unseen_mean"]), abs=1e-12)
 
 
 def test_processes_do_not_change_scores_nor_touch_devices(tree, monkeypatch):
@@ -125,15 +122,10 @@ def test_binary_sets_take_whatever_is_not_0(tmp_path):
 def test_truth_is_shrunk_as_the_benchmark_says(tree):
     benchmark, results = tree
     small = dataclasses.replace(benchmark, short_edge=18)
-    with pytest.raises(
-        ValueError, match=r"cat/00001\.png: expected a mask of 18 x 24 .* as the truth, found 36 x"
-    ):
+    with pytest.raises(ValueError, match=r"cat/00001\.png: .* 18 x 24 .* truth, found 36 x 48"):
         score_results(small, results, RULE)
-    for name in NAMES:
-        for index in range(5):
-            with Image.open(results / name / f"{index:05d}.png") as image:
-                ids = np.asarray(image)
-            Image.fromarray(ids[::2, ::2]).save(results / name / f"{index:05d}.png")
+    for path in results.rglob("*.png"):
+        write_mask(path, read_values(path).ids[::2, ::2])
     assert 0 < score_results(small, results, RULE).summary["J&F-Mean"] < 1
 
 
@@ -157,7 +149,7 @@ def test_sequences_of_which_nothing_counts_are_said(tree):
     short = dataclasses.replace(dog, truth={t: dog.truth[t] for t in (0, 1)})
     scores = score_results(dataclasses.replace(benchmark, sequences=(cat, short)), results, RULE)
     assert {row.sequence for row in scores.objects} == {"cat"}
-    assert scores.rule.endswith("; without dog, of which no frame counts")
+    assert "without dog" in scores.rule
     with pytest.raises(ValueError, match="expected frames of davis2017 val that count"):
         score_results(dataclasses.replace(benchmark, sequences=(short,)), results, RULE)
 
@@ -173,67 +165,50 @@ def test_names_of_the_list_of_unseen_ones_that_are_in_the_set(tree, dataset):
     benchmark = dataclasses.replace(benchmark, dataset=dataset, sequences=sequences)
     rule = ScoringRule(unseen=frozenset({"cat", "eel", "fox"}))
     scores = score_results(benchmark, results, rule)
-    assert scores.rule.endswith("; 1 of 3 names of the list are in the set")
+    assert "1 of 3 names" in scores.rule
     assert [row.is_unseen for row in scores.objects if row.id == 1] == [True, False]
-    assert "names of the list" not in score_results(benchmark, results, RULE).rule
     rule = ScoringRule(unseen=frozenset({"eel", "fox"}))
-    with pytest.raises(
-        ValueError, match=r"\(eel, fox\) in the set, found none among cat, dog; take"
-    ):
+    with pytest.raises(ValueError, match=r"\(eel, fox\) .* found none among cat, dog"):
         score_results(benchmark, results, rule)
 
 
-def damage(results, how):
-    path = results / "cat/00002.png"
-    if how == "colour":
-        Image.new("RGB", (48, 36), "red").save(path)
-    elif how == "size":
-        Image.new("L", (40, 36)).save(path)
-    elif how == "id":
-        Image.new("L", (48, 36), 3).save(path)
-    elif how == "text":
-        path.write_text("no image")
-    elif how == "frame":
-        path.unlink()
-    elif how == "sequence":
-        shutil.rmtree(results / "cat")
-    else:
-        shutil.move(results, results.with_name("elsewhere"))
-        (results / "out").mkdir(parents=True)
-
-
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("damage", "message"),
     [
-        ("colour", r"cat/00002\.png: expected object ids, found PNG of mode RGB"),
-        ("size", r"cat/00002\.png: expected a mask of 36 x 48 .* found 36 x 40"),
-        ("id", r"cat/00002\.png: expected object ids up to 2, the highest in cat, found 3"),
-        ("text", r"cat/00002\.png: expected a mask that can be decoded, found: no known image"),
-        ("frame", r"cat/00002\.png: .* 1 of the 5 masks .* holds 00000\.png, 00001\.png, 00003"),
-        (
-            "sequence",
-            r"results: expected .* all 2 sequences of davis2017 val, found none for 1: cat",
-        ),
-        ("all", r"results: expected folders of masks \(cat, dog\) in it, or in .*, found out"),
+        (lambda path: Image.new("RGB", (48, 36)).save(path), "found PNG of mode RGB"),
+        (lambda path: Image.new("L", (40, 36)).save(path), "36 x 48 .* found 36 x 40"),
+        (lambda path: Image.new("L", (48, 36), 3).save(path), "up to 2, .* cat, found 3"),
+        (lambda path: path.write_text("no image"), "no known image"),
+        (lambda path: path.unlink(), r"1 of the 5 masks .* 00000\.png, 00001\.png, 00003"),
     ],
 )
-def test_mistakes_are_named(tree, how, message):
+def test_a_wrong_mask_is_named(tree, damage, message):
     benchmark, results = tree
-    damage(results, how)
-    with pytest.raises(ValueError, match=message) as caught:
+    damage(results / "cat/00002.png")
+    with pytest.raises(ValueError, match=rf"cat/00002\.png: expected .*{message}") as caught:
         score_results(benchmark, results, RULE)
     assert "\n" not in str(caught.value)
 
 
-def test_missing_truth_is_named(tree):
+def test_missing_masks_are_named(tree):
     benchmark, results = tree
-    cat, dog = benchmark.sequences
-    secret = dataclasses.replace(dog, truth={0: dog.truth[0]})
-    with pytest.raises(ValueError, match=r"beyond the given .* found none for 1: dog; .* server"):
-        score_results(dataclasses.replace(benchmark, sequences=(cat, secret)), results, RULE)
-    gap = dataclasses.replace(
-        cat, truth={t: cat.truth[t] for t in (0, 1, 3)}, spans={2: (0, 1, 2, 3)}
-    )
-    lvos = dataclasses.replace(benchmark, dataset="lvos1", sequences=(gap,))
-    with pytest.raises(ValueError, match="expected a true mask of frame 00002 of cat"):
-        score_results(lvos, results, RULE)
+    shutil.rmtree(results / "cat")
+    with pytest.raises(ValueError, match=r"results: expected .* 2 sequences .* for 1: cat"):
+        score_results(benchmark, results, RULE)
+    (results / "dog").rename(results / "out")
+    with pytest.raises(ValueError, match=r"results: expected .*\(cat, dog\) .*, found out"):
+        score_results(benchmark, results, RULE)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "frames", "message"),
+    [("davis2017", (0,), "for 1: cat; .* server"), ("lvos1", (0, 1, 3), "frame 00002 of cat")],
+)
+def test_missing_truth_is_named(tree, dataset, frames, message):
+    benchmark, results = tree
+    cat, _ = benchmark.sequences
+    truth = {t: cat.truth[t] for t in frames}
+    cat = dataclasses.replace(cat, truth=truth, spans={2: (0, 1, 2, 3)})
+    benchmark = dataclasses.replace(benchmark, dataset=dataset, sequences=(cat,))
+    with pytest.raises(ValueError, match=message):
+        score_results(benchmark, results, RULE)

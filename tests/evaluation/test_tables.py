@@ -9,12 +9,7 @@ import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 
 from mavos_jax.datasets.protocol import ScoringRule
-from mavos_jax.evaluation.score_files import (
-    Table,
-    global_table,
-    sequence_table,
-    write_tables,
-)
+from mavos_jax.evaluation.score_files import Table, global_table, sequence_table, write_tables
 from mavos_jax.evaluation.scoring import score_results
 
 SPANS = {"ant": {1: tuple(range(6)), 2: tuple(range(2, 6))}, "bee": {2: tuple(range(6))}}
@@ -53,27 +48,16 @@ def test_lvos_files_have_the_official_columns(tmp_path):
     benchmark, scores = scored(tmp_path, "lvos2", rule)
     write_tables(tmp_path, benchmark, scores)
     header, values = read_csv(tmp_path / "global_results-val.csv")
-    assert header == [
-        *("J&F-Mean", "J-Mean", "J-seen-Mean", "J-unseen-Mean", "F-Mean", "F-seen-Mean"),
-        *("F-unseen-Mean", "V-Mean", "V-seen-Mean", "V-unseen-Mean"),
-    ]
-    by_name = dict(zip(header, map(float, values), strict=True))
     j, f, v = np.array(
-        [
-            [row.scores.region.mean, row.scores.boundary.mean, row.extra["V"]]
-            for row in scores.objects
-        ]
+        [[r.scores.region.mean, r.scores.boundary.mean, r.extra["V"]] for r in scores.objects]
     ).T
-    expected = {
-        "J&F-Mean": np.mean([j[:2].mean(), f[:2].mean(), j[2], f[2]]),
-        "J-Mean": j.mean(),
-        "F-Mean": f.mean(),
-        "J-seen-Mean": j[:2].mean(),
-        "F-unseen-Mean": f[2],
-        "V-Mean": v.mean(),
-        "V-unseen-Mean": v[2],
-    }
-    assert {name: by_name[name] for name in expected} == pytest.approx(expected, abs=5.1e-4)
+    expected = {"J&F-Mean": np.mean([j[:2].mean(), f[:2].mean(), j[2], f[2]])}
+    for letter, column in (("J", j), ("F", f), ("V", v)):
+        expected[f"{letter}-Mean"] = column.mean()
+        expected[f"{letter}-seen-Mean"] = column[:2].mean()
+        expected[f"{letter}-unseen-Mean"] = column[2]
+    assert header == list(expected)
+    assert [*map(float, values)] == pytest.approx([*expected.values()], abs=5.1e-4)
     header, *rows = read_csv(tmp_path / "per-sequence_results-val.csv")
     assert header == ["Sequence", "J-Mean", "F-Mean", "V-Mean"]
     assert [row[0] for row in rows] == ["ant_1", "ant_2", "bee_2"]
@@ -84,9 +68,8 @@ def test_parts_that_are_empty_are_no_columns(tmp_path):
     lvos = scored(tmp_path / "lvos", "lvos1", ScoringRule())
     assert global_table(*lvos).columns == ("J&F-Mean", "J-Mean", "F-Mean", "V-Mean")
     benchmark, scores = scored(tmp_path / "youtube", "youtube_vos2019", ScoringRule())
-    assert global_table(benchmark, scores) == Table(
-        ("J&F", "J", "F"), (tuple(scores.summary.values()),)
-    )
+    row = tuple(scores.summary.values())
+    assert global_table(benchmark, scores) == Table(("J&F", "J", "F"), (row,))
     assert sequence_table(scores).columns == ("Sequence", "J-Mean", "F-Mean")
 
 

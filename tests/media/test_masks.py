@@ -21,8 +21,8 @@ def test_ids_survive_writing_and_reading(tmp_path):
 
 
 def test_the_palette_is_that_of_pascal_voc():
-    known = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 4: (0, 0, 128), 8: (64, 0, 0)}
-    known |= {0: (0, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
+    known = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 4: (0, 0, 128)}
+    known |= {8: (64, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
     palette = voc_palette()
     assert {i: tuple(map(int, palette[i])) for i in known} == known
     assert len(np.unique(palette, axis=0)) == 256
@@ -65,13 +65,14 @@ def save_deep(path):
 @pytest.mark.parametrize(
     ("save", "words"),
     [
-        (lambda path: blobs(9).convert("RGB").save(path), "mode RGB, .*mavos_jax.commands.masks"),
-        (lambda path: blobs(9).convert("RGBA").save(path), "mode RGBA, .*mavos_jax.commands.masks"),
-        (lambda path: blobs(9).convert("LA").save(path), "mode LA, .*mavos_jax.commands.masks"),
+        *(
+            (lambda path, mode=mode: blobs(9).convert(mode).save(path), f"mode {mode}, .*commands")
+            for mode in ("RGB", "RGBA", "LA")
+        ),
         (lambda path: blobs(1).crop((0, 0, 63, 48)).save(path), "of 48 x 64 .* found 48 x 63 "),
         (lambda path: blobs().save(path), "at least one object, .*only 0"),
         (lambda path: blobs(255).save(path), "only 0 and 255, .*; save the object as 1"),
-        (save_deep, "found 300: .* mavos_jax.commands.masks"),
+        (save_deep, "found 300: .*commands"),
         (lambda path: blobs(1).save(path, format="JPEG"), "without loss, found JPEG"),
         (lambda path: path.write_text("hello"), "no known image format"),
         (save_cut_off, "truncated"),
@@ -113,54 +114,42 @@ def test_a_failed_write_leaves_the_old_mask(tmp_path, monkeypatch):
     np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
 
 
-def indexed(places, *colours):
-    """An indexed picture: a box of the second index of ``places`` on the first."""
-    image = Image.new("P", (SIZE[1], SIZE[0]), places[0])
-    ImageDraw.Draw(image).rectangle((10, 10, 40, 30), fill=places[1])
-    image.putpalette([value for colour in colours for value in colour])
-    return image
-
-
 BLACK, WHITE, GREY, RED, GREEN = (0, 0, 0), (255,) * 3, (90,) * 3, (200, 0, 0), (0, 200, 0)
 
 
 @pytest.mark.parametrize(
-    ("places", "colours"),
+    ("outside", "inside", "palette", "is_refused"),
     [
-        ((1, 0), (RED, BLACK)),  # sorted by colour, the background second
-        ((1, 0), (WHITE, BLACK)),
-        ((2, 0), (RED, GREEN, BLACK)),
-        ((1, 0), (RED, GREEN)),
+        (1, 0, (RED, BLACK), True),  # sorted by colour, the background second
+        (1, 0, (WHITE, BLACK), True),
+        (2, 0, (RED, GREEN, BLACK), True),
+        (1, 0, (RED, GREEN), True),
+        (0, 1, (BLACK, RED), False),
+        (1, 0, (BLACK, RED), False),  # an object that fills most of the frame
+        (0, 1, (WHITE, BLACK), False),
+        (0, 1, (GREEN, RED), False),
+        (1, 0, (GREY, RED), False),
+        (0, 1, (BLACK, BLACK), False),
     ],
 )
-def test_an_index_0_that_is_no_background_is_refused(tmp_path, places, colours):
-    indexed(places, *colours).save(tmp_path / "first.png")
-    with pytest.raises(ValueError, match=rf"first\.png: .*at index {places[0]}, .*commands"):
-        read_mask(tmp_path / "first.png", SIZE)
-    read_mask(tmp_path / "first.png", SIZE, is_drawn=False)
-
-
-@pytest.mark.parametrize(
-    ("places", "colours"),
-    [
-        ((0, 1), (BLACK, RED)),
-        ((1, 0), (BLACK, RED)),  # an object that fills most of the frame
-        ((0, 1), (WHITE, BLACK)),
-        ((0, 1), (GREEN, RED)),
-        ((1, 0), (GREY, RED)),
-        ((0, 1), (BLACK, BLACK)),
-    ],
-)
-def test_a_background_of_any_colour_at_index_0_is_taken(tmp_path, places, colours):
-    indexed(places, *colours).save(tmp_path / "first.png")
-    assert object_ids(read_mask(tmp_path / "first.png", SIZE)[0]) == (1,)
+def test_index_0_is_the_background(tmp_path, outside, inside, palette, is_refused):
+    image = Image.new("P", (SIZE[1], SIZE[0]), outside)
+    ImageDraw.Draw(image).rectangle((10, 10, 40, 30), fill=inside)
+    image.putpalette([value for colour in palette for value in colour])
+    image.save(tmp_path / "first.png")
+    assert read_mask(tmp_path / "first.png", SIZE, is_drawn=False)[0].any()
+    if is_refused:
+        with pytest.raises(ValueError, match=rf"first\.png: .*at index {outside}, .*commands"):
+            read_mask(tmp_path / "first.png", SIZE)
+    else:
+        assert object_ids(read_mask(tmp_path / "first.png", SIZE)[0]) == (1,)
 
 
 @pytest.mark.parametrize("values", [(127, 255), (85, 170, 255), (21, 255)])
-@pytest.mark.parametrize("ramp", [False, True])
-def test_grey_levels_up_to_white_are_no_ids(tmp_path, values, ramp):
+@pytest.mark.parametrize("has_ramp", [False, True])
+def test_grey_levels_up_to_white_are_no_ids(tmp_path, values, has_ramp):
     image = blobs(*values)
-    if ramp:  # as the palette of indexed pictures may be
+    if has_ramp:  # as the palette of indexed pictures may be
         image.putpalette([value for value in range(256) for _ in range(3)])
     image.save(tmp_path / "first.png")
     with pytest.raises(ValueError, match=rf"grey levels \({values[0]}.* area of 255, .*commands"):

@@ -7,7 +7,16 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from video_files import QUARTERS, SIZE, add_stream, encode, remux, set_matrix, write_quarters
+from video_files import (
+    QUARTERS,
+    SIZE,
+    add_sound,
+    add_stream,
+    encode,
+    remux,
+    set_matrix,
+    write_quarters,
+)
 
 from mavos_jax.media.video_file import VideoFile
 
@@ -52,68 +61,51 @@ def test_a_slanted_video_is_refused(tmp_path):
         VideoFile.open(path)
 
 
-def write_streams(path, *streams):
-    """Writes streams of a codec and pictures each; they are of one size each."""
+def write_streams(path, *streams, cover=None, has_sound=False):
+    """Writes streams of a codec and pictures of one size each; ``cover`` is that of a picture."""
     with av.open(str(path), "w") as container:
         added = []
         for codec, pictures in streams:
             pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             added.append(add_stream(container, codec, pictures[0].shape[:2], pix_fmt))
+        if cover is not None:
+            added[cover].disposition = Disposition.attached_pic
+        write_sound = add_sound(container) if has_sound else lambda count: None
         for stream, (_, pictures) in zip(added, streams, strict=True):
             encode(container, stream, pictures)
+        write_sound(1)
     return path
 
 
 PREVIEW = ("mjpeg", [np.zeros((32, 32, 3), np.uint8)])
 VIDEO = ("libx264", [QUARTERS] * 5)
+OTHER = ("libx264", [np.zeros((32, 32, 3), np.uint8)] * 4)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_stream_of_one_picture_is_no_video(tmp_path, suffix, place):
-    streams = [PREVIEW, VIDEO] if place == 0 else [VIDEO, PREVIEW]
+@pytest.mark.parametrize(
+    ("streams", "taken", "words"),
+    [
+        ([PREVIEW, VIDEO], 1, "stream 0, one picture, left out"),
+        ([VIDEO, PREVIEW], 0, "stream 1, one picture, left out"),
+        ([VIDEO, OTHER], 0, "stream 1, a video of 32x32, left out"),
+    ],
+)
+def test_the_first_stream_of_several_pictures_is_the_video(tmp_path, suffix, streams, taken, words):
     frames = VideoFile.open(write_streams(tmp_path / f"clip.{suffix}", *streams))
     assert (frames.size, len(list(frames))) == (SIZE, 5)
     count = "unknown" if suffix == "mkv" else 5
-    assert frames.notes == (
-        f"video: {count} frames of stream {1 - place} (64x48); stream {place}, one picture, "
-        "left out",
-    )
-
-
-def test_of_two_videos_the_first_is_taken_and_the_other_named(tmp_path):
-    other = ("libx264", [np.zeros((32, 32, 3), np.uint8)] * 4)
-    frames = VideoFile.open(write_streams(tmp_path / "clip.mp4", VIDEO, other))
-    assert len(list(frames)) == 5
-    assert frames.notes == (
-        "video: 5 frames of stream 0 (64x48); stream 1, a video of 32x32, left out",
-    )
+    assert frames.notes == (f"video: {count} frames of stream {taken} (64x48); {words}",)
 
 
 def test_a_cover_picture_is_no_video(tmp_path):
-    def write(path, has_video):
-        with av.open(str(path), "w") as container:
-            cover = add_stream(container, "mjpeg", (32, 32), "yuvj420p")
-            cover.disposition = Disposition.attached_pic
-            added = [(cover, PREVIEW[1])]
-            if has_video:
-                added.append((add_stream(container), VIDEO[1]))
-            sound = container.add_stream("aac", rate=44100)
-            for stream, pictures in added:
-                encode(container, stream, pictures)
-            frame = av.AudioFrame.from_ndarray(
-                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
-            )
-            frame.sample_rate = 44100
-            container.mux(sound.encode(frame))
-            container.mux(sound.encode())
-        return path
-
-    frames = VideoFile.open(write(tmp_path / "clip.mp4", True))
+    path = write_streams(tmp_path / "clip.mp4", PREVIEW, VIDEO, cover=0, has_sound=True)
+    frames = VideoFile.open(path)
     assert (frames.size, len(list(frames))) == (SIZE, 5)
     assert re.search(r"stream \d, a cover picture, left out", frames.notes[0])
+    path = write_streams(tmp_path / "song.mp4", PREVIEW, cover=0, has_sound=True)
     with pytest.raises(ValueError, match=r"song\.mp4: .* but a cover picture and audio;"):
-        VideoFile.open(write(tmp_path / "song.mp4", False))
+        VideoFile.open(path)
 
 
 ODDITIES = {

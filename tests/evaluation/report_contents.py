@@ -1,4 +1,4 @@
-"""Benchmarks of blocks, with masks that are wrong in known places, for reports."""
+"""Benchmarks of blocks for reports, with masks that are wrong in known places."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, score_objects
+from mavos_jax.datasets.davis import score_davis2017
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
-from mavos_jax.datasets.table import Dataset
 from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.report import ReportContents
-from mavos_jax.media.masks import write_mask
+from mavos_jax.media.masks import read_values, write_mask
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -71,8 +71,7 @@ def write_masks(benchmark: Benchmark, folder: Path) -> Path:
         files = {t: given.path for t, given in sequence.given.items()} | dict(sequence.truth)
         for t in sequence.saved:
             latest = files[max(known for known in files if known <= t)]
-            with Image.open(latest) as image:
-                ids = np.roll(np.asarray(image), 3, axis=1)
+            ids = np.roll(read_values(latest).ids, 3, axis=1)
             if benchmark.is_binary:
                 ids = (ids > 0).astype(np.uint8)
             write_mask(folder / sequence.name / f"{sequence.frame_name(t)}.png", ids)
@@ -81,18 +80,11 @@ def write_masks(benchmark: Benchmark, folder: Path) -> Path:
 
 def score(root: Path, sequence: SequenceFiles) -> list[ObjectResult]:
     """Scores the written masks of a sequence, without its first and last frame."""
-
-    def read(path: Path) -> np.ndarray:
-        with Image.open(path) as image:
-            return np.asarray(image)
-
     masks = SequenceMasks(
-        truth=lambda t: read(sequence.truth[t]),
-        prediction=lambda t: read(mask_path(root / "masks", sequence, t)),
+        truth=lambda t: read_values(sequence.truth[t]).ids,
+        prediction=lambda t: read_values(mask_path(root / "masks", sequence, t)).ids,
     )
-    highest = int(masks.truth(0).max())
-    counted = dict.fromkeys(range(1, highest + 1), range(1, len(sequence.frames) - 1))
-    return list(score_objects(sequence.name, masks, counted, ScoringRule()))
+    return list(score_davis2017(sequence, masks, ScoringRule()))
 
 
 def record_of(
@@ -100,18 +92,15 @@ def record_of(
 ) -> SequenceRecord:
     """The record of a sequence of two objects that was segmented at some frames per second."""
     count = len(sequence.frames)
-    return SequenceRecord(
-        *(sequence.name, "", count, 2, 24, 40, 0.0),
-        timings={protocol: (count, count / speed) for protocol, speed in speeds.items()},
-        memory=(memory, 2_600_000_000),
-    )
+    timings = {protocol: (count, count / speed) for protocol, speed in speeds.items()}
+    numbers = (count, 2, 24, 40, 0.0)
+    return SequenceRecord(sequence.name, "", *numbers, timings, (memory, 2_600_000_000))
 
 
-def contents_of(
-    root: Path, sequences: list[SequenceFiles], dataset: Dataset = "davis2017", **changes
-) -> ReportContents:
-    """Puts a report together; sequences with all labels are scored, of which the ends are none."""
-    results = [r for s in sequences if len(s.truth) == len(s.frames) > 2 for r in score(root, s)]
+def contents_of(root: Path, sequences: list[SequenceFiles], **changes) -> ReportContents:
+    """Puts a report together, with scores of the sequences with all labels."""
+    scored = [s for s in sequences if len(s.truth) == len(s.frames) > 2 and "scores" not in changes]
+    results = [result for sequence in scored for result in score(root, sequence)]
     means = [(r.scores.region.mean, r.scores.boundary.mean) for r in results]
     region, boundary = np.mean(means, axis=0).tolist() if means else (0.0, 0.0)
     summary = {"J&F-Mean": (region + boundary) / 2, "J-Mean": region, "F-Mean": boundary}
@@ -120,7 +109,7 @@ def contents_of(
     ]
     fields = {
         "title": "DAVIS 2017 val",
-        "benchmark": Benchmark(dataset, "val", root, tuple(sequences)),
+        "benchmark": Benchmark("davis2017", "val", root, tuple(sequences)),
         "masks": root / "masks",
         "scores": BenchmarkScores("DAVIS 2017", tuple(results), summary) if results else None,
         "records": records,
