@@ -1,5 +1,8 @@
 """Networks with all the classes of the released ones, small enough to build in every test."""
 
+import dataclasses
+from typing import Any, TypeVar
+
 from mavos_jax.config import (
     DecoderConfig,
     ELSTTConfig,
@@ -54,3 +57,14 @@ LSTT = Experiment(
     decoder=DECODER,
 )
 ALL = (MOBILENET, RESNET, SWIN, BANK, LSTT)
+
+Config = TypeVar("Config", bound=Any)
+
+
+def vary(config: Config, **fields: Any) -> Config:
+    """A configuration with other values; a dictionary holds the other values of a part."""
+    values = {
+        name: vary(getattr(config, name), **value) if isinstance(value, dict) else value
+        for name, value in fields.items()
+    }
+    return dataclasses.replace(config, **values)

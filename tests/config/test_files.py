@@ -3,6 +3,7 @@
 import zipfile
 
 import pytest
+from refusals import refuse
 
 from mavos_jax.commands.options import load_config
 from mavos_jax.config.files import read_config_file
@@ -12,16 +13,15 @@ from mavos_jax.config.files import read_config_file
 def test_other_files_are_refused_unread(tmp_path, name):
     with zipfile.ZipFile(tmp_path / name, "w") as archive:
         archive.writestr("__main__.py", "raise AssertionError('code ran')")
-    match = rf"such as configs/mavos\.py, found \S+/{name}; are --config and --input swapped\?$"
-    with pytest.raises(ValueError, match=match):
-        load_config(tmp_path / name)
+    match = rf"found \S+/{name}; are --config and --input swapped\?$"
+    refuse(match, load_config, tmp_path / name)
 
 
 def test_archive_named_as_python_is_not_run(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.py", "w") as archive:
         archive.writestr("__main__.py", "raise AssertionError('code ran')")
-    with pytest.raises(ValueError, match=r"^\S+/x\.py(, line 1)?: (Syntax|Value)Error: [^\n]+$"):
-        read_config_file(tmp_path / "x.py")
+    match = r"^\S+/x\.py(, line 1)?: (Syntax|Value)Error: "
+    refuse(match, read_config_file, tmp_path / "x.py")
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,7 @@ def test_archive_named_as_python_is_not_run(tmp_path):
 )
 def test_failing_files_are_reported_with_their_line(tmp_path, text, message):
     (tmp_path / "x.py").write_text(text)
-    with pytest.raises(ValueError, match=r"^[^\n]*$") as error:
-        read_config_file(tmp_path / "x.py")
-    assert str(error.value) == f"{tmp_path}/{message}"
+    assert refuse(".", read_config_file, tmp_path / "x.py") == f"{tmp_path}/{message}"
 
 
 def test_files_may_define_dataclasses_and_look_at_their_path(tmp_path):

@@ -5,8 +5,8 @@ import functools
 import jax
 import numpy as np
 import pytest
-import small_configs
 import torch
+from refusals import refuse
 from seeded_weights import seeded_state_dict
 from small_configs import BANK, MOBILENET, RESNET, SWIN
 
@@ -33,6 +33,18 @@ def seeded(config):
     return seeded_state_dict(torch_shapes(config)) | computed_buffers(config)
 
 
+NORM = ["encoder.norm0.weight", "encoder.norm0.bias"]
+CLASSIFIER = {
+    "mobilenet_v2": ["classifier.1.weight", "classifier.1.bias"],
+    "resnet": ["fc.weight", "fc.bias", "layer4.0.conv1.weight", "layer4.0.bn1.weight"],
+    "swin": [
+        *("head.weight", "head.bias", "norm.weight", "norm.bias"),
+        *("layers.2.downsample.reduction.weight", "layers.3.blocks.0.attn.qkv.weight"),
+        *("layers.3.blocks.0.attn.relative_position_index", "layers.0.blocks.1.attn_mask"),
+    ],
+}
+
+
 def classifier(config):
     """The encoder's part of a PyTorch image classifier, with what only a classifier has."""
     state = {
@@ -40,29 +52,16 @@ def classifier(config):
         for name, array in seeded(config).items()
         if name.startswith("encoder.")
     }
-    extra = {
-        "mobilenet_v2": ["classifier.1.weight", "classifier.1.bias"],
-        "resnet": ["fc.weight", "fc.bias", "layer4.0.conv1.weight", "layer4.0.bn1.weight"],
-        "swin": [
-            *("head.weight", "head.bias", "norm.weight", "norm.bias"),
-            *("layers.2.downsample.reduction.weight", "layers.3.blocks.0.attn.qkv.weight"),
-            *("layers.3.blocks.0.attn.relative_position_index", "layers.0.blocks.1.attn_mask"),
-        ],
-    }[config.encoder.kind]
+    extra = CLASSIFIER[config.encoder.kind]
     norms = [name.removesuffix("running_var") for name in state if name.endswith("running_var")]
     state |= {f"{name}num_batches_tracked": np.array(1) for name in norms}
     state |= {name: np.zeros(2, np.float32) for name in extra}
-    return {name: x for name, x in state.items() if name not in ("norm0.weight", "norm0.bias")}
+    return {name: x for name, x in state.items() if f"encoder.{name}" not in NORM}
 
 
 def write(path, state):
     torch.save({name: torch.from_numpy(array) for name, array in state.items()}, path)
     return path
-
-
-def assert_same(found, expected):
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
@@ -76,7 +75,7 @@ def test_full_model_there_and_back_in_every_format(tmp_path, suffix):
     assert report.num_used == len(state)
     model, variables = load(tmp_path / "second")
     assert model.config == SWIN
-    assert_same(variables, convert_state_dict(SWIN, state))
+    jax.tree.map(np.testing.assert_array_equal, variables, convert_state_dict(SWIN, state))
 
 
 def test_model_without_mca_starts_with_fresh_mca(tmp_path):
@@ -84,28 +83,29 @@ def test_model_without_mca_starts_with_fresh_mca(tmp_path):
     report = convert_file(MOBILENET, write(tmp_path / "x.pth", state), tmp_path / "x")
     assert "DeAOT-L pre-training" in report.kind
     assert "starts fresh: 114 tensors: long_term_memory_attention.* (all 114)" in str(report)
-    back = to_state_dict(MOBILENET, load(tmp_path / "x")[1])
-    assert_same({name: back[name] for name in state}, state)
+    variables = load(tmp_path / "x")[1]
+    assert report.num_parameters == sum(x.size for x in jax.tree.leaves(variables["params"]))
+    assert f"parameters: {report.num_parameters:,}" in str(report)
+    back = to_state_dict(MOBILENET, variables)
+    for name, array in state.items():
+        np.testing.assert_array_equal(back[name], array)
     assert {name.split(".")[0] for name in report.fresh} == {"long_term_memory_attention"}
     assert all(np.isfinite(back[name]).all() for name in report.fresh)
 
 
 @pytest.mark.parametrize(
-    ("config", "dropped", "fresh_in_encoder"),
+    ("config", "prefix", "dropped", "fresh_in_encoder"),
     [
-        (MOBILENET, {"num_batches_tracked": 19, "classifier.*": 2}, ()),
-        (RESNET, {"num_batches_tracked": 16, "layer4.*": 2, "fc.*": 2}, ()),
-        (
-            SWIN,
-            {"attn_mask": 1, "last stage": 3, "norm.*": 2, "head.*": 2},
-            ("encoder.norm0.weight", "encoder.norm0.bias"),
-        ),
+        (MOBILENET, "", {"num_batches_tracked": 19, "classifier.*": 2}, []),
+        (RESNET, "", {"num_batches_tracked": 16, "layer4.*": 2, "fc.*": 2}, []),
+        (RESNET, "encoder.", {"num_batches_tracked": 16, "layer4.*": 2, "fc.*": 2}, []),
+        (SWIN, "", {"attn_mask": 1, "last stage": 3, "norm.*": 2, "head.*": 2}, NORM),
     ],
-    ids=lambda value: getattr(value, "name", None),
 )
-def test_classifiers_give_their_encoder(tmp_path, config, dropped, fresh_in_encoder):
+def test_classifiers_give_their_encoder(tmp_path, config, prefix, dropped, fresh_in_encoder):
     state = classifier(config)
-    report = convert_file(config, write(tmp_path / "x.pth", state), tmp_path / "x")
+    prefixed = {f"{prefix}{name}": array for name, array in state.items()}
+    report = convert_file(config, write(tmp_path / "x.pth", prefixed), tmp_path / "x")
     assert report.kind == "an encoder alone"
     assert report.dropped == dropped
     assert report.num_used == len(state) - sum(dropped.values())
@@ -129,30 +129,29 @@ def test_seed_decides_what_starts_fresh(tmp_path):
     assert not np.array_equal(a, c)
 
 
-def refuse(config, state, tmp_path, match, **options):
-    with pytest.raises(ValueError, match=match) as caught:
-        convert_file(config, write(tmp_path / "x.pth", state), tmp_path / "out", **options)
-    assert "\n" not in str(caught.value)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.pth"], "nothing is written"
-    return str(caught.value)
+def refuse_file(config, state, tmp_path, match, **options):
+    source = write(tmp_path / "x.pth", state)
+    message = refuse(match, convert_file, config, source, tmp_path / "out", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pth"], "nothing is written"
+    return message
 
 
 def test_missing_unexpected_and_misshapen_names_are_listed_together(tmp_path):
     state = seeded(RESNET)
     state["decoder.typo"] = state.pop("decoder.conv_out.bias")
     state["id_norm.bias"] = np.zeros(3, np.float32)
-    message = refuse(RESNET, state, tmp_path, r"x\.pth: expected weights for .*small_resnet")
+    message = refuse_file(RESNET, state, tmp_path, r"x\.pth: expected weights for .*small_resnet")
     assert "1 missing: decoder.conv_out.bias" in message
     assert "1 unexpected: decoder.typo" in message
     assert "1 mismatched: id_norm.bias (expected shape (16,), found (3,))" in message
-    refuse(RESNET, state, tmp_path, "1 mismatched", allow_missing=True)
+    refuse_file(RESNET, state, tmp_path, "1 mismatched", allow_missing=True)
 
 
 def test_allow_missing_initialises_and_drops(tmp_path):
     state = seeded(RESNET)
     expected = state["decoder.conv_in.conv.bias"]
     state["decoder.typo"] = state.pop("decoder.conv_out.bias")
-    refuse(RESNET, state, tmp_path, "--allow-missing")
+    refuse_file(RESNET, state, tmp_path, "--allow-missing")
     source = write(tmp_path / "x.pth", state)
     report = convert_file(RESNET, source, tmp_path / "x", allow_missing=True)
     assert report.fresh == ("decoder.conv_out.bias",)
@@ -164,28 +163,13 @@ def test_allow_missing_initialises_and_drops(tmp_path):
 def test_incomplete_classifier_is_refused(tmp_path):
     state = classifier(RESNET)
     del state["layer2.1.conv2.weight"]
-    refuse(RESNET, state, tmp_path, r"1 missing: encoder\.layer2\.1\.conv2\.weight")
+    refuse_file(RESNET, state, tmp_path, r"1 missing: encoder\.layer2\.1\.conv2\.weight")
 
 
 @pytest.mark.parametrize("content", [seeded, classifier])
 def test_other_encoder_is_named(tmp_path, content):
-    message = refuse(MOBILENET, content(RESNET), tmp_path, "those of resnet")
-    assert "choose a configuration with the encoder resnet" in message
-
-
-def test_encoder_with_its_prefix_is_an_encoder(tmp_path):
-    state = {f"encoder.{name}": array for name, array in classifier(RESNET).items()}
-    report = convert_file(RESNET, write(tmp_path / "x.pth", state), tmp_path / "x")
-    assert report.kind == "an encoder alone"
-    assert report.dropped == {"num_batches_tracked": 16, "layer4.*": 2, "fc.*": 2}
-
-
-def test_weights_that_are_not_finite_are_refused(tmp_path):
-    state = seeded(RESNET)
-    state["decoder.conv_out.bias"][0] = np.nan
-    message = refuse(RESNET, state, tmp_path, "1 mismatched", allow_missing=True)
-    assert "decoder.conv_out.bias (expected finite numbers, found NaN or infinity)" in message
-    assert message.endswith("get the file again, or choose weights of an earlier step")
+    match = "those of resnet.*choose a configuration with the encoder resnet"
+    refuse_file(MOBILENET, content(RESNET), tmp_path, match)
 
 
 def test_entries_beside_the_weights_are_reported(tmp_path):
@@ -199,33 +183,21 @@ def test_entries_beside_the_weights_are_reported(tmp_path):
 def test_file_of_something_else_is_refused(tmp_path, allow_missing):
     state = {"conv.weight": np.zeros(3, np.float32)}
     match = "no weights of MAVOS, DeAOT-L or an encoder, but conv.weight"
-    refuse(MOBILENET, state, tmp_path, match, allow_missing=allow_missing)
+    refuse_file(MOBILENET, state, tmp_path, match, allow_missing=allow_missing)
 
 
 def test_existing_outputs_are_kept_unless_overwritten(tmp_path):
-    source = write(tmp_path / "x.pth", seeded(BANK))
-    convert_file(BANK, source, tmp_path / "x")
-    before = load(tmp_path / "x")[1]
+    source, output = write(tmp_path / "x.pth", seeded(BANK)), tmp_path / "x"
+    convert_file(BANK, source, output)
+    before = load(output)[1]
     write(source, {name: array + 1 for name, array in seeded(BANK).items()})
-    with pytest.raises(ValueError, match="expected a path where nothing is yet"):
-        convert_file(BANK, source, tmp_path / "x")
-    assert_same(load(tmp_path / "x")[1], before)
-    convert_file(BANK, source, tmp_path / "x", overwrite=True)
-    assert_same(load(tmp_path / "x")[1], jax.tree.map(lambda array: array + 1, before))
-    with pytest.raises(ValueError, match="expected a path where no file is yet"):
-        export_file(tmp_path / "x", source)
-    export_file(tmp_path / "x", source, overwrite=True)
-    config = tmp_path / "x" / "config.json"
-    text = config.read_text()
-    with pytest.raises(ValueError, match=r"config\.json: expected a path outside the checkpoint"):
-        export_file(tmp_path / "x", config, overwrite=True)
+    refuse("expected a path where nothing is yet", convert_file, BANK, source, output)
+    jax.tree.map(np.testing.assert_array_equal, load(output)[1], before)
+    convert_file(BANK, source, output, overwrite=True)
+    jax.tree.map(lambda x, y: np.testing.assert_array_equal(x, y + 1), load(output)[1], before)
+    refuse("expected a path where no file is yet", export_file, output, source)
+    export_file(output, source, overwrite=True)
+    config = output / "config.json"
+    text, match = config.read_text(), r"config\.json: expected a path outside the checkpoint"
+    refuse(match, export_file, output, config, overwrite=True)
     assert config.read_text() == text
-
-
-@pytest.mark.parametrize("config", small_configs.ALL, ids=lambda config: config.name)
-def test_report_counts_the_parameters(tmp_path, config):
-    state = seeded(config)
-    report = convert_file(config, write(tmp_path / "x.pth", state), tmp_path / "x")
-    trained = {rule.torch for rule in conversion_rules(config) if rule.flax.startswith("params/")}
-    assert report.num_parameters == sum(state[name].size for name in trained)
-    assert f"parameters: {report.num_parameters:,}" in str(report)

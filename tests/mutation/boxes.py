@@ -1,12 +1,8 @@
 """Sound video files, and damage to the boxes of MP4, whose sizes fit again or not."""
 
-from __future__ import annotations
-
 import dataclasses
-import random
 import struct
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -19,16 +15,14 @@ NUM_FRAMES = 5
 
 _FOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"dinf")
 _KINDS = (b"free", b"tkhd", b"stsd", b"stts", b"stsz", b"stco", b"ctts", b"elst", b"moov", b"mdat")
-_MATRIX_START, _MATRIX_END = 40, 76
-"""Where the display matrix lies in the content of a track's header (version 0)."""
-_ONE = 1 << 16
+_ONE, _LAST = 1 << 16, 1 << 30
 _MATRICES = (
-    (0, _ONE, 0, -_ONE, 0, 0, 0, 0, 1 << 30),
-    (-_ONE, 0, 0, 0, -_ONE, 0, 0, 0, 1 << 30),
-    (-_ONE, 0, 0, 0, _ONE, 0, 0, 0, 1 << 30),
-    (46_341, 46_341, 0, -46_341, 46_341, 0, 0, 0, 1 << 30),
+    (0, _ONE, 0, -_ONE, 0, 0, 0, 0, _LAST),
+    (-_ONE, 0, 0, 0, -_ONE, 0, 0, 0, _LAST),
+    (-_ONE, 0, 0, 0, _ONE, 0, 0, 0, _LAST),
+    (46_341, 46_341, 0, -46_341, 46_341, 0, 0, 0, _LAST),
     (0, 0, 0, 0, 0, 0, 0, 0, 0),
-    (_ONE // 2, 0, 0, 0, _ONE, 0, 0, 0, 1 << 30),
+    (_ONE // 2, 0, 0, 0, _ONE, 0, 0, 0, _LAST),
 )
 
 
@@ -37,21 +31,21 @@ class Box:
     """A box: its kind, and its content or the boxes in it."""
 
     kind: bytes
-    content: bytes | list[Box]
+    content: "bytes | list[Box]"
 
 
-def sound_videos() -> dict[str, bytes]:
+def sound_videos():
     """Writes videos of five frames in usual containers, by a word and the suffix."""
     return {
         "h264 mp4": _write_video("mp4", "libx264"),
         "faststart mp4": _write_video("mp4", "libx264", movflags="faststart"),
         "fragmented mp4": _write_video("mp4", "libx264", movflags="frag_keyframe+empty_moov"),
         "mpeg4 mov": _write_video("mov", "mpeg4"),
-        "mjpeg mov": _write_video("mov", "mjpeg", pix_fmt="yuvj420p"),
+        "mjpeg mov": _write_video("mov", "mjpeg", "yuvj420p"),
     }
 
 
-def other_videos() -> dict[str, bytes]:
+def other_videos():
     """Writes videos in containers that have no boxes, by a word and the suffix."""
     return {
         "h264 mkv": _write_video("matroska", "libx264"),
@@ -59,11 +53,11 @@ def other_videos() -> dict[str, bytes]:
         "h264 ts": _write_video("mpegts", "libx264"),
         "vp9 webm": _write_video("webm", "libvpx-vp9"),
         "flv1 flv": _write_video("flv", "flv1"),
-        "gif gif": _write_video("gif", "gif", pix_fmt="rgb8"),
+        "gif gif": _write_video("gif", "gif", "rgb8"),
     }
 
 
-def _write_video(kind: str, codec: str, *, pix_fmt: str = "yuv420p", **options: str) -> bytes:
+def _write_video(kind, codec, pix_fmt="yuv420p", **options):
     """Writes a video whose frames grow brighter."""
     pictures = np.zeros((NUM_FRAMES, *SIZE, 3), np.uint8)
     for index, picture in enumerate(pictures):
@@ -78,30 +72,33 @@ def _write_video(kind: str, codec: str, *, pix_fmt: str = "yuv420p", **options: 
         return file.read_bytes()
 
 
-def change_video(rng: random.Random, data: bytes) -> bytes:
+def change_video(rng, data):
     """Damages a file of boxes: two thirds of the time in one of its boxes."""
     if rng.random() < 0.35:
         return change_bytes(rng, data)
     boxes = _read_boxes(data)
     places = list(_places(boxes))
     siblings, index = rng.choice(places)
+    leaves = [box for box in (one[i] for one, i in places) if isinstance(box.content, bytes)]
+    leaf = rng.choice(leaves)
     match rng.randrange(6):
         case 0:
-            box, content = rng.choice(list(_leaves(boxes)))
-            box.content = change_bytes(rng, content)
+            leaf.content = change_bytes(rng, leaf.content)
+        case 1 if len(leaf.content) < 8:
+            leaf.content = extreme_number(rng, 8)
         case 1:
-            box, content = rng.choice(list(_leaves(boxes)))
-            box.content = _put_fields(rng, content)
+            position = 4 * rng.randrange(min(len(leaf.content) // 4, 40))
+            leaf.content = put_number(rng, leaf.content, position, rng.choice((2, 4, 4, 8)))
         case 2 if rng.random() < 0.3:
-            extra = Box(rng.choice(_KINDS), rng.randbytes(rng.choice((0, 4, 40))))
-            siblings.insert(index, extra)
+            siblings.insert(index, Box(rng.choice(_KINDS), rng.randbytes(rng.choice((0, 4, 40)))))
         case 2:
             siblings[:] = change_order(rng, siblings)
         case 3:
             matrix = struct.pack(">9i", *rng.choice(_MATRICES))
-            for box, content in _leaves(boxes):
+            for box in leaves:
                 if box.kind == b"tkhd":
-                    box.content = content[:_MATRIX_START] + matrix + content[_MATRIX_END:]
+                    # Its place in a track's header of version 0.
+                    box.content = box.content[:40] + matrix + box.content[76:]
         case 4:
             siblings[index].kind = rng.choice((*_KINDS, rng.randbytes(4)))
         case _:  # the size of a box does not fit what is in it
@@ -110,7 +107,7 @@ def change_video(rng: random.Random, data: bytes) -> bytes:
     return _write_boxes(boxes)
 
 
-def _read_boxes(data: bytes) -> list[Box]:
+def _read_boxes(data):
     boxes, position = [], 0
     while position + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, position)
@@ -121,7 +118,7 @@ def _read_boxes(data: bytes) -> list[Box]:
     return boxes
 
 
-def _write_boxes(boxes: list[Box]) -> bytes:
+def _write_boxes(boxes):
     """Writes boxes with the sizes that they have."""
     written = []
     for box in boxes:
@@ -130,25 +127,9 @@ def _write_boxes(boxes: list[Box]) -> bytes:
     return b"".join(written)
 
 
-def _places(boxes: list[Box]) -> Iterator[tuple[list[Box], int]]:
+def _places(boxes):
     """Yields every box as the list it is in and its index there."""
     for index, box in enumerate(boxes):
         yield boxes, index
         if isinstance(box.content, list):
             yield from _places(box.content)
-
-
-def _leaves(boxes: list[Box]) -> Iterator[tuple[Box, bytes]]:
-    """Yields every box that has no others in it, and its content."""
-    for siblings, index in _places(boxes):
-        content = siblings[index].content
-        if isinstance(content, bytes):
-            yield siblings[index], content
-
-
-def _put_fields(rng: random.Random, content: bytes) -> bytes:
-    """Replaces one of the numbers of a box, or its whole content if that is short."""
-    if len(content) < 8:
-        return extreme_number(rng, 8)
-    position = 4 * rng.randrange(min(len(content) // 4, 40))
-    return put_number(rng, content, position, rng.choice((2, 4, 4, 8)))

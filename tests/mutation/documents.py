@@ -1,10 +1,7 @@
 """Damage to texts: JSON by its structure, lists by their lines, names that lead elsewhere."""
 
-from __future__ import annotations
-
+import copy
 import json
-import random
-from collections.abc import Iterator
 from typing import Any
 
 from mutation.changes import change_bytes, change_order
@@ -28,14 +25,14 @@ _NAMES = (
 _TEXTS = (b" ", b"[", b"{", b"null", b"0", b'"a"', b"[]", b"{}", b"<html>", b"")
 
 
-def odd_names(outside: str) -> tuple[str, ...]:
+def odd_names(outside):
     """Names of odd characters, too long ones, and those that lead to a folder not to be touched."""
     folder = outside.rpartition("/")[2]
     parents = tuple("../" * depth + folder for depth in (1, 2, 3, 4))
     return (*_NAMES, *parents, outside, outside, outside, f"{outside}/", f"./{parents[2]}")
 
 
-def change_document(rng: random.Random, data: bytes, names: tuple[str, ...]) -> bytes:
+def change_document(rng, data, names):
     """Damages a JSON file: mostly its values and names, which may become ``names``; or its text."""
     if rng.random() < 0.15:
         return change_bytes(rng, data)
@@ -47,7 +44,7 @@ def change_document(rng: random.Random, data: bytes, names: tuple[str, ...]) -> 
     return dump(value)
 
 
-def dump(value: Any) -> bytes:
+def dump(value):
     """Writes JSON, with what Python does not write as it is."""
     first, *parts = json.dumps(value).split(f'"{json.dumps(_RAW)[1:-1]}')
     for part in parts:
@@ -56,12 +53,7 @@ def dump(value: Any) -> bytes:
     return first.encode()
 
 
-def change_value(rng: random.Random, value: Any, names: tuple[str, ...]) -> Any:
-    """Changes one value somewhere in nested lists and dictionaries."""
-    return _put(rng, value, rng.choice(list(_paths(value))), names)
-
-
-def change_text(rng: random.Random, data: bytes) -> bytes:
+def change_text(rng, data):
     """Changes how a text is stored."""
     text = data.decode()
     changes = (
@@ -72,15 +64,12 @@ def change_text(rng: random.Random, data: bytes) -> bytes:
     return rng.choice(changes)
 
 
-def change_lines(rng: random.Random, data: bytes, names: tuple[str, ...]) -> bytes:
+def change_lines(rng, data, names):
     """Damages a list of names, one per line."""
-    if rng.random() < 0.2:
-        return change_bytes(rng, data)
-    if rng.random() < 0.2:
-        return change_text(rng, data)
+    if rng.random() < 0.4:
+        return rng.choice((change_bytes, change_text))(rng, data)
     lines = data.decode().split("\n")
-    chosen = rng.randrange(len(lines))
-    line, name = lines[chosen], rng.choice(names)
+    chosen, name = rng.randrange(len(lines)), rng.choice(names)
     match rng.randrange(7):
         case 0:
             lines = change_order(rng, lines)
@@ -89,51 +78,48 @@ def change_lines(rng: random.Random, data: bytes, names: tuple[str, ...]) -> byt
         case 2:
             lines.insert(chosen, name)
         case 3:
-            lines[chosen] = f"{line}{rng.choice((' ', '/', ' x', chr(9), chr(11), '/..'))}"
+            lines[chosen] += rng.choice((" ", "/", " x", "\t", "\v", "/.."))
         case 4:
-            lines[chosen] = f"{rng.choice(('/', ' ', './', '../', '#'))}{line}"
+            lines[chosen] = f"{rng.choice(('/', ' ', './', '../', '#'))}{lines[chosen]}"
         case 5:
-            lines[chosen] = f"/{line}/{name}.jpg /{rng.choice(names)}.png"
+            lines[chosen] = f"/{lines[chosen]}/{name}.jpg /{rng.choice(names)}.png"
         case _:
             lines *= rng.choice((2, 20_000))
     return "\n".join(lines).encode(errors="surrogateescape")
 
 
-def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    if isinstance(value, dict | list):
-        children = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, child in list(children)[:40]:
-            yield from _paths(child, (*path, key))
-
-
-def _put(rng: random.Random, value: Any, path: tuple[Any, ...], names: tuple[str, ...]) -> Any:
-    """Returns the value with what lies at a path changed."""
-    if not path:
-        return _odd(rng, value, names)
-    key, *rest = path
-    if rest:
-        copied = dict(value) if isinstance(value, dict) else list(value)
-        copied[key] = _put(rng, value[key], tuple(rest), names)
-        return copied
-    if isinstance(value, list):
-        if rng.random() < 0.5:
-            return change_order(rng, value)
-        return [_odd(rng, x, names) if i == key else x for i, x in enumerate(value)]
+def change_value(rng, value, names):
+    """Changes one value somewhere in nested lists and dictionaries, in place but for the whole."""
+    root = {"": value}
+    parent, key = rng.choice(list(_places(root)))
+    is_name = isinstance(parent, dict) and parent is not root
     match rng.randrange(6):
-        case 0:
-            return {k: x for k, x in value.items() if k != key}
-        case 1:
-            return {rng.choice(names) if k == key else k: x for k, x in value.items()}
-        case 2:
-            other = rng.choice(list(value))
-            return {**value, key: value[other], other: value[key]}
-        case 3:
-            return {**value, rng.choice(names): value[key]}
-    return {**value, key: _odd(rng, value[key], names)}
+        case 0 | 1 | 2 if isinstance(parent, list):
+            parent[:] = change_order(rng, parent)
+        case 0 if is_name:
+            del parent[key]
+        case 1 if is_name:
+            parent[rng.choice(names)] = parent.pop(key)
+        case 2 if is_name:
+            other = rng.choice(list(parent))
+            parent[key], parent[other] = parent[other], parent[key]
+        case 3 if is_name:
+            parent[rng.choice(names)] = parent[key]
+        case _:
+            parent[key] = _odd(rng, parent[key], names)
+    return root[""]
 
 
-def _odd(rng: random.Random, value: Any, names: tuple[str, ...]) -> Any:
+def _places(parent):
+    """Yields the containers of all values and their keys or indices there."""
+    children = parent.items() if isinstance(parent, dict) else enumerate(parent)
+    for key, child in list(children)[:40]:
+        yield parent, key
+        if isinstance(child, dict | list):
+            yield from _places(child)
+
+
+def _odd(rng, value, names):
     """Another value in place of one: of another type, out of range, or nested otherwise."""
     match rng.randrange(8):
         case 0:
@@ -150,4 +136,4 @@ def _odd(rng: random.Random, value: Any, names: tuple[str, ...]) -> Any:
             return rng.choice((str(value), -value, value + 1, value * 1_000_000_000, float(value)))
         case 4 if isinstance(value, str) and value.isdecimal() and len(value) < 20:
             return rng.choice((int(value), str(int(value) + 10**9), f"-{value}", f" {value} "))
-    return rng.choice(_VALUES)
+    return copy.deepcopy(rng.choice(_VALUES))

@@ -1,13 +1,8 @@
 """Sound PNG and JPEG files of many kinds, and damage behind repaired checksums and lengths."""
 
-from __future__ import annotations
-
 import io
-import random
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from mutation.changes import change_bytes, change_order, extreme_number, put_number
@@ -16,137 +11,133 @@ from PIL import Image, PngImagePlugin
 SIZE = (24, 32)
 """Height and width of every sound picture."""
 
+Part = tuple[bytes, bytes]
+"""The kind and the content of a chunk of PNG or a segment of JPEG."""
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112
 _SHAPES = ((0, 0), (1, 1), (1, 1 << 30), (8000, 8000), (12_000, 12_000), (1 << 31, 1), (60_000, 2))
 _CHUNKS = (b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"tEXt", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"fdAT")
+_MARKERS = (0xC0, 0xC2, 0xC4, 0xDA, 0xDD, 0xE0, 0xE1, 0xE2, 0xFE)
 _SCAN = b"\xff\xda"
 
 
-def draw_mask() -> np.ndarray:
+def draw_mask():
     """Draws two objects, uint8 [24, 32]."""
     mask = np.zeros(SIZE, np.uint8)
     mask[3:12, 4:14], mask[8:20, 18:28] = 1, 2
     return mask
 
 
-def sound_pngs() -> list[bytes]:
+def sound_pngs():
     """Writes frames and masks in every mode that PNG has."""
-    pixels, mask = _draw_frame(), draw_mask()
-    colour, indexed = Image.fromarray(pixels), Image.fromarray(mask)
+    colour, mask = _draw_frame(), draw_mask()
+    indexed = Image.fromarray(mask)
     indexed.putpalette([255 - i // 3 for i in range(768)])
     texts = PngImagePlugin.PngInfo()
     texts.add_text("Comment", "drawn by hand")
     texts.add_itxt("Title", "a frame", "en", "Titel", zip=True)
+    plain = (mask, mask.astype(np.uint16), mask > 0)
+    images = [colour, indexed, *map(Image.fromarray, plain), *map(colour.convert, ("RGBA", "LA"))]
     return [
-        _save(colour, "PNG"),
+        *(_save(image, "PNG") for image in [*images, colour.convert("L")]),
         _save(colour, "PNG", exif=_exif(6), pnginfo=texts, icc_profile=b"profile", dpi=(72, 72)),
-        _save(colour.convert("RGBA"), "PNG"),
-        _save(colour.convert("L"), "PNG"),
-        _save(colour.convert("LA"), "PNG"),
         _save(colour.convert("P"), "PNG", transparency=bytes(range(256))),
         _save(colour, "PNG", save_all=True, append_images=[colour.convert("L")], duration=40),
-        *(_save(image, "PNG") for image in (indexed, Image.fromarray(mask))),
         _save(indexed, "PNG", bits=2, transparency=0),
-        _save(Image.fromarray(mask.astype(np.uint16)), "PNG"),
-        _save(Image.fromarray(mask > 0), "PNG"),
     ]
 
 
-def sound_jpegs() -> list[bytes]:
+def sound_jpegs():
     """Writes pictures as cameras and programs do."""
-    colour = Image.fromarray(_draw_frame())
+    colour = _draw_frame()
     return [
-        _save(colour, "JPEG"),
+        *(_save(image, "JPEG") for image in (colour, colour.convert("L"), colour.convert("CMYK"))),
         _save(colour, "JPEG", progressive=True, quality=95, subsampling=0),
         _save(colour, "JPEG", exif=_exif(6), comment=b"a frame", icc_profile=b"profile"),
         _save(colour, "JPEG", exif=_exif(3), restart_marker_rows=1),
-        _save(colour.convert("L"), "JPEG"),
-        _save(colour.convert("CMYK"), "JPEG"),
         _save(colour, "MPO", save_all=True, append_images=[colour]),
     ]
 
 
-def change_png(rng: random.Random, data: bytes) -> bytes:
-    """Damages a PNG: half of the time so that all checksums fit again."""
+def change_png(rng, data):
+    """Damages a PNG: two thirds of the time in its chunks, whose checksums fit again."""
     if rng.random() < 0.35:
         return change_bytes(rng, data)
     chunks = list(_png_chunks(data))
-    kinds = [kind for kind, _ in chunks]
     chosen = rng.randrange(len(chunks))
-    kind, content = chunks[chosen]
     match rng.randrange(7):
         case 0:
-            chunks[chosen] = kind, change_bytes(rng, content)
-        case 1:
             chunks[0] = b"IHDR", _change_header(rng, chunks[0][1])
+        case 1:
+            kind = rng.choice((*_CHUNKS, *(kind for kind, _ in chunks), rng.randbytes(4)))
+            chunks[chosen] = kind, chunks[chosen][1]
         case 2:
-            chunks = change_order(rng, chunks)
-        case 3:
-            chunks[chosen] = rng.choice((*_CHUNKS, *kinds, rng.randbytes(4))), content
-        case 4:
             chunks.insert(rng.randint(1, len(chunks)), (rng.choice(_CHUNKS), _odd_content(rng)))
-        case 5:
+        case 3:
             chunks = [(kind, _change_pixels(rng, kind, content)) for kind, content in chunks]
-        case _:  # the length of a chunk does not fit what follows
-            written = _write_chunk(kind, content)
-            before = b"".join(_write_chunk(*chunk) for chunk in chunks[:chosen])
-            after = b"".join(_write_chunk(*chunk) for chunk in chunks[chosen + 1 :])
-            return _SIGNATURE + before + put_number(rng, written, 0, 4) + after
+        case _:
+            return _SIGNATURE + _change_parts(rng, chunks, _write_chunk, slice(0, 4))
     return _SIGNATURE + b"".join(_write_chunk(*chunk) for chunk in chunks)
 
 
-def change_jpeg(rng: random.Random, data: bytes) -> bytes:
-    """Damages a JPEG: half of the time in its segments, whose lengths fit again."""
+def change_jpeg(rng, data):
+    """Damages a JPEG: two thirds of the time in its segments, whose lengths fit again."""
     if rng.random() < 0.35:
         return change_bytes(rng, data)
     segments, scan = _jpeg_segments(data)
-    chosen = rng.randrange(len(segments))
-    marker, content = segments[chosen]
     match rng.randrange(6):
         case 0:
-            segments[chosen] = marker, change_bytes(rng, content)
-        case 1:
             segments = [
                 (m, _put_shape(rng, c, 1, 2) if b"\xff\xc0" <= m <= b"\xff\xc2" else c)
                 for m, c in segments
             ]
-        case 2:
-            segments = change_order(rng, segments)
-        case 3:
-            kind = bytes([0xFF, rng.choice((0xC0, 0xC2, 0xC4, 0xDA, 0xDD, 0xE0, 0xE1, 0xE2, 0xFE))])
+        case 1:
+            kind = bytes([0xFF, rng.choice(_MARKERS)])
             content = b"Exif\0\0" + _odd_exif(rng) if kind[1] == 0xE1 else _odd_content(rng)
             segments.insert(rng.randint(0, len(segments)), (kind, content[:65_533]))
-        case 4:
+        case 2:
             scan = change_bytes(rng, scan)
-        case _:  # the length of a segment does not fit what follows
-            before = b"".join(_write_segment(*s) for s in segments[:chosen])
-            after = b"".join(_write_segment(*s) for s in segments[chosen + 1 :])
-            wrong = put_number(rng, _write_segment(marker, content), 2, 2)
-            return b"\xff\xd8" + before + wrong + after + scan
+        case _:
+            return b"\xff\xd8" + _change_parts(rng, segments, _write_segment, slice(2, 4)) + scan
     return b"\xff\xd8" + b"".join(_write_segment(*segment) for segment in segments) + scan
 
 
-def _draw_frame() -> np.ndarray:
+def _change_parts(rng, parts, write, length):
+    """Writes parts in another order, or one of another content or length than it has."""
+    chosen = rng.randrange(len(parts))
+    kind, content = parts[chosen]
+    written = [write(*part) for part in parts]
+    match rng.randrange(3):
+        case 0:
+            written[chosen] = write(kind, change_bytes(rng, content))
+        case 1:
+            written = change_order(rng, written)
+        case _:
+            num_bytes = length.stop - length.start
+            written[chosen] = put_number(rng, written[chosen], length.start, num_bytes)
+    return b"".join(written)
+
+
+def _draw_frame():
     rows, columns = np.indices(SIZE)
     channels = [(rows * 7 + columns * k) % 256 for k in (1, 3, 5)]
-    return np.stack(channels, axis=-1).astype(np.uint8)
+    return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))
 
 
-def _save(image: Image.Image, kind: str, **options: Any) -> bytes:
+def _save(image, kind, **options):
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
-def _exif(orientation: int) -> Image.Exif:
+def _exif(orientation):
     exif = Image.Exif()
-    exif[_ORIENTATION] = orientation
-    exif[0x010F] = "a camera"
+    exif[_ORIENTATION], exif[0x010F] = orientation, "a camera"
     return exif
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _png_chunks(data):
     position = len(_SIGNATURE)
     while position < len(data):
         (length,) = struct.unpack_from(">I", data, position)
@@ -154,12 +145,13 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 12 + length
 
 
-def _write_chunk(kind: bytes, content: bytes) -> bytes:
-    head = struct.pack(">I", len(content)) + kind + content
-    return head + struct.pack(">I", zlib.crc32(kind + content))
+def _write_chunk(kind, content):
+    return struct.pack(
+        f">I{len(kind)}s{len(content)}sI", len(content), kind, content, zlib.crc32(kind + content)
+    )
 
 
-def _change_header(rng: random.Random, header: bytes) -> bytes:
+def _change_header(rng, header):
     """Changes the size, the depth, the kind of colour or the order of a PNG."""
     if rng.random() < 0.5:
         return _put_shape(rng, header, 0, 4)
@@ -168,7 +160,7 @@ def _change_header(rng: random.Random, header: bytes) -> bytes:
     return header[:position] + bytes([value]) + header[position + 1 :]
 
 
-def _put_shape(rng: random.Random, header: bytes, position: int, num_bytes: int) -> bytes:
+def _put_shape(rng, header, position, num_bytes):
     """Puts another size into a header, two numbers at a position."""
     if rng.random() < 0.5:
         return put_number(rng, header, position + num_bytes * rng.randrange(2), num_bytes)
@@ -176,7 +168,7 @@ def _put_shape(rng: random.Random, header: bytes, position: int, num_bytes: int)
     return header[:position] + shape + header[position + 2 * num_bytes :]
 
 
-def _change_pixels(rng: random.Random, kind: bytes, content: bytes) -> bytes:
+def _change_pixels(rng, kind, content):
     """Damages what is compressed in a chunk of pixels."""
     if kind != b"IDAT":
         return content
@@ -184,7 +176,7 @@ def _change_pixels(rng: random.Random, kind: bytes, content: bytes) -> bytes:
     return zlib.compress(pixels if rng.random() < 0.8 else pixels + bytes(60_000_000))
 
 
-def _odd_content(rng: random.Random) -> bytes:
+def _odd_content(rng):
     """Content of chunks that decoders parse."""
     match rng.randrange(6):
         case 0:
@@ -197,11 +189,10 @@ def _odd_content(rng: random.Random) -> bytes:
             return b"key\0\1\0\0\0" + zlib.compress(rng.randbytes(20))[: rng.randint(0, 20)]
         case 4:
             return b"".join(extreme_number(rng, 4) for _ in range(rng.choice((2, 7, 40))))
-        case _:
-            return _odd_exif(rng)
+    return _odd_exif(rng)
 
 
-def _odd_exif(rng: random.Random) -> bytes:
+def _odd_exif(rng):
     """A directory of EXIF with one or several entries, rarely sound."""
     number = rng.choice((0, 1, 1, 2, 5, 65_535))
     value = rng.choice((0, 1, 3, 6, 8, 9, 65_535))
@@ -213,7 +204,7 @@ def _odd_exif(rng: random.Random) -> bytes:
     return change_bytes(rng, data) if rng.random() < 0.5 else data
 
 
-def _jpeg_segments(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def _jpeg_segments(data):
     """The segments before the first scan, and the rest of the file."""
     position, segments = 2, []
     while data[position : position + 2] != _SCAN:
@@ -223,5 +214,5 @@ def _jpeg_segments(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
     return segments, data[position:]
 
 
-def _write_segment(marker: bytes, content: bytes) -> bytes:
+def _write_segment(marker, content):
     return marker + struct.pack(">H", (len(content) + 2) % 65_536) + content

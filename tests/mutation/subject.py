@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-Reader = Callable[[], object]
-"""Reads damaged files; returns after it has checked the result, or raises ``ValueError``."""
 
 
 class Places(NamedTuple):
@@ -25,23 +22,22 @@ class Places(NamedTuple):
     outside: Path
 
 
-class Subject:
-    """One kind of files. Making one writes sound files into ``places.tree``."""
+Reader = Callable[[], object]
+"""Reads damaged files; returns after it has checked the result, or raises ``ValueError``."""
 
-    owns_tree = False  # whether readers may write into the tree, as it is the folder of a run
-    needs_name = True  # whether a message must name a damaged file or its folder; else any
-    may_speak = False  # whether a library may write on the standard error output
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
+class Damage(NamedTuple):
+    """Damaged content of files by their names below the tree, and everything that reads them."""
 
-    def damage(self, rng: random.Random) -> Mapping[str, bytes | None]:
-        """Chooses damaged content of files below the tree, by relative name; None removes one."""
-        raise NotImplementedError
+    files: Mapping[str, bytes | None]  # None removes one
+    readers: Sequence[Reader]
+    owns_tree: bool = False  # whether readers may write into the tree, as the folder of a run
+    needs_name: bool = True  # whether a message must name a damaged file or its folder; else any
+    may_speak: bool = False  # whether a library may write on the standard error output
 
-    def readers(self) -> tuple[Reader, ...]:
-        """Everything that reads the files, each of which is tried alone."""
-        raise NotImplementedError
+
+Subject = Callable[[random.Random], Damage]
+"""One kind of files, the sound ones of which are written; chooses damage to them."""
 
 
 def put(path: Path, data: bytes) -> None:
@@ -50,10 +46,10 @@ def put(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def require_array(array: object, dtype: type, shape: tuple[int, ...]) -> None:
-    """Fails unless something is an array of a type and a shape."""
+def require_array(array: object, shape: tuple[int, ...]) -> None:
+    """Fails unless something is an array of bytes of a shape."""
     assert isinstance(array, np.ndarray), type(array)
-    assert (array.dtype, array.shape) == (np.dtype(dtype), shape), (array.dtype, array.shape)
+    assert (array.dtype, array.shape) == (np.uint8, shape), (array.dtype, array.shape)
 
 
 def require_lines(lines: list[str], root: Path) -> None:

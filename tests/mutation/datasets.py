@@ -1,0 +1,250 @@
+"""Lists and metadata of data sets, folders of runs, scores, and zips for servers."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from benchmark_trees import write_benchmark_tree
+from evaluation.scored_trees import write_results
+from mutation.archives import change_entries, change_zip, read_zip
+from mutation.changes import change_bytes
+from mutation.documents import change_document, change_lines, odd_names
+from mutation.pictures import change_png
+from mutation.subject import Damage, put, require_lines
+
+from mavos_jax.config import SourceConfig
+from mavos_jax.datasets import Benchmark, Dataset, check_benchmark, open_benchmark
+from mavos_jax.datasets.listing import read_names
+from mavos_jax.datasets.opening import open_files
+from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.sequences import SequenceFiles
+from mavos_jax.evaluation.reading import mask_path
+from mavos_jax.evaluation.record import SequenceRecord, set_speeds
+from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.score_files import describe_inputs, require_replaceable, write_scores
+from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.sequence import SequenceTask
+from mavos_jax.evaluation.sharing import check_sequences
+from mavos_jax.evaluation.submission import check_submission, write_submission
+from mavos_jax.inference.geometry import Sizes
+from mavos_jax.media.masks import read_mask
+
+_FRAME = (48, 64)
+_SETS: Mapping[str, tuple[Dataset, str | None]] = {
+    "ytvos": ("youtube_vos2019", "train"),
+    "lvos": ("lvos2", None),
+    "davis": ("davis2017", None),
+    "long": ("long_time_video", None),
+    "any": ("folder", "train"),
+}
+_TRAINED = {"youtube_vos2019": "youtube_vos", "davis2017": "davis2017", "folder": "folder"}
+_IDENTITY: Mapping[str, Any] = {
+    "config": {"name": "small", "memory": {"gap": 5}},
+    "scales": [1.0],
+    "flip": False,
+}
+
+
+def metadata(places):
+    """What names the videos of a set: ``meta.json`` and lists."""
+    root, precious = places.tree, places.outside / "precious"
+    sets = {
+        folder: write_benchmark_tree(root / folder, dataset, split=split)
+        for folder, (dataset, split) in _SETS.items()
+    }
+    put(root / "any/ImageSets/train.txt", b"bear\ndog-2\n")
+    files = [file for file in sorted(root.rglob("*")) if file.suffix in (".json", ".txt")]
+    masks = sorted(root.rglob("Annotations/**/*.png"))
+    for mask in masks:  # a folder outside that could be taken for a sequence of any set
+        put(precious / mask.name, mask.read_bytes())
+    videos = sorted({mask.parent.name for mask in masks})
+    names = odd_names(str(precious))
+
+    def readers(chosen):
+        options = sets[chosen.relative_to(root).parts[0]]
+
+        def check():
+            require_lines(check_benchmark(options), root)
+
+        def read_list():
+            assert read_names(chosen)
+
+        def clear():
+            """Clears the places of results, as a run does."""
+            benchmark = open_benchmark(options)
+            with RunFolder.opened(places.output, {}, {}) as folder:
+                for sequence in benchmark.sequences:
+                    sizes = Sizes(_FRAME, _FRAME)
+                    begun = folder.begin(SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,)))
+                    written = begun, mask_path(begun.parent, sequence, 0)
+                    require_below(places.output / "masks", *written)
+                    require_below(root, *sequence.frames, *sequence.truth.values())
+
+        def train():
+            kind = _TRAINED[options.dataset]
+            for video in open_files(SourceConfig(kind, str(options.root), options.split)):
+                assert isinstance(video.files, SequenceFiles)
+                for index, frame in enumerate(video.files.frames):
+                    require_below(root, frame, video.files.mask_path(index))
+
+        return (clear, check, read_list, *([train] if options.dataset in _TRAINED else []))
+
+    def damage(rng):
+        chosen = rng.choice(files)
+        data, name = chosen.read_bytes(), rng.choice(names)
+        is_json = chosen.suffix == ".json"
+        if rng.random() < 0.25:  # a video gets an odd name, and all else stays
+            video = rng.choice([video for video in videos if video.encode() in data])
+            dump = json.dumps if is_json else str
+            data = data.replace(dump(video).encode(), dump(name).encode(errors="surrogateescape"))
+        else:
+            data = (change_document if is_json else change_lines)(rng, data, names)
+        files_damaged = {chosen.relative_to(root).as_posix(): data}
+        # A list that names what is not there is refused for what is not there.
+        return Damage(files_damaged, readers(chosen), needs_name=False)
+
+    return damage
+
+
+def require_below(root, *paths):
+    for path in paths:
+        assert path.resolve().is_relative_to(root), path
+
+
+def records(places):
+    """The folder of a run: whose it is, what each sequence took, and its masks."""
+    tree = places.tree
+    benchmark = open_benchmark(write_benchmark_tree(places.outside / "set", "davis2017"))
+    tasks = check_sequences(benchmark, None)
+    names = odd_names(str(places.outside / "set"))
+    with RunFolder.opened(tree, _IDENTITY, {}, conclusions=["scores.json"]) as folder:
+        for task in tasks:
+            _finish(folder, task)
+        folder.write("scores.json", {"a": 1})
+    stored = (tree / "run.json", *2 * sorted(tree.glob("sequences/*.json")))
+    masks = sorted(tree.glob("masks/*/*.png"))
+
+    def go_on():
+        with RunFolder.opened(tree, _IDENTITY, {}) as folder:
+            assert isinstance(folder.origin(), Mapping)
+            found = [folder.record(task) for task in tasks]
+            for task, record in zip(tasks, found, strict=True):
+                if record is None:
+                    require_lines(list(filter(None, [folder.fault(task)])), tree)
+                    folder.begin(task)
+                    continue
+                _require_record(record, task)
+                for index in task.sequence.saved:
+                    path = mask_path(tree / "masks", task.sequence, index)
+                    read_mask(path, task.sizes.output, allow_empty=True, is_drawn=False)
+            speeds = set_speeds(record for record in found if record is not None)
+            json.dumps([speed._asdict() for speed in speeds.values()], allow_nan=False)
+
+    def overwrite():
+        with RunFolder.opened(tree, {"other": 1}, {}, overwrite=True) as folder:
+            assert folder.record(tasks[0]) is None
+
+    def damage(rng):
+        file = rng.choice(masks if rng.random() < 0.15 else stored)
+        name, data = file.relative_to(tree).as_posix(), file.read_bytes()
+        changed: dict[str, bytes | None]
+        if rng.random() < 0.05:
+            changed = rng.choice(({name: None}, {name: None, f"{name}/file": b""}))
+        elif file.suffix == ".png":
+            changed = {name: change_png(rng, data)}
+        else:
+            changed = {name: change_document(rng, data, names)}
+        return Damage(changed, (go_on, overwrite), owns_tree=True, needs_name=False)
+
+    return damage
+
+
+def _finish(folder, task):
+    height, width = task.sizes.output
+    frames = np.zeros((len(task.sequence.frames), height, width), np.uint8)
+    write_results(folder.begin(task).parent, {task.sequence.name: frames})
+    numbers = (len(frames), 2, height, width, 1.5)
+    timings = {"aot": (4, 0.5), "end-to-end": (5, 1.0)}
+    peak = ("peak", 1 << 30)
+    folder.finish(SequenceRecord(task.sequence.name, task.data, *numbers, timings, peak), task)
+
+
+def _require_record(record, task):
+    """Fails unless a record can be reported."""
+    numbers = (record.num_frames, record.num_objects, record.height, record.width)
+    assert all(type(number) is int for number in numbers), numbers
+    assert record.name == task.sequence.name
+    assert record.speeds
+    json.dumps([record.timings, record.memory, record.speeds], allow_nan=False)
+    assert isinstance(record.compilation_seconds, int | float)
+
+
+def scores(places):
+    """``scores.json`` of a run, which another scoring compares itself with; and result masks."""
+    tree, rule = places.tree, ScoringRule()
+    options = write_benchmark_tree(places.outside / "set", "davis2017")
+    first = open_benchmark(options).sequences[0]
+    benchmark = Benchmark("davis2017", "val", options.root, (first,))
+    names = odd_names(str(places.outside / "set"))
+    put(tree / "unseen.txt", b"# unseen\ncat\ndog\n")
+    for path in first.truth.values():
+        put(tree / "masks" / first.name / path.name, path.read_bytes())
+    inputs = describe_inputs(tree / "masks", benchmark, rule)
+
+    def replace():
+        require_replaceable(tree, benchmark, inputs)
+
+    def score():
+        return score_results(benchmark, tree / "masks", rule)
+
+    def read_list():
+        assert read_names(tree / "unseen.txt")
+
+    write_scores(tree, benchmark, score_results(benchmark, tree / "masks", rule), inputs)
+    masks = sorted(tree.glob("masks/*/*.png"))
+
+    def damage(rng):
+        choice = rng.random()
+        file = tree / ("unseen.txt" if choice < 0.1 else "scores.json")
+        if 0.1 <= choice < 0.3:
+            file = rng.choice(masks)
+        data = file.read_bytes()
+        match file.suffix:
+            case ".txt":
+                data = change_lines(rng, data, names)
+            case ".png":
+                data = change_png(rng, data)
+            case _:
+                data = change_document(rng, data, names)
+        return Damage({file.relative_to(tree).as_posix(): data}, (replace, score, read_list))
+
+    return damage
+
+
+def submission(places):
+    """A zip for a server, whoever made it."""
+    options = write_benchmark_tree(places.outside / "set", "youtube_vos2019", split="train")
+    first = open_benchmark(options).sequences[:2]
+    benchmark = Benchmark("youtube_vos2019", "train", options.root, first)
+    names = odd_names(str(places.outside / "set"))
+    path, results = places.tree / "submission.zip", places.output / "masks"
+    for sequence in first:
+        for truth in sequence.truth.values():
+            put(results / sequence.name / truth.name, truth.read_bytes())
+    write_submission(benchmark, results, path)
+    shutil.rmtree(results)
+    sound = path.read_bytes()
+
+    def check():
+        require_lines(check_submission(benchmark, path), path)
+
+    def damage(rng):
+        if rng.random() < 0.5:
+            return Damage({path.name: change_zip(rng, sound, names)}, [check])
+        name, data = rng.choice(read_zip(sound))
+        change = change_png if rng.random() < 0.8 else change_bytes
+        return Damage({path.name: change_entries(rng, sound, {name: change(rng, data)})}, [check])
+
+    return damage
