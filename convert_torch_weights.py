@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mavos_jax.checkpoints.folder import load_config_of
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.parser import parse_command
 from mavos_jax.config import Experiment
 from mavos_jax.conversion.transfer import convert_file, export_file
 

@@ -12,9 +12,9 @@ import tqdm
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import describe_default, load_default
-from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments, require_least
+from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import Experiment
 from mavos_jax.datasets import BenchmarkOptions, check_benchmark
 from mavos_jax.evaluation.one_video import in_percent, segment_to_folder
@@ -71,7 +71,7 @@ class EvaluationArguments(BenchmarkArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_least(self, num_devices=1, report_frames=0)
+        require_range(self, num_devices=1, report_frames=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,11 +118,13 @@ class Arguments:
             raise ValueError(
                 f"--scales: expected numbers above 0 and below 10, found {self.scales}"
             )
-        require_least(self, num_objects=1)
+        require_range(self, num_objects=1)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments, experiment = parse_command(Arguments, argv, _SHOWN)
+    arguments, experiment = parse_experiment(
+        Arguments, argv, _SHOWN, packaged=lambda: describe_default().config
+    )
     _require_sources(arguments)
     keep_compilations()
     announce_compilations()
@@ -140,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"the trace is in {arguments.profile}")
 
 
-def _run(arguments: Arguments, experiment: Experiment | None) -> None:
+def _run(arguments: Arguments, experiment: Experiment) -> None:
     if arguments.benchmark.check_data:
         print_faults(arguments.benchmark.options(arguments.benchmark.sequences))
     elif arguments.benchmark.dataset is not None:
@@ -165,7 +167,7 @@ def print_faults(benchmark: BenchmarkOptions) -> None:
     print(f"{benchmark.root}: nothing is missing")
 
 
-def _evaluate(arguments: Arguments, experiment: Experiment | None) -> None:
+def _evaluate(arguments: Arguments, experiment: Experiment) -> None:
     benchmark, scoring = arguments.benchmark, arguments.scoring
     augmentation = Augmentation(arguments.scales, arguments.flip)
     options = EvaluationOptions(
@@ -187,7 +189,7 @@ def _print_line(line: str) -> None:
         print(line, flush=True)
 
 
-def _segment(arguments: Arguments, experiment: Experiment | None) -> None:
+def _segment(arguments: Arguments, experiment: Experiment) -> None:
     if arguments.video is None:
         task, root, overlay = VideoTask.demonstration(arguments.num_objects), "demo", "pictures"
     else:
@@ -261,22 +263,20 @@ def _refuse_any(group: Any, needed: str, harmless: Sequence[str]) -> None:
             )
 
 
-def _load_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:
-    model, variables = _choose_model(arguments, experiment)
-    use_precision(model.config)
-    return model, variables
-
-
-def _choose_model(arguments: Arguments, experiment: Experiment | None) -> tuple[MAVOS, Variables]:
-    if experiment is None:  # there is neither a checkpoint nor a configuration file
-        print(f"weights: {describe_default()}; --checkpoint DIR uses others")
-        return load_default()
-    if arguments.checkpoint is None:
+def _load_model(arguments: Arguments, experiment: Experiment) -> tuple[MAVOS, Variables]:
+    if arguments.untrained:
         print(f"untrained: {experiment.name} with fresh weights (seed 0); the masks mean nothing")
         model = build_model(experiment)
-        return model, init_variables(model, 0)
-    model, variables = load(arguments.checkpoint)
-    return (model if model.config == experiment else build_model(experiment)), variables
+        variables = init_variables(model, 0)
+    elif arguments.checkpoint is None:
+        print(f"weights: {describe_default()}; --checkpoint DIR uses others")
+        model, variables = load_default()
+    else:
+        model, variables = load(arguments.checkpoint)
+    if model.config != experiment:
+        model = build_model(experiment)
+    use_precision(experiment)
+    return model, variables
 
 
 if __name__ == "__main__":

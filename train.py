@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_experiment
+from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.config import Experiment
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from mavos_jax.checkpoints.folder import load, save
 from mavos_jax.checkpoints.packaged import load_default
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.config import Experiment
 from mavos_jax.conversion import convert_state_dict, to_state_dict
-from mavos_jax.inference.batch import segment_batch
-from mavos_jax.inference.video import segment_video, stream_video
+from mavos_jax.inference.video import segment_batch, segment_video, stream_video
 from mavos_jax.models.mavos import build_model
 
 __all__ = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.config import (
     ELSTTConfig,
     Experiment,

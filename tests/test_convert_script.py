@@ -12,7 +12,7 @@ from seeded_weights import seeded_state_dict
 
 from convert_torch_weights import main
 from mavos_jax.checkpoints.folder import load
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.conversion.convert import torch_shapes
 
 ROOT = Path(__file__).parents[1]

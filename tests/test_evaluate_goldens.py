@@ -11,7 +11,7 @@ from seeded_weights import seeded_state_dict
 import evaluate
 import mavos_jax
 from mavos_jax.checkpoints.folder import save
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.media.masks import write_mask
 
 

@@ -15,7 +15,7 @@ import evaluate
 from mavos_jax.checkpoints import packaged as default_weights
 from mavos_jax.checkpoints.folder import save
 from mavos_jax.checkpoints.packaged import to_arrays, write_default
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.overlay import video_writer, write_picture
@@ -87,6 +87,12 @@ def test_help_is_short_and_begins_with_what_a_newcomer_needs(monkeypatch, capsys
     assert options[:5] == ["video", "mask", "output", "checkpoint", "config"]
     assert {"dataset", "lvos_rule", "memory.gap", "inference.precision"} < set(options)
     assert not [name for name in options if name.startswith(("data.", "training."))]
+
+
+def test_overrides_keep_the_shapes_of_the_packaged_weights(packaged, capsys):
+    line = run.fail(capsys, "--memory.gap", 5, "--elstt.num_blocks", 2)
+    assert "packaged weights" in line
+    assert "drop --elstt.num_blocks" in line
 
 
 @pytest.mark.parametrize("source", ["frames", "clip.mp4"])

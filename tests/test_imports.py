@@ -34,7 +34,7 @@ print(*sorted(set({optional}) & set(sys.modules)))
     [
         ("mavos_jax",),
         ("mavos_jax.config", "mavos_jax.models", "mavos_jax.inference"),
-        ("mavos_jax.commands.options", "mavos_jax.checkpoints.folder"),
+        ("mavos_jax.commands.parser", "mavos_jax.checkpoints.folder"),
         ("mavos_jax.data", "mavos_jax.evaluation"),
         ("mavos_jax.conversion",),
     ],

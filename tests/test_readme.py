@@ -16,7 +16,7 @@ from PIL import Image
 
 import mavos_jax
 from mavos_jax.checkpoints.folder import save
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.config import to_dict
 from mavos_jax.models.mavos import build_model, init_variables
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import jax
 
 from mavos_jax.config import Experiment, from_dict, to_dict
-from mavos_jax.runtime.checksums import checksum, file_checksums
+from mavos_jax.runtime.files import checksum, file_checksums
 from mavos_jax.runtime.provenance import version_of
 
 CONFIG = "config.json"
@@ -57,10 +57,7 @@ class Score(NamedTuple):
 def write_description(
     folder: Path, config: Experiment, others: Mapping[str, Any] | None = None
 ) -> None:
-    """Describes the weights that lie in a checkpoint's folder already.
-
-    ``others`` are more JSON values by name, kept with the weights.
-    """
+    """Describes the weights in a checkpoint's folder; ``others`` are JSON values kept with them."""
     values = to_dict(config)
     description = {
         "format": _FORMAT,
@@ -79,9 +76,9 @@ def write_description(
 def read_description(path: Path) -> Stored:
     """Returns the configuration of a checkpoint and what its weights should be.
 
-    A training run's folder stands for the best of its checkpoints, among those scored under the
-    same conditions as the newest scored one; or for the newest, if none was scored. Raises
-    :class:`OtherVersion` for what another version wrote.
+    A training run's folder stands for its best checkpoint, among those scored under the conditions
+    of the newest score, or for its newest if none was scored. Raises :class:`OtherVersion` for what
+    another version wrote.
     """
     if not path.exists():
         raise ValueError(f"{path}: expected a checkpoint folder, found nothing")
@@ -149,7 +146,6 @@ def _best_step(folder: Path) -> Path:
 
 
 def _score(path: Path) -> Score | None:
-    """Returns how good the weights of a checkpoint are, if that is known, and the conditions."""
     try:
         others = json.loads((path / CONFIG).read_text(encoding="utf-8"))["others"]
         return Score(float(others["score"]), others.get(SCORE_CONDITIONS))

@@ -35,8 +35,7 @@ from mavos_jax.checkpoints.mismatch import (
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
-from mavos_jax.runtime.checksums import file_checksums
-from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.files import file_checksums, require_writable_parent
 from mavos_jax.runtime.trees import leaves_by_path
 
 PathLike = str | os.PathLike[str]
@@ -53,7 +52,7 @@ def save(
       path: the folder to create.
       config: the experiment whose network the variables are for.
       variables: ``{"params": trained and frozen weights, "constants": batch-norm vectors}``.
-      overwrite: replace a checkpoint that is there already.
+      overwrite: replace a checkpoint that is there.
 
     Raises:
       WeightsMismatch: a :class:`ValueError`; the variables are not those of the configuration.
@@ -132,10 +131,7 @@ def _put_in_place(complete: Path, path: Path, replaced: Path) -> None:
 
 
 def _require_checksums(stored: Stored) -> None:
-    """Raises for damaged files before Orbax reads them: it does not notice every wrong byte.
-
-    Where it does notice, its reads that are still under way fill the standard error output.
-    """
+    """Raises for damaged files before Orbax, which does not notice every wrong byte, reads them."""
     try:
         _require_readable(stored.weights)
         found = file_checksums(stored.weights)

@@ -10,7 +10,6 @@ import reprlib
 import types
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,8 +123,8 @@ def abbreviate(
 ) -> str:
     """Joins names, and shortens many to ``decoder.* (all 24), encoder_projector.bias``.
 
-    A pattern stands only for a prefix under which every known name is among ``names``, so nothing
-    is hidden by it. ``describe`` gives the text of a single name.
+    A pattern stands only for a prefix under which every known name is among ``names``. ``describe``
+    gives the text of a single name.
     """
     if len(names) <= _NUM_LISTED:
         return ", ".join(map(describe, names))
@@ -166,23 +165,22 @@ _SHORT.maxtuple = 3
 
 
 def require_same_shapes(
-    checkpoint: Path, stored: Experiment, asked: Experiment, file: Experiment | None = None
+    weights: str, stored: Experiment, asked: Experiment, file: Experiment | None = None
 ) -> None:
-    """Raises unless a checkpoint's weights fit the configuration that a command asks for.
+    """Raises unless weights fit the configuration that a command asks for.
 
-    ``asked`` has the command's overrides, ``file`` is the configuration of ``--config`` without
-    them.
+    ``asked`` has the command's overrides, ``file`` is that of ``--config`` without them.
     """
     if file is not None and not _have_same_shapes(stored, file):
         changes = _describe_fields(_reshaping_fields(stored, file, _NUM_NAMED + 1))
         raise ValueError(
-            f"{checkpoint} holds {stored.name!r}, --config names {file.name!r} ({changes}); "
+            f"{weights} holds {stored.name!r}, --config names {file.name!r} ({changes}); "
             "drop --config or choose the checkpoint of it"
         )
     if not _have_same_shapes(stored, asked):
         fields = _reshaping_fields(stored, asked, None)
         raise ValueError(
-            f"{checkpoint}: expected options that keep the shapes of its weights, found "
+            f"{weights}: expected options that keep the shapes of its weights, found "
             f"{_describe_fields(fields)}; drop {', '.join(f'--{name}' for name in fields)}"
         )
 
@@ -209,7 +207,6 @@ def _reshaping_fields(
 
 
 def _without_sizes(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Drops the fields of a part of the network but its kind."""
     kind = f"{part}.kind"
     return {n: x for n, x in values.items() if n == kind or not n.startswith(f"{part}.")}
 

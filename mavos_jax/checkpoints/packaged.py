@@ -1,6 +1,6 @@
 """The weights that come with the package: of a small network, trained on generated videos.
 
-Two files in ``mavos_jax/weights``, which ``python -m mavos_jax.commands.pack_weights`` makes::
+Two files in ``mavos_jax/weights``, which ``tools/pack_weights.py`` makes::
 
   NAME.npz    arrays by path: parameters in float16, batch-norm vectors in float32
   NAME.json   the configuration, a checksum of the other file, and where the weights come from
@@ -28,17 +28,14 @@ from mavos_jax.checkpoints.mismatch import (
 from mavos_jax.config import Experiment, from_dict, to_dict
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
-from mavos_jax.runtime.npz import read_npz
 from mavos_jax.runtime.trees import leaves_by_path, nested
+from mavos_jax.runtime.untrusted import read_npz
 
 DEFAULT_NAME = "tiny"
 
 _FORMAT = 1
 _MAX_BYTES = 16_000_000
-_FIX = (
-    "install the package again, or make the files again with "
-    "python -m mavos_jax.commands.pack_weights"
-)
+_FIX = "install the package again, or make the files again with tools/pack_weights.py"
 
 Arrays = Mapping[str, np.ndarray]
 """Variables as they are stored: by path, such as ``params/decoder/conv_in/bias``."""
@@ -47,8 +44,7 @@ Arrays = Mapping[str, np.ndarray]
 class Description(NamedTuple):
     """What is known of packaged weights without reading them.
 
-    ``checksum`` is the SHA-256 of the file of arrays; ``origin`` holds ``step``, ``seed``,
-    ``command`` and ``commit`` of the training run, ``scores``, ``curve`` and more.
+    ``checksum`` is the SHA-256 of the arrays' file; ``origin`` tells of the training run.
     """
 
     config: Experiment
@@ -62,9 +58,7 @@ class Description(NamedTuple):
 
 
 def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
-    """Returns a small network and its weights, which come with the package.
-
-    They were trained on generated videos alone, to show what the code does.
+    """Returns a small network and its weights, trained on generated videos as a demonstration.
 
     Args:
       folder: where the files lie; by default in the package.
@@ -74,8 +68,7 @@ def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
       yet.
 
     Raises:
-      ValueError: the files are missing or damaged, or the weights are not those of their
-        configuration.
+      ValueError: the files are missing, damaged, or do not belong together.
     """
     folder = packaged_folder() if folder is None else folder
     require_kind("folder", folder, (Path, Traversable), "a Path of a folder, or none")
@@ -127,7 +120,7 @@ def packaged_folder() -> Traversable:
 def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Returns variables as they are stored.
 
-    Parameters are halved to float16, whose 11 bits change them by at most 1 part in 2048. The
+    Parameters are halved to float16, whose 11 bits change them by at most 1 part in 2048; the
     vectors of batch normalisation are few and may be beyond its range.
     """
     arrays = {}
@@ -152,10 +145,9 @@ def to_variables(arrays: Arrays) -> Variables:
 def write_default(
     folder: Path, config: Experiment, arrays: Arrays, origin: Mapping[str, Any]
 ) -> list[Path]:
-    """Writes the two files that :func:`load_default` reads, and returns their paths.
+    """Writes the two files that :func:`load_default` reads, under the configuration's name.
 
-    The same input gives the same bytes. The files get the configuration's name; ``arrays`` come
-    from :func:`to_arrays`, ``origin`` holds JSON values to keep with them.
+    The same input gives the same bytes; ``origin`` holds JSON values to keep with the arrays.
     """
     require_shapes(config, arrays)
     buffer = io.BytesIO()

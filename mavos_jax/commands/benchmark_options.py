@@ -7,17 +7,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from mavos_jax.commands.parser import require_range
 from mavos_jax.datasets import BenchmarkOptions, Dataset, Resolution
 from mavos_jax.datasets.listing import read_names
 from mavos_jax.datasets.protocol import LongTimeVideoRule, LvosRule, ScoringRule
-
-
-def require_least(arguments: object, **least: int) -> None:
-    """Raises ValueError for an option below its least value; None is none."""
-    for name, number in least.items():
-        value = getattr(arguments, name)
-        if value is not None and value < number:
-            raise ValueError(f"--{name}: expected at least {number}, found {value}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +36,7 @@ class BenchmarkArguments:
     short_edge: int | None = None
 
     def __post_init__(self) -> None:
-        require_least(self, short_edge=32)
+        require_range(self, short_edge=32)
 
     def options(self, sequences: Sequence[str] = ()) -> BenchmarkOptions:
         """Returns what to open; all sequences unless some are named."""
@@ -83,7 +76,7 @@ class ScoringArguments:
     scoring_processes: int | None = None
 
     def __post_init__(self) -> None:
-        require_least(self, scoring_processes=0)
+        require_range(self, scoring_processes=0)
 
     def rule(self) -> ScoringRule:
         """Returns the variants of the protocols; reads the list of unseen names."""

@@ -1,16 +1,21 @@
-"""How a program ends: one line for an error that the user can mend, a traceback for a defect."""
+"""How a program ends: one line for an error that the user can mend, a traceback for a defect.
+
+What nobody can read any more ends nothing.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 
 from mavos_jax.runtime.devices import require_device
-from mavos_jax.runtime.streams import lasting_streams
 
 _WAYS_OUT = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
@@ -26,18 +31,11 @@ _SMALLER = (
 
 
 def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] = os._exit) -> None:
-    """Runs a program; reports what files, devices and the system raise in one line.
+    """Runs a program; reports what files, devices and the system raise in one line, as code 2.
 
-    Other exceptions are defects and keep their tracebacks.
-
-    Args:
-      main: the program.
-      leave: called with 130 after an interruption from the keyboard and with 2 once memory has run
-        out. A compilation that is under way crashes an interpreter that shuts down, so by default
-        the process ends at once; the context managers of ``main`` have done their work by then.
-
-    Raises:
-      SystemExit: with code 2 after an error.
+    Other exceptions are defects and keep their tracebacks. ``leave`` ends the process after an
+    interruption (130) and once memory has run out (2): at once by default, because a compilation
+    under way crashes an interpreter that shuts down. Context managers of ``main`` are done by then.
     """
     code = None
     with lasting_streams():
@@ -91,3 +89,72 @@ def _describe(error: Exception) -> str | None:
     except ValueError as missing:
         return str(missing)
     return None
+
+
+@contextlib.contextmanager
+def lasting_streams() -> Iterator[None]:
+    """Lets the block print on, without an error, where its output is closed or its disk full.
+
+    File names that the output's encoding does not know are written with backslashes. Streams that
+    are no files, such as those of tests, stay as they are.
+    """
+    # Else files that are opened later get their numbers, and libraries write messages into them.
+    for number in (0, 1, 2):
+        if not _is_open(number):
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_lasting, before)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = before
+
+
+class _Lasting(io.TextIOWrapper):
+    """A text file that leads into nothing from the first word on that it cannot take."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            self._lead_nowhere()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            self._lead_nowhere()
+
+    def _lead_nowhere(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+
+
+def _lasting(stream: Any) -> Any:
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    try:
+        number = stream.fileno()
+        stream.flush()
+    except (OSError, ValueError):
+        return stream
+    return _Lasting(
+        io.BufferedWriter(io.FileIO(number, "w", closefd=False)),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+    )
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True

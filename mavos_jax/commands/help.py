@@ -78,7 +78,6 @@ def _groups(
 
 
 def _row(path: str, metavar: str, meaning: str, default: Any) -> tuple[str, str]:
-    """What to write for an option, and what it means, with its default if that tells something."""
     text = " ".join(meaning.replace("``", "").split()).rstrip(".")
     text = text[:1].upper() + text[1:]
     if len(metavar) > _LONGEST_METAVAR:

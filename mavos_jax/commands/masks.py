@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.parser import parse_command
 from mavos_jax.config import MAX_ID
 from mavos_jax.media.folders import IMAGE_SUFFIXES, images_by_stem
 from mavos_jax.media.masks import DEEP, read_colours, voc_palette, write_mask

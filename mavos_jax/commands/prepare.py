@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.parser import parse_command
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import KINDS
 from mavos_jax.datasets.opening import open_files

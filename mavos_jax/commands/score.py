@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.parser import parse_command
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.evaluation.reading import describe_surplus
 from mavos_jax.evaluation.score_files import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mavos_jax.commands.benchmark_options import BenchmarkArguments
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.parser import parse_command
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.table import DATA_SETS

@@ -16,16 +16,14 @@ class SourceConfig:
     Attributes:
       kind: its layout, a name from the table of data sets, such as ``davis2017``; ``folder`` is any
         ``JPEGImages`` beside ``Annotations``, ``synthetic`` is generated and needs no files.
-      root: folder of the set as its authors lay it out, or of its prepared records; unused by
-        ``synthetic``.
-      split: part of the set. ``synthetic`` has ``train``, endless varied videos; ``eventful``,
-        endless videos in which objects move fast, hide one another, leave and return; and
-        ``held_out``, a fixed list of eventful videos that training never sees.
-      format: ``files`` as its authors lay it out, or ``records`` written by
-        ``python -m mavos_jax.commands.prepare``.
+      root: folder of the set as its authors lay it out, or of its prepared records.
+      split: part of the set. ``synthetic`` has ``train``, endless varied videos; ``eventful``, in
+        which objects move fast, hide one another, leave and return; and ``held_out``, a fixed list
+        of eventful videos that training never sees.
+      format: ``files`` as its authors lay it out, or ``records`` written by ``python -m
+        mavos_jax.commands.prepare``.
       max_gap: largest gap between neighbouring frames of a clip, in frames of the set.
-      repeats: weight of the set when clips are drawn from several: its share is its number of
-        videos times this. An endless set counts as ``num_videos`` videos.
+      repeats: weight of the set among several: its share is its number of videos times this.
       num_videos: videos of one pass over ``synthetic``.
     """
 

@@ -1,13 +1,18 @@
-"""The typed configuration of one experiment: frozen dataclasses, checked on construction.
+"""The configuration of one experiment, and how it is read from files.
 
-A file in ``configs/`` builds one :class:`Experiment` and names it ``config``. Every value can be
-overridden on the command line by its field path, for example ``--memory.gap 5``.
+A Python file in ``configs/`` builds an :class:`Experiment` and names it ``config``. Every value can
+be overridden on the command line by its field path, for example ``--memory.gap 5``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import sys
+import traceback
+import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from mavos_jax.config.checks import Check, build, require
@@ -23,6 +28,8 @@ from mavos_jax.config.network import (
 )
 from mavos_jax.config.training import TrainingConfig
 
+_MODULE = "__mavos_config__"
+
 
 @dataclasses.dataclass(frozen=True)
 class InferenceConfig:
@@ -34,8 +41,7 @@ class InferenceConfig:
         so far as ``max_long_edge`` allows; 0 enlarges nothing, as with the paper's networks.
       chunk_frames: frames in one compiled scan; bounds what lies on the device.
       precision: type of products and convolutions. ``tf32`` keeps float32 values and multiplies
-        them in the device's faster, rougher way, where it has one. Softmax, norms, residual sums
-        and logits are always float32.
+        them in a faster, rougher way, where the device has one. All else is always float32.
     """
 
     max_long_edge: int = 1040
@@ -64,8 +70,8 @@ class Experiment:
       elstt: the propagation blocks: the E-LSTT, or the LSTT of AOT.
       memory: the long-term memory.
       decoder: the mask decoder.
-      align_corners: whether every bilinear resize aligns the corner pixels' centres; network sizes
-        are then 16n + 1 and the identification bank's kernel 17x17, else 16n and 16x16.
+      align_corners: whether bilinear resizes align the corner pixels' centres; network sizes are
+        then 16n + 1 and the identification bank's kernel 17x17, else 16n and 16x16.
       inference: how videos are segmented.
       data: the data of training.
       training: the recipe of training.
@@ -117,3 +123,71 @@ def from_dict(values: Mapping[str, Any]) -> Experiment:
             # Written when there was one transformer only.
             values = {**values, "elstt": {"kind": "elstt", **transformer}}
     return build(Experiment, values, "")
+
+
+def read_config_file(path: Path) -> Experiment:
+    """Runs a configuration file and returns its experiment."""
+    if not path.is_file():
+        raise ValueError(f"expected a configuration file, found none at {path}{_suggest(path)}")
+    if path.suffix != ".py":
+        raise ValueError(
+            "expected a Python configuration file such as configs/mavos.py, found "
+            f"{path}; are --config and --input swapped?"
+        )
+    try:
+        names = _run(path)
+    # A file that leaves with sys.exit() would otherwise end the caller without a word.
+    except (Exception, SystemExit) as error:
+        line = _line_of(error, path)
+        where = f"{path}, line {line}" if line else f"{path}"
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ValueError(f"{where}: {type(error).__name__}: {' '.join(text.split())}") from error
+    if "config" not in names:
+        raise ValueError(f"{path}: expected an Experiment named `config`, found no such name")
+    config = names["config"]
+    if not isinstance(config, Experiment):
+        raise ValueError(
+            f"{path}: expected `config` to be an Experiment, found {type(config).__name__}"
+        )
+    return config
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """Runs Python source and returns its names; a zip archive or a folder is no source.
+
+    It may import the configurations beside it by their names.
+    """
+    code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    module = types.ModuleType(_MODULE)
+    module.__file__ = str(path)
+    folder = str(path.parent.resolve())
+    before = set(sys.modules)
+    sys.modules[_MODULE] = module  # dataclasses look up the module that they are defined in
+    sys.path.insert(0, folder)
+    try:
+        exec(code, module.__dict__)
+    finally:
+        sys.path.remove(folder)
+        del sys.modules[_MODULE]
+        # Another folder's configuration of the same name must not find this one.
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and Path(file).parent == Path(folder):
+                del sys.modules[name]
+    return module.__dict__
+
+
+def _line_of(error: BaseException, path: Path) -> int | None:
+    """Returns the last line of the file that an error passed through, if any."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def _suggest(path: Path) -> str:
+    """Names the configuration file that was most likely meant by a missing ``path``."""
+    found = {f.stem: f for folder in (Path("configs"), path.parent) for f in folder.glob("*.py")}
+    close = difflib.get_close_matches(path.stem, found, n=1)
+    return f"; did you mean {found[close[0]]}?" if close else ""

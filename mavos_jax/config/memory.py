@@ -16,29 +16,26 @@ class MemoryConfig:
       policy: what the long-term memory keeps. ``mca``: the reference and one dynamic frame that
         every write updates (the paper's memory); ``reference``: only the reference; ``previous``:
         the frame written last, the reference until there is one; ``reference_previous``: both;
-        ``bank``: the reference and the latest ``capacity - 1`` written frames, the oldest dropped
-        first (DeAOT-L).
+        ``bank``: the reference and the latest ``capacity - 1`` written frames (DeAOT-L).
       gap: frames between two writes when segmenting, counted from the last write or reference.
-      capacity: frames that a ``bank`` holds, the reference included; unused by the others.
+      capacity: frames that a ``bank`` holds, the reference included.
       grows: whether a ``bank`` has room for few frames at first and for twice as many whenever it
-        is full, up to ``capacity``, when segmenting; unused by the others.
+        is full, up to ``capacity``, when segmenting.
       write: how ``mca`` updates the dynamic frame: ``mca`` modulated cross-attention;
         ``cross_attention`` without the modulation, ``focal_modulation`` without the attention
         (paper Table 6).
       on_label: what a later frame with given masks does. ``fuse``: it runs as a reference and is
         written like any other frame (the released code); a network that saw every object from the
-        first frame on in training may then lose the new ones. ``restart``: the memory begins
-        again with this frame's prediction, overlaid with the new masks, as the reference; earlier
-        appearances are forgotten.
+        first frame on in training may then lose the new ones. ``restart``: the memory begins again
+        with this frame's prediction, overlaid with the new masks, as the reference.
       num_heads: attention heads of MCA.
       focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).
       mlp_ratio: hidden width of MCA's multi-layer perceptron, in multiples of its input.
-      released_value_layout: read MCA's values channel-major, as the released PyTorch code does
-        and its checkpoints were trained with; ``False`` is the token order of the paper's Eq. 6.
-        The other two writes always use token order.
+      released_value_layout: read MCA's values channel-major, as the released PyTorch code does and
+        its checkpoints need; ``False`` is the token order of the paper's Eq. 6.
       zero_start: start the outputs of a fresh MCA and of its perceptron at zero, so that a write
-        stores the frame itself until training finds what to add. ``False`` starts them at random,
-        as the released code does.
+        stores the frame itself until training finds what to add; ``False`` is the released code's
+        way.
       drop_path: rate, in training, at which MCA drops each of its two updates.
     """
 

@@ -79,8 +79,8 @@ class ResNetConfig:
     Attributes:
       width: channels of the stem; stage i has ``4 * width * 2**i`` output channels.
       depths: bottleneck blocks of the three stages; (3, 4, 6) is ResNet-50.
-      norm: ``frozen_batch`` as for ImageNet weights, or ``group``, which is trained and lets an
-        encoder learn from fresh weights.
+      norm: ``frozen_batch`` as for ImageNet weights, or ``group``, which is trained from fresh
+        weights.
     """
 
     kind: Literal["resnet"] = "resnet"
@@ -105,8 +105,8 @@ class SwinConfig:
       depths: blocks of the three stages; (2, 2, 18) is Swin-Base.
       heads: attention heads of the three stages.
       window: side of the attention windows, in tokens.
-      drop_path: rate, in training, at which the last block drops a residual; it rises linearly
-        from 0 over the blocks of a network with its last stage, two more than here.
+      drop_path: rate, in training, at which the last block drops a residual; it rises linearly from
+        0 over the blocks of the whole classifier, two more than here.
     """
 
     kind: Literal["swin"] = "swin"
@@ -135,7 +135,6 @@ class ELSTTConfig:
     """The efficient long short-term transformer (paper Sec. 3.1).
 
     Attributes:
-      kind: tells it from :class:`LSTTConfig`.
       num_blocks: E-LSTT blocks.
       dim: channels D of the visual and of the identity branch.
       attention_dim: channels of queries and keys (one head).
@@ -171,14 +170,13 @@ class LSTTConfig:
     """The long short-term transformer of AOT (Yang et al. 2021), the paper's older baseline.
 
     Attributes:
-      kind: tells it from :class:`ELSTTConfig`.
       num_blocks: LSTT blocks.
       dim: channels D of the one branch, of queries, of keys and of values.
       num_heads: attention heads.
       hidden_dim: channels inside a block's multi-layer perceptron.
       window_radius: largest distance, in tokens, that short-term attention looks at.
-      drop_path: rate, in training, at which a block drops the update of its self attention and
-        that of its multi-layer perceptron.
+      drop_path: rate, in training, at which a block drops the updates of its self attention and of
+        its multi-layer perceptron.
     """
 
     kind: Literal["lstt"] = "lstt"

@@ -22,24 +22,21 @@ class ClipConfig:
         falls from 1 to 0.
       hard_pixels: share of the hardest pixels that cross-entropy keeps from ``ramp`` on.
       ramp: share of the steps over which the kept pixels fall from all of them to ``hard_pixels``.
-      absence: penalty for predicting an object in a frame where it is absent, in the soft Jaccard
-        loss: a prediction spread over this share of the pixels costs one half, over all of them
-        nearly 1. At 0, as released, absent objects are ignored, and the network learns to predict
-        something rather than nothing.
+      absence: penalty for predicting an absent object, in the soft Jaccard loss: spread over this
+        share of the pixels it costs one half, over all of them nearly 1. At 0, as released, the
+        network learns to predict something rather than nothing.
       absence_weight: weight of this penalty in a frame's mean over classes, where a visible class
-        has 1; it needs ``absence``. Scores favour values above 1: one wrong pixel costs all that a
-        frame without the object can give.
+        has 1; it needs ``absence``. Scores favour more: one wrong pixel costs all of such a frame.
       background_margin: amount taken off the background's logit inside the losses, so that a
-        network in doubt prefers the background by as much. Short clips show absent objects less
-        often than videos do, and a pixel of an absent object costs scores more than a missed one.
-      late: probability that the clips of a step introduce objects by a label in a later frame, the
-        same for all clips, as a user does: it is put over the prediction, and the frame runs as a
-        reference (``memory.on_label``).
+        network in doubt prefers the background. Short clips show absent objects less often than
+        videos, where a pixel of one costs more than a missed pixel.
+      late: probability that the clips of a step introduce objects by a label in a later frame, as a
+        user does: it is put over the prediction, and the frame runs as a reference.
       shuffle_identities: permute the objects' slots, anew for every clip.
       dropout: use the network's drop rates.
       rematerialise: compute each frame's activations again in the backward pass.
-      precision: type of products and convolutions. ``auto`` is bfloat16 on a GPU or TPU and float32
-        on a CPU; parameters, softmax, norms, residual sums and losses are float32 always.
+      precision: type of products and convolutions; ``auto`` is bfloat16 on a GPU or TPU and float32
+        on a CPU. Parameters, softmax, norms, residual sums and losses are always float32.
     """
 
     gap: int = 2
@@ -75,8 +72,8 @@ class OptimizerConfig:
 
     Attributes:
       kind: ``adamw``, the paper's; or ``muon`` (Jordan et al. 2024), which makes the momentum of
-        matrices and dense convolutions orthogonal and leaves everything else to AdamW. From fresh
-        weights it needs a fraction of the steps; rates are of the same size.
+        matrices and dense convolutions orthogonal. From fresh weights it needs a fraction of the
+        steps; rates are of the same size.
       peak_rate: learning rate after the warm-up.
       min_rate: learning rate at the first and at the last step.
       warmup: share of the steps that rise linearly from ``min_rate`` to ``peak_rate``.
@@ -85,10 +82,9 @@ class OptimizerConfig:
       weight_decay: decay of matrices and kernels.
       clip_norm: largest global norm of the gradient.
       ema: share of the steps over which the parameters' moving average looks back.
-      freeze_early: keep the encoder's first stages as they are, as for ImageNet weights; a run
-        whose encoder starts fresh is refused with it.
-      freeze_encoder: keep all of the encoder as it is. A step then needs no backward pass of it,
-        which takes most of the time of a step of a small network.
+      freeze_early: keep the encoder's first stages, as for ImageNet weights; not for fresh ones.
+      freeze_encoder: keep all of the encoder; a step then needs no backward pass of it, which takes
+        most of the time of a small network's step.
       max_skipped: steps with a non-finite loss or gradient in a row, after which training stops.
     """
 

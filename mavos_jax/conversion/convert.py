@@ -29,8 +29,7 @@ def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variable
     """Converts a PyTorch state dictionary into the network's variables.
 
     Total: every array is used and every variable is filled. Arrays of other floating-point types
-    become float32. The integer buffers ``relative_position_index`` may be missing; they are
-    checked if present.
+    become float32. The integer buffers ``relative_position_index`` may be missing.
 
     Args:
       config: the experiment whose network the weights are for.
@@ -40,8 +39,8 @@ def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variable
       ``{"params": weights, "constants": batch-norm vectors}``, NumPy arrays.
 
     Raises:
-      WeightsMismatch: a :class:`ValueError` that lists every name that is missing or unexpected
-        and every array of the wrong shape, type or content.
+      WeightsMismatch: a :class:`ValueError` that lists every name that is missing or unexpected and
+        every array of the wrong shape, type or content.
     """
     require_kind("config", config, Experiment, "an Experiment")
     require_kind("state", state, Mapping, "arrays by PyTorch name; the script reads files")
@@ -66,8 +65,7 @@ def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str,
       Arrays by PyTorch name, float32, and the integer buffers ``relative_position_index``.
 
     Raises:
-      WeightsMismatch: a :class:`ValueError` that lists every variable that is missing, unexpected
-        or of the wrong shape.
+      WeightsMismatch: a :class:`ValueError` that lists every variable that does not fit.
     """
     require_kind("config", config, Experiment, "an Experiment")
     require_kind("variables", variables, Mapping, "a dictionary of variables")

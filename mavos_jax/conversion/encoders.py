@@ -75,7 +75,7 @@ class PyTorchEncoder(NamedTuple):
       mark: a pattern of how names begin that this encoder alone has.
       rows: its part of the conversion table.
       surplus: what a classifier has beyond the encoder: label and pattern of names.
-      buffers: the integer buffers of its state dictionary, which follow from the sizes.
+      buffers: the integer buffers of its state dictionary.
     """
 
     mark: str

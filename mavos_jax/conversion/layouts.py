@@ -9,10 +9,9 @@ import numpy as np
 
 
 class Layout(enum.Enum):
-    """How the axes of a PyTorch tensor stand in Flax's order, and how many of them Flax lacks.
+    """The order of a PyTorch tensor's axes in Flax, and how many axes of length 1 Flax lacks.
 
-    Axes: o output channels, i input channels, c channels, k rows and columns of a kernel. Those
-    that Flax lacks have length 1 and come first once the axes are in order.
+    Axes: o output channels, i input channels, c channels, k rows and columns of a kernel.
     """
 
     SAME = (), 0

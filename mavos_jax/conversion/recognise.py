@@ -50,11 +50,10 @@ _KNOWN_CONFIGS = {
 
 
 class Weights(NamedTuple):
-    """The content of a file, as one configuration sees it.
+    """The content of a file, as one configuration sees it, under a full model's names.
 
-    ``state`` holds its arrays by their names in a full model, ``surplus`` counts by kind what the
-    network does not need, and ``optional`` is a pattern of the names that such a file lacks by its
-    nature.
+    ``surplus`` counts by kind what the network does not need; ``optional`` is a pattern of the
+    names that such a file lacks by its nature.
     """
 
     kind: str

@@ -1,7 +1,7 @@
 """Which PyTorch tensor became which Flax array: one ordered table, read in both directions.
 
-Each row of the tables below names a module in the released PyTorch code, the module here that does
-its work, and the kind of layer, which says what tensors the two hold and how their axes differ.
+Each row names a module in the released PyTorch code, the module here that does its work, and the
+kind of layer, which says what tensors the two hold and how their axes differ.
 """
 
 from __future__ import annotations

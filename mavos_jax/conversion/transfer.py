@@ -32,7 +32,7 @@ class Report:
       others: names of the entries beside the tensors that were left out.
       fresh: names of the weights that the file lacks and that were initialised.
       expected: names of all weights of the network.
-      num_parameters: of the network, without batch-norm vectors and integer buffers.
+      num_parameters: without batch-norm vectors and integer buffers.
       prefixes: what was taken off the names of the file's tensors.
       output: the checkpoint that was written, if one was.
     """
@@ -82,7 +82,7 @@ def convert_file(
 
     The file may be a full model, DeAOT-L's pre-training (MCA is initialised) or an ImageNet encoder
     (all else is initialised). ``allow_missing`` also initialises what else is missing, and drops
-    what is unexpected. A file that does not fit raises ValueError, and nothing is written.
+    what is unexpected.
     """
     require_free(output, overwrite=overwrite)
     variables, report = read_variables(config, source, seed=seed, allow_missing=allow_missing)
@@ -124,8 +124,7 @@ def read_variables(
 def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> str:
     """Writes a checkpoint's weights under their PyTorch names, and says what it did.
 
-    The suffix decides the format: ``.npz``, ``.safetensors``, or a PyTorch file of
-    ``{"state_dict": tensors by name}``.
+    The suffix decides the format: ``.npz``, ``.safetensors``, or else PyTorch's.
     """
     require_writable_parent(output)
     if Path(checkpoint).resolve() in Path(output).resolve().parents:

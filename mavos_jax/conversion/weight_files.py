@@ -9,10 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mavos_jax.conversion.foreign_files import describe_foreign
-from mavos_jax.conversion.torch_files import import_for, read_torch_file, torch_file
+from mavos_jax.conversion.torch_files import (
+    describe_foreign,
+    import_for,
+    read_torch_file,
+    torch_file,
+)
 from mavos_jax.runtime.files import written_whole
-from mavos_jax.runtime.npz import read_npz
+from mavos_jax.runtime.untrusted import read_npz
 
 _WRAPPERS = (
     *("state_dict", "model_state_dict", "model", "module", "net", "network", "backbone", "weights"),
@@ -36,8 +40,7 @@ _COMPILED = ("_orig_mod", "module")
 class WeightFile(NamedTuple):
     """The arrays of a file by name, and what was left out of it.
 
-    ``others`` names the entries beside the arrays or their dictionary, such as an epoch;
-    ``prefixes`` are what wrappers had put into the arrays' names.
+    ``others`` are entries beside the arrays, ``prefixes`` what wrappers put into their names.
     """
 
     state: dict[str, np.ndarray]
@@ -48,8 +51,7 @@ class WeightFile(NamedTuple):
 def read_weight_file(path: Path) -> WeightFile:
     """Reads a state dictionary from ``.npz``, ``.safetensors``, or a PyTorch file.
 
-    It may lie under one of the usual keys, and its names may have what wrappers such as
-    ``torch.compile`` put in front of them.
+    It may lie under a usual key, its names may have what wrappers such as ``torch.compile`` add.
     """
     if not path.is_file():
         found = "a folder; name the file in it" if path.is_dir() else "nothing"

@@ -12,7 +12,7 @@ from mavos_jax.datasets.pairing import pair_frames
 from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
 from mavos_jax.media.samples import Form
-from mavos_jax.runtime.checksums import short_hash
+from mavos_jax.runtime.files import short_hash
 from mavos_jax.scores.scores import ObjectResult
 
 Resolution = Literal["480p", "full", "full_to_480p"]

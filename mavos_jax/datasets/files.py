@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
-from mavos_jax.runtime.checksums import short_hash
+from mavos_jax.runtime.files import short_hash
 
 SIZES = "."
 """What the sizes of files begin with in a fingerprint."""

@@ -11,7 +11,7 @@ from mavos_jax.generated.held_out import TRAINING_SEEDS, held_out_videos
 from mavos_jax.generated.recipe import EVENTFUL, VARIED, Recipe
 from mavos_jax.generated.video import GENERATOR_VERSION, SyntheticVideo
 from mavos_jax.media.samples import Sample
-from mavos_jax.runtime.checksums import short_hash
+from mavos_jax.runtime.files import short_hash
 
 _NUM_FRAMES = 30
 _MAX_OBJECTS = 4

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from mavos_jax.media.folders import IMAGE_SUFFIXES, name_some, natural_order, visible
-from mavos_jax.runtime.json_files import shortened
+from mavos_jax.runtime.untrusted import shortened
 
 FRAMES = "JPEGImages"
 MASKS = "Annotations"

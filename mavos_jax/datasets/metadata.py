@@ -11,7 +11,7 @@ from mavos_jax.config import MAX_ID
 from mavos_jax.datasets.listing import BadName, describe_folder, require_name
 from mavos_jax.datasets.sequences import ListedObject
 from mavos_jax.media.folders import natural_order
-from mavos_jax.runtime.json_files import read_json, shortened
+from mavos_jax.runtime.untrusted import read_json, shortened
 
 _WHOLE = re.compile("[0-9]{1,8}")
 

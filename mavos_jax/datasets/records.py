@@ -19,7 +19,7 @@ from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets.files import VideoSummary, fingerprint_of
 from mavos_jax.media.pictures import DamagedSample, File
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
-from mavos_jax.runtime.json_files import read_json, shortened, typed
+from mavos_jax.runtime.untrusted import read_json, shortened, typed
 
 VERSION = "1.0.0"
 SPLIT = "train"

@@ -9,8 +9,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
 from mavos_jax.media.folders import natural_order
 from mavos_jax.media.pictures import DamagedSample, File
-from mavos_jax.runtime.checksums import short_hash
-from mavos_jax.runtime.files import is_endless
+from mavos_jax.runtime.files import is_endless, short_hash
 
 _Key = TypeVar("_Key")
 

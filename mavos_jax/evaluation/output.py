@@ -18,8 +18,7 @@ from mavos_jax.media.marks import is_marked, png_mark
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.overlay import draw_overlay, video_writer, write_picture
 from mavos_jax.media.video_file import import_av
-from mavos_jax.runtime.files import WriteBehind, inside, require_writable_parent
-from mavos_jax.runtime.locks import LockFile
+from mavos_jax.runtime.files import LockFile, WriteBehind, inside, require_writable_parent
 
 Overlay = Literal["none", "pictures", "video"]
 

@@ -16,7 +16,7 @@ from mavos_jax.media.folders import name_some, subfolders, visible
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import describe_size, read_header, read_image
 from mavos_jax.models.resize import cubic_taps, nearest_indices
-from mavos_jax.runtime.checksums import short_hash
+from mavos_jax.runtime.files import short_hash
 
 _RESULT_FOLDERS = ("", "Annotations", "masks")
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mavos_jax.runtime.json_files import typed
+from mavos_jax.runtime.untrusted import typed
 
 _TEXTS = ("name", "data")
 _NUMBERS = ("num_frames", "num_objects", "height", "width")

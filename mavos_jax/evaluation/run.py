@@ -31,8 +31,7 @@ from mavos_jax.evaluation.sharing import check_sequences, check_truth, count_pro
 from mavos_jax.evaluation.submission import write_submission
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.runtime.checksums import short_hash
-from mavos_jax.runtime.files import inside
+from mavos_jax.runtime.files import inside, short_hash
 from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
 from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.scores.scores import BenchmarkScores

@@ -18,11 +18,17 @@ from typing import Any
 
 from mavos_jax.evaluation.record import SequenceRecord, parse_record
 from mavos_jax.evaluation.sequence import SequenceTask
-from mavos_jax.runtime.checksums import file_checksum, short_hash
-from mavos_jax.runtime.files import flush, inside, require_writable_parent, written_whole
-from mavos_jax.runtime.json_files import read_json
-from mavos_jax.runtime.locks import opened_lock
+from mavos_jax.runtime.files import (
+    file_checksum,
+    flush,
+    inside,
+    opened_lock,
+    require_writable_parent,
+    short_hash,
+    written_whole,
+)
 from mavos_jax.runtime.trees import fields_by_path
+from mavos_jax.runtime.untrusted import read_json
 
 _WORK = ("masks", "sequences")
 _NUM_FLUSHING_THREADS = 8

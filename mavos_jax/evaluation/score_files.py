@@ -15,8 +15,8 @@ from mavos_jax.datasets.protocol import ScoringRule, boundary_mean, region_mean
 from mavos_jax.datasets.table import find_protocol
 from mavos_jax.evaluation.reading import fingerprint_results
 from mavos_jax.runtime.files import inside, written_whole
-from mavos_jax.runtime.json_files import read_json, shortened, typed
 from mavos_jax.runtime.provenance import code_fingerprint, version_of
+from mavos_jax.runtime.untrusted import read_json, shortened, typed
 from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
 
 FILE_NAME = "scores.json"

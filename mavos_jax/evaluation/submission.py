@@ -31,7 +31,7 @@ from mavos_jax.media.pictures import (
     read_header,
 )
 from mavos_jax.runtime.files import written_whole
-from mavos_jax.runtime.json_files import shortened
+from mavos_jax.runtime.untrusted import shortened
 
 _FORM = "<sequence>/<frame>.png"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same masks give the same bytes, whenever they are packed

@@ -14,12 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from mavos_jax.config import MemoryConfig
-from mavos_jax.inference.arguments import fitting_variables
 from mavos_jax.inference.frame import VideoState
 from mavos_jax.inference.geometry import Augmentation, geometries, padded_size
 from mavos_jax.inference.objects import MERGED_STEP, LogitsForm, num_groups, num_identities
 from mavos_jax.inference.programs import label_frames, segment_chunks, start_videos
-from mavos_jax.inference.source import Source, Video
+from mavos_jax.inference.source import Source, Video, fitting_variables
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import grow_memory, with_room_for
 from mavos_jax.models.prepare import prepare_variables
@@ -33,8 +32,8 @@ class Options(NamedTuple):
     """How :func:`run` goes through the videos.
 
     If it ``looks_ahead``, frames are pulled before the masks of earlier ones are out. ``on_frame``
-    gets the number of each frame and the seconds that its computation took once the frame was on
-    the device; it needs chunks of one frame.
+    gets the number of each frame and the seconds that it took once it was on the device; it needs
+    chunks of one frame.
     """
 
     gap: int
@@ -50,8 +49,8 @@ def run(
 ) -> Iterator[tuple[Result | None, ...]]:
     """Segments videos in step; yields for every frame the result of each that has not ended.
 
-    Only a single video may have labels. When the frames of a video raise, all that was computed
-    before comes first.
+    Only a single video may have labels. When frames raise, all that was computed before comes
+    first.
     """
     driver = _Driver(model, variables, videos, options)
     yield driver.first()
@@ -223,10 +222,7 @@ class _Driver:
         report(self._position - 1, time.perf_counter() - start)
 
     def _make_room(self, num_writes: int) -> None:
-        """Lets a memory that grows grow before the program that fills it.
-
-        The host knows when a write is due. A bank of at most K frames compiles log2(K) programs.
-        """
+        """Enlarges a memory that grows before the program that fills it."""
         self._num_writes += num_writes
         model = _with_room(self._model, self._capacity, 1 + self._num_writes)
         if model is not self._model:
@@ -235,10 +231,7 @@ class _Driver:
             self._compiled.clear()
 
     def _wait_for_new(self, *program: object) -> None:
-        """Lets the device finish before a program that may have to be compiled.
-
-        On a CPU the two would compete for cores, and no clock could tell them apart.
-        """
+        """Lets the device finish before a program is compiled: the two would compete for cores."""
         if program not in self._compiled:
             jax.block_until_ready(self._state)
             self._compiled.add(program)

@@ -1,10 +1,9 @@
 """One frame of one video: uint8 RGB in, slots and logits out; all groups of objects, all views.
 
-Traced functions, which :mod:`mavos_jax.inference.programs` compiles. Frames and masks come padded,
-see :mod:`mavos_jax.inference.geometry`. A video has one view, or several with test-time
-augmentation, each with a memory of its own: the mean of the views decides, and each memorises its
-own prediction. ``groups`` is the number of groups of ten objects, ``identities`` the channels of a
-group that can be in use.
+Traced functions, which :mod:`mavos_jax.inference.programs` compiles. Frames and masks come padded.
+A video has one view, or several with test-time augmentation, each with a memory of its own: the
+mean of the views decides, and each memorises its own prediction. ``groups`` is the number of groups
+of ten objects, ``identities`` the channels of a group that can be in use.
 """
 
 from __future__ import annotations
@@ -42,12 +41,7 @@ IMAGE_DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
 
 
 class VideoState(NamedTuple):
-    """What is carried from frame to frame.
-
-    Attributes:
-      memories: of every view; their arrays have a leading axis g of groups.
-      since_write: frames since the last long-term write or reference, which all groups make.
-    """
+    """What is carried from frame to frame; the memories of a view have an axis g of groups."""
 
     memories: tuple[Memory, ...]
     since_write: Scalar
@@ -123,8 +117,8 @@ def advance_frame(
     """Segments and memorises a frame.
 
     ``memorise_with`` holds slots to memorise instead of the predictions; ``scalars`` are the slots
-    in use and the gap, the frames from one long-term write to the next. Unless the frame
-    ``is_real``, the state stays as it was; ``None``: it is.
+    in use and the gap. Unless the frame ``is_real``, or that is ``None``, the state stays as it
+    was.
     """
     num_objects, gap = scalars
     slots, predictions = _predict(
@@ -166,11 +160,9 @@ def label_frame(
 ) -> tuple[VideoState, Outputs]:
     """Segments a frame that also brings a label, and makes it a reference.
 
-    Objects that the label shows get exactly its pixels; the rest of the prediction stays where the
-    label is zero. New objects may need more groups, whose memories start with this frame.
-
     ``masks`` are the slots of the label, and those to memorise under it instead of the prediction.
     ``num_objects`` counts before the label, ``groups`` after it, ``identities`` before and after.
+    New objects may need more groups, whose memories start with this frame.
     """
     label, given = masks
     before, after = identities
@@ -221,7 +213,6 @@ def _predict(
 def _start(
     model: MAVOS, variables: Variables, features: Features, masks: Array, identities: int
 ) -> Memory:
-    """Returns the memories of groups that start with a frame."""
     return _over_groups(
         model,
         lambda mask: step.start(model, variables, features, mask, num_identities=identities),

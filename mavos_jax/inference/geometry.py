@@ -1,8 +1,7 @@
 """How frames of one size enter the network and how masks come out, as arguments of the programs.
 
-Programs see frames padded to a multiple of 16; the geometry tells them where the network's pixels
-are found, so videos of nearly the same size share a program. A mirrored view reads the columns
-backwards.
+Programs see frames padded to a multiple of 16, and the geometry says where the network's pixels are
+found, so that videos of nearly the same size share a program.
 """
 
 from __future__ import annotations

@@ -122,10 +122,7 @@ def mask_unused(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Float[A
 
 
 def put_label(label: Integer[Array, "H W"], slots: Integer[Array, "H W"]) -> Array:
-    """Returns slots under a label: objects that it shows get its pixels and lose all others.
-
-    Where the label is zero, the other slots stay; where it is ignored, so is the result.
-    """
+    """Returns slots under a label: objects that it shows get its pixels and lose all others."""
     is_shown = jnp.zeros(256, bool).at[label].set(True).at[IGNORED].set(False)
     return jnp.where(label > 0, label, jnp.where(is_shown[slots], 0, slots))
 
@@ -133,7 +130,7 @@ def put_label(label: Integer[Array, "H W"], slots: Integer[Array, "H W"]) -> Arr
 def predict_slots(
     logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], *, channels: int
 ) -> Integer[Array, "H W"]:
-    """Returns the slot of each pixel: the likeliest identity of all groups after upsampling.
+    """Returns the likeliest slot of each pixel after upsampling.
 
     Only the first ``channels`` identities of a group, those that can be in use, are upsampled.
     """

@@ -1,8 +1,7 @@
 """The compiled programs: the first frame, a chunk of frames, a frame with a label.
 
-They take videos of one frame size that go in step: a small network leaves a large device idle on
-one video, and several share every kernel and every read of the weights. Every array of a video has
-a leading axis b of videos. A program is traced once per model, number of videos, padded frame size,
+They take videos of one frame size in step, with a leading axis b: a small network leaves a large
+device idle on one video. A program is traced once per model, number of videos, padded frame size,
 network sizes of the views, number of groups, channel bucket and form of its arguments.
 """
 
@@ -92,10 +91,9 @@ def _over_videos(
     in_axes: Callable[[VideoState], tuple[Any, ...]],
     out_axes: Callable[[VideoState], Any],
 ) -> Callable[_P, _R]:
-    """Maps a function of one video over the axis of videos, as ``jax.vmap``.
+    """Maps a function of one video over the axis of videos; the axes are those of a state.
 
-    The axes are given those of a state. A single video loses the axis: mapped over a length of one,
-    its program would be slower.
+    A single video loses the axis: mapped over a length of one, its program would be slower.
     """
     # All videos write at the same frames: unmapped counts keep the writes branches, where mapped
     # ones would compute them for every frame.

@@ -1,19 +1,25 @@
-"""Videos on their way in: frames, masks and labels, checked one by one."""
+"""What users hand in: arguments, checked by type before use, and videos, checked frame by frame."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from flax.errors import FlaxError
 
 from mavos_jax.config import IGNORED
-from mavos_jax.inference.arguments import as_array, check_frames, check_labels
+from mavos_jax.config.checks import require_kind
 from mavos_jax.inference.geometry import Sizes, padded_size
 from mavos_jax.inference.objects import ObjectIds
+from mavos_jax.models.mavos import MAVOS
 from mavos_jax.models.resize import nearest_indices
+
+_LONGEST_GAP = 2**31 - 1
+"""Longer than any video, and all that int32 holds."""
 
 Labels = Mapping[int, np.ndarray]
 """Masks of new or corrected objects, by frame."""
@@ -36,8 +42,7 @@ class Video(NamedTuple):
 class Source:
     """Takes a video in, frame by frame, and numbers its objects; ``position`` is the next frame.
 
-    Frames are copied, so their owner may reuse one buffer. An error of the frames waits until the
-    frames before it have been pulled.
+    An error of the frames waits until the frames before it have been pulled.
     """
 
     def __init__(self, video: Video) -> None:
@@ -80,10 +85,7 @@ class Source:
         return np.asarray(self._video.mask).astype(np.uint8)[rows][:, columns]
 
     def pull(self, chunk: np.ndarray) -> int:
-        """Copies the next frames into a padded chunk [t, H, W, 3]; returns how many there were.
-
-        Fewer than t come before a label, at the end, or before an error.
-        """
+        """Copies the next frames into a padded chunk [t, H, W, 3]; returns how many there were."""
         height, width = self.sizes.frame
         for index, place in enumerate(chunk):
             frame = None if index and self.position in self.labels else self._next()
@@ -169,8 +171,70 @@ def _check_mask(mask: object, size: tuple[int, int], name: str) -> np.ndarray:
 
 
 def _pad(array: np.ndarray) -> np.ndarray:
-    """Pads a frame or a map of slots with zeros, see :func:`~.geometry.padded_size`."""
     height, width = array.shape[:2]
     padded = np.zeros((*padded_size((height, width)), *array.shape[2:]), np.uint8)
     padded[:height, :width] = array
     return padded
+
+
+def check_network(model: object, variables: object) -> None:
+    """Raises ValueError unless these are a network and, by their kind, its variables."""
+    require_kind("model", model, MAVOS, "a network from load or build_model")
+    require_kind("variables", variables, Mapping, "the dictionary of variables that load returns")
+
+
+@contextlib.contextmanager
+def fitting_variables() -> Iterator[None]:
+    """Raises ValueError for what Flax raises in the block: variables of another network."""
+    try:
+        yield
+    except FlaxError as error:
+        found = str(error).partition(" (http")[0]
+        raise ValueError(
+            f"variables: expected those of the network, as load returns them, found others: {found}"
+        ) from error
+
+
+def as_array(value: object, name: str) -> np.ndarray:
+    """Returns an array-like object as an array, or raises ValueError with its ``name``."""
+    try:
+        return np.asarray(value)
+    except Exception as error:  # whatever the objects' own libraries raise
+        raise ValueError(
+            f"{name}: expected an array, found a {type(value).__name__} that NumPy cannot read: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+
+
+def check_frames(frames: object, name: str = "frames") -> None:
+    """Raises ValueError for what is no iterable of frames, such as the path of a video."""
+    expected = "RGB frames, uint8 [H, W, 3] each; evaluate.py --video reads files"
+    is_path = isinstance(frames, (str, bytes, os.PathLike, Mapping))
+    require_kind(name, frames, () if is_path else Iterable, expected)
+
+
+def check_labels(labels: Any) -> None:
+    """Raises ValueError unless these are masks by number of frame, none of the first."""
+    expected = "a dictionary of masks by number of frame"
+    require_kind("labels", labels, Mapping, expected)
+    for frame in labels:
+        require_kind("labels", frame, (int, np.integer), f"{expected}, whose keys are integers")
+        if frame < 1:
+            raise ValueError(f"labels: expected frames from 1 on, found {frame}")
+
+
+def check_sequence(name: str, values: Any, expected: str, length: int | None = None) -> None:
+    """Raises ValueError unless these are values of known number, ``length`` if given; no text."""
+    is_wrong = isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__")
+    require_kind(name, values, () if is_wrong else object, expected)
+    if length is not None and len(values) != length:
+        raise ValueError(f"{name}: expected {expected}, found {len(values)}")
+
+
+def checked_gap(model: MAVOS, gap: int | None) -> int:
+    """Returns the frames between two long-term writes: as given, or the configuration's."""
+    if gap is None:
+        return model.config.memory.gap
+    if not isinstance(gap, int | np.integer) or gap < 1:
+        raise ValueError(f"gap: expected a whole number of frames, at least 1, found {gap!r}")
+    return min(int(gap), _LONGEST_GAP)

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.media.pictures import opened
 from mavos_jax.media.video_file import av_url, import_av
-from mavos_jax.runtime.checksums import checksum
+from mavos_jax.runtime.files import checksum
 
 _MAKER = "mavos_jax"
 _PNG_KEY = "Software"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mavos_jax.runtime.json_files import shortened
+from mavos_jax.runtime.untrusted import shortened
 
 _FIRST_CHARACTER = 48
 _BITS = 5

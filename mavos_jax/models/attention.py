@@ -170,10 +170,7 @@ def _attend_places(
     margins: tuple[tuple[int, int], tuple[int, int]],
     softmax: Softmax,
 ) -> Float[Array, "y x v"]:
-    """Attention of a tile to the places around it; ``bias`` is added to the logits.
-
-    ``margins`` are the rows and columns of the tile's surroundings outside the map, on both sides.
-    """
+    """Attention of a tile to the places around it; ``margins`` are those outside the map."""
     rows, columns, _ = query.shape
     weights, total = _weigh(
         query.reshape(rows * columns, -1),
@@ -194,10 +191,7 @@ def _attend_places(
 def _offsets_to_places(
     relative: Float[Array, "y x dy dx"],
 ) -> Float[Array, "y x a b"]:
-    """Turns logits per offset into logits per place: out[y, x, y + dy, x + dx] = in[y, x, dy, dx].
-
-    Places that no offset reaches are masked.
-    """
+    """Places logits per offset: out[y, x, y + dy, x + dx] = in[y, x, dy, dx], masked elsewhere."""
     by_column = _skew(relative.transpose(0, 2, 1, 3))  # y dy x b
     by_row = _skew(by_column.transpose(2, 3, 0, 1))  # x b y a
     return by_row.transpose(2, 0, 3, 1)
@@ -206,8 +200,7 @@ def _offsets_to_places(
 def _skew(x: Float[Array, "p q i d"]) -> Float[Array, "p q i j"]:
     """Shifts row i right by i: out[..., i, i + d] = x[..., i, d], masked elsewhere.
 
-    Padding every row to one more than the result's width and reading the buffer with that width
-    does it without a gather.
+    Rows padded to one more than the result's width, read with that width, do it without a gather.
     """
     *lead, length, depth = x.shape
     width = length + depth - 1

@@ -24,7 +24,6 @@ class Backend:
     Attributes:
       short_term_tile: side, in tokens, of the query tiles of short-term propagation, or ``None``
         for one tile that covers the map (dense attention with a banded mask).
-      depthwise: ``shifts`` sums shifted copies of the map, ``grouped`` is a grouped convolution.
       heads: whether attention heads run one after the other or as one batch.
       groups: whether groups of objects run one after the other or as one batch.
       compute: the operands' type in products and convolutions. Parameters, softmax, norms,
@@ -48,7 +47,6 @@ class Backend:
     """
 
     short_term_tile: int | None
-    depthwise: Literal["shifts", "grouped"]
     heads: Mapping
     groups: Mapping
     compute: Literal["float32", "bfloat16"] = "float32"
@@ -74,14 +72,12 @@ class Backend:
 
 _CPU = Backend(
     short_term_tile=11,
-    depthwise="shifts",
     heads="sequential",
     groups="sequential",
     conv_gradient="products",
 )
 _ACCELERATOR = Backend(
     short_term_tile=None,
-    depthwise="shifts",
     heads="batched",
     groups="batched",
     encoder="chunk",

@@ -1,9 +1,8 @@
 """Convolutions of one map, and their gradients.
 
-XLA's own gradients of convolutions are slow on a CPU: the gradient of a kernel becomes a
-convolution whose kernel is as large as the map, and the gradient of a sum of shifted maps one
-padded map per tap. Here the first is a matrix product over the patches, the second a convolution
-with the turned kernel.
+XLA's own gradients are slow on a CPU: a kernel's is a convolution whose kernel is as large as the
+map, a sum of shifted maps' is one padded map per tap. Here the first is a matrix product over the
+patches, the second a convolution with the turned kernel.
 """
 
 from __future__ import annotations
@@ -29,10 +28,9 @@ def convolve(
     padding: Any,
     **others: Any,
 ) -> Float[Array, "b h2 w2 d"]:
-    """A dense convolution, in place of ``jax.lax.conv_general_dilated``.
+    """A square dense convolution, in place of ``jax.lax.conv_general_dilated``.
 
-    Rows and columns have the same stride and, on all sides, the same padding; ``others``, which
-    :class:`flax.linen.Conv` adds, are at their defaults.
+    ``others``, which :class:`flax.linen.Conv` adds, are at their defaults.
     """
     del others
     return _convolve(x, kernel, int(window_strides[0]), int(padding[0][0]))
@@ -83,24 +81,8 @@ def _convolve_backward(
 _convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
-def depthwise_grouped(
-    x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int
-) -> Float[Array, "h2 w2 c"]:
-    """A depthwise convolution as one grouped convolution."""
-    padding = dilation * (kernel.shape[0] // 2)
-    return jax.lax.conv_general_dilated(
-        x[None],
-        kernel[:, :, None].astype(x.dtype),
-        window_strides=(stride, stride),
-        padding=((padding, padding), (padding, padding)),
-        rhs_dilation=(dilation, dilation),
-        dimension_numbers=_DIMENSIONS,
-        feature_group_count=x.shape[-1],
-    )[0]
-
-
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def depthwise_shifts(
+def depthwise(
     x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int, gradient: ConvGradient
 ) -> Float[Array, "h2 w2 c"]:
     """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass.
@@ -136,10 +118,6 @@ def _depthwise_forward(
 def _depthwise_backward(
     stride: int, dilation: int, form: ConvGradient, saved: tuple[Map, Array], gradient: Array
 ) -> tuple[Array, Array]:
-    """The gradient of the map is a convolution of the gradient with the turned kernel.
-
-    Automatic differentiation would add up one padded map per tap instead.
-    """
     x, kernel = saved
     size = kernel.shape[0]
     missing = [n - ((m - 1) * stride + 1) for n, m in zip(x.shape, gradient.shape, strict=True)]
@@ -163,4 +141,4 @@ def _depthwise_backward(
     return of_x.astype(x.dtype), of_kernel.reshape(kernel.shape).astype(kernel.dtype)
 
 
-depthwise_shifts.defvjp(_depthwise_forward, _depthwise_backward)
+depthwise.defvjp(_depthwise_forward, _depthwise_backward)

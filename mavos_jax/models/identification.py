@@ -1,7 +1,6 @@
 """The identification mechanism: a mask becomes one embedding per token.
 
-PyTorch ``patch_wise_id_bank`` and ``id_norm``. The sine position embedding that the PyTorch code
-computes beside it is AOT-L's alone: :mod:`mavos_jax.models.lstt`.
+PyTorch ``patch_wise_id_bank`` and ``id_norm``; the sine position embedding is AOT-L's alone.
 """
 
 from __future__ import annotations
@@ -36,8 +35,7 @@ class Identification(nn.Module):
         """Returns the embedding [n, D] of a mask at network size.
 
         A pixel of 255 belongs to no identity, not even the background. ``num_identities`` is the
-        number of channels that the mask can hold, background included: the others are zero
-        everywhere, so leaving them out changes nothing but the time.
+        number of channels that the mask can hold, background included; fewer cost less.
         """
         size = STRIDE + 1 if self.align_corners else STRIDE
         padding = STRIDE // 2 if self.align_corners else 0

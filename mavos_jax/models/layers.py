@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Map
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.convolution import convolve, depthwise_grouped, depthwise_shifts
+from mavos_jax.models.convolution import convolve, depthwise
 from mavos_jax.models.initialisation import (
     Initializer,
     he_depthwise,
@@ -147,8 +147,8 @@ def conv(
 class FrozenBatchNorm(nn.Module):
     """Batch normalisation with constant statistics: y = x s + (b - m s), s = w / sqrt(v + 1e-5).
 
-    Its four vectors are in the collection ``constants`` and are never trained. Where that holds a
-    ``bias`` instead, the convolution before has the factor s, see :mod:`mavos_jax.models.prepare`.
+    Its vectors are in the collection ``constants``. Where that holds a ``bias`` instead, the
+    convolution before has the factor s, see :mod:`mavos_jax.models.prepare`.
     """
 
     @nn.compact
@@ -165,10 +165,7 @@ class FrozenBatchNorm(nn.Module):
 
 
 class DepthwiseConv(nn.Module):
-    """A depthwise convolution without bias; its padding keeps the map's size at stride 1.
-
-    The kernel's side is odd; ``dilation`` is the step between its taps, in pixels.
-    """
+    """A depthwise convolution with an odd kernel and no bias, which keeps the size at stride 1."""
 
     kernel: int
     backend: Backend
@@ -179,10 +176,7 @@ class DepthwiseConv(nn.Module):
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c"]:
         shape = (self.kernel, self.kernel, x.shape[-1])
         kernel = self.param("kernel", he_depthwise, shape)
-        if self.backend.depthwise == "grouped":
-            return depthwise_grouped(x, kernel, self.stride, self.dilation)
-        gradient = self.backend.conv_gradient
-        return depthwise_shifts(x, kernel, self.stride, self.dilation, gradient)
+        return depthwise(x, kernel, self.stride, self.dilation, self.backend.conv_gradient)
 
 
 STREAM = "dropout"

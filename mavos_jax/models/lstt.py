@@ -14,7 +14,9 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import LSTTConfig
+from mavos_jax.models.attention import attend, attend_heads, attend_window
 from mavos_jax.models.backend import Backend
+from mavos_jax.models.initialisation import xavier_between
 from mavos_jax.models.layers import (
     CONSTANTS,
     DepthwiseConv,
@@ -25,7 +27,6 @@ from mavos_jax.models.layers import (
 )
 from mavos_jax.models.mca import gelu
 from mavos_jax.models.memory import KeyValue, Pending
-from mavos_jax.models.multi_head import LongTermAttention, SelfAttention, ShortTermAttention
 from mavos_jax.models.stack import Memories, Stack, State
 
 NORM_GROUPS = 32
@@ -34,12 +35,120 @@ PERIOD = 10_000.0
 """The slowest sine of the position embedding turns this much slower than the fastest."""
 
 
-class Perceptron(nn.Module):
-    """The multi-layer perceptron that closes a block; its hidden map is convolved, too.
+class SelfAttention(nn.Module):
+    """Attention of the frame to itself, in which a position embedding enters queries and keys."""
 
-    linear2(DWConv5x5(GELU(GroupNorm(linear1(x))))). PyTorch ``linear1``, ``activation``,
-    ``linear2``.
+    config: LSTTConfig
+    backend: Backend
+
+    @nn.compact
+    def __call__(self, x: Tokens, position: Tokens) -> Tokens:
+        dim = self.config.dim
+        query = linear(dim, "query", self.backend)(x + position)
+        key = linear(dim, "key", self.backend)(x + position)
+        value = linear(dim, "value", self.backend)(x)
+        operands = (_scale(query, self.config), key, value)
+        attended = attend_heads(
+            lambda *x: attend(*x, **self.backend.attention(self.config.num_heads)),
+            operands,
+            self.config.num_heads,
+            self.backend,
+        )
+        return linear(dim, "projection", self.backend)(attended)
+
+
+class LongTermAttention(nn.Module):
+    """Attention to every token of the long-term memory."""
+
+    config: LSTTConfig
+    backend: Backend
+
+    @nn.compact
+    def __call__(self, query: Tokens, memory: KeyValue, bias: Float[Array, "m"] | None) -> Tokens:
+        row = None if bias is None else bias[None]
+        options = self.backend.attention(self.config.num_heads)
+        attended = attend_heads(
+            lambda q, k, v: attend(q, k, v, row, **options),
+            (_scale(query, self.config), memory.key, memory.value),
+            self.config.num_heads,
+            self.backend,
+        )
+        return linear(self.config.dim, "projection", self.backend)(attended)
+
+
+class ShortTermAttention(nn.Module):
+    """Attention to the previous frame in a window around each token.
+
+    In every head logit(offset) = q . k(neighbour) / sqrt(k) + r(offset), where r is a linear map of
+    the UNSCALED query, and what is summed is v(neighbour) + s(offset), where s is a parameter.
     """
+
+    config: LSTTConfig
+    backend: Backend
+
+    @nn.compact
+    def __call__(self, query: Tokens, memory: KeyValue, size: tuple[int, int]) -> Tokens:
+        config = self.config
+        depth = config.dim // config.num_heads
+        offsets = (2 * config.window_radius + 1) ** 2
+        shape = (config.num_heads, depth, offsets)
+        relative_value = self.param("relative_value", nn.initializers.zeros, shape)
+
+        def attend_head(
+            query: Float[Array, "n k"],
+            key: Float[Array, "n k"],
+            value: Float[Array, "n k"],
+            relative: Float[Array, "n r"],
+            relative_value: Float[Array, "k r"],
+        ) -> Float[Array, "n k"]:
+            return attend_window(
+                query * depth**-0.5,
+                key,
+                value,
+                relative,
+                relative_value.T.astype(value.dtype),
+                size=size,
+                radius=config.window_radius,
+                tile=self.backend.short_term_tile,
+                **self.backend.attention(config.num_heads),
+            )
+
+        relative = HeadLinear(config.num_heads, offsets, self.backend, name="relative_key")(query)
+        operands = (query, memory.key, memory.value, relative, relative_value)
+        attended = attend_heads(attend_head, operands, config.num_heads, self.backend)
+        return linear(config.dim, "projection", self.backend)(attended)
+
+
+class HeadLinear(nn.Module):
+    """A linear layer of each head's own channels; the heads' outputs stand one after the other."""
+
+    num_heads: int
+    features: int
+    backend: Backend
+
+    @nn.compact
+    def __call__(self, x: Tokens) -> Float[Array, "n r"]:
+        depth = x.shape[-1] // self.num_heads
+        outputs = self.num_heads * self.features
+
+        init = xavier_between(depth, self.features)
+        kernel = self.param("kernel", init, (depth, outputs))
+        bias = self.param("bias", nn.initializers.zeros, (outputs,))
+        dtype = self.backend.dtype or kernel.dtype
+        product = jnp.einsum(
+            "nhk,khr->nhr",
+            x.reshape(-1, self.num_heads, depth).astype(dtype),
+            kernel.reshape(depth, self.num_heads, self.features).astype(dtype),
+        )
+        return product.reshape(-1, outputs) + bias.astype(dtype)
+
+
+def _scale(query: Tokens, config: LSTTConfig) -> Tokens:
+    return query * (config.dim // config.num_heads) ** -0.5
+
+
+class Perceptron(nn.Module):
+    """linear2(DWConv5x5(GELU(GroupNorm(linear1(x))))), which closes a block."""
 
     config: LSTTConfig
     backend: Backend
@@ -95,9 +204,8 @@ class Block(nn.Module):
 class LSTT(Stack):
     """The blocks, and a normalisation of each block's result.
 
-    The decoder sees the encoder's map beside all of them: its input is [h, w, (1 + blocks) d]. The
-    PyTorch code also holds a ``mask_token`` that nothing reads; it is kept among the constants, so
-    that weights can go back.
+    The decoder sees the encoder's map beside all of them: its input is [h, w, (1 + blocks) d].
+    Nothing reads the PyTorch code's ``mask_token``; it is kept so that weights can go back.
     """
 
     config: LSTTConfig

@@ -22,8 +22,8 @@ from mavos_jax.models.attention import MASKED
 class KeyValue(NamedTuple):
     """What one E-LSTT block remembers of one or more frames.
 
-    The key of a frame is also its query. The value holds the visual and the identity value side by
-    side, so that one product with the attention weights propagates both.
+    A frame's key is also its query. The value holds the visual and the identity value side by side,
+    so that one product with the attention weights propagates both.
     """
 
     key: Float[Array, "m k"]
@@ -33,9 +33,8 @@ class KeyValue(NamedTuple):
 class Pending(NamedTuple):
     """What one block keeps of a frame until its mask is known.
 
-    ``identity`` is the normalised identity state, ``None`` in the first block, where the identity
-    branch is still empty, and in the LSTT, which has none. There ``visual_value`` is what the
-    embedding is added to.
+    ``identity`` is the normalised identity state, ``None`` in the first block, where that branch is
+    still empty, and in the LSTT, where ``visual_value`` is what the embedding is added to.
     """
 
     key: Float[Array, "n k"]
@@ -58,9 +57,6 @@ class Memory(NamedTuple):
 
 class Policy(NamedTuple):
     """What the long-term memory keeps, in places of one frame each.
-
-    Whether a write is the frame itself or its fusion with the dynamic part is
-    ``MemoryConfig.is_modulated``.
 
     Attributes:
       places: how many there are; ``None``: as many as ``MemoryConfig.capacity``.
@@ -146,10 +142,7 @@ def put_frame(
 def long_term_bias(
     config: MemoryConfig, num_writes: Scalar, num_tokens: int
 ) -> Float[Array, "m"] | None:
-    """Returns what to add to the logits of long-term keys: masks the places not in use.
-
-    ``None`` where all places are in use always.
-    """
+    """Returns what masks the long-term keys in places not in use; ``None`` if all always are."""
     policy, places = POLICIES[config.policy], num_places(config)
     if policy.in_use is None:
         return None
@@ -165,8 +158,8 @@ FIRST_CAPACITY = 4
 def with_room_for(config: MemoryConfig, num_frames: int) -> MemoryConfig:
     """Returns the configuration to run with while the memory holds at most ``num_frames`` frames.
 
-    A bank that grows is until then a smaller bank, whose size doubles; it gives the same results,
-    because places that are not in use get no weight. Other memories stay as they are.
+    A bank that grows is until then a smaller bank, whose size doubles; the results are the same,
+    because places not in use get no weight.
     """
     if not config.grows or POLICIES[config.policy].places is not None:
         return config

@@ -28,8 +28,8 @@ from mavos_jax.models.layers import (
     JoinedLinear,
     split_rows,
 )
+from mavos_jax.models.lstt import HeadLinear
 from mavos_jax.models.mavos import MAVOS, Variables, small_frame
-from mavos_jax.models.multi_head import HeadLinear
 from mavos_jax.models.twins import Twins
 
 _CAST: dict[type[nn.Module], tuple[str, ...]] = {
@@ -60,8 +60,7 @@ class _Plan(NamedTuple):
 def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     """Returns variables with which a model's methods compute the same, and faster.
 
-    They lie where the given ones lie, and are kept while these are; what needs no preparation is
-    shared. Not for training: the frozen vectors are gone.
+    They are kept while the given ones are. Not for training: the frozen vectors are gone.
     """
     if not (_prepares_all(model.backend) or variables.get(CONSTANTS)):
         return variables

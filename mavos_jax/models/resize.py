@@ -1,7 +1,6 @@
 """Sizes and resizing: cubic for frames, bilinear inside the network, nearest for masks.
 
-The taps are computed on the host; on the device a resize is two gathers. A program may hold them as
-constants or take them as arguments.
+The taps are computed on the host; on the device a resize is two gathers.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ def network_size(
 ) -> tuple[int, int]:
     """Returns the rows and columns at which a frame enters the network.
 
-    Computed in double precision in this order: enlarge the short edge to ``min_short_edge`` or cap
-    it at ``max_short_edge``, cap the long edge, apply the test-time scale, truncate, snap to 16 n +
-    1 (``align_corners``) or 16 n. All in pixels.
+    In double precision and this order: enlarge the short edge to ``min_short_edge`` or cap it at
+    ``max_short_edge``, cap the long edge, apply the test-time scale, truncate, snap to 16 n + 1
+    (``align_corners``) or 16 n.
 
     Differences to the PyTorch code: n is at least 1, where that gives an edge of 0 or 1 pixels, and
     ``min_short_edge`` is ours.
@@ -72,8 +71,8 @@ def _snap(size: int, align_corners: bool) -> int:
 def nearest_indices(source: int, target: int) -> np.ndarray:
     """Returns the source index of each target index: floor(i source / target), capped.
 
-    The product is rounded to float32 before the floor, as PyTorch does; double precision gives
-    other indices for some sizes (140 to 161, index 69).
+    The product is rounded to float32 first, as in PyTorch; double precision gives other indices for
+    some sizes (140 to 161, index 69).
     """
     step = np.float32(source / target)
     return np.minimum(
@@ -82,10 +81,7 @@ def nearest_indices(source: int, target: int) -> np.ndarray:
 
 
 def linear_taps(source: int, target: int, *, align_corners: bool) -> ResizeTaps:
-    """Returns the two source indices and weights of each target.
-
-    Positions are float32 because PyTorch's are, which moves weights by up to 1e-5.
-    """
+    """Returns the two source indices and weights of each target, from float32 as PyTorch's are."""
     index = np.arange(target, dtype=np.float32)
     if align_corners:
         ratio = np.float32(source - 1) / np.float32(max(target - 1, 1))
@@ -134,8 +130,8 @@ def _take(x: Array, indices: Array | np.ndarray, axis: int) -> Array:
 def _apply_taps(x: Array, taps: ResizeTaps, axis: int) -> Array:
     """Returns the weighted sum of the taps of each target, as x_0 + sum_i w_i (x_i - x_0).
 
-    The weights add up to one, so this is the plain sum. In this form a compiler has only one way
-    to contract products and sums, and the same pixels come out of every program that resizes.
+    The weights add up to one. A compiler has only one way to contract this form, so the same pixels
+    come out of every program that resizes.
     """
     indices, weights = taps
     shape = [1] * x.ndim
@@ -165,8 +161,7 @@ def resize_planes(
 ) -> Float[Array, "c h2 w2"]:
     """Resizes as :func:`resize_bilinear` does a map whose channels come first.
 
-    Two products with constant matrices, whose gradients are products, too: the gradients of gathers
-    are scattered sums.
+    Two products with constant matrices: their gradients are products, those of gathers scatters.
     """
     if x.shape[1:] == size:
         return x

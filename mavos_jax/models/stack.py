@@ -22,10 +22,8 @@ class Stack(nn.Module):
 
     A block projects the state to what the frame would write into memory, whose key is the query of
     its propagations, and to their gate, if any; propagates the memories to the projected state; and
-    remembers the frame once its mask's embedding is known.
-
-    Every method takes ``x``, the projected encoder map as tokens, and ``size``, its rows and
-    columns.
+    remembers the frame once its mask's embedding is known. ``x`` is the projected encoder map as
+    tokens, ``size`` its rows and columns.
     """
 
     def start(self, x: Tokens, size: tuple[int, int]) -> State:
@@ -44,11 +42,7 @@ class Stack(nn.Module):
         bias: Float[Array, "m"] | None,
         size: tuple[int, int],
     ) -> tuple[Propagated, tuple[Pending, ...]]:
-        """Propagates the memories' masks to a frame.
-
-        Returns the decoder's input, and what the frame writes once its mask is known. ``bias`` is
-        added to the logits of the long-term keys.
-        """
+        """Returns the decoder's input, and what the frame writes once its mask is known."""
         states, pending = [self.start(x, size)], []
         for block, long, short in zip(self.blocks, long_term, short_term, strict=True):
             state, own, gate = block.project(states[-1])
@@ -59,10 +53,7 @@ class Stack(nn.Module):
     def reference(
         self, x: Tokens, identification: Tokens, size: tuple[int, int]
     ) -> tuple[Propagated, tuple[KeyValue, ...]]:
-        """Runs a frame whose mask is known; its own keys and values are both memories.
-
-        Returns the decoder's input, and what the frame writes into memory.
-        """
+        """Runs a frame whose mask is known; its own keys and values are both memories."""
         states, written = [self.start(x, size)], []
         for block in self.blocks:
             state, pending, gate = block.project(states[-1])

@@ -1,4 +1,1 @@
-"""What the network costs: ``python -m mavos_jax.profiling``, ``.lengths``, ``.training``, ...
-
-``python -m mavos_jax.profiling.compiled`` says where the time of a GPU would go.
-"""
+"""What the network costs; ``.compiled`` says where the time of a GPU would go."""

@@ -1,7 +1,201 @@
-"""Runs :mod:`mavos_jax.profiling.rows`."""
+"""Times a network: ``python -m mavos_jax.profiling --config FILE``."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
 
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.profiling.rows import main
+from mavos_jax.commands.parser import parse_experiment, require_range
+from mavos_jax.config import MAX_ID
+from mavos_jax.profiling.measuring import (
+    Sampler,
+    Timing,
+    announce,
+    measure_in_turns,
+    program_figures,
+    table,
+    write_report,
+)
+from mavos_jax.profiling.protocols import (
+    Job,
+    Outcome,
+    end_to_end_sampler,
+    frame_seconds,
+    run_in_own_process,
+    speeds,
+)
+from mavos_jax.profiling.workload import (
+    NEVER,
+    Network,
+    Precision,
+    Scan,
+    Setting,
+    Workload,
+    available,
+    read_networks,
+    read_size,
+)
+from mavos_jax.runtime.files import require_writable_parent
+
+Measurement = Literal["frame", "aot", "xmem", "end-to-end"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Time a network: by default one frame inside the compiled scan.
+
+    Every combination of the options that take several values is a row; all rows take turns.
+
+    Attributes:
+      config: the configuration file of the network.
+      checkpoint: the folder of weights to time; by default fresh ones, which are as fast.
+      against: configuration files of other networks to time in turns with the first.
+      sizes: heights and widths of the frames, such as 480x854.
+      objects: objects in the video.
+      precisions: precisions of products and convolutions; by default the configuration's.
+      chunk_frames: frames of one scan.
+      videos: videos segmented at once; for more than one, only the frame in the scan is timed.
+      measure: a frame in the scan, or frames a second by these protocols.
+      frames: frames of one sample of the scan.
+      video_frames: frames of the videos that the protocols time.
+      repeats: rounds of which medians are reported.
+      json: a file for the results.
+    """
+
+    config: Path | None = None
+    checkpoint: Path | None = None
+    against: tuple[Path, ...] = ()
+    sizes: tuple[str, ...] = ("481x849",)
+    objects: tuple[int, ...] = (2,)
+    precisions: tuple[Precision, ...] = ()
+    chunk_frames: tuple[int, ...] = (4,)
+    videos: tuple[int, ...] = (1,)
+    measure: tuple[Measurement, ...] = ("frame",)
+    frames: int = 4
+    video_frames: int = 12
+    repeats: int = 5
+    json: Path | None = None
+
+    def __post_init__(self) -> None:
+        require_range(self, frames=1, repeats=1, video_frames=2, chunk_frames=1, videos=1)
+        require_range(self, MAX_ID, objects=1)
+        for size in self.sizes:
+            read_size(size)
+
+    def cases(self, networks: Sequence[Network]) -> Iterator[Case]:
+        """Yields every combination of the options."""
+        precisions = self.precisions or (networks[0].experiment.inference.precision,)
+        sizes = map(read_size, self.sizes)
+        settings = itertools.product(sizes, self.objects, available(precisions))
+        several = [Setting(*setting) for setting in dict.fromkeys(settings)]
+        for values in itertools.product(networks, several, self.chunk_frames, self.videos):
+            yield Case(*values)
+
+
+class Case(NamedTuple):
+    """What a row is about."""
+
+    network: Network
+    setting: Setting
+    chunk_frames: int
+    videos: int
+
+    def __str__(self) -> str:
+        return f"{self.network.experiment.name}, {self.setting}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Times what the command line asks for."""
+    # Or else the first process would keep the memory that others are measured in.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    arguments, experiment = parse_experiment(Arguments, argv, ("inference", "memory.gap"))
+    if arguments.json is not None:
+        require_writable_parent(arguments.json)
+    networks = read_networks(experiment, arguments.checkpoint, arguments.against)
+    rows = measure_rows(networks, arguments)
+    print(table(rows))
+    write_report(arguments.json, arguments, rows=rows)
+
+
+def measure_rows(networks: Sequence[Network], arguments: Arguments) -> list[dict[str, Any]]:
+    """Measures every combination of the options; returns values by the names of columns."""
+    variables = {network: network.variables() for network in networks}
+    scans: dict[Case, Scan] = {}
+    samplers: dict[Case, Sampler] = {}
+    for case in arguments.cases(networks):
+        load = Workload.build(case.network.experiment, variables[case.network], case.setting)
+        if "frame" in arguments.measure:
+            announce(f"{case}: compiling the scan over {case.chunk_frames} frames")
+            scans[case] = Scan(load, case.chunk_frames, case.videos)
+            announce(f"compiled in {scans[case].program.compilation_s:.1f} s")
+        samplers[case] = _sampler(case, load, scans.get(case), arguments)
+    announce(f"timing {', '.join(arguments.measure)} of {len(samplers)} in turns")
+    turns = measure_in_turns(samplers, arguments.repeats)
+    return [_row(case, scans.get(case), turns[case]) for case in samplers]
+
+
+def _sampler(case: Case, load: Workload, scan: Scan | None, arguments: Arguments) -> Sampler:
+    wanted = set(arguments.measure) if case.videos == 1 else {"frame"} & set(arguments.measure)
+    video_frames = arguments.video_frames
+    measure_files = end_to_end_sampler(load, case.chunk_frames, video_frames)
+
+    def sample() -> dict[str, float]:
+        found: dict[str, float] = {}
+        if scan is not None:
+            found["frame"] = scan.frame_seconds(NEVER, arguments.frames)
+            found["written"] = scan.frame_seconds(1, arguments.frames)
+        if {"aot", "xmem"} & wanted:
+            found |= speeds(frame_seconds(load, video_frames))
+        if "end-to-end" in wanted:
+            found |= measure_files()
+        return found
+
+    return sample
+
+
+def _row(case: Case, scan: Scan | None, found: Mapping[str, Timing]) -> dict[str, Any]:
+    """Returns the columns of a case; None where it was not asked for.
+
+    Times are of a frame of one video; ``scan_FPS`` counts the frames of all, with a write every
+    ``memory.gap`` frames.
+    """
+    frame, written = found.get("frame"), found.get("written")
+    scan_fps = None
+    if frame is not None and written is not None:
+        gap = case.network.experiment.memory.gap
+        scan_fps = 1 / (frame.median + (written.median - frame.median) / gap)
+    return {
+        "network": case.network.experiment.name,
+        "size": "x".join(map(str, case.setting.size)),
+        "objects": case.setting.objects,
+        "precision": case.setting.precision,
+        "chunk_frames": case.chunk_frames,
+        "videos": case.videos,
+        "frame_ms": frame and frame.times(1e3),
+        "frame_with_write_ms": written and written.times(1e3),
+        "scan_FPS": scan_fps,
+        **{f"{name}_FPS": found.get(name) for name in ("aot", "xmem", "end-to-end")},
+        **program_figures(scan and scan.program),
+        "carried_MB": scan and scan.carry_bytes / 1e6,
+        "peak_MB": _peak_megabytes(case) if case.videos == 1 else None,
+    }
+
+
+def _peak_megabytes(case: Case) -> float | None:
+    """Returns the allocator's peak over a video with a write; None where there is no allocator."""
+    if jax.default_backend() == "cpu":
+        return None
+    job = Job(case.network, case.setting, case.network.experiment.memory.gap + 2)
+    outcome = run_in_own_process(job)
+    return outcome.memory[1] / 1e6 if isinstance(outcome, Outcome) else None
+
 
 if __name__ == "__main__":
     main_with_errors(main)

@@ -1,8 +1,8 @@
 """What a GPU would launch, as the compiler says on a machine without one.
 
-XLA compiles for a GPU that is described to it and dumps what its runtime would do. Counts and the
-sizes of buffers are the compiler's; times are a model. What tuning on the card decides is missing:
-tiles, libraries for single products, and the workspaces of convolutions.
+XLA compiles for a GPU that is described to it and dumps what its runtime would do. Counts and sizes
+of buffers are the compiler's; times are a model. What tuning on the card decides is missing: tiles,
+libraries for single products, and the workspaces of convolutions.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_experiment
+from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import Experiment
 from mavos_jax.inference.geometry import Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
@@ -30,9 +29,8 @@ from mavos_jax.models.mavos import build_model, variable_shapes
 from mavos_jax.models.prepare import prepared_shapes
 from mavos_jax.profiling.counts import Chunk, Counter, Counts, Rates
 from mavos_jax.profiling.dump import read_dump
-from mavos_jax.profiling.measuring import announce
-from mavos_jax.profiling.rows import read_size
-from mavos_jax.profiling.tables import table, write_report
+from mavos_jax.profiling.measuring import announce, program_sizes, table, write_report
+from mavos_jax.profiling.workload import read_size
 from mavos_jax.runtime.devices import graph_options, matmul_precision
 from mavos_jax.runtime.files import require_writable_parent
 
@@ -89,7 +87,7 @@ class Arguments:
     json: Path | None = None
 
     def __post_init__(self) -> None:
-        require_least(self, objects=1, videos=1)
+        require_range(self, objects=1, videos=1)
         read_size(self.size)
 
 
@@ -107,12 +105,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = Counter(read_dump(folder), _CARDS[arguments.gpu][1], is_rough).chunk()
     frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
     print(report(found, memory, frames, gap))
-    if arguments.json is not None:
-        parts = {**found._asdict(), "mean": found.mean(frames, gap)}
-        values = {name: dataclasses.asdict(part) for name, part in parts.items()}
-        inference = dataclasses.asdict(experiment.inference)
-        known = {"inference": inference, "gap": gap, "memory": memory}
-        write_report(arguments.json, arguments, parts=values, **known)
+    parts = {**found._asdict(), "mean": found.mean(frames, gap)}
+    write_report(
+        *(arguments.json, arguments),
+        parts={name: dataclasses.asdict(part) for name, part in parts.items()},
+        inference=dataclasses.asdict(experiment.inference),
+        gap=gap,
+        memory=memory,
+    )
 
 
 def report(found: Chunk, memory: dict[str, int], frames: int, gap: int) -> str:
@@ -144,10 +144,7 @@ def _kinds(part: Counts) -> str:
 
 
 def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) -> dict[str, int]:
-    """Compiles the scan over a chunk of frames for a card and dumps it into a folder.
-
-    Returns the bytes of its arguments, outputs and temporaries, and of all together.
-    """
+    """Compiles the scan over a chunk of frames for a card, dumps it, and returns sizes in bytes."""
     struct = functools.partial(jax.ShapeDtypeStruct, sharding=_describe(arguments.gpu))
 
     def abstract(tree: Any) -> Any:
@@ -175,13 +172,7 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
             "xla_dump_to": str(folder),
             "xla_dump_hlo_as_text": True,
         }
-        memory = traced.lower().compile(compiler_options=options).memory_analysis()
-    assert memory is not None
-    sizes = {
-        "arguments": memory.argument_size_in_bytes,
-        "outputs": memory.output_size_in_bytes - memory.alias_size_in_bytes,
-        "temporaries": memory.temp_size_in_bytes,
-    }
+        sizes = program_sizes(traced.lower().compile(compiler_options=options))
     return {**sizes, "all": sum(sizes.values())}
 
 

@@ -25,10 +25,9 @@ _LAYOUT |= {"dynamic-update-slice"}
 
 
 class Rates(NamedTuple):
-    """What a card was seen to reach: bytes a second, and operations a second by type.
+    """What a card was seen to reach: bytes a second, and operations a second in three types.
 
-    Types are bfloat16, float32 rounded to TF32, and float32. ``floor`` is the least time of a
-    kernel in seconds.
+    ``rough`` is float32 rounded to TF32; ``floor`` is the least time of a kernel in seconds.
     """
 
     memory: float

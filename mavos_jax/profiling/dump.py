@@ -25,10 +25,9 @@ _METADATA = re.compile(r'profile_annotation: "([^"]*)"\s+thunk_id: (\d+)')
 
 
 class Instruction(NamedTuple):
-    """An instruction of the optimised program, as text.
+    """An instruction of the optimised program, as text; ``shape`` is that of its result.
 
-    ``shape`` has type and dimensions of the result. Operands are names of instructions, with ``#i``
-    for element i of a tuple; ``inside`` is their text and ``attributes`` what follows it.
+    Operands are names, with ``#i`` for element i of a tuple; ``inside`` is their text.
     """
 
     name: str
@@ -43,7 +42,7 @@ class Instruction(NamedTuple):
 class Thunk:
     """A step of the runtime, of a kind such as ``kConvolution``; the number names its instruction.
 
-    Inside a loop are its ``condition`` and ``body``; the branch of a graph has no name.
+    A loop has the branches ``condition`` and ``body``; the branch of a graph has no name.
     """
 
     kind: str

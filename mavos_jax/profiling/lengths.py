@@ -8,21 +8,21 @@ compiles the programs: on a CPU, where JAX keeps no count, compiling would be th
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from mavos_jax.commands.benchmark_options import require_least
+import numpy as np
+
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_experiment
-from mavos_jax.config import Experiment
+from mavos_jax.commands.parser import parse_experiment, require_range
+from mavos_jax.config import MAX_ID, Experiment
 from mavos_jax.models.memory import POLICIES
-from mavos_jax.profiling.measuring import Timing, announce
-from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
-from mavos_jax.profiling.rows import read_size, require_range
-from mavos_jax.profiling.tables import table, write_report
-from mavos_jax.profiling.workload import Network, Setting, read_networks
+from mavos_jax.profiling.measuring import Timing, announce, table, write_report
+from mavos_jax.profiling.protocols import Job, Outcome, run_in_own_process
+from mavos_jax.profiling.workload import Network, Setting, read_networks, read_size
 from mavos_jax.runtime.files import require_writable_parent
 
 
@@ -56,9 +56,8 @@ class Arguments:
     plot: Path | None = None
 
     def __post_init__(self) -> None:
-        require_least(self, repeats=1)
-        require_range("lengths", self.lengths, 2)
-        require_range("objects", (self.objects,), 1, 254)
+        require_range(self, repeats=1, lengths=2)
+        require_range(self, MAX_ID, objects=1)
         read_size(self.size)
         if self.plot is not None and self.plot.suffix not in (".png", ".svg"):
             raise ValueError(f"--plot: expected a name in .png or .svg, found {self.plot}")
@@ -76,8 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     networks = read_networks(experiment, arguments.checkpoint, arguments.against)
     points = measure_lengths(networks, arguments)
     print(table(points))
-    if arguments.json is not None:
-        write_report(arguments.json, arguments, lengths=points)
+    write_report(arguments.json, arguments, lengths=points)
     if arguments.plot is not None:
         draw_lengths(points, arguments.plot)
 
@@ -86,11 +84,11 @@ def measure_lengths(networks: Sequence[Network], arguments: Arguments) -> list[d
     """Measures every network on every length; returns values by the names of columns."""
     precision = networks[0].experiment.inference.precision
     setting = Setting(read_size(arguments.size), arguments.objects, precision)
-    jobs = [
-        Job(_with_room(network, length, arguments), setting, length)
-        for length in dict.fromkeys(arguments.lengths)
-        for network in networks
-    ]
+    jobs = []
+    for length, network in itertools.product(dict.fromkeys(arguments.lengths), networks):
+        if arguments.bank == "unbounded":
+            network = network._replace(experiment=unbounded(network.experiment, length))
+        jobs.append(Job(network, setting, length))
     outcomes: list[list[Outcome | str]] = []
     for job in jobs:
         announce(f"{job.network.experiment.name}, {setting}: compiling")
@@ -115,17 +113,8 @@ def unbounded(experiment: Experiment, num_frames: int) -> Experiment:
     return dataclasses.replace(experiment, memory=memory)
 
 
-def _with_room(network: Network, num_frames: int, arguments: Arguments) -> Network:
-    if arguments.bank == "configured":
-        return network
-    return network._replace(experiment=unbounded(network.experiment, num_frames))
-
-
 def _point(job: Job, outcomes: list[Outcome | str]) -> dict[str, Any]:
-    """A network on videos of a length: no figures where there is a failure.
-
-    ``bank_frames`` is what its memory bank has room for in the end, None without a bank.
-    """
+    """Returns the figures of a network at a length; none where there is a failure."""
     memory = job.network.experiment.memory
     runs = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
     failure = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
@@ -148,9 +137,9 @@ def draw_lengths(points: Sequence[Mapping[str, Any]], path: Path) -> None:
     measured = [point for point in points if point["failure"] is None]
     for name in dict.fromkeys(point["network"] for point in measured):
         line = [point for point in measured if point["network"] == name]
-        lengths = [point["frames"] for point in line]
-        _draw(speed, name, lengths, [point["aot_FPS"] for point in line])
-        _draw(memory, name, lengths, [point["memory_MB"].times(1e-3) for point in line])
+        frames = [point["frames"] for point in line]
+        _draw(speed, name, frames, [point["aot_FPS"] for point in line])
+        _draw(memory, name, frames, [point["memory_MB"].times(1e-3) for point in line])
     speed.set_ylabel("frames a second (aot)")
     memory.set_ylabel(f"{measured[0]['memory'] if measured else 'memory'}, GB")
     for axes in (speed, memory):
@@ -164,15 +153,13 @@ def draw_lengths(points: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure.savefig(path)
 
 
-def _draw(axes: Any, name: str, lengths: list[int], values: list[Timing]) -> None:
-    below = [value.median - value.lowest for value in values]
-    above = [value.highest - value.median for value in values]
-    medians = [value.median for value in values]
-    axes.errorbar(lengths, medians, yerr=(below, above), marker="o", capsize=3, label=name)
+def _draw(axes: Any, name: str, frames: list[int], values: list[Timing]) -> None:
+    medians, lowest, highest = zip(*values, strict=True)
+    spread = [np.subtract(medians, lowest), np.subtract(highest, medians)]
+    axes.errorbar(frames, medians, yerr=spread, marker="o", capsize=3, label=name)
 
 
 def _import_figure() -> type[Any]:
-    """Returns matplotlib's figure, which needs no display."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -12,18 +12,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_command
+from mavos_jax.commands.parser import parse_command, require_range
 from mavos_jax.config.data import DataConfig, SourceConfig
 from mavos_jax.data.draws import ClipRecipe, VideoKey
 from mavos_jax.data.loader import make_loader
 from mavos_jax.datasets import open_source
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.samples import VideoSet
-from mavos_jax.profiling.measuring import measure_in_turns
-from mavos_jax.profiling.rows import require_range
-from mavos_jax.profiling.tables import table
+from mavos_jax.profiling.measuring import measure_in_turns, table
 
 _VIDEO = (480, 854)
 _NUM_VIDEOS = 4
@@ -47,8 +44,7 @@ class Arguments:
     seconds: float = 5.0
 
     def __post_init__(self) -> None:
-        require_range("workers", self.workers, 0)
-        require_least(self, repeats=1)
+        require_range(self, workers=0, repeats=1)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,14 +1,19 @@
-"""Compiling and timing: medians over rounds, each of which measures everything once."""
+"""Compiling, timing in turns, and the results as a table and as a JSON file."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import jax
+
+from mavos_jax.runtime.provenance import describe_software, this_command
 
 _Key = TypeVar("_Key", bound=Hashable)
 
@@ -34,20 +39,15 @@ class Timing(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A compiled program, called with the arguments that are not static.
-
-    Of its memory, ``total_bytes`` are arguments, outputs and temporaries; donated arguments count
-    once.
-    """
+    """A compiled program; ``run`` takes the arguments that are not static."""
 
     run: Callable[..., Any]
     compilation_s: float
-    temporary_bytes: int
-    total_bytes: int
+    sizes: dict[str, int]
 
 
 def announce(line: str) -> None:
-    """Tells what is going on, which may take minutes."""
+    """Prints what is going on, which may take minutes."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -55,13 +55,26 @@ def compile_program(jitted: Any, *arguments: Any, **options: Any) -> Program:
     """Compiles a jitted function for some arguments."""
     start = time.perf_counter()
     compiled = jitted.trace(*arguments, **options).lower().compile()
-    elapsed = time.perf_counter() - start
+    return Program(compiled, time.perf_counter() - start, program_sizes(compiled))
+
+
+def program_sizes(compiled: Any) -> dict[str, int]:
+    """Returns the bytes that a compiled program needs; donated arguments count once."""
     memory = compiled.memory_analysis()
-    if memory is None:
-        return Program(compiled, elapsed, 0, 0)
-    own = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-    temporary = memory.temp_size_in_bytes
-    return Program(compiled, elapsed, temporary, own + temporary)
+    return {
+        "arguments": memory.argument_size_in_bytes,
+        "outputs": memory.output_size_in_bytes - memory.alias_size_in_bytes,
+        "temporaries": memory.temp_size_in_bytes,
+    }
+
+
+def program_figures(program: Program | None) -> dict[str, float | None]:
+    """Returns the columns of a table that describe a program."""
+    return {
+        "compile_s": program and program.compilation_s,
+        "program_MB": program and sum(program.sizes.values()) / 1e6,
+        "temporary_MB": program and program.sizes["temporaries"] / 1e6,
+    }
 
 
 def seconds(function: Callable[[], Any]) -> float:
@@ -90,3 +103,44 @@ def measure_in_turns(
         }
         for key in samplers
     }
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Lays out rows of values by name, without the columns that are empty."""
+    found = {title: [_cell(row[title]) for row in rows] for title in rows[0]}
+    texts = [[title.replace("_", " "), *cells] for title, cells in found.items() if any(cells)]
+    widths = [max(map(len, text)) for text in texts]
+    lines = []
+    for first, *others in zip(*texts, strict=True):
+        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        lines.append("  ".join((first.ljust(widths[0]), *cells)).rstrip())
+    return "\n".join(lines)
+
+
+def write_report(path: Path | None, arguments: Any, **values: Any) -> None:
+    """Writes values, the options, the software and the device as JSON, if there is a path.
+
+    Names tell units; a Timing is a median, the lowest and the highest value.
+    """
+    if path is None:
+        return
+    about = {
+        "options": dataclasses.asdict(arguments),
+        "software": describe_software(this_command()),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({**values, **about}, indent=2, default=str)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Timing):
+        return f"{_number(value.median)} ({_number(value.lowest)} to {_number(value.highest)})"
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    """Writes a number with four digits that count, without an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -3,15 +3,23 @@
 ``aot``: frames 1 to T - 1, one at a time, from the frame on the device to its mask and memory on
 the device. ``xmem``: the same for all frames, the first included. ``end-to-end``: from reading JPEG
 files to written PNG files, in wall-clock time. None of them includes compilation.
+
+A video in a process of its own also tells the peak of its memory.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -21,17 +29,17 @@ from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model
+from mavos_jax.models.memory import POLICIES
 from mavos_jax.profiling.measuring import Sampler
-from mavos_jax.profiling.workload import Workload
-from mavos_jax.runtime.compilation import CompilationClock
-from mavos_jax.runtime.devices import products_in
+from mavos_jax.profiling.workload import Network, Setting, Workload
+from mavos_jax.runtime.compilation import CompilationClock, keep_compilations
+from mavos_jax.runtime.devices import peak_memory, products_in
+
+_PROGRAM = "from mavos_jax.profiling.protocols import serve; serve()"
 
 
 def frame_seconds(workload: Workload, num_frames: int, gap: int | None = None) -> list[float]:
-    """Returns the time of every frame of a video, less what was compiled in it.
-
-    ``gap`` replaces the network's own number of frames between two long-term writes.
-    """
+    """Returns the time of every frame of a video, less what was compiled in it."""
     seconds: list[float] = []
     compiled = 0.0
     with CompilationClock() as compilation, products_in(workload.setting.precision):
@@ -87,3 +95,56 @@ def _write_video(folder: Path, workload: Workload, num_frames: int) -> Path:
     mask = folder.parent / "mask.png"
     write_mask(mask, np.ascontiguousarray(workload.mask))
     return mask
+
+
+class Job(NamedTuple):
+    """A video to segment; ``gap`` replaces the network's frames between two long-term writes."""
+
+    network: Network
+    setting: Setting
+    num_frames: int
+    gap: int | None = None
+
+    def warming(self) -> Job:
+        """Returns a shorter video that writes every frame and compiles the same programs."""
+        memory = self.network.experiment.memory
+        writes = memory.capacity if POLICIES[memory.policy].places is None else 2
+        return self._replace(num_frames=min(self.num_frames, writes + 2), gap=1)
+
+
+class Outcome(NamedTuple):
+    """Frames a second by protocol; what was measured of memory, and its peak in bytes."""
+
+    fps: dict[str, float]
+    memory: tuple[str, int]
+
+
+def run_in_own_process(job: Job) -> Outcome | str:
+    """Segments a video in a new process; returns the reason where memory runs out."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        input=pickle.dumps(job),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if ended.returncode == -signal.SIGKILL:
+        return "killed, as the system does where memory runs out"
+    if ended.returncode:
+        raise RuntimeError(f"the process of {job.num_frames} frames ended with {ended.returncode}")
+    return pickle.loads(ended.stdout)
+
+
+def serve() -> None:
+    """Segments the video on the standard input; what it took goes to the standard output."""
+    job: Job = pickle.load(sys.stdin.buffer)
+    keep_compilations()
+    try:
+        variables = job.network.variables()
+        workload = Workload.build(job.network.experiment, variables, job.setting)
+        fps = speeds(frame_seconds(workload, job.num_frames, job.gap))
+        result = Outcome(fps, peak_memory())
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        result = "out of memory"
+    sys.stdout.buffer.write(pickle.dumps(result))

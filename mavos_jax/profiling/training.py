@@ -16,9 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mavos_jax.commands.benchmark_options import require_least
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_experiment
+from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import Experiment
 from mavos_jax.datasets import open_source
 from mavos_jax.models.mavos import Variables, init_variables
@@ -29,10 +28,11 @@ from mavos_jax.profiling.measuring import (
     announce,
     compile_program,
     measure_in_turns,
+    program_figures,
     seconds,
+    table,
+    write_report,
 )
-from mavos_jax.profiling.rows import require_range
-from mavos_jax.profiling.tables import table, write_report
 from mavos_jax.runtime.devices import products_in
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.training.loop import frame_size
@@ -64,8 +64,7 @@ class Arguments:
     json: Path | None = None
 
     def __post_init__(self) -> None:
-        require_range("batches", self.batches, 1)
-        require_least(self, repeats=1, loader_seconds=0)
+        require_range(self, batches=1, repeats=1, loader_seconds=0)
 
 
 class Case(NamedTuple):
@@ -133,15 +132,13 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[dict[str, An
 def _row(
     case: Case, step: _Step | None, found: Mapping[str, Timing] | None, clip_frames: int
 ) -> dict[str, Any]:
-    """What was measured of a case; frames are all of the clips, the references included."""
-    time_s, program = None if found is None else found["seconds"], step and step.program
+    """Returns the columns of a case; frames are all of the clips, the references included."""
+    time_s = None if found is None else found["seconds"]
     return {
         **case._asdict(),
         "step_s": time_s,
         "frames_per_second": time_s and case.batch * clip_frames / time_s.median,
-        "temporary_MB": program and program.temporary_bytes / 1e6,
-        "program_MB": program and program.total_bytes / 1e6,
-        "compile_s": program and program.compilation_s,
+        **program_figures(step and step.program),
         "failure": None if step else "out of memory",
     }
 
@@ -175,15 +172,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(table(rows))
     if loaded is not None:
         print(f"the loader by itself ({data.workers} workers): {loaded:.1f} frames/s")
-    if arguments.json is not None:
-        write_report(
-            *(arguments.json, arguments),
-            name=config.name,
-            clip_frames=data.clip_frames,
-            crop=data.crop,
-            rows=rows,
-            loader_frames_per_second=loaded,
-        )
+    write_report(
+        *(arguments.json, arguments),
+        name=config.name,
+        clip_frames=data.clip_frames,
+        crop=data.crop,
+        rows=rows,
+        loader_frames_per_second=loaded,
+    )
 
 
 if __name__ == "__main__":

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.config import Experiment
-from mavos_jax.config.files import read_config_file
-from mavos_jax.inference.frame import VideoState
+from mavos_jax.config.experiment import read_config_file
 from mavos_jax.inference.geometry import Geometries, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
-from mavos_jax.inference.programs import start_videos
+from mavos_jax.inference.programs import segment_chunks, start_videos
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.models.prepare import prepare_variables
-from mavos_jax.profiling.measuring import announce
+from mavos_jax.profiling.measuring import announce, compile_program, seconds
 from mavos_jax.runtime.devices import products_in
 
 Precision = Literal["float32", "bfloat16", "tf32"]
 """As in ``inference.precision``."""
+
+NEVER = 2**30
+"""A gap that no video here reaches: no long-term writes."""
 
 _NUM_FRAMES = 4
 """Different frames; a longer video repeats them."""
@@ -62,11 +66,28 @@ class Setting(NamedTuple):
         return f"{height}x{width}, {self.objects} objects, {self.precision}"
 
 
+def read_size(text: str) -> tuple[int, int]:
+    """Reads a height and a width such as 480x854."""
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if found is None or min(int(found[1]), int(found[2])) < 32:
+        raise ValueError(
+            f"--sizes: expected HEIGHTxWIDTH of at least 32 pixels, such as 480x854, found {text}"
+        )
+    return int(found[1]), int(found[2])
+
+
+def available(precisions: Sequence[Precision]) -> tuple[Precision, ...]:
+    """Returns the precisions that differ on this device; names one that is left out."""
+    if jax.default_backend() == "cpu" and "tf32" in precisions:
+        announce("tf32 left out: on a CPU it equals float32")
+        precisions = ["float32" if name == "tf32" else name for name in precisions]
+    return tuple(dict.fromkeys(precisions))
+
+
 class Workload(NamedTuple):
     """A network and a setting, ready to run, with variables and views on the device.
 
-    ``frames`` are random, uint8 [t, H, W, 3]; ``slots``, uint8 [H, W], has a vertical stripe for
-    every object. Both are padded.
+    ``frames`` are random; ``slots`` has a vertical stripe for every object. Both are padded.
     """
 
     model: MAVOS
@@ -81,44 +102,23 @@ class Workload(NamedTuple):
         """Prepares a network for a setting; compiles nothing."""
         inference = dataclasses.replace(experiment.inference, precision=setting.precision)
         model = build_model(dataclasses.replace(experiment, inference=inference))
-        padded = padded_size(setting.size)
+        height, width = padded_size(setting.size)
+        stripes = np.arange(width) * (setting.objects + 1) // width
         random = np.random.default_rng(0)
         return cls(
             model,
             jax.device_put(prepare_variables(model, variables)),
             setting,
             jax.device_put(geometries(model.config, Sizes(setting.size, setting.size))),
-            random.integers(0, 256, (_NUM_FRAMES, *padded, 3), dtype=np.uint8),
-            _stripes(padded, setting.objects),
+            random.integers(0, 256, (_NUM_FRAMES, height, width, 3), dtype=np.uint8),
+            np.broadcast_to(stripes, (height, width)).astype(np.uint8),
         )
-
-    @property
-    def groups(self) -> int:
-        """Groups of ten objects."""
-        return num_groups(self.setting.objects)
-
-    @property
-    def identities(self) -> int:
-        """Channels of a group that can be in use."""
-        return num_identities(self.setting.objects)
 
     @property
     def mask(self) -> np.ndarray:
         """The first frame's mask without padding."""
         height, width = self.setting.size
         return self.slots[:height, :width]
-
-    def start(self, videos: int = 1) -> VideoState:
-        """Returns the state after the first frame of so many equal videos."""
-        frames, slots = (
-            np.broadcast_to(x, (videos, *x.shape)) for x in (self.frames[0], self.slots)
-        )
-        with products_in(self.setting.precision):
-            return start_videos(
-                *(self.model, self.variables, self.views, frames, slots),
-                groups=self.groups,
-                identities=self.identities,
-            )
 
     def video(self, num_frames: int) -> Iterator[np.ndarray]:
         """Yields frames [H, W, 3] without padding."""
@@ -127,15 +127,48 @@ class Workload(NamedTuple):
             yield self.frames[index % len(self.frames), :height, :width]
 
 
-def available(precisions: Sequence[Precision]) -> tuple[Precision, ...]:
-    """Returns the precisions that differ on this device; names one that was left out."""
-    if jax.default_backend() == "cpu" and "tf32" in precisions:
-        announce("tf32 left out: on a CPU it equals float32")
-        precisions = ["float32" if name == "tf32" else name for name in precisions]
-    return tuple(dict.fromkeys(precisions))
+class Scan:
+    """The compiled scan over chunks of frames; every run goes on where the last one stopped."""
 
+    def __init__(self, workload: Workload, chunk_frames: int, videos: int = 1) -> None:
+        self._workload, self._chunk_frames, self._videos = workload, chunk_frames, videos
+        objects = workload.setting.objects
+        identities = num_identities(objects)
 
-def _stripes(size: tuple[int, int], objects: int) -> np.ndarray:
-    """A mask in which every object has a vertical stripe."""
-    row = np.arange(size[1]) * (objects + 1) // size[1]
-    return np.broadcast_to(row, size).astype(np.uint8)
+        def each(array: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(array, (videos, *array.shape))
+
+        frames = np.resize(workload.frames, (chunk_frames, *workload.frames.shape[1:]))
+        self._frames = jnp.asarray(each(frames))
+        self._counts = (jnp.int32(chunk_frames), jnp.full(videos, objects, jnp.int32))
+        with products_in(workload.setting.precision):
+            self._state = start_videos(
+                *(workload.model, workload.variables, workload.views),
+                *(each(workload.frames[0]), each(workload.slots)),
+                groups=num_groups(objects),
+                identities=identities,
+            )
+            self.program = compile_program(
+                segment_chunks,
+                *(workload.model, *self._arguments(1)),
+                identities=identities,
+                logits_form="none",
+            )
+        self.carry_bytes = sum(x.nbytes for x in jax.tree.leaves(self._state))
+
+    def frame_seconds(self, gap: int, num_frames: int) -> float:
+        """Returns the mean time of a frame of one video over whole chunks of at least so many."""
+        chunks = -(-num_frames // self._chunk_frames)
+        frames = chunks * self._chunk_frames * self._videos
+        return seconds(lambda: self._run(gap, chunks)) / frames
+
+    def _run(self, gap: int, chunks: int) -> Any:
+        outputs = None
+        for _ in range(chunks):
+            self._state, outputs = self.program.run(*self._arguments(gap))
+        return self._state, outputs
+
+    def _arguments(self, gap: int) -> tuple[Any, ...]:
+        scalars = (*self._counts, jnp.int32(gap))
+        load = self._workload
+        return load.variables, load.views, self._state, self._frames, None, scalars

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import tqdm
 
-from mavos_jax.runtime.checksums import checksum
+from mavos_jax.runtime.files import checksum
 
 _EVENTS = "/jax/core/compile/"
 _COMPILATION = f"{_EVENTS}backend_compile_duration"
@@ -28,10 +28,9 @@ _SLOW_SECONDS = 5.0
 
 
 def keep_compilations() -> None:
-    """Keeps compiled programs between runs, unless the user says otherwise.
+    """Keeps compiled programs between runs, in ``JAX_COMPILATION_CACHE_DIR`` or a folder of ours.
 
-    They lie in :func:`default_folder`, or where ``JAX_COMPILATION_CACHE_DIR`` says. A damaged one
-    is compiled again; a line says so where none can be kept.
+    A damaged one is compiled again; a line says so where none can be kept.
     """
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     try:
@@ -71,7 +70,7 @@ def _say_not_kept(reason: object) -> None:
 
 
 def _mend_cache() -> None:
-    """Takes JAX's warnings about the cache as what they are: entries to remove.
+    """Removes the entries of the cache that JAX warns about.
 
     JAX never replaces an entry that a kill or a full disk cut off; it compiles and warns at every
     start. Removed while JAX warns, the entry is written again by this process.

@@ -22,8 +22,8 @@ _R = TypeVar("_R")
 def use_precision(config: Experiment) -> None:
     """Makes all programs of this process keep to ``inference.precision``.
 
-    GPUs round the factors of float32 products unless told not to; a CPU has no choice.
-    ``JAX_DEFAULT_MATMUL_PRECISION`` has the last word.
+    GPUs round the factors of float32 products unless told not to. ``JAX_DEFAULT_MATMUL_PRECISION``
+    has the last word.
     """
     if _is_free():
         jax.config.update(
@@ -83,9 +83,9 @@ _IN_GRAPHS = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,DYNAMIC_SLICE
 def graph_options(platform: str) -> dict[str, str] | None:
     """Returns the compiler options that make CUDA graphs of whole frames, ``None`` for none.
 
-    By default XLA leaves convolutions out of graphs; each then ends a graph, and the host has to
-    decide every condition around one. ``--xla_gpu_enable_command_buffer`` in ``XLA_FLAGS`` has the
-    last word; empty after the equals sign, it forbids graphs.
+    By default XLA leaves convolutions out of graphs; each then ends one, and the host decides every
+    condition around it. ``--xla_gpu_enable_command_buffer`` in ``XLA_FLAGS`` has the last word;
+    empty after the equals sign, it forbids graphs.
     """
     if platform not in ("gpu", "cuda") or _GRAPHS in os.environ.get("XLA_FLAGS", ""):
         return None
@@ -93,10 +93,7 @@ def graph_options(platform: str) -> dict[str, str] | None:
 
 
 class GraphProgram(Generic[_P, _R]):
-    """``jax.jit`` with :func:`graph_options` of the platform, which is asked at the first use.
-
-    ``function`` is for use inside another program.
-    """
+    """``jax.jit`` with :func:`graph_options` of the platform, which is asked at the first use."""
 
     def __init__(self, function: Callable[_P, _R], **options: Any) -> None:
         functools.update_wrapper(self, function)
@@ -124,8 +121,8 @@ class GraphProgram(Generic[_P, _R]):
 def peak_memory() -> tuple[str, int]:
     """Returns the name and bytes of the peak that matters.
 
-    On an accelerator that is the most its allocator handed out; on a CPU, where JAX keeps no count,
-    the largest resident set of the process.
+    That is the most that an accelerator's allocator handed out or, on a CPU, where JAX keeps no
+    count, the largest resident set of the process.
     """
     statistics = jax.local_devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in statistics:

@@ -1,29 +1,33 @@
-"""Files written whole and read ahead; and whether a path can be written."""
+"""Files: written whole, read ahead, locked and checksummed; and whether a path can be written."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
+import fcntl
+import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 _NUM_DECODERS = 4
 _MAX_DECODED = 16
 """Frames that wait decoded, which bounds the memory they take."""
+_CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
 def written_whole(path: Path, *, is_flushed: bool = False) -> Iterator[Path]:
     """Gives a temporary name beside ``path`` that takes its place once the block has succeeded.
 
-    Folders are made as needed. After an exception, what was at ``path`` before stays; an OSError
-    names ``path``. A flushed file is on the disk when the block ends, and outlives a loss of power.
+    Folders are made as needed. After an exception, what was at ``path`` stays; an OSError names
+    ``path``. A flushed file is on the disk when the block ends, and outlives a loss of power.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -58,9 +62,9 @@ def flush(path: Path) -> None:
 class WriteBehind:
     """Runs calls on other threads while the caller goes on; on one thread, in order.
 
-    At most ``max_pending`` calls wait at a time, which bounds the arrays they hold. The first
-    exception of a call is raised by a later :meth:`submit` or on leaving the ``with`` block, which
-    waits for all calls; calls after a failed one may still have run.
+    At most ``max_pending`` calls wait, which bounds the arrays they hold. The first exception of a
+    call is raised by a later :meth:`submit` or at the end of the ``with`` block, which waits for
+    all calls.
     """
 
     def __init__(self, max_pending: int = 8, num_threads: int = 1):
@@ -85,10 +89,10 @@ class WriteBehind:
 
 
 def decoded_ahead(read: Callable[[int], np.ndarray], count: int) -> Generator[np.ndarray]:
-    """Yields what ``read`` returns for 0 to ``count`` - 1, in order.
+    """Yields what ``read``, called on several threads, returns for 0 to ``count`` - 1, in order.
 
-    Several threads read, a few results wait, and an exception of ``read`` comes in its place.
-    Closing the iterator ends the threads.
+    A few results wait; an exception of ``read`` comes in its place. Closing the iterator ends the
+    threads.
     """
     with ThreadPoolExecutor(_NUM_DECODERS, thread_name_prefix="decode-ahead") as pool:
         waiting: collections.deque[Future[np.ndarray]] = collections.deque()
@@ -141,9 +145,8 @@ def require_writable_parent(path: str | os.PathLike[str]) -> None:
 def inside(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
     """Returns ``path`` if it lies below ``root`` once links among its parents are followed.
 
-    To be called before a path is written or removed; neither need exist. A link at ``path`` itself
-    is not followed: replacing or removing it does not touch its target. Raises ValueError if the
-    path is ``root``, leads out of it, or cannot name a file.
+    To be called before a path is written or removed. A link at ``path`` itself is not followed:
+    replacing it does not touch its target. Else, or if it cannot name a file, raises ValueError.
     """
     path = Path(path)
     leads_to = "no file"
@@ -155,3 +158,65 @@ def inside(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
         f"{str(path)!r}: expected a path below {root}, found that it leads to {leads_to}; nothing "
         "outside is written or removed; choose another name or folder"
     )
+
+
+class LockFile(NamedTuple):
+    """An open file, never written, whose locks count between processes and within one."""
+
+    path: Path
+    descriptor: int
+
+    def take(self, *, shared: bool = False, waits: bool = False) -> bool:
+        """Locks the file, replacing its lock; returns False if somebody else holds it."""
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(self.descriptor, kind if waits else kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            words = f"cannot be locked: {error.strerror}"
+            raise OSError(error.errno, words, str(self.path)) from error
+        return True
+
+
+@contextlib.contextmanager
+def opened_lock(path: Path) -> Iterator[LockFile]:
+    """Opens a file to lock, made if needed, but no link; its lock ends with the block."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        yield LockFile(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def checksum(content: bytes | str) -> str:
+    """Returns the CRC-32 of some bytes, or of a text in UTF-8, as eight hexadecimal digits."""
+    return f"{zlib.crc32(_encoded(content)):08x}"
+
+
+def file_checksum(path: Path) -> str:
+    """Returns the CRC-32 of a file, read in pieces."""
+    total = 0
+    with path.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            total = zlib.crc32(chunk, total)
+    return f"{total:08x}"
+
+
+def file_checksums(folder: Path) -> dict[str, str]:
+    """Returns the CRC-32 of every file below a folder by its relative name."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {file.relative_to(folder).as_posix(): file_checksum(file) for file in files}
+
+
+def short_hash(parts: Iterable[bytes | str]) -> str:
+    """Returns the first 16 hexadecimal digits of the SHA-256 of all parts, one after the other."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(_encoded(part))
+    return digest.hexdigest()[:16]
+
+
+def _encoded(content: bytes | str) -> bytes:
+    return content.encode() if isinstance(content, str) else content

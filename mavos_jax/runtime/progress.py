@@ -25,8 +25,7 @@ def say(line: str) -> None:
 class Progress:
     """Shows progress inside a ``with`` block: a bar on a terminal, else a line every 30 seconds.
 
-    Lines also come while a single step takes long. Several threads may call :meth:`advance`.
-    ``total`` is None where only the end will tell.
+    Several threads may call :meth:`advance`. ``total`` is None where only the end will tell.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from mavos_jax.runtime.checksums import short_hash
+from mavos_jax.runtime.files import short_hash
 
 _PACKAGES = (
     *("mavos_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),

@@ -36,9 +36,9 @@ from mavos_jax.checkpoints.description import (
 )
 from mavos_jax.checkpoints.folder import quiet_orbax
 from mavos_jax.config import Experiment
-from mavos_jax.runtime.checksums import file_checksums
+from mavos_jax.runtime.files import file_checksums
 from mavos_jax.training.processes import is_first, print_once
-from mavos_jax.training.state import TrainState, split
+from mavos_jax.training.step import TrainState, split
 
 TRAINING = "training"
 
@@ -69,8 +69,8 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 class Checkpoints:
     """Writes the checkpoints of a run behind it; a context manager that ends with the last one.
 
-    ``workdir`` is absolute. ``facts`` are JSON values to be kept with every checkpoint; only scores
-    under the same ``score_conditions`` are compared.
+    ``facts`` are JSON values to keep with every checkpoint; only scores under the same
+    ``score_conditions`` are compared.
     """
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
@@ -107,8 +107,7 @@ class Checkpoints:
     def has_failed(self) -> bool:
         """Whether the newest checkpoint could not be written; False while it still may be.
 
-        Always False for one of several processes: they would have to agree on it, and wait for the
-        next checkpoint that is due.
+        Always False for one of several processes, which would have to agree on it.
         """
         if not self._begun or jax.process_count() > 1 or self._manager.is_saving_in_progress():
             return False
@@ -119,10 +118,10 @@ class Checkpoints:
     ) -> None:
         """Starts to write a checkpoint, once the one before is complete.
 
-        If that one could not be written, this is reported and the new one is tried all the same: a
-        network or a quota may have recovered. The failure of a retry does not count towards those
-        that end a run. ``state`` holds NumPy arrays, which must not change any more; ``score`` is
-        J&F of its moving average.
+        A failure of that one is reported, and the new one tried all the same: a network or a quota
+        may have recovered. A retry that fails does not count towards the failures that end a run.
+        ``state`` holds NumPy arrays that nobody changes any more; ``score`` is J&F of its moving
+        average.
 
         Raises:
           OSError: there is no room, or three in a row that were due could not be written.
@@ -214,9 +213,6 @@ class Checkpoints:
 
 
 def _require_room(folder: Path, num_bytes: int) -> None:
-    """Raises for a full disk beforehand: Orbax's writes would fail one by one, with a log of each.
-
-    Where quotas hide that it is full, or others fill it meanwhile, Orbax's exception tells.
-    """
+    """Raises for a full disk beforehand; Orbax's writes would fail one by one, with a log each."""
     if shutil.disk_usage(folder).free < num_bytes * _MARGIN:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -21,13 +21,14 @@ from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch
 from mavos_jax.runtime.devices import graph_options, products_in
 from mavos_jax.training.clip import Clip, clip_loss
-from mavos_jax.training.state import TrainState, variables_of
 from mavos_jax.training.step import (
     DeviceBatch,
     Metrics,
+    TrainState,
     build_training_model,
     train_step,
     training_precision,
+    variables_of,
 )
 
 AXIS = "devices"
@@ -46,11 +47,8 @@ def build_step(
     """Returns the step over ``devices`` of all processes, by default all.
 
     It takes a replicated state, which it consumes, and the clips of this process; it returns the
-    replicated state and metrics that every process can read.
-
-    Raises:
-      ValueError: the global batch cannot be split evenly over devices and parts, the network does
-        not take such crops, or a clip is so short that MCA would learn nothing.
+    replicated state and metrics that every process can read. Raises ValueError for a recipe that
+    the network or the devices cannot train.
     """
     devices = jax.devices() if devices is None else devices
     _require_trainable(config, len(devices))
@@ -133,10 +131,7 @@ def _require_trainable(config: Experiment, num_devices: int) -> None:
 
 
 def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.ndarray]:
-    """Returns a function that segments the first clip of a batch as a step would, for pictures.
-
-    It takes a replicated state and the clips of this process, and returns slots uint8 [T, S, S].
-    """
+    """Returns a function that segments the first clip of a batch as a step would, for pictures."""
     model = build_training_model(config)
 
     @jax.jit
@@ -156,10 +151,7 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
 def replicate(
     state: TrainState, devices: Sequence[Any] | None = None, *, with_pmap: bool = WITH_PMAP
 ) -> TrainState:
-    """Returns a copy of the state on every device, laid out as a step returns it.
-
-    With any other layout the second step would be compiled once more.
-    """
+    """Returns a copy of the state on every device, laid out as a step returns it: compiled once."""
     devices = jax.devices() if devices is None else devices
     local = _local(devices)
     layout = NamedSharding(_mesh(local if with_pmap else devices), _EACH if with_pmap else _SHARED)

@@ -1,8 +1,7 @@
 """Objects that come later: a clip's reference lacks them, the label of a later frame brings them.
 
-In inference a label is put over the frame's prediction and the frame runs as a reference of its
-own (``memory.on_label``). A network that never met this in training has not learned to take an
-object into a memory that began without it.
+A network that never met this in training has not learned to take an object into a memory that began
+without it (``memory.on_label``).
 """
 
 from __future__ import annotations
@@ -18,10 +17,7 @@ from mavos_jax.config import IGNORED
 
 
 class Given(NamedTuple):
-    """What has been given of a clip's objects: before each frame, slots 1..num_objects.
-
-    ``label`` holds the slots that a label brings, and 0 where the prediction stays.
-    """
+    """What is known of a clip's objects before each frame; ``label`` holds what a label brings."""
 
     labels: Int[Array, "t h1 w1"]
     num_objects: Int[Array, "t"]
@@ -37,12 +33,10 @@ def give_at_once(masks: UInt8[Array, "t h1 w1"], num_objects: Scalar) -> Given:
 def give_late(
     masks: UInt8[Array, "t h1 w1"], num_objects: Scalar, label_at: Scalar, key: Array
 ) -> Given:
-    """Holds objects back until a frame whose label brings them.
+    """Holds objects back until frame ``label_at``, whose label brings them; 0 for none.
 
-    Of n objects a random 1 to n - 1 are there from the reference on, no matter in which slots. A
-    clip with a single object has it from the reference on, and its label brings it once more.
-    ``label_at`` is the frame with the label, 0 for none; what it brings is known in the frames
-    after it.
+    Of n objects a random 1 to n - 1 are there from the reference on, in any slots. A single object
+    is there from the start, and the label brings it once more.
     """
     many, turn = jax.random.split(key)
     most = jnp.maximum(num_objects, 1)
@@ -62,8 +56,7 @@ def give_late(
 def draw_label_frame(probability: float, num_frames: int, key: Array) -> Scalar:
     """Draws the frame that brings a label, 1 to T - 2, or 0 for none.
 
-    ``key`` is the step's: all its clips share the frame, so that a program runs one of the two ways
-    to memorise a frame, where it would run both for clips that differ.
+    All clips of a step share it, so that the program runs one of the two ways to memorise a frame.
     """
     whether, where = jax.random.split(key)
     frame = jax.random.randint(where, (), 1, num_frames - 1)

@@ -39,9 +39,8 @@ _MAX_SIDE = 256
 class MetricsBuffer:
     """Averages the metrics of steps without making the device wait for the host.
 
-    It holds the host back until the device is at most two steps behind, so that the batches of
-    later steps do not pile up on the device. ``skipped_in_row`` counts up to the last step that has
-    finished, ``num_damaged`` the samples that this process left out since the last summary.
+    It holds the host back until the device is at most two steps behind, so that batches do not pile
+    up on the device. ``num_damaged`` counts the samples left out since the last summary.
     """
 
     def __init__(self, skipped_in_row: int = 0) -> None:
@@ -56,10 +55,9 @@ class MetricsBuffer:
             self._take()
 
     def waited_for_data(self, seconds: float) -> None:
-        """Notes a wait for data that has just ended.
+        """Notes a wait for data that has just ended, if the device had nothing to do at its end.
 
-        It counts only if the device has finished the newest step by now, and then as a whole, so
-        that the sum is an upper bound of the time in which the device had nothing to do.
+        The sum is thus an upper bound of the time in which the device was idle.
         """
         newest = self._in_flight[-1].loss if self._in_flight else None
         if getattr(newest, "is_ready", lambda: True)():
@@ -75,10 +73,7 @@ class MetricsBuffer:
             self._take()
 
     def summary(self, num_clips: int, clip_frames: int) -> dict[str, float | list[float]]:
-        """Returns the averages since the last summary; skipped steps count for none.
-
-        ``num_clips`` are those of a step over all processes, of ``clip_frames`` frames each.
-        """
+        """Returns the averages since the last summary, over the steps that were not skipped."""
         self.finish()
         seconds = max(time.perf_counter() - self._start, 1e-9)
         clips = num_clips * self._num_steps / seconds
@@ -129,8 +124,8 @@ def _memory_use() -> dict[str, float]:
 class Log:
     """Writes metrics to the files of a run and to the console; a context manager.
 
-    What earlier parts of the run wrote about steps after ``step``, because they were killed before
-    those were saved, is taken back. Processes that are not ``is_writer`` do nothing.
+    What earlier parts of the run wrote about later steps than ``step``, and did not save, goes.
+    Processes that are not ``is_writer`` do nothing.
     """
 
     def __init__(self, workdir: Path, step: int, num_steps: int, is_writer: bool = True) -> None:
@@ -189,10 +184,10 @@ class Log:
         self._tell_board("add_image", name, picture, step, dataformats="HWC")
 
     def _tell_board(self, method: str, *arguments: Any, **options: Any) -> None:
-        """Calls TensorBoard's writer, or gives it up if it cannot write.
+        """Calls TensorBoard's writer, or gives it up once it cannot write.
 
-        Its thread ends with the first error, for instance a full disk; whatever is handed to it
-        later would wait for ever.
+        Its thread ends with the first error, such as a full disk, and later calls would wait for
+        ever.
         """
         if self._board is None:
             return
@@ -252,7 +247,6 @@ def _open_board(folder: Path, step: int) -> Any:
 
 
 def _describe(values: Values) -> str:
-    """Returns the numbers that one looks at first, as a line."""
     texts = []
     for name, value in values.items():
         if name == "frame_ious" and isinstance(value, list):
@@ -263,11 +257,7 @@ def _describe(values: Values) -> str:
 
 
 def paint_clip(frames: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Draws a row of frames with true masks over a row with predicted ones, both named.
-
-    Frames are uint8 RGB [T, S, S, 3], masks uint8 slots [T, S, S]. The picture shows at most 8
-    frames, evenly chosen, at most 256 pixels wide each.
-    """
+    """Draws at most 8 frames with true masks over the same with predicted ones."""
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), _MAX_FRAMES)).round().astype(int)
     stride = -(-frames.shape[1] // _MAX_SIDE)
 

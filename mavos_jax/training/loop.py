@@ -35,7 +35,7 @@ from mavos_jax.training.log import Log, MetricsBuffer, paint_clip
 from mavos_jax.training.processes import StopRequest, is_first, print_once
 from mavos_jax.training.resume import is_due, join_fingerprints
 from mavos_jax.training.start import Convert, begin, opened_workdir
-from mavos_jax.training.state import TrainState, variables_of
+from mavos_jax.training.step import TrainState, variables_of
 from mavos_jax.training.validation import conditions, evaluate, open_held_out
 
 
@@ -53,10 +53,8 @@ def train(
 ) -> None:
     """Trains a network, from the start or from where an earlier part of the run ended.
 
-    On SIGTERM, SIGUSR1 or an interruption from the keyboard it saves and returns.
-
-    ``convert`` reads PyTorch weights, for ``training.start``; ``command`` are the words that
-    started the run, to be kept with its checkpoints.
+    On SIGTERM, SIGUSR1 or an interruption from the keyboard it saves and returns. ``convert`` reads
+    PyTorch weights for ``training.start``; ``command`` is kept with the checkpoints.
 
     Raises:
       ValueError: something does not fit, or training diverged (:class:`Diverged`).
@@ -246,7 +244,7 @@ class _Run:
     def _saving_on_error(self, *, fails_everywhere: bool = False) -> Iterator[None]:
         """Saves the newest state when something other than a step fails.
 
-        Where one process fails, it cannot save: the others know of nothing and would not join it.
+        Where one of several processes fails, it cannot: the others would not join it.
         """
         try:
             yield

@@ -1,10 +1,8 @@
 """The losses of one frame of one clip, and the IoU that is logged beside them.
 
-Everything takes logits at the size of the labels, one plane for each slot that a clip can use, of
-which the first ``num_objects + 1`` are in use. Labels of 255 are ignored.
-
-Slots come first here, unlike in the networks: with eleven of them last, a CPU would find nothing to
-work on in vectors.
+Logits have the labels' size, with one plane for each slot of which the first ``num_objects + 1``
+are in use; labels of 255 are ignored. Slots come first, unlike in the networks: with eleven of them
+last, a CPU would find nothing to vectorise.
 """
 
 from __future__ import annotations
@@ -79,8 +77,8 @@ def num_kept(share: Float[Array, ""], num_pixels: int) -> Integer[Array, ""]:
 def kth_largest(values: Float[Array, "n"], k: Integer[Array, ""]) -> Float[Array, ""]:
     """Returns the k-th largest of finite numbers that are not negative; k is 1 to n.
 
-    The bits of such numbers, read as integers, are in their order, so that the answer is found bit
-    by bit: 31 counts, which take a fraction of the time of sorting.
+    Their bits, read as integers, are in their order: 31 counts find the answer bit by bit, in a
+    fraction of the time of sorting.
     """
     bits = jax.lax.bitcast_convert_type(jnp.abs(values), jnp.int32)
 
@@ -99,12 +97,11 @@ def soft_jaccard(
     absence: float = 0.0,
     absence_weight: float = 1.0,
 ) -> Float[Array, ""]:
-    """1 - soft intersection over union, averaged over the classes that the labels hold.
+    """1 - soft intersection over union, averaged over the classes (background too) in the labels.
 
-    The background is a class, too; ignored pixels are left out. With ``absence``, an addition to
-    the released loss, objects in use that the labels lack also count: one that is predicted on a
-    share ``p`` of the pixels with ``p / (p + absence)``. Their weight in the mean is
-    ``absence_weight``, where classes that the labels hold weigh 1.
+    With ``absence``, an addition to the released loss, an object in use that the labels lack counts
+    as well, with the weight ``absence_weight``: predicted on a share ``p`` of the pixels, it costs
+    ``p / (p + absence)``.
     """
     # From the logarithms that cross-entropy takes: one softmax is enough.
     probabilities = jnp.exp(_log_probabilities(logits, num_objects))
@@ -127,10 +124,7 @@ def soft_jaccard(
 def mean_iou(
     predicted: Mask, labels: Mask, num_objects: Scalar, most: int = MAX_OBJECTS
 ) -> Float[Array, ""]:
-    """Returns the IoU of the predicted masks, averaged over the objects that either mask holds.
-
-    1 if neither holds any. ``num_objects`` is at most ``most``.
-    """
+    """Returns the mean IoU over the objects that either mask holds, or 1 if neither holds any."""
     truth = _one_hot(labels, num_objects, 1 + most)[1:]
     found = _one_hot(predicted, num_objects, 1 + most)[1:] & (labels != IGNORED)
     union = (truth | found).sum(axis=(1, 2))

@@ -1,7 +1,4 @@
-"""AdamW or Muon with the schedule of the released training code.
-
-Parameters go by their path, such as ``decoder/conv_in/kernel``.
-"""
+"""AdamW or Muon with the released schedule, over parameters by path."""
 
 from __future__ import annotations
 
@@ -17,7 +14,9 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Scalar
 from mavos_jax.config import EncoderConfig, OptimizerConfig, TrainingConfig
 from mavos_jax.models.encoders import early_modules
-from mavos_jax.training.state import Leaves
+
+Leaves = dict[str, Any]
+"""Arrays by the path of their parameter, such as ``decoder/conv_in/kernel``."""
 
 MUON_SIZE = 0.4
 """Root mean square of Muon's updates before the learning rate: about that of Adam's."""
@@ -34,9 +33,9 @@ _IDENTIFICATION = "identification/"
 def learning_rate(config: TrainingConfig, step: Any, xp: Any = np) -> Any:
     """Returns the learning rate at a step, of everything but the encoder.
 
-    Linear from ``min_rate`` to ``peak_rate`` over the warm-up, then
-    min + (peak - min) (1 - i / (n + 1))^power, with i the steps and n the length after the warm-up.
-    ``xp`` is ``numpy`` for a float64 value on the host, ``jax.numpy`` inside a step.
+    Linear from ``min_rate`` to ``peak_rate`` over the warm-up, then min + (peak - min) (1 - i / (n
+    + 1))^power, with i the steps and n the length after the warm-up. ``xp`` is ``numpy`` on the
+    host (float64), ``jax.numpy`` inside a step.
     """
     recipe = config.optimizer
     warmup = int(recipe.warmup * config.steps)
@@ -74,8 +73,8 @@ def is_early(encoder: EncoderConfig, path: str) -> bool:
 def decays(path: str, dimensions: int) -> bool:
     """Whether weight decay applies to a parameter.
 
-    To all of two or more dimensions but the relative position biases and the last convolution of
-    the decoder; of the others to the scales of the encoder's norms alone.
+    To those of two or more dimensions, but for relative positions and the decoder's last
+    convolution, and to the scales of the encoder's norms.
     """
     name = path.rpartition("/")[2]
     if dimensions >= 2:
@@ -85,10 +84,7 @@ def decays(path: str, dimensions: int) -> bool:
 
 
 def is_orthogonalised(path: str, dimensions: int) -> bool:
-    """Whether Muon makes the update of a parameter orthogonal.
-
-    Matrices and dense convolutions, but not the last of the decoder, as is usual for the outputs.
-    """
+    """Whether Muon makes a parameter's update orthogonal: matrices, convolutions but the last."""
     is_dense = path.endswith("/kernel") and dimensions in (2, 4)
     return is_dense and not path.startswith("decoder/conv_out/")
 
@@ -183,8 +179,8 @@ def update(
 ) -> tuple[Leaves, Any]:
     """Returns the parameters after one step, and the optimiser's state.
 
-    After teacher forcing has ended the identification bank keeps its values, and so does its norm:
-    no gradient reaches either, and PyTorch leaves parameters without a gradient alone.
+    After teacher forcing the identification bank and its norm keep their values: no gradient
+    reaches them, and PyTorch leaves parameters without a gradient alone.
     """
     optimizer = build_optimizer(config.optimizer)
     directions: Any

@@ -28,14 +28,11 @@ def connect(
     process_id: int | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> bool:
-    """Joins the other processes of a run; call it before any other use of JAX.
+    """Joins the other processes of a run, if any; call it before any other use of JAX.
 
-    ``coordinator`` is address and port of process 0. What is not given comes from
-    ``JAX_COORDINATOR_ADDRESS``, ``JAX_NUM_PROCESSES`` and ``JAX_PROCESS_ID``, or from SLURM inside
-    ``srun``. Returns whether there are others to join; a process on its own needs none.
-
-    Raises:
-      ValueError: some of the three are given and others cannot be found, or do not fit.
+    What is not given comes from ``JAX_COORDINATOR_ADDRESS``, ``JAX_NUM_PROCESSES`` and
+    ``JAX_PROCESS_ID``, or from SLURM inside ``srun``. Raises ValueError if only some of the three
+    are known, or they do not fit. Returns whether there are others.
     """
     coordinator = coordinator or environment.get("JAX_COORDINATOR_ADDRESS")
     num_processes = _number(num_processes, "JAX_NUM_PROCESSES", environment)
@@ -72,9 +69,8 @@ def connect(
 def local_devices(environment: Mapping[str, str]) -> list[int] | None:
     """Returns which of the GPUs that it sees a SLURM task should use, or None for JAX's choice.
 
-    JAX chooses the one with the task's number on its node. That is wrong for a task that sees only
-    its own GPU, as with ``--gpus-per-task=1``, and for one task that has a whole node. Raises
-    ValueError where the tasks on a node are neither one nor as many as its GPUs.
+    JAX chooses the one with the task's number on its node, which is wrong for a task that sees only
+    its own GPU (``--gpus-per-task=1``) and for one task on a whole node.
     """
     if "JAX_LOCAL_DEVICE_IDS" in environment:
         return None
@@ -137,9 +133,8 @@ class StopRequest:
     """Notes, inside a ``with`` block, that the run should save and end.
 
     SIGTERM, SLURM's SIGUSR1 and the keyboard ask for it. A single process takes the signals itself;
-    a second interruption from the keyboard ends it at once. Of several, connected by
-    ``jax.distributed``, any may get a signal: JAX's own notifier for SIGTERM, which must stay in
-    place, makes all of them stop after the same step.
+    a second interruption from the keyboard ends it at once. Of several, any may get one: JAX's own
+    notifier for SIGTERM, which stays in place, stops all of them after the same step.
     """
 
     def __init__(self) -> None:

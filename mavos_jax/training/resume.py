@@ -25,11 +25,11 @@ from mavos_jax.checkpoints.mismatch import compare_forms
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.datasets.files import SIZES
 from mavos_jax.media.samples import VideoSet
-from mavos_jax.runtime.checksums import file_checksums
+from mavos_jax.runtime.files import file_checksums
 from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.checkpoints import TRAINING
 from mavos_jax.training.processes import print_once
-from mavos_jax.training.state import TrainState, join, split
+from mavos_jax.training.step import TrainState, join, split
 
 HARMLESS = (
     "data.held_out",
@@ -49,10 +49,10 @@ _DAMAGED = "damaged"
 
 
 def require_same_run(folder: Path, config: Experiment, data: str) -> None:
-    """Raises ValueError unless a run can go on from a checkpoint; the message names the changes.
+    """Raises ValueError, with the changes, unless a run can go on from a checkpoint.
 
-    Fields of :data:`HARMLESS` may differ, and the folders of data sets may have moved or been
-    packed. Other sizes of files, as after restoring a damaged one, only cause a warning.
+    Fields of :data:`HARMLESS` may differ, and data sets may have moved or been packed. Other sizes
+    of files, as after restoring a damaged one, only cause a warning.
     """
     stored = read_description(folder)
     before, after = _fields(stored.config), _fields(config)
@@ -126,12 +126,9 @@ def _is_harmless(name: str) -> bool:
 def newest_whole(workdir: Path) -> int | None:
     """Returns the newest step with a whole checkpoint, or None if there are no checkpoints.
 
-    Newer, damaged ones are moved to ``WORKDIR/damaged``, each with a line to the user.
-
-    Raises:
-      OtherVersion: another version of this package wrote one that is newer than all whole ones.
-      ValueError: there are checkpoints, but none is whole; nothing was moved.
-      OSError: a file cannot be read now, which says nothing about what is in it.
+    Newer, damaged ones are moved to ``WORKDIR/damaged``, each with a line. Raises OtherVersion
+    where the newest is another version's, ValueError where none is whole, OSError where a file
+    cannot be read now.
     """
     folder = workdir / STEPS
     damaged: dict[int, str] = {}
@@ -152,10 +149,7 @@ def newest_whole(workdir: Path) -> int | None:
 
 
 def read_state(folder: Path, like: TrainState) -> TrainState:
-    """Returns the state in a checkpoint; ``like`` is one of the same run, or its shapes.
-
-    Raises ValueError with all differences if the state is of another network or optimiser.
-    """
+    """Returns the state in a checkpoint; ``like`` is one of the same run, or its shapes."""
     items = dict(zip((WEIGHTS, TRAINING), split(like), strict=True))
     with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
         found = {name: checkpointer.metadata(folder / name).item_metadata.tree for name in items}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +15,12 @@ from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
 from mavos_jax.config import Experiment
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
-from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.files import opened_lock, require_writable_parent
 from mavos_jax.runtime.trees import leaves_by_path, nested
+from mavos_jax.training.optimizer import Leaves
 from mavos_jax.training.processes import broadcast, is_first, print_once
 from mavos_jax.training.resume import compare_scores, newest_whole, read_state, require_same_run
-from mavos_jax.training.state import Leaves, TrainState
-from mavos_jax.training.step import new_state
+from mavos_jax.training.step import TrainState, new_state
 
 Convert = Callable[[Experiment, Path], tuple[Variables, str]]
 """Reads PyTorch weights for an experiment; returns its variables and a report for the user."""
@@ -33,9 +32,7 @@ _LOCK = "run.lock"
 def opened_workdir(path: Path) -> Iterator[Path]:
     """Makes or takes the folder of a run and locks it; yields its absolute path.
 
-    Raises:
-      ValueError: nothing can be written there, another run is writing there, or it holds
-        something other than a run.
+    Raises ValueError where nothing can be written, another run is writing, or no run belongs.
     """
     workdir = Path(os.path.abspath(path))
     if not is_first():
@@ -52,16 +49,17 @@ def opened_workdir(path: Path) -> Iterator[Path]:
         )
     is_new = not workdir.exists()
     workdir.mkdir(parents=True, exist_ok=True)
-    with (workdir / _LOCK).open("a") as lock:
+    with opened_lock(workdir / _LOCK) as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            is_free = lock.take()
+        except OSError as error:  # some network file systems know no locks
+            print(f"{workdir}: {error.strerror}; let no other run write there")
+            is_free = True
+        if not is_free:
             raise ValueError(
                 f"--workdir {path}: expected no other run there, found one that is writing; wait "
                 "for its end, or choose another path"
-            ) from None
-        except OSError as error:  # some network file systems know no locks
-            print(f"{workdir}: cannot be locked ({error}); let no other run write there")
+            )
         try:
             yield workdir
         except BaseException:
@@ -71,7 +69,7 @@ def opened_workdir(path: Path) -> Iterator[Path]:
 
 
 def _remove_unused(workdir: Path, is_new: bool) -> None:
-    """Takes back what was made of a folder if nothing was written into it."""
+    """Removes what was made of a folder that nothing was written into."""
     with contextlib.suppress(OSError):
         if [x.name for x in workdir.iterdir()] == [_LOCK]:
             (workdir / _LOCK).unlink()
@@ -88,12 +86,9 @@ def begin(
 ) -> TrainState:
     """Returns the state to go on from, the same on every process, and prints what it is.
 
-    ``data`` is the fingerprint of the data sets; ``conditions`` are those of the scores to come,
-    None without evaluation.
-
-    Raises:
-      ValueError: the run there is another one or all its checkpoints are damaged, or the starting
-        weights do not fit.
+    ``data`` is the fingerprint of the data sets; ``conditions`` are those of the scores to come.
+    Raises ValueError if the run there is another one or has only damaged checkpoints, or if the
+    starting weights do not fit.
     """
     found = newest_whole(workdir) if is_first() else None  # one looks for all
     newest = int(broadcast(np.int32(-1 if found is None else found)))
@@ -153,7 +148,6 @@ def _require_trained_encoder(config: Experiment) -> None:
 
 
 def _describe(stored: Stored) -> str:
-    """Names the configuration of a checkpoint, and the step and the score of a run's."""
     step, score = stored.others.get("step"), stored.others.get("score")
     words = [stored.config.name]
     words += [] if step is None else [f"step {step}"]
@@ -166,7 +160,7 @@ def _fresh(config: Experiment) -> Variables:
 
 
 def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Variables, str]:
-    """Adds fresh weights for those that a checkpoint lacks or ``training.fresh`` names."""
+    """Adds fresh weights for those that are missing or that ``training.fresh`` names."""
     expected, leaves = expected_shapes(config), _leave_out(config, leaves_by_path(stored))
     problems = compare_shapes(expected, {path: np.shape(leaf) for path, leaf in leaves.items()})
     if problems.unexpected or problems.mismatched or len(problems.missing) == len(expected):
@@ -186,7 +180,7 @@ def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Varia
 
 
 def _leave_out(config: Experiment, leaves: Leaves) -> Leaves:
-    """Returns the leaves without the parts that ``training.fresh`` names."""
+    """Drops the parts that ``training.fresh`` names."""
     for part in config.training.fresh:
         prefixes = (f"params/{part}/", f"constants/{part}/")
         kept = {path: x for path, x in leaves.items() if not f"{path}/".startswith(prefixes)}

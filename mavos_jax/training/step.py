@@ -1,4 +1,4 @@
-"""One optimiser step over one device's clips: :func:`train_step`, its state and its metrics."""
+"""The state of a run, and one optimiser step of it over one device's clips."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int32, UInt8
+from jaxtyping import Array, Bool, Float, Int32, UInt8, UInt32
 
+from mavos_jax.axes import Scalar
 from mavos_jax.config import Experiment
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
-from mavos_jax.runtime.trees import leaves_by_path
+from mavos_jax.runtime.trees import leaves_by_path, nested
 from mavos_jax.training.clip import Clip, FrameResult, clip_loss
 from mavos_jax.training.late import draw_label_frame
 from mavos_jax.training.optimizer import (
+    Leaves,
     average_decay,
     build_optimizer,
     global_norm,
@@ -23,15 +25,63 @@ from mavos_jax.training.optimizer import (
     learning_rate,
     update,
 )
-from mavos_jax.training.state import Leaves, TrainState, merge
+
+
+class TrainState(NamedTuple):
+    """What a step takes and returns; a pytree of arrays, the same on every device.
+
+    Attributes:
+      step: steps done, skipped ones included; the index of the next one, from 0.
+      average: the exponential moving average of ``trained``, which is what evaluation reads.
+      constants: the frozen batch-norm vectors, nested as the model has them.
+      skipped: steps that were skipped, because their loss or gradient was not finite.
+      key: gives, with the step and a clip's place in the global batch, all random numbers.
+    """
+
+    step: Scalar
+    trained: Leaves
+    average: Leaves
+    frozen: Leaves
+    constants: dict[str, Any]
+    optimizer: Any
+    skipped: Scalar
+    skipped_in_row: Scalar
+    key: UInt32[Array, "2"]
+
+
+def variables_of(state: TrainState, *, average: bool) -> Variables:
+    """Returns the network's variables: the average, or the parameters as they were last trained."""
+    return merge(state.average if average else state.trained, state.frozen, state.constants)
+
+
+def merge(trained: Leaves, frozen: Leaves, constants: dict[str, Any]) -> Variables:
+    """Returns the network's variables from the two sets of parameters and the constants."""
+    return {"params": nested({**trained, **frozen}), "constants": constants}
+
+
+def split(state: TrainState) -> tuple[Variables, dict[str, Any]]:
+    """Returns what evaluation reads and, by name, all else: the two parts of a checkpoint."""
+    rest = state._asdict()
+    for name in ("average", "frozen", "constants"):
+        del rest[name]
+    return variables_of(state, average=True), leaves_by_path(rest)
+
+
+def join(like: TrainState, parts: tuple[Variables, dict[str, Any]]) -> TrainState:
+    """Returns the state, of the structure of ``like``, that was split into these parts."""
+    structure = jax.tree.structure(like)
+    numbers = range(structure.num_leaves)
+    places = jax.tree.leaves(split(jax.tree.unflatten(structure, numbers)))
+    leaves = dict(zip(places, jax.tree.leaves(parts), strict=True))
+    return jax.tree.unflatten(structure, [leaves[number] for number in numbers])
 
 
 class Metrics(NamedTuple):
     """What a step measures, averaged over the global batch.
 
-    Losses and IoUs of frames are by position in the clip, the reference first, without its weight.
-    The rate is that of everything but the encoder, the norm that before clipping. A step is skipped
-    and changes nothing if its loss or gradient is not finite.
+    Losses and IoUs are by position in the clip, the reference first, without its weight. The rate
+    is that of all but the encoder, the norm that before clipping. A step whose loss or gradient is
+    not finite is skipped and changes nothing.
     """
 
     loss: Float[Array, ""]
@@ -43,10 +93,7 @@ class Metrics(NamedTuple):
 
 
 class DeviceBatch(NamedTuple):
-    """The clips of one device, in parts that are computed one after the other.
-
-    The fields are those of :class:`mavos_jax.data.loader.Batch`.
-    """
+    """A device's share of a :class:`~mavos_jax.data.loader.Batch`, in parts computed in turn."""
 
     frames: UInt8[Array, "parts b t h1 w1 3"]
     masks: UInt8[Array, "parts b t h1 w1"]
@@ -92,8 +139,7 @@ def train_step(
 ) -> tuple[TrainState, Metrics]:
     """Returns the state after a step over one device's share of the batch, and what it measured.
 
-    The model's configuration holds the recipe. Gradients and metrics are averaged over the devices
-    of ``axis_name``, if there are several.
+    Gradients and metrics are averaged over the devices of ``axis_name``, if there are several.
     """
     config = model.config.training
     key = jax.random.fold_in(state.key, state.step)

@@ -16,7 +16,7 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.runtime.checksums import checksum
+from mavos_jax.runtime.files import checksum
 from mavos_jax.training.processes import print_once, sum_over_processes
 from mavos_jax.training.resume import split_fingerprints
 
@@ -45,13 +45,8 @@ def evaluate(
 ) -> Score | None:
     """Scores a network on videos that training does not see; processes share the work.
 
-    Only the first ``num_videos`` count, if it is not 0. ``is_stopping`` is asked before every video
-    whether to give up, which gives None. The result is the same on every process.
-
-    Raises:
-      ValueError: no video has an object to score.
-      Exception: a video could not be scored. Every process raises, that on which nothing failed a
-        ValueError.
+    Only the first ``num_videos`` count, if it is not 0. Once ``is_stopping``, asked before every
+    video, the result is None. It is the same on every process, and where one fails, all raise.
     """
     count = min(num_videos or len(videos), len(videos))
     variables = jax.device_put(variables, jax.local_devices()[0])
@@ -84,8 +79,7 @@ def evaluate(
 def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> VideoSet:
     """Opens what periodic evaluation segments, and warns if the run trains on it.
 
-    ``size`` is that of generated frames, ``data`` the fingerprints of what is trained on. Raises
-    ValueError for videos too short for a score.
+    ``size`` is that of generated frames, ``data`` the fingerprints of what is trained on.
     """
     videos = open_source(config.data.held_out, size)
     found = (videos[index] for index in range(len(videos)))
@@ -105,10 +99,7 @@ def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> Video
 
 
 def conditions(config: Experiment, fingerprint: str) -> str:
-    """Returns a checksum of what a score depends on beside the weights.
-
-    Scores can be compared where it is the same. ``fingerprint`` is the held-out set's.
-    """
+    """Returns a checksum of what a score depends on beside the weights."""
     inference = to_dict(config.inference)
     del inference["chunk_frames"]  # changes no mask
     number = config.training.loop.evaluate_videos
@@ -120,8 +111,8 @@ def score_video(
 ) -> list[tuple[float, float]]:
     """Segments a video and returns J and F of each of its objects, averaged over frames.
 
-    As in DAVIS 2017, the frame of an object's given mask and the last frame do not count. An object
-    that appears later gets its first mask when it does.
+    As in DAVIS 2017, an object's first frame and the last frame do not count. An object that
+    appears later gets its first mask when it does.
     """
     masks = [video.mask(t) for t in range(len(video))]
     first = next((t for t, mask in enumerate(masks) if object_ids(mask)), len(masks))

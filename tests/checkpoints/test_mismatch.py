@@ -5,7 +5,7 @@ import pytest
 from refusals import refuse
 
 from mavos_jax.checkpoints.folder import save
-from mavos_jax.commands.options import load_config, parse_command
+from mavos_jax.commands.parser import load_config, parse_command
 from mavos_jax.models.mavos import build_model, init_variables
 
 CONFIGS = Path(__file__).parents[2] / "configs"

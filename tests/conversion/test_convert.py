@@ -11,7 +11,7 @@ from seeded_weights import seeded_state_dict
 from small_configs import vary
 
 from mavos_jax.checkpoints.mismatch import Problems, WeightsMismatch, abbreviate
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.conversion import convert_state_dict, to_state_dict
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.rules import computed_buffers

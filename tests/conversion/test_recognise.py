@@ -7,7 +7,7 @@ import pytest
 from refusals import refuse
 from small_configs import MOBILENET, SWIN
 
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.conversion.encoders import encoder_kind
 from mavos_jax.conversion.recognise import _KNOWN_CONFIGS

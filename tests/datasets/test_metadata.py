@@ -14,7 +14,7 @@ from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import check_benchmark, open_benchmark, open_source
 from mavos_jax.datasets.listing import read_lines, read_list, require_name
 from mavos_jax.datasets.metadata import parse_frames, read_metadata
-from mavos_jax.runtime.json_files import read_json
+from mavos_jax.runtime.untrusted import read_json
 
 BAD_NAMES = [
     *("", ".", "..", "/tmp/precious", "../precious", "bear/../../precious", "bear/", "bear//x"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mavos_jax
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.mavos import build_model, init_variables
 

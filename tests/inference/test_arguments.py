@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from mavos_jax.inference.arguments import checked_gap
+from mavos_jax.inference.source import checked_gap
 
 SHAPE = (50, 66)
 REFUSED = [

@@ -7,10 +7,11 @@ import pytest
 from video_sets import draw_whole
 
 from mavos_jax.generated.video import SyntheticVideo
-from mavos_jax.inference.batch import segment_batch, stream_batch
+from mavos_jax.inference.dispatch import Options, run
 from mavos_jax.inference.geometry import Sizes, geometries
 from mavos_jax.inference.programs import segment_chunks, start_videos
-from mavos_jax.inference.video import segment_video
+from mavos_jax.inference.source import Video
+from mavos_jax.inference.video import segment_batch, segment_video
 from mavos_jax.models.mavos import build_model
 
 # Lengths that end inside a chunk, at its end and in another chunk than the longest.
@@ -38,13 +39,15 @@ def test_videos_in_a_batch_get_the_masks_that_they_get_alone(tiny, clips, inputs
         yield from frames[2]
         raise OSError("the disk is gone")
 
-    steps = stream_batch(model, variables, [*frames[:2], breaks()], masks)
+    videos = map(Video, [*frames[:2], breaks()], masks)
+    options = Options(model.config.memory.gap, model.config.inference.chunk_frames)
+    steps = run(model, variables, [*videos], options)
     out = [next(steps) for _ in range(LENGTHS[0])]
     # The error of one has waited for the others.
     with pytest.raises(OSError, match="the disk is gone"):
         next(steps)
     for number, clip in enumerate(clips):
-        found = [step[number] for step in out if step[number] is not None]
+        found = [result[0] for step in out if (result := step[number]) is not None]
         alone = segment_video(model, variables, clip.frames, clip.masks[0])
         assert len(found) == len(alone)
         assert all(step[number] is None for step in out[len(alone) :])
@@ -108,4 +111,4 @@ def test_wrong_arguments_are_named(tiny, inputs):
     ]
     for arguments, options, message in cases:
         with pytest.raises(ValueError, match=message):
-            next(stream_batch(model, variables, *arguments, **options))
+            segment_batch(model, variables, *arguments, **options)

@@ -9,7 +9,7 @@ import pytest
 from seeded_weights import seeded_state_dict
 
 import mavos_jax
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 
 LOGITS = 2e-5
 """Largest difference allowed in a logit; masks must be identical."""

@@ -1,6 +1,5 @@
 """Convolutions with gradients of their own against XLA's convolution and its gradients."""
 
-import dataclasses
 import functools
 
 import jax
@@ -8,9 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mavos_jax.models.backend import backend_for
-from mavos_jax.models.convolution import convolve
-from mavos_jax.models.layers import DepthwiseConv
+from mavos_jax.models.convolution import convolve, depthwise
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -79,15 +76,17 @@ def dense_pair(stride, padding):
 
 
 def depthwise_pair(kernel, stride, dilation, gradient="products"):
-    return [
-        lambda x, weights, form=form: DepthwiseConv(
-            kernel,
-            dataclasses.replace(backend_for("cpu"), depthwise=form, conv_gradient=gradient),
-            stride,
-            dilation,
-        ).apply({"params": {"kernel": weights}}, x)
-        for form in ("shifts", "grouped")
-    ]
+    padding = dilation * (kernel // 2)
+
+    def expected(x, weights):
+        return jax.lax.conv_general_dilated(
+            *(x[None], weights[:, :, None], (stride, stride), [(padding, padding)] * 2),
+            rhs_dilation=(dilation, dilation),
+            dimension_numbers=DIMENSIONS,
+            feature_group_count=x.shape[-1],
+        )[0]
+
+    return lambda x, weights: depthwise(x, weights, stride, dilation, gradient), expected
 
 
 def arrays_for(pair, x, kernel):

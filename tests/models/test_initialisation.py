@@ -10,7 +10,7 @@ from mavos_jax.models import initialisation
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.initialisation import initialise
 from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv, dense, layer_norm, linear
-from mavos_jax.models.multi_head import HeadLinear
+from mavos_jax.models.lstt import HeadLinear
 
 KEY, CPU = jax.random.PRNGKey(5), backend_for("cpu")
 

@@ -20,8 +20,8 @@ CONFIG = LSTTConfig(num_blocks=2, dim=8, num_heads=2, hidden_dim=64, window_radi
 SIZE = (3, 4)
 TOKENS = SIZE[0] * SIZE[1]
 BACKENDS = [
-    Backend(short_term_tile=2, depthwise="shifts", heads="sequential", groups="sequential"),
-    Backend(short_term_tile=None, depthwise="grouped", heads="batched", groups="batched"),
+    Backend(short_term_tile=2, heads="sequential", groups="sequential"),
+    Backend(short_term_tile=None, heads="batched", groups="batched"),
 ]
 
 

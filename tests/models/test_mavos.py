@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mavos_jax.checkpoints.mismatch import expected_shapes
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.models.mavos import (
     build_model,
     init_variables,

@@ -21,12 +21,12 @@ from mavos_jax.checkpoints.description import write_description
 from mavos_jax.checkpoints.folder import load, load_config_of, save
 from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.checkpoints.packaged import load_default
-from mavos_jax.commands.pack_weights import read_curve
+from pack_weights import read_curve
 from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
 from mavos_jax.conversion.transfer import convert_file
 from mavos_jax.conversion.weight_files import read_weight_file
-from mavos_jax.runtime.checksums import checksum, file_checksums
+from mavos_jax.runtime.files import checksum, file_checksums
 from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.log import cut_lines
 from mavos_jax.training.resume import newest_whole

@@ -16,7 +16,7 @@ from mavos_jax.profiling.lengths import (
     unbounded,
 )
 from mavos_jax.profiling.measuring import Timing
-from mavos_jax.profiling.own_process import Job, Outcome, run_in_own_process
+from mavos_jax.profiling.protocols import Job, Outcome, run_in_own_process
 from mavos_jax.profiling.workload import Network, Setting
 
 SETTING = Setting((33, 49), 2, "float32")

@@ -1,7 +1,6 @@
 import itertools
 
-from mavos_jax.profiling.measuring import Timing, measure_in_turns
-from mavos_jax.profiling.tables import table
+from mavos_jax.profiling.measuring import Timing, measure_in_turns, table
 from mavos_jax.profiling.workload import available
 
 

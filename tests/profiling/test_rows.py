@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mavos_jax.profiling.rows import main
+from mavos_jax.profiling.__main__ import main
 
 CONFIG = "from small_configs import MOBILENET as config\n"
 

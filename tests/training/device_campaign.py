@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from small_configs import ELSTT, MOBILENET
 
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.config import (
     ClipConfig,
     DataConfig,
@@ -33,8 +33,7 @@ from mavos_jax.data.loader import Batch
 from mavos_jax.models.mavos import init_variables
 from mavos_jax.training.devices import build_step, replicate
 from mavos_jax.training.processes import connect
-from mavos_jax.training.state import TrainState
-from mavos_jax.training.step import build_training_model, new_state
+from mavos_jax.training.step import TrainState, build_training_model, new_state
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10

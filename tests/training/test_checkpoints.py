@@ -17,8 +17,7 @@ from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import checkpoints as written
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.resume import newest_whole, read_state
-from mavos_jax.training.state import variables_of
-from mavos_jax.training.step import new_state
+from mavos_jax.training.step import new_state, variables_of
 
 
 @pytest.fixture(scope="module")

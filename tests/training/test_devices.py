@@ -22,8 +22,7 @@ from training.device_campaign import (
 
 from mavos_jax.training import devices as training_devices
 from mavos_jax.training.devices import build_step, replicate, unreplicate
-from mavos_jax.training.state import TrainState
-from mavos_jax.training.step import Metrics
+from mavos_jax.training.step import Metrics, TrainState
 
 COUNTS = (1, 2, 4)
 CONFIG = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, batch_size=8))

@@ -13,13 +13,12 @@ import pytest
 from seeded_weights import seeded_state_dict
 
 import mavos_jax
-from mavos_jax.commands.options import load_config
+from mavos_jax.commands.parser import load_config
 from mavos_jax.config import ClipConfig, Experiment, OptimizerConfig
 from mavos_jax.conversion.rules import conversion_rules
 from mavos_jax.training.clip import Clip, clip_loss
 from mavos_jax.training.optimizer import decays, encoder_rate, learning_rate, update
-from mavos_jax.training.state import TrainState, merge
-from mavos_jax.training.step import new_state
+from mavos_jax.training.step import TrainState, merge, new_state
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 NETWORKS = ["mavos", "r50_mavos", "swinb_mavos"]

@@ -10,7 +10,6 @@ from mavos_jax.config import MemoryConfig, OptimizerConfig
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime import files
 from mavos_jax.runtime.trees import leaves_by_path
-from mavos_jax.training import start
 from mavos_jax.training.start import opened_workdir, starting_variables
 
 
@@ -154,7 +153,7 @@ def test_a_folder_that_cannot_be_locked_is_used_with_a_line(tmp_path, monkeypatc
     def fail(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(start.fcntl, "flock", fail)
+    monkeypatch.setattr(files.fcntl, "flock", fail)
     with opened_workdir(tmp_path / "run") as workdir:
         assert workdir.is_dir()
     assert capsys.readouterr().out.count("cannot be locked") == 1

@@ -24,10 +24,7 @@ def early_modules(config: ResNetConfig) -> tuple[str, ...]:
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (strided), 1x1 with four times the channels, and the residual.
-
-    ``norm`` makes a normalisation of a name.
-    """
+    """1x1, 3x3 (strided), 1x1 with four times the channels, and the residual."""
 
     width: int
     stride: int
@@ -89,10 +86,7 @@ def _frozen_batch_norm(name: str) -> nn.Module:
 
 
 def max_pool(x: Map) -> Float[Array, "h2 w2 c"]:
-    """The largest of each 3x3 window at stride 2, padding 1: a maximum of nine shifted maps.
-
-    The map must not be negative, as after a ReLU: it is padded with zeros.
-    """
+    """The largest of each 3x3 window at stride 2, padding 1, of a map that is not negative."""
     rows, columns = ((n - 1) // 2 + 1 for n in x.shape[:2])
     padded = jnp.pad(x, ((1, 2), (1, 2), (0, 0)))
     shifted = [

@@ -133,11 +133,7 @@ class PatchMerging(nn.Module):
 
 
 def drop_path_rate(config: SwinConfig, stage: int, block: int) -> float:
-    """Returns the rate of a block: linear over all blocks, 0 in the first stage.
-
-    The first stage is frozen in the paper's recipe, and its drop-path with it. The rates count the
-    two blocks of the classifier's last stage, which is left out here.
-    """
+    """Returns the rate of a block: linear over the blocks, 0 in the frozen first stage."""
     if stage == 0:
         return 0.0
     place = sum(config.depths[:stage]) + block

@@ -5,7 +5,7 @@ import pytest
 
 PRINTS = """
 import os, sys
-from mavos_jax.runtime.streams import lasting_streams
+from mavos_jax.commands.errors import lasting_streams
 before = sys.stdout
 with lasting_streams():
     for number in range(5000):

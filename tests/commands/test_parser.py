@@ -8,7 +8,7 @@ import pytest
 from programs import Program
 
 from mavos_jax.checkpoints.folder import save
-from mavos_jax.commands.options import load_config, parse_command
+from mavos_jax.commands.parser import load_config, parse_command
 from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
 from mavos_jax.models.mavos import build_model, init_variables
 

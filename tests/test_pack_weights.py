@@ -2,14 +2,14 @@ import dataclasses
 import itertools
 import json
 
+import pack_weights
 import pytest
+from pack_weights import read_curve
 from small_configs import RESNET
 
 from mavos_jax.checkpoints.description import write_description
 from mavos_jax.checkpoints.folder import save
 from mavos_jax.checkpoints.packaged import describe_default, load_default
-from mavos_jax.commands import pack_weights
-from mavos_jax.commands.pack_weights import read_curve
 from mavos_jax.config import InferenceConfig
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables

@@ -1,8 +1,6 @@
 """Makes the weights that come with the package from a checkpoint.
 
-::
-
-    python -m mavos_jax.commands.pack_weights --checkpoint RUN --output mavos_jax/weights
+python tools/pack_weights.py --checkpoint RUN --output mavos_jax/weights
 
 The same checkpoint, curve and scores give the same bytes on the same machine.
 """
@@ -21,7 +19,7 @@ from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import to_arrays, to_variables, write_default
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.options import parse_experiment
+from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model
 

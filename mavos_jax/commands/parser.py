@@ -14,14 +14,14 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from mavos_jax.commands.help import format_help
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
-from mavos_jax.config.files import read_config_file
+from mavos_jax.config.experiment import read_config_file
 from mavos_jax.runtime.files import expand_home
 
 _Arguments = TypeVar("_Arguments")
@@ -53,12 +53,15 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
 
 
 def parse_command(
-    kind: type[_Arguments], argv: Sequence[str] | None = None, shown: Sequence[str] = ()
+    kind: type[_Arguments],
+    argv: Sequence[str] | None = None,
+    shown: Sequence[str] = (),
+    packaged: Callable[[], Experiment] | None = None,
 ) -> tuple[_Arguments, Experiment | None]:
     """Parses a command line: the program's own options and the overrides of the experiment.
 
     The experiment starts from the file of ``--config``, or else from the configuration stored in
-    ``--checkpoint``. With both, the file counts, and must fit the checkpoint's parameters.
+    ``--checkpoint``, or else from the packaged one. The file must fit the checkpoint's parameters.
 
     Args:
       kind: a frozen dataclass of the program's options with a field ``config: Path | None`` if it
@@ -66,13 +69,14 @@ def parse_command(
         dataclasses group options. Its docstring is the help.
       argv: the words after the program's name; those of this process by default.
       shown: what the paths of fields begin with that the help lists; others can be overridden, too.
+      packaged: returns the configuration of the weights that the program uses without options.
 
     Returns:
-      The program's options, and the experiment or None where neither option is given.
+      The program's options, and the experiment or None where nothing gives one.
 
     Raises:
       ValueError: an option is wrong or missing, the configuration or the checkpoint cannot be read,
-        or overrides would change the shapes of the checkpoint's parameters.
+        or overrides would change the shapes of the weights.
       SystemExit: with code 0 after ``--help``.
     """
     words = [expand_home(word) for word in (sys.argv[1:] if argv is None else argv)]
@@ -80,11 +84,13 @@ def parse_command(
     config = _path_option("config", words)
     checkpoint = _path_option("checkpoint", words) if "checkpoint" in fields else None
 
-    stored = None
+    stored, source = None, "the packaged weights"
     if checkpoint is not None:
         from mavos_jax.checkpoints.folder import load_config_of
 
-        stored = load_config_of(checkpoint)
+        stored, source = load_config_of(checkpoint), str(checkpoint)
+    elif config is None and packaged is not None:
+        stored = packaged()
     file = None if config is None else read_config_file(config)
     base = stored if file is None else file
     if {"-h", "--help"} & set(words):
@@ -97,23 +103,37 @@ def parse_command(
         return _parse(kind, None, words).arguments, None
 
     command = _parse(kind, base, words)
-    if checkpoint is not None and stored is not None:
+    if stored is not None:
         from mavos_jax.checkpoints.mismatch import require_same_shapes
 
-        require_same_shapes(checkpoint, stored, command.experiment, file)
+        require_same_shapes(source, stored, command.experiment, file)
     return command.arguments, command.experiment
 
 
 def parse_experiment(
-    kind: type[_Arguments], argv: Sequence[str] | None = None, shown: Sequence[str] = ()
+    kind: type[_Arguments],
+    argv: Sequence[str] | None = None,
+    shown: Sequence[str] = (),
+    packaged: Callable[[], Experiment] | None = None,
 ) -> tuple[_Arguments, Experiment]:
     """Parses a command line like :func:`parse_command`, with an experiment or a ValueError."""
-    arguments, experiment = parse_command(kind, argv, shown)
+    arguments, experiment = parse_command(kind, argv, shown, packaged)
     if experiment is None:
-        options = inspect.signature(kind).parameters
-        source = "--config FILE" + (" or --checkpoint DIR" if "checkpoint" in options else "")
+        source = _sources(inspect.signature(kind).parameters)
         raise ValueError(f"expected {source}, found none; for example --config configs/tiny.py")
     return arguments, experiment
+
+
+def require_range(arguments: object, most: int | None = None, /, **least: int) -> None:
+    """Raises ValueError for an option, or one of its values, out of its range; None is none."""
+    for name, number in least.items():
+        value = getattr(arguments, name)
+        values = value if isinstance(value, tuple) else (value,)
+        is_in = bool(values) and all(number <= x <= (most or x) for x in values if x is not None)
+        if not is_in:
+            bounds = f"at least {number}" + ("" if most is None else f", at most {most}")
+            found = " ".join(map(str, values)) or "none"
+            raise ValueError(f"--{name}: expected {bounds}, found {found}")
 
 
 def _parse(kind: type | None, base: Experiment | None, words: Sequence[str]) -> Any:
@@ -154,11 +174,15 @@ def _path_option(name: str, words: Sequence[str]) -> Path | None:
 def _forbid_overrides(words: Sequence[str], fields: set[str]) -> None:
     """Raises for an override where there is no experiment; tyro would call it unknown."""
     overridable = {field.name for field in dataclasses.fields(Experiment)} - fields
-    source = "--config FILE" + (" or --checkpoint DIR" if "checkpoint" in fields else "")
     for word in words:
         option = re.match(r"--([a-z_-]+)", word)
         if option and option[1].replace("-", "_") in overridable:
-            raise ValueError(f"expected {source} for {word} to override, found none")
+            raise ValueError(f"expected {_sources(fields)} for {word} to override, found none")
+
+
+def _sources(fields: Container[str]) -> str:
+    """Names the options of a program that give an experiment."""
+    return "--config FILE" + (" or --checkpoint DIR" if "checkpoint" in fields else "")
 
 
 def _condense(console: str) -> str:

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from mavos_jax.runtime.npz import read_npz
+from mavos_jax.runtime.untrusted import read_npz
 
 ARRAYS = {
     "scalar": np.float32(3),

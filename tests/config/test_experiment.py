@@ -5,8 +5,8 @@ import zipfile
 import pytest
 from refusals import refuse
 
-from mavos_jax.commands.options import load_config
-from mavos_jax.config.files import read_config_file
+from mavos_jax.commands.parser import load_config
+from mavos_jax.config.experiment import read_config_file
 
 
 @pytest.mark.parametrize("name", ["x.pth", "x.png", "x.zip", "x"])
