@@ -14,6 +14,7 @@ from mutation.archives import change_npz, change_safetensors, change_torch
 from mutation.changes import change_bytes
 from mutation.documents import change_document, change_text, change_value, dump, odd_names
 from mutation.subject import Damage, put
+from pack_weights import read_curve
 from safetensors.numpy import save as to_safetensors
 from small_configs import BANK, LSTT, MOBILENET, RESNET
 
@@ -21,7 +22,6 @@ from mavos_jax.checkpoints.description import write_description
 from mavos_jax.checkpoints.folder import load, load_config_of, save
 from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.checkpoints.packaged import load_default
-from pack_weights import read_curve
 from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
 from mavos_jax.conversion.transfer import convert_file
