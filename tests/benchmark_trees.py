@@ -90,15 +90,8 @@ def write_benchmark_tree(
 ) -> BenchmarkOptions:
     """Writes the tree of a data set below ``root``; the options that open it.
 
-    Args:
-      root: made if needed.
-      dataset: whose layout.
-      split: see ``SPLITS``; others are train and, of DAVIS, test-dev, of LVOS, test.
-      suffix: of frames, ``.jpg`` or ``.png``.
-      resolution: of DAVIS. Frames are small at any; for ``full_to_480p`` the masks of the 480p
-        folder are as high as that says.
-      all_frames: whether the frames between labelled ones are there, too.
-      masks_root: of DAVIS, where to write the masks if not below ``root``.
+    Splits are that of ``SPLITS``, train and, of DAVIS, test-dev, of LVOS, test. Frames are small at
+    any resolution; the masks of the 480p folder for ``full_to_480p`` are as high as that says.
     """
     split = split or SPLITS[dataset]
     tree = _Tree(root, dataset, split, suffix, resolution, all_frames, masks_root or root)

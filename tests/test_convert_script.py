@@ -36,10 +36,8 @@ def test_there_and_back(tmp_path, capsys, source, state):
     out = tmp_path / "out"
     run("--config", TINY, "--memory.gap", 7, "--input", source, "--output", out)
     printed = capsys.readouterr().out
-    assert f"recognised: {source} as a full model\n" in printed
-    assert f"\nused: {len(state)} tensors" in printed
-    assert "starts fresh: nothing" in printed
-    assert f"written: {out}" in printed
+    facts = (f"{source} as a full model", f"{len(state)} tensors", "fresh: nothing", f"{out}")
+    assert all(fact in printed for fact in facts)
     assert load(out)[0].config.memory.gap == 7
 
     back = tmp_path / "back.pth"
@@ -58,33 +56,34 @@ def fail(tmp_path, capsys, *words):
     return error
 
 
-def test_bad_files(tmp_path, capsys, source):
-    out = ("--output", tmp_path / "out")
+def test_bad_files(tmp_path, capsys, source, state):
     (tmp_path / "junk.pth").write_bytes(b"hello")
-    message = fail(tmp_path, capsys, "--config", TINY, "--input", tmp_path / "junk.pth", *out)
-    assert "junk.pth: expected a PyTorch file of tensors" in message
-    message = fail(tmp_path, capsys, "--config", TINY, "--input", tmp_path / "absent", *out)
-    assert "absent: expected a file of weights, found nothing" in message
-    other = ROOT / "configs" / "swinb_mavos.py"
-    message = fail(tmp_path, capsys, "--config", other, "--input", source, *out)
-    assert "x.pth: expected weights for configuration 'swinb_mavos' (swin), found" in message
-    assert "choose a configuration with the encoder resnet" in message
+    partial = {name: array for name, array in state.items() if name != "id_norm.bias"}
+    np.savez(tmp_path / "partial.npz", **partial)
+    swin = ROOT / "configs" / "swinb_mavos.py"
+    for config, name, *parts in (
+        (TINY, "junk.pth", "expected a PyTorch file of tensors"),
+        (TINY, "absent", "expected a file of weights, found nothing"),
+        (TINY, "partial.npz", "1 missing: id_norm.bias", "--allow-missing"),
+        (swin, "x.pth", "'swinb_mavos' (swin)", "choose a configuration with the encoder resnet"),
+    ):
+        words = ("--config", config, "--input", tmp_path / name, "--output", tmp_path / "out")
+        message = fail(tmp_path, capsys, *words)
+        assert all(part in message for part in (name, *parts))
 
 
 def test_wrong_combinations_of_options(tmp_path, capsys, source):
-    out = ("--output", tmp_path / "out")
-    for words in (
-        (),
-        ("--config", TINY),
-        ("--input", source),
-        ("--to-torch",),
-        ("--to-torch", "--config", TINY, "--input", source),
-    ):
-        assert "expected" in fail(tmp_path, capsys, *words, *out)
+    config, file = ("--config", TINY), ("--input", source)
+    for words in ((), config, file, ("--to-torch",), ("--to-torch", *config, *file)):
+        assert "expected" in fail(tmp_path, capsys, *words, "--output", tmp_path / "out")
 
 
-def test_export_refuses_what_it_would_ignore(tmp_path, capsys, source):
-    run("--config", TINY, "--input", source, "--output", tmp_path / "a")
+def test_existing_outputs_and_exports_that_would_ignore_options(tmp_path, capsys, source):
+    words = ("--config", TINY, "--input", source, "--output", tmp_path / "a")
+    run(*words)
+    capsys.readouterr()
+    assert "--overwrite" in fail(tmp_path, capsys, *words)
+    run(*words, "--overwrite")
     capsys.readouterr()
     words = ("--to-torch", "--checkpoint", tmp_path / "a", "--output", tmp_path / "x.pth")
     for option, found in (
@@ -94,32 +93,12 @@ def test_export_refuses_what_it_would_ignore(tmp_path, capsys, source):
         (("--memory.gap", 9), "overrides of the configuration"),
         (("--seed", 3, "--memory.gap", 9), "--seed and overrides of the configuration"),
     ):
-        message = fail(tmp_path, capsys, *words, *option)
-        assert message.endswith(f"the checkpoint as it is, found {found}; drop them\n")
-
-
-def test_existing_outputs(tmp_path, capsys, source):
-    words = ("--config", TINY, "--input", source, "--output", tmp_path / "out")
-    run(*words)
-    capsys.readouterr()
-    assert "choose another, or overwrite it (--overwrite)" in fail(tmp_path, capsys, *words)
-    run(*words, "--overwrite")
-
-
-def test_missing_names(tmp_path, capsys, state):
-    partial = dict(state)
-    del partial["id_norm.bias"]
-    np.savez(tmp_path / "x.npz", **partial)
-    words = ("--config", TINY, "--input", tmp_path / "x.npz", "--output", tmp_path / "out")
-    message = fail(tmp_path, capsys, *words)
-    assert "1 missing: id_norm.bias" in message
-    assert "--allow-missing" in message
+        assert f"found {found};" in fail(tmp_path, capsys, *words, *option)
 
 
 def test_command(tmp_path):
     command = [sys.executable, "convert_torch_weights.py", "--to-torch"]
-    words = ["--checkpoint", str(tmp_path / "absent"), "--output", str(tmp_path / "x.pth")]
-    done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
+    command += ["--checkpoint", str(tmp_path / "absent"), "--output", str(tmp_path / "x.pth")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "absent: expected a checkpoint folder, found nothing" in done.stderr

@@ -165,7 +165,7 @@ def test_without_a_checkpoint_the_packaged_weights_segment_a_video(
 ):
     monkeypatch.chdir(tmp_path)
     run(*video, "--profile", tmp_path / "trace")
-    weights, *_, report = capsys.readouterr().out.splitlines()
+    weights, *_, report, _ = capsys.readouterr().out.splitlines()
     assert "small demonstration weights trained on generated videos" in weights
     assert report.startswith("5 frames, 2 objects, ")
     assert names(tmp_path / "output") == ["masks"]

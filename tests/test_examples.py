@@ -13,6 +13,8 @@ from video_files import write_video
 
 import mavos_jax
 from mavos_jax.generated.video import SyntheticVideo
+from mavos_jax.media.masks import write_mask
+from mavos_jax.media.overlay import write_picture
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.models.memory import POLICIES
 from mavos_jax.training import loop
@@ -29,16 +31,8 @@ def example(name):
 def videos(tmp_path):
     """A folder of one video, with a mask for each frame."""
     for index, frame in enumerate(VIDEO.frames):
-        for folder, values, suffix in (
-            ("JPEGImages", frame, "jpg"),
-            ("Annotations", VIDEO.mask(index), "png"),
-        ):
-            path = tmp_path / folder / "a" / f"{index:05}.{suffix}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture = Image.fromarray(values)
-            if suffix == "png":
-                picture.putpalette(list(range(256)) * 3)
-            picture.save(path)
+        write_picture(tmp_path / f"JPEGImages/a/{index:05}.jpg", frame)
+        write_mask(tmp_path / f"Annotations/a/{index:05}.png", VIDEO.mask(index))
     return tmp_path
 
 
@@ -88,10 +82,9 @@ def test_memory_policy(monkeypatch, capsys):
 
 
 def test_animate(tmp_path):
-    for folder, suffix in (("frames", "png"), ("overlays", "jpg")):
-        (tmp_path / folder).mkdir()
-        for index, frame in enumerate(VIDEO.frames):
-            Image.fromarray(frame).save(tmp_path / folder / f"{index}.{suffix}")
+    for index, frame in enumerate(VIDEO.frames):
+        write_picture(tmp_path / f"frames/{index}.png", frame)
+        write_picture(tmp_path / f"overlays/{index}.jpg", frame)
     example("animate")["main"](tmp_path, tmp_path / "clip.gif")
     with Image.open(tmp_path / "clip.gif") as picture:
         assert picture.size == (2 * 64, 48)

@@ -53,10 +53,8 @@ def usage(process):
 
 def test_a_stream_of_twenty_thousand_frames(capsys):
     model = build_model(load_config(ROOT / "configs" / "tiny.py", SMALL))
-    variables = init_variables(model, 0)
-    found = {}
-    start = time.monotonic()
-    masks = mavos_jax.stream_video(model, variables, frames(20_000), first_mask())
+    found, start = {}, time.monotonic()
+    masks = mavos_jax.stream_video(model, init_variables(model, 0), frames(20_000), first_mask())
     for index, mask in enumerate(masks):
         assert mask.shape == SIZE
         if index + 1 in (1000, 5000, 10_000, 20_000):
@@ -75,17 +73,11 @@ def test_a_video_file_of_five_thousand_frames(tmp_path, capsys):
             add(frame)
     write_mask(tmp_path / "first.png", first_mask())
     masks = tmp_path / "out" / "masks"
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "evaluate.py", "--config", "configs/tiny.py", "--untrained", *SMALL),
-            *("--video", tmp_path / "clip.mp4", "--mask", tmp_path / "first.png"),
-            *("--output", tmp_path / "out", "--overlay", "video"),
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "evaluate.py", "--config", "configs/tiny.py", "--untrained", *SMALL]
+    command += ["--video", tmp_path / "clip.mp4", "--mask", tmp_path / "first.png"]
+    command += ["--output", tmp_path / "out", "--overlay", "video"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
     samples = []
     while process.poll() is None:
         done = len(os.listdir(masks)) if masks.is_dir() else 0

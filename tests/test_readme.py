@@ -21,6 +21,7 @@ from mavos_jax.config import to_dict
 from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "configs/README.md")),
@@ -60,11 +61,13 @@ def leaves(tree, prefix=""):
         yield from leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
 
 
-def commands_in(text, script):
-    """Returns what follows a script's name in the commands of a document."""
-    blocks = re.findall(r"^```bash\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    shell = "\n".join(blocks).replace("\\\n", " ")
-    return re.findall(rf"python {re.escape(script)}\b(.*)$", shell, re.MULTILINE)
+def commands_of(script):
+    """Returns the words of the script's commands in all documents, each with the document."""
+    for path in DOCUMENTS:
+        blocks = re.findall(r"^```bash\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
+        shell = "\n".join(blocks).replace("\\\n", " ")
+        for command in re.findall(rf"python {re.escape(script)}\b(.*)$", shell, re.MULTILINE):
+            yield path.name, shlex.split(command, comments=True)
 
 
 def test_checks_run_the_test_command_of_the_readme():
@@ -77,17 +80,12 @@ def test_checks_run_the_test_command_of_the_readme():
 def test_locked_versions_fit_what_is_asked_for():
     lines = (ROOT / "requirements-checks.txt").read_text().splitlines()
     locked = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    groups = [*project["optional-dependencies"].items(), ("", project["dependencies"])]
-    asked = [
-        Requirement(line)
-        for extra, lines in groups
-        if extra not in ("board", "cuda", "cuda13")
-        for line in lines
-    ]
-    for requirement in asked:
-        if requirement.name != project["name"]:
-            assert requirement.specifier.contains(locked[requirement.name.lower()]), requirement
+    groups = {**PROJECT["optional-dependencies"], "": PROJECT["dependencies"]}
+    for extra in groups.keys() - {"board", "cuda", "cuda13"}:
+        for requirement in map(Requirement, groups[extra]):
+            if requirement.name != PROJECT["name"]:
+                version = locked[requirement.name.lower()]
+                assert requirement.specifier.contains(version), requirement
 
 
 @pytest.mark.parametrize("name", ["main command", "test command"])
@@ -109,52 +107,44 @@ def test_main_command_runs(tmp_path):
     assert list(folder.rglob("*.png"))
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_named_files_exist(name):
-    text = (ROOT / name).read_text()
-    named = set(re.findall(r"(?<![\w/.~-])(?:[\w./]+/)?\w+\.(?:py|md|toml)\b", text))
-    named |= set(re.findall(r"\]\(([\w./]+)\)", text))
-    assert named
-    assert {path for path in named if not (ROOT / path).exists()} == set()
-
-
-def test_every_configuration_is_listed():
-    listed = re.findall(r"`(\w+\.py)`", (ROOT / "configs" / "README.md").read_text())
-    assert sorted(listed) == sorted(path.name for path in (ROOT / "configs").glob("*.py"))
-
-
-def test_overrides_in_commands_fit_their_configuration():
-    commands = [
-        shlex.split(command, comments=True)
-        for path in DOCUMENTS
-        for command in commands_in(path.read_text(), "train.py")
-    ]
-    for command in commands:
-        path = command[command.index("--config") + 1]
-        fields = [index for index, word in enumerate(command) if re.match(r"--\w+\.", word)]
-        overrides = [word for index in fields for word in command[index : index + 2]]
-        if (ROOT / path).exists():
-            load_config(ROOT / path, overrides)
-
-
-@pytest.mark.parametrize("script", NEEDED)
-def test_commands_have_options_that_exist_and_those_that_are_needed(script):
-    commands = [
-        (path.name, command)
-        for path in DOCUMENTS
-        for command in commands_in(path.read_text(), script)
-    ]
-    assert commands
-    for name, command in commands:
-        named = options_in(command)
-        assert NEEDED[script] <= named <= options_of(script), (name, command)
-
-
-def test_modules_to_run_exist():
+def test_what_is_named_exists():
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text()
+        named = set(re.findall(r"(?<![\w/.~-])(?:[\w./]+/)?\w+\.(?:py|md|toml)\b", text))
+        named |= set(re.findall(r"\]\(([\w./]+)\)", text))
+        assert named
+        assert {path for path in named if not (ROOT / path).exists()} == set()
     text = "".join(path.read_text() for path in [*DOCUMENTS, ROOT / "CHANGELOG.md"])
     modules = set(re.findall(r"python -m (mavos_jax[\w.]*\w)", text))
     assert modules
     assert {name for name in modules if importlib.util.find_spec(name) is None} == set()
+    listed = re.findall(r"`(\w+\.py)`", (ROOT / "configs" / "README.md").read_text())
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "configs").glob("*.py"))
+    extras = {name for group in re.findall(r"\.\[([\w,]+)\]", README) for name in group.split(",")}
+    assert extras
+    assert extras <= PROJECT["optional-dependencies"].keys()
+    used = set(re.findall(r"\bmavos_jax\.(\w+)\(", README))
+    assert used
+    assert used <= set(mavos_jax.__all__)
+
+
+def test_overrides_in_commands_fit_their_configuration():
+    for _, command in commands_of("train.py"):
+        path = ROOT / command[command.index("--config") + 1]
+        fields = [index for index, word in enumerate(command) if re.match(r"--\w+\.", word)]
+        if path.exists():
+            load_config(path, [word for index in fields for word in command[index : index + 2]])
+
+
+@pytest.mark.parametrize("script", NEEDED)
+def test_options_in_commands_and_in_the_text_exist(script):
+    commands = list(commands_of(script))
+    assert commands
+    for name, command in commands:
+        named = options_in(" ".join(command))
+        assert NEEDED[script] <= named <= options_of(script), (name, command)
+    text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    assert options_in(text) <= set.union(*map(options_of, NEEDED))
 
 
 def test_names_in_documents_exist():
@@ -168,25 +158,6 @@ def test_names_in_documents_exist():
         ):
             found = vars(importlib.import_module(module))
             assert {first, second or first} <= set(found), (path, module)
-
-
-def test_options_in_the_text_exist():
-    text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    assert options_in(text) <= set.union(*map(options_of, NEEDED))
-
-
-def test_extras_named_are_declared():
-    declared = (ROOT / "pyproject.toml").read_text()
-    groups = re.findall(r"\.\[([\w,]+)\]", README)
-    assert groups
-    for extra in {extra for group in groups for extra in group.split(",")}:
-        assert re.search(rf"^{extra} = \[", declared, re.MULTILINE), extra
-
-
-def test_names_used_are_public():
-    used = set(re.findall(r"\bmavos_jax\.(\w+)\(", README))
-    assert used
-    assert used <= set(mavos_jax.__all__)
 
 
 def test_api_example_runs(tmp_path, monkeypatch, capsys):

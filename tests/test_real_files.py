@@ -1,6 +1,7 @@
 """Files as people have them are read alike by inference, benchmarks, scoring and training."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -28,18 +29,18 @@ def draw(index):
     return frame, mask
 
 
-def write_tree(root, frame_suffix, mask_suffix, mode=np.uint8, exif=None, **options):
+def write_tree(root, frame_suffix=".png", mask_suffix=".png", mode=np.uint8, **options):
     """Writes a sequence whose frames and masks have some format."""
-    if exif is not None:
-        options["exif"] = exif
-    for kind in ("JPEGImages", "Annotations"):
-        (root / kind / "my clip").mkdir(parents=True)
+    frames, masks = (root / kind / "my clip" for kind in ("JPEGImages", "Annotations"))
     for index in range(NUM_FRAMES):
         frame, mask = draw(index)
-        path = root / "JPEGImages" / "my clip" / f"frame {index}{frame_suffix}"
-        Image.fromarray(np.rot90(frame) if exif else frame).save(path, **options)
-        path = root / "Annotations" / "my clip" / f"frame {index}{mask_suffix}"
-        Image.fromarray(mask.astype(mode)).save(path)
+        frame = np.rot90(frame) if "exif" in options else frame
+        for folder, suffix, pixels, saving in (
+            (frames, frame_suffix, frame, options),
+            (masks, mask_suffix, mask.astype(mode), {}),
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / f"frame {index}{suffix}", **saving)
 
 
 TURNED = Image.Exif()
@@ -67,7 +68,6 @@ TURNED[0x0112] = 6
 def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options):
     write_tree(tmp_path / "set", frames, masks, **options)
     is_lossy = frames in (".jpg", ".avif")
-
     options = BenchmarkOptions("folder", "val", tmp_path / "set")
     assert check_benchmark(options) == []
     benchmark = open_benchmark(options)
@@ -86,7 +86,6 @@ def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options)
     np.testing.assert_array_equal(task.mask, draw(0)[1])
     given, _ = read_given(benchmark, sequence, 0, SIZE)
     np.testing.assert_array_equal(given, task.mask)
-
     for index in range(NUM_FRAMES):
         write_mask(tmp_path / f"results/my clip/frame {index}.png", draw(index)[1])
     paths = ["--results", str(tmp_path / "results"), "--root", str(tmp_path / "set")]
@@ -96,8 +95,7 @@ def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options)
 
 
 def infer(root):
-    task = VideoTask.open(root, None)
-    for _ in task.frames:
+    for _ in VideoTask.open(root, None).frames:
         pass
 
 
@@ -115,9 +113,8 @@ def train(root):
 
 
 def check(root):
-    lines = check_benchmark(BenchmarkOptions("folder", "val", root))
-    if lines:
-        raise ValueError(lines[0])
+    for line in check_benchmark(BenchmarkOptions("folder", "val", root)):
+        raise ValueError(line)
 
 
 def redrawn(change, **options):
@@ -140,20 +137,11 @@ def two_pages(frame, mask):
     image.save(frame.with_suffix(".tif"), save_all=True, append_images=[image])
 
 
-def a_mask_among_the_frames(frame, mask):
-    frame.with_name(f"{frame.stem}_mask.png").write_bytes(mask.read_bytes())
-
-
 def a_dangling_link(frame, mask):
     frame.unlink()
     frame.symlink_to("gone.png")
 
 
-def a_twin(frame, mask):
-    frame.with_suffix(".jpg").write_bytes(frame.read_bytes())
-
-
-DOORS = (infer, evaluate, train, check)
 HARM = {
     "turned": redrawn(np.rot90),
     "coloured": redrawn(lambda ids: np.stack([ids * 90] * 3, -1)),
@@ -163,10 +151,12 @@ HARM = {
     "a web page": lambda frame, mask: mask.write_bytes(b"<!DOCTYPE html><html>not found</html>"),
     "deep frame": deep_frame,
     "two pages": two_pages,
-    "a mask among the frames": a_mask_among_the_frames,
+    "a mask among the frames": lambda frame, mask: shutil.copy(
+        mask, frame.with_name(f"{frame.stem}_mask.png")
+    ),
     "a dangling link": a_dangling_link,
     "a raw picture": lambda frame, mask: frame.rename(frame.with_suffix(".heic")),
-    "a twin": a_twin,
+    "a twin": lambda frame, mask: shutil.copy(frame, frame.with_suffix(".jpg")),
     "cut off": lambda frame, mask: frame.write_bytes(frame.read_bytes()[:-60]),
 }
 
@@ -174,12 +164,13 @@ HARM = {
 @pytest.mark.parametrize("harm", HARM)
 def test_what_cannot_be_used_is_refused_alike_by_all(tmp_path, harm):
     root = tmp_path / "set"
-    write_tree(root, ".png", ".png")
+    write_tree(root)
     frame, mask = (root / f"{kind}/my clip/frame 0.png" for kind in ("JPEGImages", "Annotations"))
-    for door in DOORS:
+    doors = (infer, evaluate, train, check)
+    for door in doors:
         door(root)
     HARM[harm](frame, mask)
-    for door in DOORS:
+    for door in doors:
         with pytest.raises(ValueError, match="frame 0") as caught:
             door(root)
         assert len(str(caught.value).splitlines()) == 1

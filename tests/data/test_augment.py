@@ -31,6 +31,10 @@ def _with(**changes):
     return dataclasses.replace(PLAIN, **changes)
 
 
+def _crop(mask, data=PLAIN, seed=0, **options):
+    return augment(_clip(mask, **options), data, np.random.default_rng(seed))
+
+
 def _assert_aligned(crops):
     """Checks that objects are where their colour is, to about a third of a pixel of their edges."""
     for frame, mask in zip(crops.frames, crops.masks, strict=True):
@@ -48,32 +52,26 @@ def _assert_aligned(crops):
 @pytest.mark.parametrize("seed", range(8))
 def test_masks_stay_aligned_with_frames(seed, is_static):
     data = _with(short_edge=90, scale=(0.7, 1.5), flip=0.5, crop=113)
-    crops = augment(_clip(_mask(), is_static=is_static), data, np.random.default_rng(seed))
+    crops = _crop(_mask(), data, seed, is_static=is_static)
     assert crops.frames.shape == (3, 113, 113, 3)
     assert crops.masks.shape == (3, 113, 113)
     assert crops.frames.dtype == crops.masks.dtype == np.uint8
     _assert_aligned(crops)
 
 
-def test_without_changes_a_crop_is_what_is_stored():
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_without_other_changes_a_crop_is_what_is_stored_or_its_mirror_image(flip):
     mask = _mask(96, 96)
-    crops = augment(_clip(mask), PLAIN, np.random.default_rng(0))
-    np.testing.assert_array_equal(crops.frames[1], paint(mask))
-    np.testing.assert_array_equal(crops.masks[1] * 3, mask)
+    crops, step = _crop(mask, _with(flip=flip)), -1 if flip else 1
+    np.testing.assert_array_equal(crops.frames[1], paint(mask)[:, ::step])
+    np.testing.assert_array_equal(crops.masks[1] * 3, mask[:, ::step])
     assert crops.num_objects == 3
-
-
-def test_a_flip_mirrors_both():
-    mask = _mask(96, 96)
-    crops = augment(_clip(mask), _with(flip=1.0), np.random.default_rng(0))
-    np.testing.assert_array_equal(crops.frames[0], paint(mask)[:, ::-1])
-    np.testing.assert_array_equal(crops.masks[0] * 3, mask[:, ::-1])
 
 
 def test_all_frames_of_a_video_have_one_view():
     data = _with(scale=(0.7, 1.3), flip=0.5, crop=113)
     for seed in range(5):
-        crops = augment(_clip(_mask()), data, np.random.default_rng(seed))
+        crops = _crop(_mask(), data, seed)
         np.testing.assert_array_equal(crops.frames[0], crops.frames[2])
         np.testing.assert_array_equal(crops.masks[0], crops.masks[2])
 
@@ -81,10 +79,7 @@ def test_all_frames_of_a_video_have_one_view():
 def test_a_clip_is_a_function_of_its_generator():
     data = _with(scale=(0.7, 1.3), colour=0.8, grey=0.2, blur=0.3, flip=0.5)
     for is_static in (False, True):
-        one, two, other = (
-            augment(_clip(_mask(), is_static=is_static), data, np.random.default_rng(seed))
-            for seed in (1, 1, 2)
-        )
+        one, two, other = (_crop(_mask(), data, seed, is_static=is_static) for seed in (1, 1, 2))
         np.testing.assert_array_equal(one.frames, two.frames)
         np.testing.assert_array_equal(one.masks, two.masks)
         assert (one.frames != other.frames).any()
@@ -94,7 +89,7 @@ def test_small_frames_are_padded_at_a_random_place():
     mask = np.full((40, 96), 5, np.uint8)
     tops = set()
     for seed in range(10):
-        crops = augment(_clip(mask), PLAIN, np.random.default_rng(seed))
+        crops = _crop(mask, seed=seed)
         is_padding = crops.masks[0] == 0
         assert (crops.frames[0][is_padding] == PADDING).all()
         assert (~is_padding).sum() == mask.size
@@ -113,26 +108,19 @@ def test_the_scale_is_relative_to_the_short_edge():
 def test_the_crop_keeps_an_object_if_it_can():
     mask = np.zeros((120, 400), np.uint8)
     mask[20:100, 120:260] = 4  # a crop of 96 misses it in one draw of three
-    empty = sum(
-        augment(_clip(mask), PLAIN, np.random.default_rng(seed)).num_objects == 0
-        for seed in range(60)
-    )
-    assert empty <= 2
+    assert sum(_crop(mask, seed=seed).num_objects == 0 for seed in range(60)) <= 2
 
 
 def test_objects_outside_the_crop_are_dropped_and_the_others_packed():
     mask = np.zeros((96, 400), np.uint8)
-    mask[30:60, ::8] = 2
-    mask[30:60, 4::8] = 7
-    mask[0, 0] = 1
-    crops = augment(_clip(mask), PLAIN, np.random.default_rng(3))
+    mask[30:60, ::8], mask[30:60, 4::8], mask[0, 0] = 2, 7, 1
+    crops = _crop(mask, seed=3)
     assert crops.num_objects == 2
     assert np.unique(crops.masks).tolist() == [0, 1, 2]
 
 
 def test_unknown_pixels_stay_unknown_and_are_no_object():
-    mask = np.full((96, 96), 255, np.uint8)
-    crops = augment(_clip(mask), PLAIN, np.random.default_rng(0))
+    crops = _crop(np.full((96, 96), 255, np.uint8))
     assert crops.num_objects == 0
     assert (crops.masks == 255).all()
 
@@ -149,19 +137,18 @@ def test_an_object_that_only_later_frames_have_is_dropped():
 @pytest.mark.parametrize("most", [10, 3])
 def test_so_many_objects_at_most(most):
     mask = np.repeat(np.repeat(np.arange(16, dtype=np.uint8).reshape(4, 4), 24, 0), 24, 1)
-    crops = augment(_clip(mask), _with(max_objects=most), np.random.default_rng(0))
+    crops = _crop(mask, _with(max_objects=most))
     assert crops.num_objects == most
     assert np.unique(crops.masks).tolist() == list(range(1 + most))
 
 
 def test_copies_of_a_still_image_differ():
-    crops = augment(_clip(_mask(), 4, is_static=True), PLAIN, np.random.default_rng(0))
+    crops = _crop(_mask(), frames=4, is_static=True)
     for index in range(1, 4):
         assert (crops.masks[index] != crops.masks[0]).mean() > 0.02
 
 
 def test_a_large_still_image_is_shrunk_first():
-    mask = np.kron(_mask(), np.ones((6, 6), np.uint8))
-    crops = augment(_clip(mask, is_static=True), PLAIN, np.random.default_rng(0))
+    crops = _crop(np.kron(_mask(), np.ones((6, 6), np.uint8)), is_static=True)
     assert crops.num_objects == 3
     _assert_aligned(crops)

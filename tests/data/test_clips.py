@@ -78,7 +78,8 @@ def test_a_clip_whose_later_frames_have_an_object_that_the_reference_lacks_is_re
     assert late == 0
 
 
-def test_a_clip_is_drawn_again_five_times_at_most():
+@pytest.mark.parametrize(("foregrounds", "clips"), [([[1], [2]], 6), ([[1], [1]], 1)])
+def test_a_clip_is_drawn_again_five_times_at_most(foregrounds, clips):
     class Draws(np.random.Generator):
         """Counts the draws of a direction, one for each clip."""
 
@@ -88,28 +89,22 @@ def test_a_clip_is_drawn_again_five_times_at_most():
             self.clips += 1
             return super().random(*arguments, **options)
 
-    for foregrounds, clips in (([[1], [2]], 6), ([[1], [1]], 1)):
-        rng = Draws(np.random.PCG64(0))
-        draw_indices(_video(foregrounds), 8, 1, 10.0, rng)
-        assert rng.clips == clips
+    rng = Draws(np.random.PCG64(0))
+    draw_indices(_video(foregrounds), 8, 1, 10.0, rng)
+    assert rng.clips == clips
 
 
 def test_each_frame_is_decoded_once():
     video = _video([[1]] * 3)
     clip = draw_clip(video, 8, 2, 10.0, np.random.default_rng(0))
-    assert len(clip.samples) == 8
-    assert not clip.is_static
-    assert sorted(video.decoded) == sorted(set(video.decoded))  # pyright: ignore
+    assert (len(clip.samples), clip.is_static) == (8, False)
+    assert len(video.decoded) == len(set(video.decoded))  # pyright: ignore
     for sample in clip.samples:
         np.testing.assert_array_equal(sample.mask, video.masks[0])
-
-
-def test_a_still_image_is_repeated():
-    video = _video([[1]])
-    clip = repeat_image(video, 4)
-    assert clip.is_static
-    assert len(clip.samples) == 4
-    assert video.decoded == [0]  # pyright: ignore
+    still = _video([[1]])
+    clip = repeat_image(still, 4)
+    assert (len(clip.samples), clip.is_static) == (4, True)
+    assert still.decoded == [0]  # pyright: ignore
 
 
 def test_frames_of_different_sizes_are_damage():

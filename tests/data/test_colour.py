@@ -35,26 +35,15 @@ def test_the_hue_turns_around_the_circle(turn, expected):
     assert np.abs(turned - expected).max() <= 6
 
 
-def test_turning_the_hue_leaves_greys_and_brightness_alone():
-    assert turn_hue(_plain((90, 90, 90)), 0.1).getpixel((0, 0)) == (90, 90, 90)
-    image = _image()
-    turned = np.asarray(turn_hue(image, 0.07)).astype(int)
-    for extreme in (np.max, np.min):
-        error = extreme(turned, -1) - extreme(np.asarray(image).astype(int), -1)
-        assert np.abs(error).max() <= 3
-
-
 def test_turning_the_hue_is_what_the_standard_library_computes():
     image, turn = _image(1, 16), 20 / 256
+    image.paste((90, 90, 90), (0, 0, 2, 2))
     turned = np.asarray(turn_hue(image, turn)).astype(int)
+    assert (turned[:2, :2] == 90).all()
     for before, after in zip(np.asarray(image).reshape(-1, 3), turned.reshape(-1, 3), strict=True):
         hue, saturation, value = colorsys.rgb_to_hsv(*(before / 255))
         expected = 255 * np.array(colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value))
         assert np.abs(after - expected).max() <= 4
-
-
-def test_no_turn_changes_nothing():
-    image = _image()
     assert turn_hue(image, 0.001) is image
 
 

@@ -25,18 +25,19 @@ def _config(num_sets=1, **changes):
     return dataclasses.replace(CONFIG, sources=sources, **changes)
 
 
+SETS = (BoxSet(name="left"), BoxSet(length=5, size=56, name="right", damaged=(1,)))
+SKIPPING = _config(2, skip_damaged=True)
+DAMAGED, DEADLY = BoxSet(damaged=tuple(range(12))), BoxSet(deadly=tuple(range(12)))
+
+
 def _read(config, sets, num_steps=STEPS, **arguments):
     """Batches, as plain values that can be compared, and what was damaged."""
     with make_loader(config, sets, **({"seed": 5, "batch_size": 4} | arguments)) as loader:
         return [(batch, loader.damaged) for batch in itertools.islice(loader, num_steps)]
 
 
-def _digests(clips):
-    return [hashlib.sha256(b"".join(part.tobytes() for part in clip)).hexdigest() for clip in clips]
-
-
-def _global_steps(config, sets, process_count, **arguments):
-    """The clips of every step in the order of the global batch."""
+def _steps(config, sets, process_count=1, **arguments):
+    """Hashes of the clips of every step in the order of the global batch."""
     parts = [
         _read(config, sets, process_index=index, process_count=process_count, **arguments)
         for index in range(process_count)
@@ -46,18 +47,14 @@ def _global_steps(config, sets, process_count, **arguments):
         clips = [clip for batch, _ in step for clip in zip(*batch, strict=True)]
         clips.sort(key=lambda clip: clip[3])
         assert [int(clip[3]) for clip in clips] == list(range(len(clips)))
-        steps.append(_digests(clips))
+        contents = [b"".join(part.tobytes() for part in clip) for clip in clips]
+        steps.append([hashlib.sha256(content).hexdigest() for content in contents])
     return steps
-
-
-SETS = (BoxSet(name="left"), BoxSet(length=5, size=56, name="right", damaged=(1,)))
-SKIPPING = _config(2, skip_damaged=True)
-DAMAGED, DEADLY = BoxSet(damaged=tuple(range(12))), BoxSet(deadly=tuple(range(12)))
 
 
 @pytest.fixture(scope="module")
 def steps():
-    return _global_steps(SKIPPING, SETS, 1)
+    return _steps(SKIPPING, SETS)
 
 
 def test_batches_are_plain_arrays():
@@ -75,31 +72,24 @@ def test_batches_are_plain_arrays():
 
 def test_clips_differ_between_places_steps_and_seeds(steps):
     assert len({digest for step in steps for digest in step}) == 4 * STEPS
-    assert _global_steps(SKIPPING, SETS, 1, seed=6) != steps
+    assert _steps(SKIPPING, SETS, seed=6) != steps
 
 
-@pytest.mark.parametrize("process_count", [2, 4])
-def test_a_step_does_not_depend_on_the_number_of_processes(steps, process_count):
-    assert _global_steps(SKIPPING, SETS, process_count) == steps
-
-
-@pytest.mark.parametrize("threads", [1, 4])
-def test_a_step_does_not_depend_on_the_number_of_threads(steps, threads):
-    config = dataclasses.replace(SKIPPING, threads=threads)
-    assert _global_steps(config, SETS, 1) == steps
-
-
-def test_resuming_goes_on_with_the_same_batches(steps):
-    for start in (1, 3):
-        resumed = _global_steps(SKIPPING, SETS, 2, num_steps=STEPS - start, start_step=start)
-        assert resumed == steps[start:]
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("process_count", [1, 2, 4])
+def test_a_step_does_not_depend_on_processes_and_threads_nor_on_resuming(
+    steps, process_count, threads
+):
+    config, start = dataclasses.replace(SKIPPING, threads=threads), threads - 1
+    arguments = {"num_steps": STEPS - start, "start_step": start}
+    assert _steps(config, SETS, process_count, **arguments) == steps[start:]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_step_does_not_depend_on_the_number_of_workers(steps, workers):
     config = dataclasses.replace(SKIPPING, workers=workers)
+    assert _steps(config, SETS) == steps
     read = _read(config, SETS)
-    assert [_digests(list(zip(*batch, strict=True))) for batch, _ in read] == steps
     assert [damaged for _, damaged in read] == [line for _, line in _read(SKIPPING, SETS)]
     assert all(type(part) is np.ndarray for part in read[0][0])
 
@@ -125,28 +115,23 @@ def test_every_pass_shows_each_video_once_in_another_order():
 def test_sets_are_mixed_by_videos_times_repeats():
     config = _config(2, merge=0.0)
     still = BoxSet(length=6, size=64, max_gap=1, damaged=tuple(range(6)), name="b")
-    config = dataclasses.replace(config, skip_damaged=True)
+    sets = [BoxSet(length=12), still]
     with pytest.raises(ValueError, match=r"b: expected samples .* 20 damaged .* b/00\d.jpg"):
-        _read(config, [BoxSet(length=12), still], 1)
-    # 12 videos once and 6 twice: every second clip
-    one_by_one = dataclasses.replace(config, skip_damaged=False)
-    outcomes = []
-    for step in range(16):
+        _read(dataclasses.replace(config, skip_damaged=True), sets, 1)
+    num_damaged = 0
+    for step in range(16):  # 12 videos once and 6 twice: every second clip
         try:
-            _read(one_by_one, [BoxSet(length=12), still], 1, batch_size=1, start_step=step)
-            outcomes.append("a")
+            _read(config, sets, 1, batch_size=1, start_step=step)
         except DamagedSample:
-            outcomes.append("b")
-    assert outcomes.count("a") == outcomes.count("b") == 8
+            num_damaged += 1
+    assert num_damaged == 8
 
 
 def test_damaged_samples_are_skipped_and_told():
-    config = _config(skip_damaged=True)
-    told = [line for _, lines in _read(config, [BoxSet(damaged=(0, 1, 2))]) for line in lines]
+    read = _read(_config(skip_damaged=True), [BoxSet(damaged=(0, 1, 2))])
+    told = [line for _, lines in read for line in lines]
     assert told
-    for line in told:
-        assert line.startswith("boxes/00")
-        assert line.endswith("expected an image, found none")
+    assert all(line.startswith("boxes/00") and "found none" in line for line in told)
 
 
 @pytest.mark.parametrize(
@@ -167,22 +152,15 @@ def test_damage_and_death_end_the_stream(workers, videos, error, words):
 def test_other_errors_keep_their_message():
     with pytest.raises(KeyError, match="video"):
         _read(_config(skip_damaged=True), [BoxSet(faulty=tuple(range(12)))])
-
-
-def test_a_set_without_objects_is_named():
     with pytest.raises(ValueError, match="boxes: expected clips with an object, found none in 20"):
         _read(_config(), [BoxSet(empty=True)])
 
 
-def test_a_clip_without_objects_is_merged_always():
-    sets = [BoxSet(length=12, empty=True), BoxSet(length=6)]
-    (batch, _), *_ = _read(_config(2, merge=0.0), sets, batch_size=16)
+@pytest.mark.parametrize("sets", [[BoxSet(empty=True), BoxSet(length=6)], [BoxSet(is_static=True)]])
+def test_clips_without_objects_and_still_images_are_merged_always(sets):
+    (batch, _), *_ = _read(_config(len(sets), merge=0.0), sets, batch_size=16)
     assert batch.num_objects.min() > 0
-
-
-def test_still_images_are_merged_always():
-    (batch, _), *_ = _read(_config(merge=0.0), [BoxSet(is_static=True)], batch_size=16)
-    assert batch.num_objects.max() > 3  # a video has three at most
+    assert batch.num_objects.max() > (3 if sets[0].is_static else 0)  # a video has three at most
 
 
 def test_a_closed_loader_says_so_and_tells_how_long_it_waited():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mavos_jax.data.augment import Crops, paste_over
-from mavos_jax.media.ids import count_pixels, pixel_threshold, repack
+from mavos_jax.media.ids import count_pixels, pixel_threshold
 
 SIZE = 465
 
@@ -77,10 +77,3 @@ def test_thresholds_shrink_with_the_area_of_the_crop():
     assert pixel_threshold(100, 93) == pytest.approx(4)
     small = _merge(_clip([3, 4], 10, size=93), _clip([], 200, size=93))
     assert small.num_objects == 1
-
-
-def test_ids_are_packed():
-    masks = np.array([0, 3, 7, 9, 255], np.uint8)
-    assert repack(masks, [3, 9]).tolist() == [0, 1, 0, 2, 255]
-    assert repack(masks, []).tolist() == [0, 0, 0, 0, 255]
-    assert count_pixels(masks[None])[[0, 3, 255]].tolist() == [0, 1, 0]

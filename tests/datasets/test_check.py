@@ -83,14 +83,6 @@ def test_odd_frames(davis, frames, masks):
     finds(davis, (frames, "found 00003.jpg and 00003.png"))
 
 
-@pytest.mark.parametrize("split", ["val", "test-dev"])
-def test_a_frame_left_out_of_the_numbers(tmp_path, frames, masks, split):
-    options = write_benchmark_tree(tmp_path, "davis2017", split=split)
-    (frames / "00003.jpg").unlink()
-    (masks / "00003.png").unlink(missing_ok=True)
-    finds(options, (frames / "00003.jpg", "a frame between its neighbours"))
-
-
 def test_masks_of_the_wrong_kind(davis, masks):
     ids = [read(masks / f"{t:05d}.png") for t in range(7)]
     save(masks / "00001.png", np.repeat(ids[1][..., None] * np.uint8(90), 3, axis=-1))
@@ -123,16 +115,6 @@ def test_empty_masks_are_odd_where_objects_start(tmp_path, dataset):
     for path in {sequence.given[0].path, *list(sequence.truth.values())[-1:]}:
         write_mask(path, np.zeros_like(read(path)))
     finds(options, (sequence.given[0].path, "at least one object"))
-
-
-def test_many_thin_or_far_ids_are_no_smoothing(tmp_path):
-    options = write_benchmark_tree(tmp_path, "mose")
-    ids = np.zeros((48, 64), np.uint8)
-    for number in range(1, 13):
-        ids[2 * number] = number
-        ids[:, 4 * number : 4 * number + 2] = 10 * number
-    write_mask(tmp_path / "valid/Annotations/bear/00000.png", ids)
-    finds(options)
 
 
 def test_the_metadata_of_another_set(tmp_path):

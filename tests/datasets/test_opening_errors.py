@@ -201,14 +201,19 @@ def test_a_labelled_frame_that_is_missing(tmp_path, dataset, split, missing):
 
 @pytest.mark.parametrize(
     ("dataset", "split"),
-    [("davis2017", "test-dev"), ("mose", "valid"), ("lvos2", "test"), ("youtube_vos2019", "valid")],
+    [
+        *(("davis2017", "test-dev"), ("davis2017", "val"), ("mose", "valid"), ("lvos2", "test")),
+        ("youtube_vos2019", "valid"),
+    ],
 )
 def test_a_number_left_out_of_the_frames(tmp_path, dataset, split):
     all_frames = dataset == "youtube_vos2019"
     options = write_benchmark_tree(tmp_path, dataset, split=split, all_frames=all_frames)
     (tmp_path / "test_meta.json").unlink(missing_ok=True)  # which lists the frames
-    path = open_benchmark(options).sequences[0].frames[3]
-    path.unlink()
+    sequence = open_benchmark(options).sequences[0]
+    path = sequence.frames[3]
+    for file in (path, sequence.truth.get(3, path)):
+        file.unlink(missing_ok=True)
     fails(options, path, "expected a frame between its neighbours, found no such file")
     if all_frames:  # without the package, frames between the listed ones are not there at all
         open_benchmark(dataclasses.replace(options, all_frames=False))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluation.scored_trees import drifting, in_memory, sequence_of
+from evaluation.scored_trees import drifting, in_memory, score_arrays, sequence_of
 
 from mavos_jax.datasets.davis import score_davis2016, score_davis2017, summarise_davis
 from mavos_jax.datasets.long_time_video import score_long_time_video, summarise_long_time_video
@@ -16,7 +16,7 @@ RULE = ScoringRule()
 def test_values_by_frame_are_those_of_single_frames():
     truth, prediction = drifting(1, 6), drifting(2, 6)
     truth[3][truth[3] == 2] = 0
-    rows = score_davis2017(sequence_of(truth), in_memory(truth, prediction), RULE)
+    rows = score_arrays(score_davis2017, truth, prediction)
     for index, row in enumerate(rows):
         pairs = [score_frame(truth[t], prediction[t], (1, 2)) for t in (1, 2, 3, 4)]
         assert row.frames == (1, 2, 3, 4)
@@ -38,12 +38,12 @@ def test_davis_objects_go_up_to_the_highest_id_of_the_first_frame():
     truth, prediction = drifting(1, 5, (2, 5)), drifting(2, 5, (2, 5))
     truth[0, 0, :3] = 255
     truth[2, 0, :3] = 9  # a new object that DAVIS does not know
-    rows = score_davis2017(sequence_of(truth), in_memory(truth, prediction), RULE)
+    rows = score_arrays(score_davis2017, truth, prediction)
     assert [row.id for row in rows] == [1, 2, 3, 4, 5]
     absent = rows[0]
     assert absent.scores.mean == 1
     assert not any(absent.is_visible)
-    lost = score_davis2017(sequence_of(truth), in_memory(truth, 0 * prediction), RULE)
+    lost = score_arrays(score_davis2017, truth, 0 * prediction)
     assert [row.scores.mean for row in lost] == [1, 0, 1, 1, 0]
 
 
@@ -56,23 +56,23 @@ def test_ids_beyond_the_objects_name_the_file():
     prediction[3, 0, 0], prediction[4, 0, 0] = 0, 7  # the last frame does not count
     assert len(score_davis2017(sequence_of(truth), masks, RULE)) == 2
     with pytest.raises(ValueError, match="expected at least one object in the first true mask"):
-        score_davis2017(sequence_of(truth), in_memory(0 * truth, prediction), RULE)
+        score_arrays(score_davis2017, 0 * truth, prediction)
 
 
 def test_mose_counts_late_objects_after_their_first_mask():
     truth, prediction = drifting(1, 8, (1, 3, 6)), drifting(2, 8, (1, 3, 6))
     truth[:3][truth[:3] == 6] = 0
-    sequence = sequence_of(truth, given={0: None, 3: (6,)})
-    rows = {row.id: row for row in score_mose(sequence, in_memory(truth, prediction), RULE)}
+    starts = {0: None, 3: (6,)}
+    rows = {row.id: row for row in score_arrays(score_mose, truth, prediction, given=starts)}
     inner = (1, 2, 3, 4, 5, 6)
     assert {i: row.frames for i, row in rows.items()} == {1: inner, 3: inner, 6: (4, 5, 6)}
     _, boundary = score_frame(truth[5], prediction[5], (6,))
     assert rows[6].boundary[1] == boundary[0]
-    davis = score_davis2017(sequence_of(truth), in_memory(truth, np.minimum(prediction, 3)), RULE)
+    davis = score_arrays(score_davis2017, truth, np.minimum(prediction, 3))
     assert rows[1] == davis[0]  # an object of the first frame scores as in DAVIS
     truth[:7][truth[:7] == 6] = 0  # the last frame does not count
-    sequence = sequence_of(truth, given={0: None, 7: (6,)})
-    assert [row.id for row in score_mose(sequence, in_memory(truth, prediction), RULE)] == [1, 3]
+    late = score_arrays(score_mose, truth, prediction, given={0: None, 7: (6,)})
+    assert [row.id for row in late] == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,8 @@ def test_mose_counts_late_objects_after_their_first_mask():
 )
 def test_long_time_video_counts_labels_alone(variant, frames):
     truth, prediction = drifting(1, 40, (1,)), drifting(2, 40, (1,))
-    rule = ScoringRule(long_time_video=variant)
-    sequence = sequence_of(truth, labelled=(0, 9, 20, 31, 39))
-    (row,) = score_long_time_video(sequence, in_memory(truth, prediction), rule)
+    rule, labelled = ScoringRule(long_time_video=variant), (0, 9, 20, 31, 39)
+    (row,) = score_arrays(score_long_time_video, truth, prediction, rule, labelled=labelled)
     assert row.frames == frames
     assert row.scores.region.mean == pytest.approx(
         np.mean([score_frame(truth[t], prediction[t], (1,))[0] for t in frames])
@@ -95,11 +94,11 @@ def test_long_time_video_counts_labels_alone(variant, frames):
 def test_the_official_decay_reaches_every_protocol():
     truth = np.zeros((302, 4, 5), np.uint8)
     truth[:, 1:3, 1:3] = 1
-    sequence, official = sequence_of(truth, spans={1: tuple(range(302))}), ScoringRule(True)
+    official = ScoringRule(official_decay=True)
     for score in (score_davis2017, score_davis2016, score_mose, score_long_time_video):
-        (row,) = score(sequence, in_memory(truth, truth), RULE)
+        (row,) = score_arrays(score, truth, truth)
         assert row.scores.region.decay == 0
-        (row,) = score(sequence, in_memory(truth, truth), official)
+        (row,) = score_arrays(score, truth, truth, official)
         assert np.isnan(row.scores.region.decay)
     words, _ = summarise_davis([row], official, words="DAVIS")
     assert "256 frames" in words
@@ -107,5 +106,7 @@ def test_the_official_decay_reaches_every_protocol():
 
 def test_davis_2016_is_one_object():
     truth, prediction = drifting(1, 7, (1,)), drifting(2, 7, (1,))
-    sequence, masks = sequence_of(truth), in_memory(truth, prediction)
-    assert score_davis2016(sequence, masks, RULE) == score_davis2017(sequence, masks, RULE)
+    one, several = (
+        score_arrays(score, truth, prediction) for score in (score_davis2016, score_davis2017)
+    )
+    assert one == several

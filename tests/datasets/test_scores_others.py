@@ -1,7 +1,7 @@
 """MOSEv2, SA-V and VOST score as by their public tools, whose numbers are in the goldens."""
 
 import numpy as np
-from evaluation.scored_trees import in_memory, sequence_of
+from evaluation.scored_trees import score_arrays
 
 from mavos_jax.datasets.davis import summarise_davis
 from mavos_jax.datasets.mosev2 import clip_means, lost_object, score_mosev2, summarise_mosev2
@@ -33,8 +33,8 @@ def mosev2_rows(golden, video):
     if f"pred__{video}" not in golden:
         return tuple(lost_object(video, number) for number in ids)
     truth, prediction = golden[f"gt__{video}"], golden[f"pred__{video}"]
-    sequence = sequence_of(truth, video, spans=dict.fromkeys(ids, ()))
-    return score_mosev2(sequence, in_memory(truth, prediction), RULE)
+    spans = dict.fromkeys(ids, ())
+    return score_arrays(score_mosev2, truth, prediction, name=video, spans=spans)
 
 
 def test_mosev2(goldens):
@@ -62,7 +62,7 @@ def test_sav(goldens):
     rows = []
     for key in golden["sav_object_keys"].tolist():
         truth, prediction = golden[f"gt__{key}"], golden[f"pred__{key}"]
-        rows += score_sav(sequence_of(truth, key), in_memory(truth, prediction), RULE)
+        rows += score_arrays(score_sav, truth, prediction, name=key)
     found = [(100 * row.scores.region.mean, 100 * row.scores.boundary.mean) for row in rows]
     close(found, golden["sav_per_object_J_F"])
     _, summary = summarise_davis(rows, RULE, words="")
@@ -76,7 +76,7 @@ def test_vost(goldens):
     rows = []
     for name in sorted(key[4:] for key in golden if key.startswith("gt__")):
         truth, prediction = golden[f"gt__{name}"], golden[f"pred__{name}"]
-        rows += protocol.score(sequence_of(truth, name), in_memory(truth, prediction), OFFICIAL)
+        rows += score_arrays(protocol.score, truth, prediction, OFFICIAL, name=name)
     assert [f"{row.sequence}_{row.id}" for row in rows] == golden["object_keys"].tolist()
     columns = golden["per_object_columns"].tolist()
     for row, expected in zip(rows, golden["per_object"], strict=True):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from evaluation.scored_trees import drifting, in_memory, lvos_spans, sequence_of
+from evaluation.scored_trees import drifting, in_memory, lvos_spans, score_arrays, sequence_of
 
 from mavos_jax.datasets.lvos import score_lvos, stability, summarise_lvos
 from mavos_jax.datasets.protocol import ScoringRule
@@ -19,8 +19,7 @@ def lvos_summary(golden, unseen):
     rule, rows = ScoringRule(unseen=unseen and frozenset(unseen)), []
     for name, spans in lvos_spans(golden).items():
         truth, prediction = golden[f"lvos_{name}_gt"], golden[f"lvos_{name}_pred"]
-        sequence = sequence_of(truth, name, spans=spans)
-        rows += score_lvos(sequence, in_memory(truth, prediction), rule)
+        rows += score_arrays(score_lvos, truth, prediction, rule, name=name, spans=spans)
     return rows, *summarise_lvos(rows, rule)
 
 
@@ -60,15 +59,14 @@ def test_lvos_without_a_list_or_a_part(goldens, unseen, names):
 
 def test_the_lvos_rule_of_before_drops_no_frame():
     truth, prediction = drifting(1, 10), drifting(2, 10)
-    sequence, masks = sequence_of(truth, spans=SPANS), in_memory(truth, prediction)
-    new = score_lvos(sequence, masks, ScoringRule())
-    old = score_lvos(sequence, masks, ScoringRule(lvos="before-2024-05"))
+    rules = ScoringRule(), ScoringRule(lvos="before-2024-05")
+    new, old = (score_arrays(score_lvos, truth, prediction, r, spans=SPANS) for r in rules)
     assert [row.frames for row in new] == [tuple(range(1, 9)), (4, 5, 6)]
     assert [row.frames for row in old] == list(SPANS.values())
     for row, earlier in zip(new, old, strict=True):
         assert row.region == earlier.region[1:-1]
         assert earlier.extra["V"] == stability(earlier.region, earlier.boundary)
-    words, _ = summarise_lvos(old, ScoringRule(lvos="before-2024-05"))
+    words, _ = summarise_lvos(old, rules[1])
     assert "before 2024-05" in words
 
 
@@ -102,21 +100,18 @@ def test_the_frames_that_metadata_of_lvos_declare(lvos, declared, frames, num_ze
 @pytest.mark.parametrize("lvos", ["2024-05", "before-2024-05"])
 def test_ids_that_no_object_of_lvos_has_are_background(lvos):
     truth, prediction = drifting(1, 10), drifting(2, 10)
-    sequence, rule = sequence_of(truth, spans=SPANS), ScoringRule(lvos=lvos)
-    expected = score_lvos(sequence, in_memory(truth, prediction), rule)
-    foreign = np.where(prediction == 0, 7, prediction)
-    assert score_lvos(sequence, in_memory(truth, foreign), rule) == expected
+    rule, foreign = ScoringRule(lvos=lvos), np.where(prediction == 0, 7, prediction)
+    expected = score_arrays(score_lvos, truth, prediction, rule, spans=SPANS)
+    assert score_arrays(score_lvos, truth, foreign, rule, spans=SPANS) == expected
     with pytest.raises(ValueError, match=r"expected object ids up to 2, .* found 7"):
-        score_youtube_vos(sequence, in_memory(truth, foreign), rule)
+        score_arrays(score_youtube_vos, truth, foreign, rule, spans=SPANS)
 
 
 def test_a_hidden_object_scores_1_where_nothing_is_predicted():
     truth, prediction = drifting(1, 10), drifting(2, 10)
     truth[5:8][truth[5:8] == 1] = 0
     prediction[5:7][prediction[5:7] == 1] = 0
-    row, _ = score_lvos(
-        sequence_of(truth, spans=SPANS), in_memory(truth, prediction), ScoringRule()
-    )
+    row, _ = score_arrays(score_lvos, truth, prediction, spans=SPANS)
     columns = zip(row.frames, row.region, row.boundary, row.is_visible, strict=True)
     by_frame = {frame: tuple(values) for frame, *values in columns}
     assert by_frame[5] == by_frame[6] == (1, 1, False)
@@ -138,9 +133,8 @@ def youtube_rows(rule):
     rows = []
     for seed, kinds in enumerate([("dog", "ape"), ("dog", "cat")]):
         truth, prediction = drifting(seed, 10), drifting(seed + 7, 10)
-        categories = dict(enumerate(kinds, 1))
-        sequence = sequence_of(truth, f"v{seed}", spans=SPANS, categories=categories)
-        rows += score_youtube_vos(sequence, in_memory(truth, prediction), rule)
+        more = {"name": f"v{seed}", "spans": SPANS, "categories": dict(enumerate(kinds, 1))}
+        rows += score_arrays(score_youtube_vos, truth, prediction, rule, **more)
     return rows
 
 
@@ -179,6 +173,6 @@ def test_youtube_vos_without_a_list_or_a_part(unseen, names, words):
 
 def test_a_category_that_is_not_known_is_named():
     truth = drifting(1, 10)
-    sequence = sequence_of(truth, "v", spans=SPANS, categories={1: "dog"})
+    rule, more = ScoringRule(unseen=frozenset({"dog"})), {"spans": SPANS, "categories": {1: "dog"}}
     with pytest.raises(ValueError, match=r"^v: expected the categories of all .* found none for 2"):
-        score_youtube_vos(sequence, in_memory(truth, truth), ScoringRule(unseen=frozenset({"dog"})))
+        score_arrays(score_youtube_vos, truth, truth, rule, name="v", **more)

@@ -11,16 +11,7 @@ from mavos_jax.generated.video import SyntheticVideo
 
 
 class TreeVideo(NamedTuple):
-    """A video of a tree.
-
-    Attributes:
-      name: of the sequence.
-      seed: of the generated video.
-      size: height and width of its frames, in pixels.
-      num_frames: frames that are labelled or can be.
-      ids: of its objects.
-      starts: the frame at which each object appears.
-    """
+    """A video of a tree: ``starts`` are the labelled frames at which its objects appear."""
 
     name: str
     seed: int

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.protocol import SequenceMasks
+from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.datasets.table import Dataset
 from mavos_jax.media.masks import write_mask
@@ -36,21 +36,34 @@ def in_memory(truth, prediction):
     return SequenceMasks(lambda t: truth[t], lambda t: prediction[t])
 
 
-def sequence_of(truth, name="bird", *, given=None, labelled=None, spans=None, categories=None):
+def sequence_of(
+    truth,
+    name="bird",
+    *,
+    root=Path(),
+    name_frame="{:05d}".format,
+    given=None,
+    labelled=None,
+    spans=None,
+    categories=None,
+):
     """A sequence whose files need not exist, with truth for all frames or the labelled ones."""
-    frames = tuple(Path(name, f"{index:05d}.jpg") for index in range(len(truth)))
+    times = range(len(truth))
+    labels = [root / "Annotations" / name / f"{name_frame(t)}.png" for t in times]
     return SequenceFiles(
         name,
-        frames,
-        {t: GivenMask(Path(name, f"{t:05d}.png"), ids) for t, ids in (given or {0: None}).items()},
-        {
-            t: Path(name, f"{t:05d}.png")
-            for t in (range(len(truth)) if labelled is None else labelled)
-        },
-        tuple(range(len(truth))),
+        tuple(root / "JPEGImages" / name / f"{name_frame(t)}.jpg" for t in times),
+        {t: GivenMask(labels[t], ids) for t, ids in (given or {0: None}).items()},
+        {t: labels[t] for t in labelled or times},
+        tuple(times),
         spans or {},
         categories or {},
     )
+
+
+def score_arrays(score, truth, prediction, rule=ScoringRule(), **sequence):  # noqa: B008
+    """Scores masks [T, H, W] by a data set's protocol; other arguments describe the sequence."""
+    return score(sequence_of(truth, **sequence), in_memory(truth, prediction), rule)
 
 
 def write_benchmark(
@@ -63,22 +76,16 @@ def write_benchmark(
     **settings,
 ) -> Benchmark:
     """Writes true masks as files, and opens them; the frames' files are empty."""
-    sequences = []
-    for name, masks in truth.items():
-        folders = root / "JPEGImages" / name, root / "Annotations" / name
-        frames, labels = (
-            tuple(folder / f"{name_frame(t)}{suffix}" for t in range(len(masks)))
-            for folder, suffix in zip(folders, (".jpg", ".png"), strict=True)
-        )
-        folders[0].mkdir(parents=True)
-        for frame, label, ids in zip(frames, labels, masks, strict=True):
+    own = spans or {}
+    sequences = [
+        sequence_of(masks, name, root=root, name_frame=name_frame, spans=own.get(name))
+        for name, masks in truth.items()
+    ]
+    for sequence in sequences:
+        sequence.frames[0].parent.mkdir(parents=True)
+        for t, frame in enumerate(sequence.frames):
             frame.touch()
-            write_mask(label, ids)
-        given = {0: GivenMask(labels[0])}
-        own = (spans or {}).get(name, {})
-        files = dict(enumerate(labels))
-        saved = tuple(range(len(masks)))
-        sequences.append(SequenceFiles(name, frames, given, files, saved, own))
+            write_mask(sequence.truth[t], truth[sequence.name][t])
     return Benchmark(dataset, "val", root, tuple(sequences), **settings)
 
 

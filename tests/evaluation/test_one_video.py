@@ -163,13 +163,23 @@ def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_
     assert (task.num_skipped, task.num_given) == (1, 2)
     assert list(task.labels) == [2]
     np.testing.assert_array_equal(task.labels[2], only(CLIP.mask(3), 2))
+    assert 3 not in task.labels
+    with pytest.raises(KeyError):
+        task.labels[3]
     start, used = task.notes
     assert "00000.png shows no object" in start
-    assert "3 without new objects ignored" in used
+    for words in ("2 used", "1 at the start", "1 with new objects", "3 without new objects"):
+        assert words in used
     assert "--annotations all" in used
     task = VideoTask.open(tmp_path, None, annotations="all")
     assert list(task.labels) == [1, 2, 3, 4]
-    (tmp_path / "Annotations" / "clip" / "00004.png").unlink()
+    np.testing.assert_array_equal(task.labels[3], CLIP.mask(4))
+    assert "4 correcting known ones" in task.notes[1]
+    last = tmp_path / "Annotations/clip/00004.png"
+    write_mask(last, CLIP.mask(4)[1:].copy())
+    with pytest.raises(ValueError, match=r"00004\.png: expected a mask of 32 x 48"):
+        VideoTask.open(tmp_path, None, annotations="all")
+    last.unlink()
     assert list(VideoTask.open(tmp_path, None).labels) == [1, 2, 4]
     assert list(VideoTask.open(tmp_path, None, annotations="new").labels) == [2]
 

@@ -71,25 +71,6 @@ def faults(root, tasks):
     return [fault for fault in found if fault is not None]
 
 
-def test_a_finished_sequence_is_kept(root, tasks):
-    with opened(root) as folder:
-        record = folder.record(tasks[0])
-    assert record is not None
-    assert record.timings == {"end-to-end": (7, 1.5)}
-    assert set(record.masks) == {f"{index:05d}" for index in range(7)}
-    assert faults(root, tasks) == []
-
-
-HARMS = {
-    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:-7]),
-    "redrawn": lambda path: write_mask(path, np.zeros((3, 4), np.uint8)),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
-    "gone": lambda path: path.unlink(),
-    "empty": lambda path: path.write_text(""),
-}
-
-
 def test_what_was_not_finished_is_no_fault_and_goes(tmp_path, tasks):
     with opened(tmp_path) as folder:
         masks = folder.begin(tasks[0])
@@ -102,11 +83,24 @@ def test_what_was_not_finished_is_no_fault_and_goes(tmp_path, tasks):
     assert not [*tmp_path.glob("masks/*/*"), *tmp_path.glob("masks/*/.*")]
 
 
+HARMS = {
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-7]),
+    "redrawn": lambda path: write_mask(path, np.zeros((3, 4), np.uint8)),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_text(""),
+}
+
+
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_mask_that_is_not_what_was_written(root, tasks, harm):
     path = root / "masks" / tasks[1].sequence.name / "00003.png"
     with opened(root) as folder:
-        assert folder.record(tasks[1]) is not None
+        record = folder.record(tasks[1])
+        assert record is not None
+        assert record.timings == {"end-to-end": (7, 1.5)}
+        assert set(record.masks) == {f"{index:05d}" for index in range(len(record.masks))}
         HARMS[harm](path)
         assert folder.record(tasks[1]) is None
     (fault,) = faults(root, tasks)
@@ -228,15 +222,15 @@ def test_files_whose_names_lead_out(root, tmp_path, file):
     precious = tmp_path / "precious.png"
     precious.write_text("by hand")
     masks = {"../../../precious": None, "../../" * 3 + str(precious.with_suffix("")): None}
+    changed = {"conclusions": ["../precious.png"]} if "run" in file else {"masks": masks}
     content = json.loads((root / file).read_text())
-    changed = {**content, "conclusions": ["../precious.png"]} if "run" in file else {"masks": masks}
-    (root / file).write_text(json.dumps(changed))
+    (root / file).write_text(json.dumps({**content, **changed}))
     refused(root, "nothing outside", overwrite=True)
     assert precious.read_text() == "by hand"
 
 
 def test_another_run_is_refused_and_named(root):
-    refused(root, "found that run differ; give another --output, or --over", {**RUN, "run": 2})
+    refused(root, "found that run differ;", {**RUN, "run": 2})
     with opened(root):  # another process
         refused(root, "run differ", {**RUN, "run": 2})
         refused(root, "expected no other process", overwrite=True)
@@ -257,10 +251,9 @@ def test_no_sequence_touches_the_masks_of_a_nested_one(tmp_path, tasks):
     )
     with opened(tmp_path) as folder:
         work_on(folder, inner)
-        work_on(folder, outer)
-        assert folder.record(inner) is not None
-        folder.begin(outer)
-        assert folder.record(inner) is not None
+        for work in (work_on, RunFolder.begin):
+            work(folder, outer)
+            assert folder.record(inner) is not None
     with opened(tmp_path, {"run": 2}, overwrite=True):
         pass
     assert files(tmp_path).keys() == {"run.json", ".users", ".opening"}

@@ -6,13 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from evaluation.scored_trees import (
-    drifting,
-    lvos_name,
-    lvos_spans,
-    write_benchmark,
-    write_results,
-)
+from evaluation.scored_trees import drifting, write_benchmark, write_results
 from PIL import Image
 
 from mavos_jax.datasets import DATASETS
@@ -49,22 +43,6 @@ def test_golden_clips_score_from_files_as_by_the_official_tool(goldens, tmp_path
     assert scores.summary["J&F-Mean"] == mean
     names = "J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay"
     assert tuple(scores.summary) == names
-
-
-def test_golden_lvos_videos_score_from_files_as_by_the_official_tool(goldens, tmp_path):
-    golden = goldens("scorers")
-    spans = lvos_spans(golden)
-    truth, prediction = (
-        {name: golden[f"lvos_{name}_{kind}"] for name in spans} for kind in ("gt", "pred")
-    )
-    benchmark = write_benchmark(tmp_path, truth, "lvos2", spans=spans, name_frame=lvos_name)
-    results = write_results(tmp_path / "r/Annotations", prediction, lvos_name).parent
-    rule = ScoringRule(unseen=frozenset(golden["lvos_unseen"].tolist()))
-    scores = score_results(benchmark, results, rule)
-    found = [[row.scores.region.mean, row.extra["V"]] for row in scores.objects]
-    expected = np.stack([golden["lvos_J_per_object"], golden["lvos_V_per_object"]], axis=1)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-    assert scores.summary["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
 
 
 def test_processes_do_not_change_scores_nor_touch_devices(tree, monkeypatch):

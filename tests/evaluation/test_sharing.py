@@ -72,7 +72,8 @@ def test_devices_write_the_bytes_of_one_and_the_masks_of_the_public_function(ben
     one = segment(benchmark, tmp_path / "one", variables=variables)
     assert segment(benchmark, tmp_path / "two", 2, lines.append, variables) == one
     assert set(names(lines)) == {sequence.name for sequence in benchmark.sequences}
-    for sequence, task in zip(benchmark.sequences, check_sequences(benchmark, None), strict=True):
+    for task in check_sequences(benchmark, None):
+        sequence = task.sequence
         frames = np.stack([read_frame(benchmark, path) for path in sequence.frames])
         given = {t: read_given(benchmark, sequence, t, task.stored)[0] for t in sequence.given}
         expected = mavos_jax.segment_video(*network(), frames, given.pop(0), labels=given)

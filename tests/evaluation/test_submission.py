@@ -232,10 +232,10 @@ def test_wrong_masks_are_named(packed, save, problem):
 
 
 def test_ids_count_from_the_mask_that_gives_them(packed):
-    early = MASK.replace("00008", "00006")
+    early, later = (MASK.replace("00008", name) for name in ("00006", "00010"))
     (line,) = check_changed(packed, replace(packed[2], early, paint(3)))
-    assert line.startswith(f"{early}: expected the ids 1 of the masks given up to this frame")
-    for mask in (MASK, MASK.replace("00008", "00010")):
+    assert line.startswith(f"{early}: expected the ids 1 of ")
+    for mask in (MASK, later):
         assert check_changed(packed, replace(packed[2], mask, paint(3))) == []
 
 
@@ -285,8 +285,7 @@ def encrypt(data):
     [
         (damage_a_mask, f"/{MASK}", "a file that cannot be"),
         (encrypt, "", "18 encrypted"),
-        *((lambda data, n=n: data[:n], "", "a damaged one") for n in (0, 3, 100, -30, -100)),
-        (lambda data: data[: len(data) // 2], "", "a damaged one"),
+        *((lambda data, n=n: data[:n], "", "a damaged one") for n in (0, 3, 100, 9000, -30, -100)),
     ],
 )
 def test_a_zip_whose_bytes_are_damaged_is_named(packed, change, place, found):
@@ -295,8 +294,5 @@ def test_a_zip_whose_bytes_are_damaged_is_named(packed, change, place, found):
     (line,) = check_submission(benchmark, path)
     assert line.startswith(f"{path}{place}: expected")
     assert found in line
-
-
-def test_a_zip_that_is_not_there_is_named(packed, tmp_path):
-    (line,) = check_submission(packed[0], tmp_path / "none.zip")
-    assert line == f"{tmp_path / 'none.zip'}: expected a zip, found no such file"
+    path.unlink()
+    assert check_submission(benchmark, path) == [f"{path}: expected a zip, found no such file"]

@@ -40,28 +40,26 @@ def test_no_training_draws_a_held_out_clip_or_the_demonstration(listed):
 
 
 def test_the_videos_are_those_of_the_manifest(listed):
-    videos = held_out.held_out_videos()
-    assert [video.seed for video in videos] == [clip["seed"] for clip in listed["clips"]]
-    for video, clip in zip(videos, listed["clips"], strict=True):
-        assert (len(video), video.height, video.width) == (24, 192, 192)
-        assert video.num_objects == clip["num_objects"]
-        assert video.num_objects in (2, 3, 4)
+    videos, clips = held_out.held_out_videos(), listed["clips"]
+    assert [(v.seed, v.num_objects) for v in videos] == [
+        (clip["seed"], clip["num_objects"]) for clip in clips
+    ]
+    assert {(len(v), v.height, v.width) for v in videos} == {(24, 192, 192)}
+    assert {v.num_objects for v in videos} <= {2, 3, 4}
+    assert np.mean([clip["copy_first"] for clip in clips]) < 0.3  # copying the first mask is no way
 
 
 def test_every_listed_clip_has_an_absence_with_a_return_and_a_look_alike(listed):
+    kinds = []
     for clip in listed["clips"]:
         assert clip["absences"]
         assert clip["lookalikes"]
         for absence in clip["absences"]:
-            assert absence["first"] > 0
-            assert absence["last"] - absence["first"] + 1 >= select_held_out.MIN_ABSENCE
-            assert absence["last"] < absence["returned"] < clip["num_frames"]
-    kinds = [absence["kind"] for clip in listed["clips"] for absence in clip["absences"]]
+            first, last = absence["first"], absence["last"]
+            assert 0 < first <= last + 1 - select_held_out.MIN_ABSENCE
+            assert last < absence["returned"] < clip["num_frames"]
+            kinds.append(absence["kind"])
     assert min(kinds.count("exit"), kinds.count("occlusion")) >= 12
-
-
-def test_copying_the_first_mask_scores_low(listed):
-    assert np.mean([clip["copy_first"] for clip in listed["clips"]]) < 0.3
 
 
 def test_the_events_are_in_the_masks(listed, sample):
@@ -89,11 +87,3 @@ def test_the_selection_is_repeatable(listed):
     selected = select_held_out.select(2)
     assert selected["clips"] == listed["clips"][:2]
     assert all(selected[name] == listed[name] for name in ("generator", "recipe"))
-
-
-def test_copy_first():
-    masks = np.zeros((4, 2, 4), np.uint8)
-    masks[:, 0] = 1  # Stays.
-    masks[0, 1, :2] = 2
-    masks[1, 1, 1:3] = 2  # Moves by half its width, then away.
-    assert select_held_out.copy_first(masks, 2) == pytest.approx((1 + 1 + 1 / 3 + 0) / 4)

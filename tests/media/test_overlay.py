@@ -9,16 +9,10 @@ from mavos_jax.media.masks import voc_palette
 from mavos_jax.media.overlay import contours, draw_overlay, video_writer, write_picture
 
 
-def frame_and_ids():
+def test_background_and_ignored_pixels_stay_and_contours_are_opaque():
     frame = np.random.default_rng(0).integers(0, 256, (15, 21, 3), np.uint8)
     ids = np.zeros((15, 21), np.uint8)
-    ids[3:10, 4:12] = 1
-    ids[12:, 15:] = 255
-    return frame, ids
-
-
-def test_background_and_ignored_pixels_stay_and_contours_are_opaque():
-    frame, ids = frame_and_ids()
+    ids[3:10, 4:12], ids[12:, 15:] = 1, 255
     picture = draw_overlay(frame, ids, opacity=0.5)
     np.testing.assert_array_equal(picture[ids != 1], frame[ids != 1])
     np.testing.assert_array_equal(picture[3, 4:12], np.broadcast_to(voc_palette()[1], (8, 3)))
@@ -33,15 +27,13 @@ def test_contours_are_where_ids_meet():
     np.testing.assert_array_equal(contours(ids), np.asarray(expected, bool))
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_pictures(tmp_path, suffix):
+@pytest.mark.parametrize(("name", "kind", "error"), [("a.png", "PNG", 0), ("a.jpg", "JPEG", 3)])
+def test_pictures(tmp_path, name, kind, error):
     picture = np.full((12, 16, 3), (200, 100, 50), np.uint8)
-    write_picture(tmp_path / f"picture.{suffix}", picture)
-    with Image.open(tmp_path / f"picture.{suffix}") as image:
-        assert image.format == {"png": "PNG", "jpg": "JPEG"}[suffix]
-        assert np.abs(np.asarray(image).astype(int) - picture).max() <= (
-            0 if suffix == "png" else 3
-        )
+    write_picture(tmp_path / name, picture)
+    with Image.open(tmp_path / name) as image:
+        assert image.format == kind
+        assert np.abs(np.asarray(image).astype(int) - picture).max() <= error
 
 
 @pytest.mark.parametrize("has_x264", [True, False])

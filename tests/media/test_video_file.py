@@ -1,4 +1,3 @@
-import functools
 import os
 import struct
 import sys
@@ -36,9 +35,8 @@ def refuses(read, words):
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("index_last.mp4", {}),
+        *((name, {}) for name in ("clip.mp4", "clip.mov", "clip.mkv", "clip.ts", "clip.m2ts")),
         ("index_first.mp4", {"movflags": "faststart"}),
-        *((name, {}) for name in ("clip.mov", "clip.mkv", "clip.ts", "clip.m2ts")),
         ("clip.webm", {"codec": "libvpx-vp9"}),
         ("clip.avi", {"codec": "mpeg4"}),
     ],
@@ -99,18 +97,16 @@ def test_damage_inside_a_video_is_named_when_it_is_reached(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("clip.mp4", {}),
+        *(("clip.mp4", {}), ("clip.mkv", {}), ("clip.mov", {"codec": "mpeg4"})),
         ("clip.mp4", {"movflags": "frag_keyframe+empty_moov"}),
-        ("clip.mkv", {}),
-        ("clip.mov", {"codec": "mpeg4"}),
     ],
 )
 def test_damage_in_the_last_picture_is_named(tmp_path, name, options):
     path = write_video(tmp_path / name, **options)
     with av.open(str(path)) as container:
         place, size = [(p.pos or 0, p.size) for p in container.demux(video=0) if p.size][-1]
-    data = bytearray(path.read_bytes())
-    half = size // 2  # in .mkv the packet's own header comes first
+    data, half = bytearray(path.read_bytes()), size // 2
+    # In .mkv the packet's own header comes first.
     data[place + half : place + size] = b"\xff" * (size - half)
     path.write_bytes(data)
     refuses(lambda: list(open_frames(path)), rf"{name}: .* damaged at frame")
@@ -150,9 +146,14 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
 )
 def test_names_that_ffmpeg_would_take_for_something_else(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    path = Path(name)
-    path.parent.mkdir(exist_ok=True)
-    assert len(list(open_frames(write_video(path, num_frames=2)))) == 2
+    Path(name).parent.mkdir(exist_ok=True)
+    assert len(list(open_frames(write_video(Path(name), num_frames=2)))) == 2
+
+
+@pytest.mark.parametrize("path", ["pipe", "/dev/zero", "/dev/null"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, path):
+    os.mkfifo(tmp_path / "pipe")
+    refuses(lambda: open_frames(tmp_path / path), rf"{path}: .* a pipe or a device; save")
 
 
 @pytest.mark.parametrize(
@@ -173,12 +174,6 @@ def test_names_that_ffmpeg_would_take_for_something_else(tmp_path, monkeypatch, 
 def test_what_is_no_video_is_refused(tmp_path, name, data, found):
     (tmp_path / name).write_bytes(data)
     refuses(lambda: open_frames(tmp_path / name), rf"{name}: expected a video.*{found}")
-
-
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
-        refuses(functools.partial(open_frames, path), rf"{path}: .* a pipe or a device; save")
 
 
 @pytest.mark.parametrize(
