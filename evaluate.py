@@ -17,11 +17,10 @@ from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import Experiment
 from mavos_jax.datasets import BenchmarkOptions, check_benchmark
-from mavos_jax.evaluation.one_video import in_percent, segment_to_folder
+from mavos_jax.evaluation.one_video import VideoTask, in_percent, segment_to_folder
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.evaluation.run import EvaluationOptions, evaluate_benchmark
 from mavos_jax.evaluation.sequence import SegmentationOptions
-from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.media.sequence import AnnotationUse
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
@@ -173,7 +172,7 @@ def _evaluate(arguments: Arguments, experiment: Experiment) -> None:
     options = EvaluationOptions(
         benchmark.options(benchmark.sequences),
         SegmentationOptions(augmentation, arguments.num_objects, benchmark.time_frames),
-        scoring.rule(),
+        scoring.options(),
         overwrite=arguments.overwrite,
         rle=arguments.rle,
         num_processes=scoring.num_processes,

@@ -20,7 +20,7 @@ from datasets.tree_videos import (
 from PIL import Image
 
 from mavos_jax.config import SourceConfig
-from mavos_jax.datasets import BenchmarkOptions, Dataset, Resolution
+from mavos_jax.datasets import BenchmarkName, BenchmarkOptions, Resolution
 from mavos_jax.media.masks import voc_palette
 
 SPLITS: Mapping[str, str] = {
@@ -44,7 +44,7 @@ SPLITS: Mapping[str, str] = {
 @dataclasses.dataclass(frozen=True)
 class _Tree:
     root: Path
-    dataset: Dataset
+    dataset: BenchmarkName
     split: str
     suffix: str
     resolution: Resolution
@@ -80,7 +80,7 @@ class _Tree:
 
 def write_benchmark_tree(
     root: Path,
-    dataset: Dataset,
+    dataset: BenchmarkName,
     *,
     split: str | None = None,
     suffix: str = ".jpg",
@@ -257,7 +257,7 @@ def _write_static(root: Path) -> None:
                 write_mask(root / "Annotations" / name / f"{stem}.png", ids.astype(np.uint8))
 
 
-_WRITERS: dict[Dataset, Callable[[_Tree], None]] = {
+_WRITERS: dict[BenchmarkName, Callable[[_Tree], None]] = {
     "davis2016": _write_davis,
     "davis2017": _write_davis,
     "youtube_vos2018": _write_youtube_vos,

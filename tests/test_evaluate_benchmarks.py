@@ -12,10 +12,10 @@ from PIL import Image
 from programs import Program
 
 import evaluate
-from mavos_jax.datasets import DATASETS, open_benchmark
+from mavos_jax.datasets import BENCHMARKS, open_benchmark
 from mavos_jax.evaluation import sequence as sequence_module
+from mavos_jax.evaluation.results_json import decode_rle
 from mavos_jax.media.masks import write_mask
-from mavos_jax.media.rle import decode_rle
 
 run = Program(evaluate.main)
 QUICK = ("--num_devices", "1", "--scoring_processes", "0", "--report_frames", "4")
@@ -48,7 +48,7 @@ def test_the_packaged_weights_from_the_tree_to_the_scores(tmp_path):
     assert stored["summary"]["J&F"] > 0.5
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", BENCHMARKS)
 def test_every_layout_from_the_tree_to_the_report(dataset, copying, tmp_path, capsys):
     is_hidden = dataset in ("mose", "mosev2")
     split = "train" if dataset.startswith("youtube") else None

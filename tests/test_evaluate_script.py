@@ -18,7 +18,7 @@ from mavos_jax.checkpoints.packaged import to_arrays, write_default
 from mavos_jax.commands.parser import load_config
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
-from mavos_jax.media.overlay import video_writer, write_picture
+from mavos_jax.media.results import video_writer, write_picture
 from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]

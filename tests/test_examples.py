@@ -14,7 +14,7 @@ from video_files import write_video
 import mavos_jax
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import write_mask
-from mavos_jax.media.overlay import write_picture
+from mavos_jax.media.results import write_picture
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.models.memory import POLICIES
 from mavos_jax.training import loop

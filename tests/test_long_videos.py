@@ -16,7 +16,7 @@ import pytest
 import mavos_jax
 from mavos_jax.commands.parser import load_config
 from mavos_jax.media.masks import write_mask
-from mavos_jax.media.overlay import video_writer
+from mavos_jax.media.results import video_writer
 from mavos_jax.models.mavos import build_model, init_variables
 
 ROOT = Path(__file__).parents[1]

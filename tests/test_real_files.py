@@ -11,9 +11,9 @@ from video_files import QUARTERS, remux, set_matrix, write_quarters
 from mavos_jax.commands import score
 from mavos_jax.config import SourceConfig
 from mavos_jax.datasets import BenchmarkOptions, check_benchmark, open_benchmark, open_source
+from mavos_jax.evaluation.one_video import VideoTask
 from mavos_jax.evaluation.reading import read_frame, read_given
 from mavos_jax.evaluation.sharing import check_sequences
-from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.media.masks import write_mask
 
 SIZE = (48, 64)

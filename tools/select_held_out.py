@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mavos_jax.generated.drawing import draw_mask
-from mavos_jax.generated.held_out import HELD_OUT_SEEDS, held_out_video, manifest
 from mavos_jax.generated.recipe import EVENTFUL
+from mavos_jax.generated.scene import draw_mask
+from mavos_jax.generated.sets import HELD_OUT_SEEDS, held_out_video, manifest
 from mavos_jax.generated.video import GENERATOR_VERSION, SyntheticVideo
 
 NUM_CLIPS = 48

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mavos_jax.commands.parser import require_range
-from mavos_jax.datasets import BenchmarkOptions, Dataset, Resolution
+from mavos_jax.datasets import BenchmarkName, BenchmarkOptions, Resolution
 from mavos_jax.datasets.listing import read_names
-from mavos_jax.datasets.protocol import LongTimeVideoRule, LvosRule, ScoringRule
+from mavos_jax.datasets.protocol import LongTimeVideoRule, LvosRule, ScoringOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class BenchmarkArguments:
       short_edge: shrink frames and truth to this shorter edge; the paper runs LVOS at 480.
     """
 
-    dataset: Dataset | None = None
+    dataset: BenchmarkName | None = None
     split: str = "val"
     root: Path | None = None
     masks_root: Path | None = None
@@ -78,9 +78,9 @@ class ScoringArguments:
     def __post_init__(self) -> None:
         require_range(self, scoring_processes=0)
 
-    def rule(self) -> ScoringRule:
+    def options(self) -> ScoringOptions:
         """Returns the variants of the protocols; reads the list of unseen names."""
-        return ScoringRule(
+        return ScoringOptions(
             official_decay=self.official_decay,
             lvos=self.lvos_rule,
             long_time_video=self.long_time_video_rule,

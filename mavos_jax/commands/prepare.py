@@ -9,7 +9,7 @@ from pathlib import Path
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_command
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets import KINDS
+from mavos_jax.datasets import TRAINING_KINDS
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.records_writing import write_records
 
@@ -35,8 +35,10 @@ class Arguments:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"--kind: expected one of {', '.join(KINDS)}, found {self.kind!r}")
+        if self.kind not in TRAINING_KINDS:
+            raise ValueError(
+                f"--kind: expected one of {', '.join(TRAINING_KINDS)}, found {self.kind!r}"
+            )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

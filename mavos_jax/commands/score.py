@@ -51,17 +51,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     output = arguments.output or arguments.results
     require_writable_parent(output / FILE_NAME)
     benchmark = open_benchmark(arguments.benchmark.options(arguments.sequences))
-    rule, is_whole = arguments.scoring.rule(), not arguments.sequences
+    options, is_whole = arguments.scoring.options(), not arguments.sequences
     if surplus := describe_surplus(arguments.results, benchmark, is_whole=is_whole):
         print(f"{arguments.results}: {surplus}")
-    inputs = describe_inputs(arguments.results, benchmark, rule)
+    inputs = describe_inputs(arguments.results, benchmark, options)
     if not arguments.overwrite:
         require_replaceable(output, benchmark, inputs)
     num_processes = arguments.scoring.num_processes
-    scores = score_results(benchmark, arguments.results, rule, num_processes=num_processes)
+    scores = score_results(benchmark, arguments.results, options, num_processes=num_processes)
     write_scores(output, benchmark, scores, inputs)
     print(sequence_table(scores))
-    print(f"\n{benchmark.name}: {scores.rule}")
+    print(f"\n{benchmark.name}: {scores.protocol}")
     print(global_table(benchmark, scores))
     print(f"\nwritten to {output / FILE_NAME} and CSV files beside it")
 

@@ -11,21 +11,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image
 
 from mavos_jax.config import IGNORED, MAX_OBJECTS
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.clips import Clip
 from mavos_jax.data.colour import recolour
 from mavos_jax.media.ids import choose_ids, count_pixels, pixel_threshold, repack
 from mavos_jax.media.samples import Sample
 
-PADDING = (124, 116, 104)
-"""The RGB mean of ImageNet, around frames that are smaller than the crop."""
-
-LEAST_OBJECT = 100
-"""Pixels that an object of the reference should exceed, in crops of 465 x 465."""
-
+PADDING = (124, 116, 104)  # the RGB mean of ImageNet, around frames that are smaller than the crop
+LEAST_OBJECT = 100  # pixels that an object of the reference should exceed, in crops of 465 x 465
 _CROP_TRIES = 5
 
 # Of still images.
@@ -40,42 +36,35 @@ _STATIC_CROP_TRIES = 10
 _LARGE = 1.5
 
 
+class Clip(NamedTuple):
+    """Frames as they are stored; the first is the reference."""
+
+    samples: tuple[Sample, ...]  # T frames and masks. Those of a still image are T times the same.
+    is_static: bool  # whether they come from one still image
+
+
 class Crops(NamedTuple):
-    """A clip at the size of the crops, with ids 1..n of the reference's objects.
+    """A clip at the size of the crops, with ids 1..n of the reference's objects."""
 
-    Attributes:
-      frames: uint8 RGB [T, S, S, 3].
-      masks: uint8 [T, S, S]: 0 = background, 1..n the objects, 255 = ignored.
-      num_objects: n, at most 10. All of them are in the reference.
-    """
-
-    frames: np.ndarray
-    masks: np.ndarray
-    num_objects: int
+    frames: np.ndarray  # uint8 RGB [T, S, S, 3]
+    masks: np.ndarray  # uint8 [T, S, S]: 0 = background, 1..n the objects, 255 = ignored
+    num_objects: int  # n, at most 10. All of them are in the reference.
 
 
 class View(NamedTuple):
-    """What of a stored frame is seen where in the crop, the same for every frame of a clip.
+    """What of a stored frame is seen where in the crop, the same for every frame of a clip."""
 
-    Attributes:
-      box: left, top, right, bottom in stored pixels, fractions included.
-      size: width and height of that part in the crop, in pixels.
-      offset: left and top of that part in the crop, in pixels; around it is padding.
-      is_flipped: whether the crop is mirrored.
-    """
-
-    box: tuple[float, float, float, float]
-    size: tuple[int, int]
-    offset: tuple[int, int]
-    is_flipped: bool
+    box: tuple[float, float, float, float]  # left, top, right, bottom in stored pixels
+    size: tuple[int, int]  # width and height of that part in the crop, in pixels
+    offset: tuple[int, int]  # left and top of that part in the crop; around it is padding
+    is_flipped: bool  # whether the crop is mirrored
 
 
-def augment(clip: Clip, data: DataConfig, rng: np.random.Generator) -> Crops:
+def augment(clip: Clip, data: DataConfig, rng: Generator) -> Crops:
     """Turns the stored frames of a clip into crops and re-packs the ids.
 
     Kept are the objects with more than 100 pixels in the crop of the reference (fewer in smaller
-    crops, see :func:`~mavos_jax.media.ids.pixel_threshold`), a random ``max_objects`` where there
-    are more. There may be none. Still images are deformed frame by frame.
+    crops), a random ``max_objects`` if there are more. Still images are deformed frame by frame.
     """
     least = pixel_threshold(LEAST_OBJECT, data.crop)
     if clip.is_static:
@@ -89,9 +78,7 @@ def augment(clip: Clip, data: DataConfig, rng: np.random.Generator) -> Crops:
     return Crops(frames, repack(masks, ids), len(ids))
 
 
-def draw_view(
-    reference: np.ndarray, data: DataConfig, least: float, rng: np.random.Generator
-) -> View:
+def draw_view(reference: np.ndarray, data: DataConfig, least: float, rng: Generator) -> View:
     """Draws scale, crop, padding and flip.
 
     The crop is drawn up to five times, until the ``reference``, uint8 ids [H, W] as stored, has an
@@ -118,8 +105,7 @@ def draw_view(
     return View(box, size, (left, top), bool(rng.random() < data.flip))
 
 
-def _look(sample: Sample, view: View, data: DataConfig, rng: np.random.Generator) -> Sample:
-    """Crops one frame (cubic) and its mask (nearest) and recolours the frame."""
+def _look(sample: Sample, view: View, data: DataConfig, rng: Generator) -> Sample:
     # Scaling with a box reads and writes the pixels of the crop alone.
     image = Image.fromarray(sample.frame).resize(view.size, Image.Resampling.BICUBIC, view.box)
     mask = Image.fromarray(sample.mask).resize(view.size, Image.Resampling.NEAREST, view.box)
@@ -137,15 +123,11 @@ def _look(sample: Sample, view: View, data: DataConfig, rng: np.random.Generator
     return Sample(padded, padded_ids)
 
 
-def _deform(samples: Sequence[Sample], data: DataConfig, rng: np.random.Generator) -> list[Sample]:
-    """Deforms copies of one image: the recipe of the stage ``pre``.
+def _deform(samples: Sequence[Sample], data: DataConfig, rng: Generator) -> list[Sample]:
+    """Deforms copies of one image, by one map of coordinates: the recipe of the stage ``pre``.
 
-    The image is flipped with probability ``data.flip``; every copy after the first again with
-    probability 0.3, and rotated, moved, scaled and sheared. All copies get a random crop, resized
-    to ``data.crop`` pixels a side, and other colours.
-
-    Flips, affine map and crop are one map of coordinates, so that pixels are interpolated once.
-    What lies outside the image is padding with label 0.
+    Every copy after the first is flipped again with probability 0.3, rotated, moved, scaled and
+    sheared. All copies get a random crop and other colours.
     """
     image, mask = _shrink(samples[0], data.crop)
     width, height = image.size
@@ -181,12 +163,8 @@ def _shrink(sample: Sample, crop: int) -> tuple[Image.Image, Image.Image]:
     )
 
 
-def _draw_affine(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws a map of coordinates (x, y, 1) about the centre of the image, [3, 3].
-
-    Rotation by -20..20 degrees, then a move by -0.1..0.1 of width and height; before both a scale
-    of 0.9..1.1 and a horizontal shear by -10..10 degrees.
-    """
+def _draw_affine(width: int, height: int, rng: Generator) -> np.ndarray:
+    """Draws a map of coordinates (x, y, 1) about the centre of the image, [3, 3]."""
     angle = math.radians(rng.uniform(-_ROTATION, _ROTATION))
     shear = math.tan(math.radians(rng.uniform(-_SHEAR, _SHEAR)))
     scale = rng.uniform(*_SCALE)
@@ -200,11 +178,10 @@ def _draw_affine(width: int, height: int, rng: np.random.Generator) -> np.ndarra
     return affine
 
 
-def _draw_crop(width: int, height: int, crop: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_crop(width: int, height: int, crop: int, rng: Generator) -> np.ndarray:
     """Draws a part of the image and returns the map from coordinates of the crop to it, [3, 3].
 
-    Its area is 0.8..1 of the image's and its width 3/4..4/3 of its height; the largest centred part
-    of an allowed ratio where ten draws do not fit.
+    It is the largest centred part of an allowed ratio if ten draws do not fit.
     """
     for _ in range(_STATIC_CROP_TRIES):
         area = rng.uniform(*_AREA) * width * height
@@ -219,13 +196,12 @@ def _draw_crop(width: int, height: int, crop: int, rng: np.random.Generator) -> 
     return np.array([[w / crop, 0.0, left], [0.0, h / crop, top], [0.0, 0.0, 1.0]])
 
 
-def paste_over(clip: Crops, pasted: Crops, most: int, rng: np.random.Generator) -> Crops:
+def paste_over(clip: Crops, pasted: Crops, most: int, rng: Generator) -> Crops:
     """Pastes the foreground of a second clip over a first, frame by frame.
 
     Objects under 100 pixels in the merged reference (fewer in smaller crops) become background, as
     do all but a random ``most``; the ids of the others are re-packed, the first clip's before the
-    second's. What is ignored in the first stays so where nothing is pasted; what is ignored in the
-    second is not pasted.
+    second's. What the second ignores is not pasted.
     """
     is_pasted = (pasted.masks > 0) & (pasted.masks != IGNORED)
     frames = np.where(is_pasted[..., None], pasted.frames, clip.frames)

@@ -1,53 +1,33 @@
-"""Which frames of a video make a clip (paper 4.1 and the released code's training set)."""
+"""Training clips, chosen as in the paper (4.1) and the released code, augmented and merged."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
+from mavos_jax.config.data import DataConfig
+from mavos_jax.data.augment import Clip, Crops, augment, paste_over
 from mavos_jax.datasets import DamagedSample
-from mavos_jax.media.ids import count_pixels
+from mavos_jax.media.ids import count_pixels, pixel_threshold
 from mavos_jax.media.pictures import describe_size
-from mavos_jax.media.samples import AnnotatedVideo, Sample
+from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 
 _REFERENCE_TRIES = 20
 _CLIP_TRIES = 6
 
 
-class Clip(NamedTuple):
-    """Frames as they are stored; the first is the reference.
-
-    Attributes:
-      samples: T frames and masks. Those of a still image are T times the same.
-      is_static: whether they come from one still image.
-    """
-
-    samples: tuple[Sample, ...]
-    is_static: bool
-
-
 def draw_clip(
-    video: AnnotatedVideo,
-    num_frames: int,
-    max_gap: int,
-    least_foreground: float,
-    rng: np.random.Generator,
+    video: AnnotatedVideo, num_frames: int, max_gap: int, least_foreground: float, rng: Generator
 ) -> Clip:
-    """Chooses the frames of a clip and reads each of them once.
+    """Chooses ``num_frames`` frames of a clip, and reads each of them once.
 
-    Objects that the reference lacks may be left in later frames where six draws have not avoided
-    them; :func:`~mavos_jax.media.ids.repack` drops them.
-
-    Args:
-      video: where they come from.
-      num_frames: T, the reference included.
-      max_gap: largest distance between two neighbours, in frames of the video.
-      least_foreground: pixels that the reference's foreground should exceed, as stored.
-      rng: the source of chance.
-
-    Raises:
-      DamagedSample: the frames differ in size, or one cannot be read.
+    Neighbours are at most ``max_gap`` frames apart, and the reference's foreground has more than
+    ``least_foreground`` pixels if twenty draws find such a frame. Later frames may show objects
+    that the reference lacks if six draws cannot avoid them; :func:`~mavos_jax.media.ids.repack`
+    drops those. Raises DamagedSample if frames differ in size, or one cannot be read.
     """
     indices = draw_indices(video, num_frames, max_gap, least_foreground, rng)
     read = {index: video[index] for index in dict.fromkeys(indices)}
@@ -64,11 +44,7 @@ def repeat_image(video: AnnotatedVideo, num_frames: int) -> Clip:
 
 
 def draw_indices(
-    video: AnnotatedVideo,
-    num_frames: int,
-    max_gap: int,
-    least_foreground: float,
-    rng: np.random.Generator,
+    video: AnnotatedVideo, num_frames: int, max_gap: int, least_foreground: float, rng: Generator
 ) -> list[int]:
     """Chooses the frames of a clip by their masks alone; see :func:`draw_clip`."""
     counts: dict[int, np.ndarray] = {}
@@ -95,11 +71,7 @@ def draw_indices(
 
 
 def walk(reference: int, gaps: np.ndarray, length: int, *, is_reversed: bool) -> list[int]:
-    """The frames that steps of ``gaps`` reach from ``reference``, reflected at both ends.
-
-    Steps that leave the video of ``length`` frames continue backwards from its first or last frame,
-    so that neighbours are never further apart than their gap.
-    """
+    """The frames that steps of ``gaps`` reach from ``reference``, reflected at both ends."""
     last = length - 1
     if last == 0:
         return [0] * (len(gaps) + 1)
@@ -108,3 +80,84 @@ def walk(reference: int, gaps: np.ndarray, length: int, *, is_reversed: bool) ->
     start = 2 * last - reference if is_reversed else reference
     places = start + np.concatenate(([0], np.cumsum(gaps)))
     return [int(index) for index in last - np.abs(places % (2 * last) - last)]
+
+
+LEAST_FOREGROUND = 200  # pixels of foreground that a reference should exceed, in crops of 465 x 465
+_TRIES = 20
+
+
+class VideoKey(NamedTuple):
+    """A video: the number of its set, and its own in the set."""
+
+    set: int
+    video: int
+
+
+class Drawn(NamedTuple):
+    """A clip with at least one object, and a line for each damaged sample that was replaced."""
+
+    crops: Crops
+    damaged: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipRecipe:
+    """How a clip is made from several sets, whose ``shares`` add up to 1; it can be pickled."""
+
+    data: DataConfig
+    sets: tuple[VideoSet, ...]
+    shares: tuple[float, ...]
+
+    def draw(self, key: VideoKey, rng: Generator) -> Drawn:
+        """Draws a clip that starts from the video ``key``.
+
+        Another video of the same set takes its place if the clip has no object, or, with
+        ``skip_damaged``, if a file cannot be read; else that raises DamagedSample. Raises
+        ValueError if twenty videos gave no clip.
+        """
+        # Each try has its own generator, however many numbers an earlier one drew before it failed.
+        seed, damaged = int(rng.integers(2**63)), []
+        for attempt in range(_TRIES):
+            rng = np.random.default_rng((seed, attempt))
+            if attempt:
+                key = VideoKey(key.set, int(rng.integers(len(self.sets[key.set]))))
+            try:
+                crops = self._merged(key, rng)
+            except DamagedSample as error:
+                if not self.data.skip_damaged:
+                    words = f"{error}, or leave such samples out with --data.skip_damaged True"
+                    raise DamagedSample(words) from error
+                damaged.append(str(error))
+            else:
+                if crops.num_objects:
+                    return Drawn(crops, tuple(damaged))
+        raise ValueError(self._explain(key, damaged))
+
+    def _merged(self, key: VideoKey, rng: Generator) -> Crops:
+        crops = self._augmented(key, rng)
+        merge = 1.0 if self.sets[key.set].is_static else self.data.merge
+        if rng.random() < merge or not crops.num_objects:
+            number = int(rng.choice(len(self.sets), p=self.shares))
+            other = VideoKey(number, int(rng.integers(len(self.sets[number]))))
+            crops = paste_over(crops, self._augmented(other, rng), self.data.max_objects, rng)
+        return crops
+
+    def _augmented(self, key: VideoKey, rng: Generator) -> Crops:
+        videos, data = self.sets[key.set], self.data
+        video = videos[key.video]
+        if videos.is_static:
+            return augment(repeat_image(video, data.clip_frames), data, rng)
+        least = pixel_threshold(LEAST_FOREGROUND, data.crop)
+        return augment(draw_clip(video, data.clip_frames, videos.max_gap, least, rng), data, rng)
+
+    def _explain(self, key: VideoKey, damaged: list[str]) -> str:
+        name = self.sets[key.set].name
+        if damaged:
+            return (
+                f"{name}: expected samples that can be read, found {len(damaged)} damaged in "
+                f"{_TRIES} clips, the last one: {damaged[-1]}"
+            )
+        return (
+            f"{name}: expected clips with an object, found none in {_TRIES}; look at its masks, or "
+            f"give crops larger than data.crop = {self.data.crop}"
+        )

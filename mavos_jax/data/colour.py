@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageEnhance, ImageFilter
 
 from mavos_jax.config.data import DataConfig
@@ -18,12 +19,10 @@ _HUE_STEPS = 256
 _HUE_LEVELS = 25
 
 
-def recolour(image: Image.Image, data: DataConfig, rng: np.random.Generator) -> Image.Image:
-    """Applies colour jitter, greying and blur, each with its probability.
+def recolour(image: Image.Image, data: DataConfig, rng: Generator) -> Image.Image:
+    """Applies colour jitter, greying and blur, each with its probability and anew for every frame.
 
-    The released code draws them anew for every frame of a clip (``RandomColorJitter``,
-    ``RandomGrayScale`` and ``RandomGaussianBlur`` of its ``video_transforms.py``), so that the
-    memory cannot rely on constant colours.
+    So does the released code (``video_transforms.py``); memory cannot rely on constant colours.
     """
     if rng.random() < data.colour:
         image = jitter(image, rng)
@@ -34,12 +33,8 @@ def recolour(image: Image.Image, data: DataConfig, rng: np.random.Generator) -> 
     return image
 
 
-def jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Changes brightness, contrast, saturation and hue, in random order.
-
-    Factors are uniform in 1 - 0.4..1 + 0.4 for brightness and contrast and 1 - 0.2..1 + 0.2 for
-    saturation; the hue turns by -0.1..0.1 of the full circle.
-    """
+def jitter(image: Image.Image, rng: Generator) -> Image.Image:
+    """Changes brightness, contrast, saturation and hue, in random order."""
     brightness = rng.uniform(1 - _BRIGHTNESS, 1 + _BRIGHTNESS)
     contrast = rng.uniform(1 - _CONTRAST, 1 + _CONTRAST)
     saturation = rng.uniform(1 - _SATURATION, 1 + _SATURATION)
@@ -57,11 +52,10 @@ def jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def turn_hue(image: Image.Image, turn: float) -> Image.Image:
-    """Turns the hue of an RGB image in HSV and keeps saturation and value.
+    """Turns the hue of an RGB image in HSV by a share of the full circle, rounded to 1/256.
 
-    ``turn`` is a share of the full circle, rounded to 1/256; red becomes green by 1/3. The mean
-    error is below half a level. torchvision's ``adjust_hue`` converts to 8-bit HSV and back, which
-    takes nearly twice as long and errs as much.
+    The mean error is below half a level. torchvision's ``adjust_hue`` errs as much and takes nearly
+    twice as long.
     """
     steps = round(turn * _HUE_STEPS) % _HUE_STEPS
     return image.filter(_hue_table(steps)) if steps else image

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.draws import ClipRecipe, Drawn, VideoKey
+from mavos_jax.data.clips import ClipRecipe, Drawn, VideoKey
 from mavos_jax.media.samples import VideoSet
 
 _SEEDS = 2**32
@@ -30,19 +30,12 @@ _DEATH = "Worker process was terminated unexpectedly"
 
 
 class Batch(NamedTuple):
-    """Clips of one step, of one process.
+    """Clips of one step, of one process."""
 
-    Attributes:
-      frames: uint8 RGB [b, T, S, S, 3].
-      masks: uint8 slots [b, T, S, S]: 0 = background, 1..n the objects, 255 = ignored.
-      num_objects: int32 [b], n of each clip, 1 to 10.
-      places: int32 [b], of the clips in the global batch.
-    """
-
-    frames: np.ndarray
-    masks: np.ndarray
-    num_objects: np.ndarray
-    places: np.ndarray
+    frames: np.ndarray  # uint8 RGB [b, T, S, S, 3]
+    masks: np.ndarray  # uint8 slots [b, T, S, S]: 0 = background, 1..n the objects, 255 = ignored
+    num_objects: np.ndarray  # int32 [b], n of each clip, 1 to 10
+    places: np.ndarray  # int32 [b], of the clips in the global batch
 
 
 def make_loader(
@@ -67,12 +60,8 @@ def make_loader(
       seed: of everything random, 0 to 2**32 - 1.
       batch_size: clips of a step over all processes, a multiple of ``process_count``.
       start_step: the step of the first batch.
-      process_index: this one of the processes that train. Its clips are the places
-        ``process_index``, ``process_index + process_count``, ... of the global batch.
+      process_index: its clips are every ``process_count``-th of the global batch, from this one on.
       process_count: how many processes train.
-
-    Raises:
-      ValueError: an argument is out of range, or a set is empty.
     """
     _check(data, sets, seed, batch_size, process_count)
     import grain
@@ -82,7 +71,7 @@ def make_loader(
         flags.FLAGS.mark_as_parsed()  # grain's processes ask for flags that only absl's app parses
     videos = [
         grain.MapDataset.range(len(videos))
-        .map(functools.partial(_key, number))
+        .map(functools.partial(VideoKey, number))
         .shuffle(seed=(seed + number * 7919) % _SEEDS)
         .repeat(None)
         for number, videos in enumerate(sets)
@@ -109,16 +98,11 @@ class Loader(Iterator[Batch]):
 
     An error ends it: every later batch raises the same error, because going on would silently leave
     a batch out.
-
-    Attributes:
-      waited: seconds that the last batch was waited for.
-      damaged: one line for each damaged sample that another clip replaced in the last batch, with
-        the file; only with ``skip_damaged``.
     """
 
     def __init__(self, steps: Any) -> None:
-        self.waited = 0.0
-        self.damaged: tuple[str, ...] = ()
+        self.waited = 0.0  # seconds that the last batch was waited for
+        self.damaged: tuple[str, ...] = ()  # lines about samples that others replaced in that batch
         self._steps = [steps]
         self._is_begun = False
         # At the latest before the interpreter takes apart what closing needs.
@@ -157,12 +141,7 @@ class Loader(Iterator[Batch]):
         self.close()
 
 
-def _key(number: int, video: int) -> VideoKey:
-    return VideoKey(number, int(video))
-
-
 def _place(batch_size: int, index: int, drawn: Drawn) -> tuple[int, Drawn]:
-    """Adds to a clip its place in the global batch."""
     return index % batch_size, drawn
 
 
@@ -174,7 +153,6 @@ class _Step(NamedTuple):
 
 
 def _stack(clips: Sequence[tuple[int, Drawn]]) -> _Step:
-    """Stacks clips to a batch of this process's own memory."""
     places, drawn = zip(*clips, strict=True)
     # From a loader process they come as a subclass of arrays that live in shared memory.
     batch = Batch(
@@ -196,8 +174,7 @@ def _iterate(records: Any, data: DataConfig, local_size: int) -> Any:
     """Starts making clips ahead, in threads of this process or of others, and batches them."""
     import grain
 
-    # Clips rather than batches are handed out to threads and processes: the first batch is ready
-    # sooner, and less memory waits. Grain's default would be 16 threads and 500 clips ahead.
+    # Threads and processes make clips: the first batch comes sooner, less memory waits.
     ahead = data.prefetch * local_size
     options = grain.ReadOptions(
         data.threads, data.threads if data.workers else max(data.threads, ahead)
@@ -234,9 +211,8 @@ def _check(
 def _held_signals() -> Iterator[None]:
     """Shields processes that are started meanwhile from requests to stop, from their first moment.
 
-    They inherit that these signals are blocked, which covers the seconds that they import in. This
-    process gets those that came meanwhile afterwards. Python's tracker of shared memory, which
-    ignores two of them, is started here, too, because it would die of the third.
+    They inherit that these signals are blocked, which covers their seconds of importing; this
+    process gets the signals afterwards. Python's tracker of shared memory would die of one.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1,))
     try:
@@ -248,7 +224,7 @@ def _held_signals() -> Iterator[None]:
 
 
 def _begin_process(index: int, count: int) -> None:
-    """Sets up a loader process: its parent alone decides when it ends."""
+    """Sets up a loader process, which only its parent ends."""
     del index, count
     # The parent still needs batches until it has written its checkpoint.
     for number in _NOTICES:
@@ -265,7 +241,7 @@ def _begin_process(index: int, count: int) -> None:
 
 
 def _explain_death(error: Exception) -> Exception:
-    """An error of a loader process that died, in words of what to do; any other as it is."""
+    """Says what to do if a loader process died; returns any other error as it is."""
     if not (isinstance(error, RuntimeError) and str(error).startswith(_DEATH)):
         return error
     code = str(error).removeprefix(_DEATH).partition(".")[0].strip()

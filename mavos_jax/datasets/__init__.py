@@ -4,18 +4,18 @@ from mavos_jax.datasets.check import check_benchmark
 from mavos_jax.datasets.dataset import Benchmark, BenchmarkOptions, DataSet, Resolution
 from mavos_jax.datasets.opening import open_benchmark, open_source
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
-from mavos_jax.datasets.table import DATA_SETS, DATASETS, KINDS, Dataset
+from mavos_jax.datasets.table import BENCHMARKS, DATA_SETS, TRAINING_KINDS, BenchmarkName
 from mavos_jax.media.pictures import DamagedSample
 
 __all__ = [
-    "DATASETS",
+    "BENCHMARKS",
     "DATA_SETS",
-    "KINDS",
+    "TRAINING_KINDS",
     "Benchmark",
+    "BenchmarkName",
     "BenchmarkOptions",
     "DamagedSample",
     "DataSet",
-    "Dataset",
     "GivenMask",
     "Resolution",
     "SequenceFiles",

@@ -1,54 +1,47 @@
-"""Any folder ``JPEGImages/<sequence>`` beside ``Annotations/<sequence>``, in a split or not."""
+"""Folders of one's own: of videos, and of still images for pre-training."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol
-from mavos_jax.datasets.listing import (
-    FRAMES,
-    MASKS,
-    find_list,
-    find_pair,
-    read_list,
-    require_sequences,
-    split_names,
-)
+from mavos_jax.datasets import listing
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.mose import score_mose, summarise_mose
-from mavos_jax.datasets.sequences import Layout, SequenceFolders
-from mavos_jax.media.folders import name_some, nested_folders
+from mavos_jax.datasets.protocol import Protocol
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders, sequences_below
+from mavos_jax.media.folders import (
+    MASK_SUFFIXES,
+    describe_folder,
+    images_by_stem,
+    name_some,
+    nested_folders,
+    subfolders,
+)
 
-_ONLY = "frames"
-"""The name of a sequence whose frames lie in ``JPEGImages`` itself."""
+_ONLY = "frames"  # the name of a sequence whose frames lie in ``JPEGImages`` itself
 _LIST_FOLDERS = ("ImageSets", ".")
 _SPLITS = ("train", "val", "valid", "trainval", "test", "test-dev")
 
 
 def find_folder(options: BenchmarkOptions) -> Layout:
-    """Names every folder of images, below ``<root>/<split>`` if that has any, else below the root.
+    """Names every folder of images, at most two levels down, below ``<root>/<split>`` or the root.
 
-    They lie at most two levels below ``JPEGImages``. Frames in ``JPEGImages`` itself are the
-    sequence ``frames``. Training takes the sequences that ``<root>/<split>.txt`` or
-    ``<root>/ImageSets/<split>.txt`` names, where there are such lists.
-
-    The first mask is given, and every later one with new ids. All masks are truth if every object
-    is in more than one of them.
+    Frames in ``JPEGImages`` itself are the sequence ``frames``. Training takes the sequences that
+    ``<root>/<split>.txt`` or ``<root>/ImageSets/<split>.txt`` names, if there are such lists. The
+    first mask is given, and every later one with new ids. All masks are truth if every object is
+    in more than one of them.
     """
     root = options.root
-    folder = find_pair(root, (*split_names(options.split), "."))
-    frames, masks = folder / FRAMES, folder / MASKS
+    folder = listing.find_pair(root, (*options.split_names, "."))
+    frames, masks = folder / listing.FRAMES, folder / listing.MASKS
     names = nested_folders(frames)
     if options.for_training and folder == root and _has_lists(root, options.split):
-        origin = find_list(root, [f"{lists}/{options.split}.txt" for lists in _LIST_FOLDERS])
-        names = _choose(frames, names, read_list(origin))
+        listed = listing.read_split(root, _LIST_FOLDERS, (options.split,))
+        names = _choose(frames, names, listed.names)
+    sequences = sequences_below(frames, masks, listing.require_sequences(frames, names))
     return Layout(
         origin=frames,
-        sequences=tuple(
-            SequenceFolders(
-                _ONLY if name == "." else name, frames / name, masks / name, masks / name
-            )
-            for name in require_sequences(frames, names)
-        ),
+        sequences=tuple(s._replace(name=_ONLY) if s.name == "." else s for s in sequences),
         starts="new ids",
         is_gapless=False,
         is_loose=True,
@@ -56,7 +49,7 @@ def find_folder(options: BenchmarkOptions) -> Layout:
 
 
 def _has_lists(root: Path, split: str) -> bool:
-    """Whether there is a list of any split; other texts beside the data are no lists."""
+    """Whether there is a list of any split; other texts beside the data do not count."""
     return any(
         (root / folder / f"{name}.txt").is_file()
         for folder in _LIST_FOLDERS
@@ -65,7 +58,6 @@ def _has_lists(root: Path, split: str) -> bool:
 
 
 def _choose(frames: Path, found: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
-    """Picks the sequences that a list names, by relative or by last name."""
     chosen = tuple(name for name in found if name in named or Path(name).name in named)
     known = {*chosen, *(Path(name).name for name in chosen)}
     missing = [name for name in named if name not in known]
@@ -78,3 +70,43 @@ def _choose(frames: Path, found: tuple[str, ...], named: tuple[str, ...]) -> tup
 
 
 ANY_FOLDER = DataSet(find_folder, protocol=Protocol(score_mose, summarise_mose), trains_on="videos")
+
+
+def find_static(options: BenchmarkOptions) -> Layout:
+    """Lists the images that have a mask, each a video of one frame."""
+    root = options.root
+    if options.split != "train":
+        raise ValueError(
+            f"{root}: expected split train of a static set, found {options.split!r}; there is no "
+            "other"
+        )
+    listing.find_pair(root, (".",))
+    sequences, num_images = [], 0
+    for name in subfolders(root / listing.FRAMES):
+        frames, annotations = root / listing.FRAMES / name, root / listing.MASKS / name
+        images, masks = images_by_stem(frames), images_by_stem(annotations, MASK_SUFFIXES)
+        num_images += len(images)
+        sequences += [
+            SequenceFolders(f"{name}/{stem}", frames / file, annotations / masks[stem], None)
+            for stem, file in images.items()
+            if stem in masks
+        ]
+    if not sequences:
+        raise ValueError(
+            f"{root}: expected images JPEGImages/<set>/*.jpg with masks of the same names in "
+            f"Annotations/<set>, found {num_images} images and no mask of theirs in "
+            f"{describe_folder(root / listing.FRAMES)}"
+        )
+    num_left_out = num_images - len(sequences)
+    return Layout(
+        root, tuple(sequences), "first frame", is_gapless=False, num_left_out=num_left_out
+    )
+
+
+STATIC = DataSet(
+    find_static,
+    masks="saliency",
+    trains_on="images",
+    # A video of one image; its "folders" are the files themselves.
+    pair=lambda layout, image: SequenceFiles(image.name, (image.frames,), truth={0: image.masks}),
+)

@@ -1,4 +1,4 @@
-"""Validates the tree of a data set: every missing or odd file, not just the first."""
+"""Validates the tree of a data set: every missing or odd file, not only the first."""
 
 from __future__ import annotations
 
@@ -37,15 +37,7 @@ from mavos_jax.media.pictures import Size, describe_size, explain_size, read_hea
 
 
 class MaskContext(NamedTuple):
-    """What a mask must agree with.
-
-    Attributes:
-      size: height and width, in pixels; None where no frame tells.
-      is_start: whether objects are taken from it.
-      needs_objects: whether it may not be empty.
-      is_binary: whether everything that is not 0 is one object.
-      objects: those that the metadata ``origin`` list, by id.
-    """
+    """What a mask must agree with; ``objects`` are those that the metadata ``origin`` list."""
 
     size: Size | None
     is_start: bool
@@ -58,16 +50,9 @@ class MaskContext(NamedTuple):
 def check_benchmark(
     options: BenchmarkOptions, progress: Callable[[int, int], None] | None = None
 ) -> list[str]:
-    """Looks for missing and odd files: reads the pixels of all masks and frames.
+    """Lists every missing and odd file, among them what prevents opening; reads all pixels.
 
-    Args:
-      options: the data set. Where its folders, list or metadata cannot be used at all, that is the
-        only line.
-      progress: is told the sequences done and their number, once before the first and after each.
-
-    Returns:
-      A line for each fault, in the order of the sequences; among them the errors that opening the
-      data set would raise. Empty if all is well.
+    ``progress`` is called with the number of finished sequences and of all, first before any is.
     """
     try:
         layout = find_layout(options)
@@ -84,12 +69,10 @@ def check_benchmark(
         lines += _check_sequence(layout, folders, is_binary, opened)
         report(done, len(layout.sequences))
     lines += unlabelled_faults(layout, opened)
-    # What prevents opening may have a line already.
-    return list(dict.fromkeys(lines))
+    return list(dict.fromkeys(lines))  # what prevents opening may have a line already
 
 
 def _extra_folders(layout: Layout) -> list[str]:
-    """Reports folders of frames or masks that belong to no sequence."""
     folders = [path for s in layout.sequences for path in (s.frames, s.masks)]
     known = {path for folder in folders for path in (folder, *folder.parents)}
     places = dict.fromkeys(path.parent for path in folders if path.name not in (FRAMES, MASKS))
@@ -106,7 +89,7 @@ def _extra_folders(layout: Layout) -> list[str]:
 def _check_sequence(
     layout: Layout, folders: SequenceFolders, is_binary: bool, opened: list[SequenceFiles]
 ) -> Iterator[str]:
-    """Yields the faults of a sequence; adds it to ``opened`` if none prevents that."""
+    """Yields the faults of a sequence; adds it to ``opened`` if it can be opened."""
     try:
         images = find_images(folders)
     except (ValueError, OSError) as error:
@@ -138,7 +121,7 @@ def _check_sequence(
 
 
 def _check_frames(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size], list[str]]:
-    """Decodes the frames of a sequence; returns the sizes of those with one, and all faults."""
+    """Decodes the frames of a sequence; returns the sizes in their headers, and all faults."""
     paths = list(paths)
     # Pillow lets other threads run while it decodes.
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -160,7 +143,6 @@ def _check_frames(name: str, paths: Iterable[Path]) -> tuple[dict[Path, Size], l
 
 
 def _read_size(path: Path) -> Size | str:
-    """The height and width in a frame's header, or what is wrong with it."""
     try:
         return read_header(path).size
     except ValueError as error:
@@ -183,7 +165,6 @@ def _check_masks(
     sizes: Mapping[Path, Size],
     is_binary: bool,
 ) -> Iterator[str]:
-    """Yields what is wrong with the masks of one folder."""
     try:
         files = images_by_stem(folder)
     except ValueError as error:
@@ -218,7 +199,7 @@ def _check_masks(
 
 
 def find_mask_faults(path: Path, context: MaskContext) -> Iterator[str]:
-    """Reads a mask and yields a line for each thing wrong with its format, size and ids."""
+    """Reads a mask and yields a line for every fault of its format, size and ids."""
     try:
         values, palette = read_values(path)
     except ValueError as error:
@@ -233,11 +214,11 @@ def find_mask_faults(path: Path, context: MaskContext) -> Iterator[str]:
     fault = explain_drawing(values, palette)
     if fault is None and context.is_binary and context.needs_objects:
         fault = explain_emptiness((values > 0).astype(np.uint8))
-    # A later mask may well be empty.
-    if fault is None and not context.is_binary and (context.needs_objects or values.any()):
-        fault = explain_emptiness(values)
-    if fault is None and not context.is_binary and context.is_start:
-        fault = explain_fullness(values)
+    if fault is None and not context.is_binary:
+        # Later masks may be empty.
+        fault = explain_emptiness(values) if context.needs_objects or values.any() else None
+        if fault is None and context.is_start:
+            fault = explain_fullness(values)
     if fault is not None:
         yield f"{path}: {fault}"
     elif context.objects and not context.is_binary:

@@ -9,21 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol, Published
-from mavos_jax.datasets.listing import (
-    FRAMES,
-    MASKS,
-    describe_folder,
-    find_list,
-    find_repeated,
-    read_list,
-    require_root,
-    split_names,
+from mavos_jax.datasets import listing
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
+from mavos_jax.datasets.protocol import (
+    Protocol,
+    Rows,
+    ScoringOptions,
+    SequenceMasks,
+    Summary,
+    score_objects,
 )
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary, score_objects
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
-from mavos_jax.scores.metrics import ObjectScores, mean_scores
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.media.folders import describe_folder
+from mavos_jax.scores.metrics import ObjectResult, mean_scores
 
 _SMALL = ("480p",)
 _FULL = ("Full-Resolution", "1080p")
@@ -32,35 +30,32 @@ _LABELLED = ("train", "val", "valid")
 
 
 def find_davis(options: BenchmarkOptions) -> Layout:
-    """Names the sequences of a split's list, at the requested resolution.
+    """Names the sequences of a split's list, at the requested resolution; training prefers 480p.
 
-    The objects are those of the first frame's mask, which lies below ``masks_root`` if that is
-    given, as does the truth. In DAVIS 2016 everything that is not background is one object; its
-    lists hold names, or paths of images and masks, and lie in the folder of the year or of a
-    resolution, as in the original package. Training prefers 480p.
+    In DAVIS 2016 everything that is not background is one object; its lists lie in the folder of
+    the year or, as in the original package, of a resolution.
     """
     root, masks_root = options.root, options.masks_root or options.root
     year = options.dataset.removeprefix("davis")
     folders = (year,) if year == "2017" else (year, *_SMALL, *_FULL)
-    lists = [f"ImageSets/{f}/{name}.txt" for f in folders for name in split_names(options.split)]
-    origin = find_list(root, lists)
-    names = read_list(origin)
-    require_root(masks_root)
+    listed = listing.read_split(root, [f"ImageSets/{f}" for f in folders], options.split_names)
+    listing.require_root(masks_root)
     resolutions = _SMALL if options.resolution == "480p" else _FULL
     resolutions = (*_SMALL, *_FULL) if options.for_training else resolutions
-    frames, masks = _find_resolution(root / FRAMES, masks_root / MASKS, resolutions)
+    frames, masks = _find_resolution(root / listing.FRAMES, masks_root / listing.MASKS, resolutions)
     is_shrunk = options.resolution == "full_to_480p"
-    truth = masks_root / MASKS / _SMALL[0] if is_shrunk else masks
+    truth = masks_root / listing.MASKS / _SMALL[0] if is_shrunk else masks
     return Layout(
-        origin=origin,
+        origin=listed.path,
         sequences=tuple(
-            SequenceFolders(name, frames / name, masks / name, truth / name) for name in names
+            SequenceFolders(name, frames / name, masks / name, truth / name)
+            for name in listed.names
         ),
         starts="first frame",
         is_labelled=options.split in _LABELLED,
         is_exhaustive=False,
         output_height=_SMALL_HEIGHT if is_shrunk else None,
-        oddities=find_repeated(origin),
+        oddities=listed.oddities,
     )
 
 
@@ -78,15 +73,11 @@ def _find_resolution(frames: Path, masks: Path, resolutions: tuple[str, ...]) ->
 def score_davis2017(
     sequence: SequenceFiles,
     masks: SequenceMasks,
-    rule: ScoringRule,
+    options: ScoringOptions,
     *,
     knows_others: bool = False,
-) -> tuple[ObjectResult, ...]:
-    """Scores the objects 1 to the highest id of the first true frame.
-
-    An id that the first frame leaves out is an object all the same, one without pixels. The frames
-    with truth count, except the first and the last.
-    """
+) -> Rows:
+    """Scores the objects 1 to the highest id of the first true mask on inner labelled frames."""
     labelled = sorted(sequence.truth)
     first = masks.truth(labelled[0])
     highest = int(np.where(first == IGNORED, 0, first).max())
@@ -96,32 +87,29 @@ def score_davis2017(
             "found none"
         )
     counted = dict.fromkeys(range(1, highest + 1), labelled[1:-1])
-    return score_objects(sequence.name, masks, counted, rule, knows_others=knows_others)
+    return score_objects(sequence.name, masks, counted, options, knows_others=knows_others)
 
 
-def score_davis2016(
-    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
-) -> tuple[ObjectResult, ...]:
+def score_davis2016(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
     """Scores the one object of binary masks; see :func:`score_davis2017`."""
-    return score_objects(sequence.name, masks, {1: sorted(sequence.truth)[1:-1]}, rule)
+    return score_objects(sequence.name, masks, {1: sorted(sequence.truth)[1:-1]}, options)
 
 
-def summarise_davis(objects: Sequence[ObjectResult], rule: ScoringRule, *, words: str) -> Summary:
+def summarise_davis(
+    objects: Sequence[ObjectResult], options: ScoringOptions, *, words: str
+) -> Summary:
     """Averages over the objects of all sequences, under the names of DAVIS 2017."""
     mean = mean_scores(row.scores for row in objects)
     decay = "; decay with the official tool's error beyond 256 frames"
-    return (
-        f"{words}; means over objects" + (decay if rule.official_decay else ""),
-        {"J&F-Mean": mean.mean, **_named(mean)},
-    )
-
-
-def _named(scores: ObjectScores) -> dict[str, float]:
-    return {
+    named = {
         f"{letter}-{name.capitalize()}": value
-        for letter, measure in zip("JF", scores, strict=True)
+        for letter, measure in zip("JF", mean, strict=True)
         for name, value in measure._asdict().items()
     }
+    return (
+        f"{words}; means over objects" + (decay if options.official_decay else ""),
+        {"J&F-Mean": mean.mean, **named},
+    )
 
 
 _OPTIONS = ("masks_root", "resolution")

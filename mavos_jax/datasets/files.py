@@ -13,14 +13,13 @@ from mavos_jax.media.folders import describe_unread
 from mavos_jax.media.samples import EncodedVideo, Form, Labels
 from mavos_jax.runtime.files import short_hash
 
-SIZES = "."
-"""What the sizes of files begin with in a fingerprint."""
+SIZES = "."  # what the sizes of files begin with in a fingerprint
 
 
 class VideoSummary(NamedTuple):
     """What a fingerprint takes from one video: file names of its images, and bytes of its files.
 
-    A file that is not there has -1 bytes. ``ids`` are the objects to keep, None for all.
+    A missing file has -1 bytes. ``ids`` are the objects to keep, None for all.
     """
 
     name: str
@@ -43,13 +42,7 @@ class VideoSummary(NamedTuple):
 
 @dataclasses.dataclass(eq=False)
 class FileSet:
-    """A data set to train on, laid out as files; see :class:`~mavos_jax.media.samples.VideoSet`.
-
-    Attributes:
-      name: the kind and the split.
-      form: what the masks' values mean.
-      num_left_out: videos, or images, that the set's rules leave out.
-    """
+    """A data set to train on, laid out as files; see :class:`~mavos_jax.media.samples.VideoSet`."""
 
     name: str
     sequences: tuple[SequenceFiles, ...]
@@ -68,25 +61,21 @@ class FileSet:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is left out of the folders of frames, for the user to know."""
+        """What is left out of the folders of frames."""
         return describe_unread(dict.fromkeys(s.frames[0].parent for s in self.sequences))
 
     def fingerprint(self) -> str:
-        """A short hash of the names and sizes of all files; that of the records made from them."""
+        """A short hash of the names and sizes of all files, also that of records of them."""
         return fingerprint_of(self.form, map(VideoSummary.of, self.sequences))
 
 
 def kept_ids(sequence: SequenceFiles) -> tuple[int, ...] | None:
-    """The objects of a video that training takes, those that metadata list; None for all."""
+    """The objects of a video to train on, which metadata list; None for all."""
     return tuple(sequence.spans) or None
 
 
 def fingerprint_of(form: Form, videos: Iterable[VideoSummary]) -> str:
-    """Hashes names and what the masks' values mean, and sizes by themselves.
-
-    Returns:
-      16 hexadecimal digits, :data:`SIZES`, and 16 more, in which a file that was repaired shows.
-    """
+    """Hashes names and form; then, behind :data:`SIZES`, the sizes, which show repaired files."""
     videos = list(videos)
     names = short_hash([form, *(f"{(v.name, v.frames, v.ids)!r}\n" for v in videos)])
     sizes = short_hash(f"{(v.frame_sizes, v.mask_sizes)!r}\n" for v in videos)

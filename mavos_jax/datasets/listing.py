@@ -1,14 +1,17 @@
-"""Folders, lists and names of a data set: finding them, and saying what is wrong with them."""
+"""Folders, lists and metadata of a data set: finding them, and saying what is wrong with them."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
-from mavos_jax.media.folders import IMAGE_SUFFIXES, name_some, natural_order, visible
-from mavos_jax.runtime.untrusted import shortened
+from mavos_jax.config import MAX_ID
+from mavos_jax.datasets.sequences import ListedObject
+from mavos_jax.media.folders import IMAGE_SUFFIXES, describe_folder, natural_order
+from mavos_jax.runtime.untrusted import read_json, shortened
 
 FRAMES = "JPEGImages"
 MASKS = "Annotations"
@@ -40,7 +43,7 @@ def find_pair(root: Path, candidates: Sequence[str], masks: Sequence[str] = (MAS
 
 
 def own_folder(root: Path, names: Sequence[str], suffix: str = "") -> list[str]:
-    """Returns ``.`` as a candidate if the root is the split's own folder."""
+    """Returns ``.`` as a candidate for :func:`find_pair` if the root is the split's own folder."""
     return ["."] if root.absolute().name.removesuffix(suffix) in names else []
 
 
@@ -49,13 +52,6 @@ def require_root(root: Path) -> None:
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise ValueError(f"{root}: expected the folder of a data set, found {found}")
-
-
-def describe_folder(folder: Path) -> str:
-    """Names what is in a folder, for an error message."""
-    if not folder.is_dir():
-        return f"no folder {folder}"
-    return name_some(visible(folder)) or "an empty folder"
 
 
 def require_sequences(folder: Path, names: Sequence[str]) -> Sequence[str]:
@@ -69,13 +65,10 @@ def require_sequences(folder: Path, names: Sequence[str]) -> Sequence[str]:
 
 
 def require_name(origin: Path, name: str, *, is_nested: bool = True) -> str:
-    """Returns a name that becomes a path below the folders of frames, masks and results.
+    """Returns a name from ``origin`` that becomes a path; nested ones may lead through folders.
 
-    It comes from ``origin``; nested ones may lead through folders, as ``birds/3`` does.
-
-    Raises:
-      BadName: it is empty, absolute or over 200 bytes, or has a part that is empty, ``.`` or
-        ``..``, backslashes, control characters, or bytes that are no UTF-8.
+    Raises BadName for one that is absolute or over 200 bytes, or has a part that is empty, ``.`` or
+    ``..``, backslashes, control characters, or bytes that are no UTF-8.
     """
     parts = name.split("/") if is_nested else [name]
     if (
@@ -92,24 +85,33 @@ def require_name(origin: Path, name: str, *, is_nested: bool = True) -> str:
     return name
 
 
-def find_list(root: Path, candidates: Sequence[str]) -> Path:
-    """Finds the first of the lists below ``root``; raises ValueError if there is none."""
+class SplitList(NamedTuple):
+    """The list of a split: its file, the names in natural order, and lines about repeated ones."""
+
+    path: Path
+    names: tuple[str, ...]
+    oddities: tuple[str, ...]
+
+
+def read_split(root: Path, folders: Iterable[str], names: Sequence[str]) -> SplitList:
+    """Reads the first ``<root>/<folder>/<name>.txt`` that is there."""
     require_root(root)
-    path = next((root / c for c in candidates if (root / c).is_file()), None)
+    paths = [root / folder / f"{name}.txt" for folder in folders for name in names]
+    path = next(filter(Path.is_file, paths), None)
     if path is None:
-        first = root / candidates[0]
+        first = paths[0]
         raise ValueError(
             f"{first}: expected the list of the split's sequences, found no such file; "
             f"{first.parent} holds {describe_folder(first.parent)}"
         )
-    return path
+    return SplitList(path, read_list(path), find_repeated(path))
 
 
 def read_list(path: Path) -> tuple[str, ...]:
     """Reads the sequence names of a split, in natural order.
 
-    A line holds a name, which may contain spaces, or the paths of an image and its mask; the name
-    is then that of the image's folder.
+    A line holds a name, which may contain spaces, or the paths of an image in a folder of that name
+    and of its mask.
     """
     names = {require_name(path, _listed_name(line)) for line in read_lines(path)}
     if not names:
@@ -129,7 +131,7 @@ def find_repeated(path: Path) -> tuple[str, ...]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Reads the lines of a text in UTF-8, without empty ones and without spaces around them."""
+    """Reads the stripped lines of a text in UTF-8, without empty ones."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -137,12 +139,12 @@ def read_lines(path: Path) -> list[str]:
             f"{path}: expected a text in UTF-8, found other bytes ({error.reason} at "
             f"{error.start}); save it as UTF-8"
         ) from error
-    # Not splitlines(), which also ends lines at characters that names may have.
+    # splitlines() would also split at characters that names may have.
     return [line for line in map(str.strip, text.split("\n")) if line]
 
 
 def read_names(path: Path) -> frozenset[str]:
-    """Reads a list of names, one in a line, without empty lines and those that begin with #."""
+    """Reads a list of names, one per line; those that begin with # are comments."""
     if not path.is_file():
         raise ValueError(f"{path}: expected a list of names, one in a line, found no such file")
     names = frozenset(line for line in read_lines(path) if not line.startswith("#"))
@@ -155,3 +157,93 @@ def _listed_name(line: str) -> str:
     image = _IMAGE_FIRST.fullmatch(line)
     folder = PurePosixPath(image[1]).parent.name if image else ""
     return folder or line.rstrip("/")
+
+
+_WHOLE = re.compile("[0-9]{1,8}")
+
+VideoObjects = dict[str, dict[int, ListedObject]]  # objects by id, by video
+
+
+def read_metadata(
+    path: Path,
+    parse: Callable[[str, Any], ListedObject],
+    *,
+    expected: str,
+    allow_empty: bool = False,
+    allow_ids: bool = False,
+) -> VideoObjects:
+    """Reads ``videos.<video>.objects.<id>`` of a JSON file, videos in natural order.
+
+    ``parse`` makes an object from the name of its video and its value, ``expected`` in words, or
+    raises. If ``allow_empty``, videos may lack objects, and objects frames. If ``allow_ids``, the
+    objects may be a list of ids, whose values are None.
+    """
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: expected the list of videos and objects, found no such file; "
+            f"{path.parent} holds {describe_folder(path.parent)}"
+        )
+    content = read_json(path)
+    try:
+        videos = content["videos"].items()
+        read = {
+            name: _read_objects(path, name, video["objects"], parse, allow_ids)
+            for name, video in videos
+        }
+    except BadName:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{path}: expected videos.<video>.objects.<id>.{expected}, found {found}; restore the "
+            "file"
+        ) from error
+    if not read:
+        raise ValueError(
+            f"{path}: expected videos, found none; restore the file that belongs to the frames"
+        )
+    for name, objects in read.items():
+        if not objects and not allow_empty:
+            raise ValueError(f"{path}: expected objects of every video, found none of {name}")
+        for number, listed in objects.items():
+            if not 1 <= number <= MAX_ID:
+                raise ValueError(
+                    f"{path}: expected ids from 1 to {MAX_ID}, found {number} in {name}"
+                )
+            if not listed.frames and not allow_empty:
+                raise ValueError(
+                    f"{path}: expected frames of every object, found none of {number} in {name}"
+                )
+    return dict(sorted(read.items(), key=lambda item: natural_order(item[0])))
+
+
+def parse_frames(path: Path, value: Any) -> ListedObject:
+    """Reads an object whose value lists its ``frames``, and may name its ``category``."""
+    frames, category = value["frames"], value.get("category")
+    if not isinstance(frames, list) or not all(isinstance(name, str) for name in frames):
+        raise ValueError(f"frames {shortened(frames)}, which is no list of texts")
+    if not isinstance(category, str | None):
+        raise ValueError(f"category {shortened(category)}, which is no text")
+    for name in frames:
+        require_name(path, name, is_nested=False)
+    return ListedObject(tuple(sorted(set(frames), key=natural_order)), category)
+
+
+def whole_number(value: Any) -> int:
+    """Reads a whole number of up to eight digits, which may be a text, or raises ValueError."""
+    digits = str(value) if isinstance(value, int | str) else ""
+    if not _WHOLE.fullmatch(digits):
+        raise ValueError(f"{shortened(value)}, which is no whole number of up to eight digits")
+    return int(digits)
+
+
+def _read_objects(
+    path: Path, video: str, objects: Any, parse: Callable[[str, Any], ListedObject], allow_ids: bool
+) -> dict[int, ListedObject]:
+    require_name(path, video)
+    if allow_ids and isinstance(objects, list):
+        objects = dict.fromkeys(objects)
+    read = {whole_number(number): parse(video, value) for number, value in objects.items()}
+    if len(read) < len(objects):
+        raise ValueError(f"two keys for one id in {video}")
+    return read

@@ -4,64 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol, Published
+from mavos_jax.datasets import listing
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
 from mavos_jax.datasets.davis import summarise_davis
-from mavos_jax.datasets.listing import (
-    FRAMES,
-    MASKS,
-    find_list,
-    find_pair,
-    find_repeated,
-    read_list,
-    split_names,
+from mavos_jax.datasets.protocol import (
+    Protocol,
+    Rows,
+    ScoringOptions,
+    SequenceMasks,
+    Summary,
+    score_objects,
 )
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary, score_objects
-from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, sequences_below
+from mavos_jax.scores.metrics import ObjectResult
 
 
 def find_long_time_video(options: BenchmarkOptions) -> Layout:
     """Names the sequences of ``ImageSets/<split>.txt`` or ``<split>.txt``.
 
-    The first labelled frame is given, all labelled frames are scored and make up a result, and
-    everything that is not background is one object. Frames are played in the natural order of their
-    names; the form that plays forward, backward and forward again is no different.
+    The first labelled frame is given, and all labelled frames are saved. Frames are in the natural
+    order of their names, also in the release that plays forward, backward and forward again.
     """
-    root = find_pair(options.root, (".",))
-    names = split_names(options.split)
-    origin = find_list(root, [f"{f}/{name}.txt" for f in ("ImageSets", ".") for name in names])
+    root = listing.find_pair(options.root, (".",))
+    listed = listing.read_split(root, ("ImageSets", "."), options.split_names)
     return Layout(
-        origin=origin,
-        sequences=tuple(
-            SequenceFolders(name, root / FRAMES / name, root / MASKS / name, root / MASKS / name)
-            for name in read_list(origin)
-        ),
+        origin=listed.path,
+        sequences=sequences_below(root / listing.FRAMES, root / listing.MASKS, listed.names),
         starts="first mask",
         saves_labelled=True,
         is_exhaustive=False,
         is_gapless=False,
-        oddities=find_repeated(origin),
+        oddities=listed.oddities,
     )
 
 
 def score_long_time_video(
-    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
-) -> tuple[ObjectResult, ...]:
-    """Scores the object of binary masks on the labelled frames, without the given first one.
+    sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions
+) -> Rows:
+    """Scores the object of binary masks on the labelled frames after the given one.
 
-    The last label counts by the rule of Liang et al. 2020 ("AFB-URR"), and does not by that of
-    Cheng and Schwing 2022 ("XMem"), which MAVOS follows.
+    The last label counts for Liang et al. 2020 ("AFB-URR"), not for Cheng and Schwing 2022
+    ("XMem"), whom MAVOS follows.
     """
     labelled = sorted(sequence.truth)
-    end = -1 if rule.long_time_video == "davis" else None
-    return score_objects(sequence.name, masks, {1: labelled[1:end]}, rule)
+    end = -1 if options.long_time_video == "davis" else None
+    return score_objects(sequence.name, masks, {1: labelled[1:end]}, options)
 
 
-def summarise_long_time_video(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summary:
+def summarise_long_time_video(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
     """Averages as for DAVIS; see :func:`summarise_davis`."""
-    is_davis = rule.long_time_video == "davis"
+    is_davis = options.long_time_video == "davis"
     dropped = "rule of DAVIS: first and last" if is_davis else "rule of AFB-URR: first"
-    return summarise_davis(objects, rule, words=f"Long-Time Video, {dropped} label dropped")
+    return summarise_davis(objects, options, words=f"Long-Time Video, {dropped} label dropped")
 
 
 LONG_TIME_VIDEO = DataSet(

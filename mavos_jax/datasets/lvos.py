@@ -12,18 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol, Published
-from mavos_jax.datasets.listing import (
-    FRAMES,
-    MASKS,
-    find_pair,
-    own_folder,
-    require_sequences,
-    split_names,
-)
-from mavos_jax.datasets.metadata import VideoObjects, read_metadata, whole_number
+from mavos_jax.datasets import listing
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
 from mavos_jax.datasets.protocol import (
-    ScoringRule,
+    Protocol,
+    Rows,
+    ScoringOptions,
     SequenceMasks,
     Summary,
     boundary_mean,
@@ -34,9 +28,9 @@ from mavos_jax.datasets.protocol import (
     split_by_seen,
     sum_up,
 )
-from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, SequenceFolders
+from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, sequences_below
 from mavos_jax.media.folders import subfolders
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.scores.metrics import ObjectResult
 
 _FIRST_MASKS = ("Annotations_convert", "Annotations_first_only")
 _STEP = 5
@@ -51,34 +45,37 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
     """Names the videos of ``<split>_meta.json``.
 
     An object's mask is given at the first frame of its range, and its span is every fifth number
-    from there on, the end excluded. Where there are only first masks, because the split is test or
-    a converted folder of them is all there is, every mask that brings new ids is given. Training,
-    and test without metadata, take every folder of frames.
+    from there on, the end excluded. If there are only first masks, because the split is test or
+    converted folders of them are all there is, every mask with new ids is given. Training, and test
+    without metadata, take every folder of frames.
     """
-    root, names = options.root, split_names(options.split)
-    candidates = (*names, *(f"{n}_480p" for n in names), *own_folder(root, names, "_480p"))
-    folder = find_pair(root, candidates, (MASKS, *_FIRST_MASKS))
-    frames = folder / FRAMES
-    masks = next(folder / kind for kind in (MASKS, *_FIRST_MASKS) if (folder / kind).is_dir())
+    root, names = options.root, options.split_names
+    candidates = (*names, *(f"{n}_480p" for n in names), *listing.own_folder(root, names, "_480p"))
+    folder = listing.find_pair(root, candidates, (listing.MASKS, *_FIRST_MASKS))
+    frames = folder / listing.FRAMES
+    masks = next(
+        folder / kind for kind in (listing.MASKS, *_FIRST_MASKS) if (folder / kind).is_dir()
+    )
     is_test = options.split == _UNLABELLED
-    has_first_masks = is_test or masks.name != MASKS
-    meta = _find_metadata(root, folder, names)
+    has_first_masks = is_test or masks.name != listing.MASKS
+    places = dict.fromkeys((root, folder.absolute().parent, folder))
+    files = [place / f"{name}_meta.json" for place in places for name in names]
+    files.append(folder / "meta.json")
+    meta = next(filter(Path.is_file, files), files[0])
     if options.for_training or (is_test and not meta.is_file()):
         meta = frames
-        videos: VideoObjects = {name: {} for name in require_sequences(frames, subfolders(frames))}
+        videos: listing.VideoObjects = {
+            name: {} for name in listing.require_sequences(frames, subfolders(frames))
+        }
     else:
         parse = functools.partial(_parse, frames=frames, is_endless=is_test)
-        videos = read_metadata(meta, parse, expected="frame_range.{start,end}")
+        videos = listing.read_metadata(meta, parse, expected="frame_range.{start,end}")
+    sequences = sequences_below(frames, masks, videos, videos)
+    if has_first_masks:
+        sequences = tuple(sequence._replace(truth=None) for sequence in sequences)
     return Layout(
         origin=meta,
-        sequences=tuple(
-            SequenceFolders(
-                *(name, frames / name, masks / name),
-                None if has_first_masks else masks / name,
-                objects,
-            )
-            for name, objects in videos.items()
-        ),
+        sequences=sequences,
         starts="new ids" if has_first_masks else "listed",
         # Frames before an object's first need no mask, and training leaves them out.
         is_labelled=not has_first_masks and not options.for_training,
@@ -86,21 +83,13 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
     )
 
 
-def _find_metadata(root: Path, folder: Path, names: tuple[str, ...]) -> Path:
-    """Finds the metadata beside the folder of the split or in it; where they should be if not."""
-    places = dict.fromkeys((root, folder.absolute().parent, folder))
-    candidates = [place / f"{name}_meta.json" for place in places for name in names]
-    candidates.append(folder / "meta.json")
-    return next((path for path in candidates if path.is_file()), candidates[0])
-
-
 def _parse(video: str, value: Any, *, frames: Path, is_endless: bool) -> ListedObject:
     """Reads the range of an object; that of a split without labels may lack its end."""
     numbers = value["frame_range"]
-    start = whole_number(numbers["start"])
-    end = start + 1 if is_endless and "end" not in numbers else whole_number(numbers["end"])
+    start = listing.whole_number(numbers["start"])
+    end = start + 1 if is_endless and "end" not in numbers else listing.whole_number(numbers["end"])
     listed = range(start, end, _STEP)
-    # Before names are made of it, for a damaged range may have millions.
+    # Checked before names are made: a damaged range may have millions.
     num_frames = len(os.listdir(frames / video)) if (frames / video).is_dir() else 0
     if len(listed) > num_frames + _MAX_MISSING:
         raise ValueError(
@@ -110,11 +99,11 @@ def _parse(video: str, value: Any, *, frames: Path, is_endless: bool) -> ListedO
     declared = None if is_endless or "frame_nums" not in numbers else numbers["frame_nums"]
     return ListedObject(
         frames=tuple(f"{number:0{_DIGITS}d}" for number in listed),
-        declared=None if declared is None else whole_number(declared),
+        declared=None if declared is None else listing.whole_number(declared),
     )
 
 
-def _contradictions(meta: Path, videos: VideoObjects) -> tuple[str, ...]:
+def _contradictions(meta: Path, videos: listing.VideoObjects) -> tuple[str, ...]:
     """Reports objects whose number of frames is not that of their range, with its end or not."""
     return tuple(
         f"{meta}: expected frame_nums of {len(listed.frames)}, or {len(listed.frames) + 1} with "
@@ -126,16 +115,13 @@ def _contradictions(meta: Path, videos: VideoObjects) -> tuple[str, ...]:
     )
 
 
-def score_lvos(
-    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
-) -> tuple[ObjectResult, ...]:
-    """Scores every object over its life span.
+def score_lvos(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
+    """Scores every object over its life span, where hidden and not predicted scores 1.
 
-    A frame in which the object is hidden and nothing is predicted scores 1. Predicted ids that no
-    object has are background. Frames that the metadata declare beyond the span enter the statistics
-    as zeros. ``rule.lvos`` says whether the first and the last frame of a span count.
+    Predicted ids of no object are background. Frames that the metadata declare beyond the span
+    count as zeros in the statistics.
     """
-    dropped = 2 if rule.lvos == "2024-05" else 0
+    dropped = 2 if options.lvos == "2024-05" else 0
     declared = {
         number: max(len(span), sequence.declared_frames.get(number, 0))
         for number, span in sorted(sequence.spans.items())
@@ -148,37 +134,29 @@ def score_lvos(
         ]
         for number, total in declared.items()
     }
-    rows = score_objects(sequence.name, masks, counted, rule, knows_others=True)
-    is_unseen = None if rule.unseen is None else sequence.name in rule.unseen
-    return tuple(
-        _summed_up(row, declared[row.id] - dropped, rule)._replace(is_unseen=is_unseen)
-        for row in rows
-    )
-
-
-def _summed_up(row: ObjectResult, total: int, rule: ScoringRule) -> ObjectResult:
-    """Computes an object's statistics over its values and zeros up to a number of them."""
-    zeros = (0.0,) * (total - len(row.region))
-    region, boundary = row.region + zeros, row.boundary + zeros
-    scores = sum_up(region, boundary, rule)
-    return row._replace(scores=scores, extra={"V": stability(region, boundary)})
+    is_unseen = None if options.unseen is None else sequence.name in options.unseen
+    rows = []
+    for row in score_objects(sequence.name, masks, counted, options, knows_others=True):
+        zeros = (0.0,) * (declared[row.id] - dropped - len(row.region))
+        region, boundary = row.region + zeros, row.boundary + zeros
+        scores, extra = sum_up(region, boundary, options), {"V": stability(region, boundary)}
+        rows.append(row._replace(scores=scores, is_unseen=is_unseen, extra=extra))
+    return tuple(rows)
 
 
 def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
-    """Computes how much the quality of an object's masks varies over time; less is better.
+    """Computes how much the quality of an object's masks varies over time, in [0, 0.5].
 
-    V = sqrt(mean_t (mean JF - JF_t)^2), with JF_t the mean of J and F at t, and the variance
-    rounded to 4 decimals as by the official tool. V is in [0, 0.5].
+    V = sqrt(mean_t (mean JF - JF_t)^2), the variance rounded to 4 decimals as by the official tool.
     """
     both = (np.asarray(region) + np.asarray(boundary)) / 2
     return float(np.sqrt(np.round(np.mean((both.mean() - both) ** 2), _DECIMALS)))
 
 
-def summarise_lvos(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summary:
+def summarise_lvos(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
     """Averages over objects within the seen and the unseen videos, and then over the two.
 
-    J&F = (J_s + F_s + J_u + F_u) / 4; without a list of unseen videos, the mean of J and F over all
-    objects. V is the mean over all objects.
+    Without a list of unseen videos, J, F and V are means over all objects.
     """
     parts = split_by_seen(objects)
     quality, variation = {}, {"V": mean_of(objects, _stability)}
@@ -187,7 +165,7 @@ def summarise_lvos(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summar
         quality[f"J{suffix}"] = mean_of(part, region_mean)
         quality[f"F{suffix}"] = mean_of(part, boundary_mean)
         variation[f"V{suffix}"] = mean_of(part, _stability)
-    is_new = rule.lvos == "2024-05"
+    is_new = options.lvos == "2024-05"
     dropped = (
         "first and last declared frame of each life span dropped"
         if is_new
@@ -207,7 +185,6 @@ def _stability(row: ObjectResult) -> float:
 def _official_row(
     objects: Sequence[ObjectResult], summary: Mapping[str, float]
 ) -> dict[str, float]:
-    """The columns of the official tool, which has means over all objects besides."""
     values = {
         "J&F": summary["J&F"],
         "J": mean_of(objects, region_mean),
@@ -226,10 +203,9 @@ def _official_row(
 LVOS = DataSet(
     find_lvos,
     protocol=Protocol(
-        *(score_lvos, summarise_lvos, _official_row),
-        unseen_names=lambda sequence: (sequence.name,),
+        *(score_lvos, summarise_lvos, _official_row), unseen_names=lambda sequence: (sequence.name,)
     ),
-    nested=MASKS,
+    nested=listing.MASKS,
     server="https://lingyihongfd.github.io/lvos.github.io",
 )
 _AT_480 = "The paper scored LVOS v1 with frames shrunk to a shorter edge of 480 pixels."

@@ -1,57 +1,60 @@
-"""MOSE v1: ``<split>/{JPEGImages,Annotations}/<video>``, every frame labelled in train."""
+"""MOSE v1 and v2: ``<split>/{JPEGImages,Annotations}/<video>``, every frame labelled in train.
+
+The ids of the objects of v2 are in ``meta_<split>.json``.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
+import math
 from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
 
-from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol
+from mavos_jax.datasets import listing
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.davis import summarise_davis
-from mavos_jax.datasets.listing import (
-    FRAMES,
-    MASKS,
-    find_pair,
-    own_folder,
-    require_sequences,
-    split_names,
+from mavos_jax.datasets.protocol import (
+    Protocol,
+    Rows,
+    ScoringOptions,
+    SequenceMasks,
+    Summary,
+    boundary_mean,
+    mean_of,
+    region_mean,
+    score_objects,
 )
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, Summary, score_objects
-from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
+from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, sequences_below
 from mavos_jax.media.folders import subfolders
 from mavos_jax.media.ids import object_ids
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.scores.boundary import boundary_measure, classical_tolerance, tolerance_by_area
+from mavos_jax.scores.metrics import ObjectResult, ObjectScores, Statistics, score_frame
 
 
 def find_mose(options: BenchmarkOptions) -> Layout:
-    """Names the videos of a split.
-
-    The first mask is given, and every later one with new ids; where there are several, all of them
-    are read for that.
-    """
-    names = split_names(options.split)
-    folder = find_pair(options.root, (*names, *own_folder(options.root, names)))
-    frames, masks = folder / FRAMES, folder / MASKS
+    """Names the videos of a split; the first mask is given, and every later one with new ids."""
+    names = options.split_names
+    folder = listing.find_pair(options.root, (*names, *listing.own_folder(options.root, names)))
+    frames, masks = folder / listing.FRAMES, folder / listing.MASKS
     return Layout(
         origin=frames,
-        sequences=tuple(
-            SequenceFolders(name, frames / name, masks / name, masks / name)
-            for name in require_sequences(frames, subfolders(frames))
+        sequences=sequences_below(
+            frames, masks, listing.require_sequences(frames, subfolders(frames))
         ),
         starts="new ids",
         is_labelled=options.split == "train",
     )
 
 
-def score_mose(
-    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
-) -> tuple[ObjectResult, ...]:
-    """Scores the objects of the given masks, each after the frame of its first.
-
-    Ids may have gaps. Of the frames with truth, the first and the last do not count.
-    """
+def score_mose(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
+    """Scores the objects of the given masks on the inner true frames after that of their first."""
     inner = sorted(sequence.truth)[1:-1]
     starts = sorted(first_frames(sequence, masks).items())
     counted = {number: [frame for frame in inner if frame > start] for number, start in starts}
-    return score_objects(sequence.name, masks, counted, rule)
+    return score_objects(sequence.name, masks, counted, options)
 
 
 def first_frames(sequence: SequenceFiles, masks: SequenceMasks) -> dict[int, int]:
@@ -63,18 +66,111 @@ def first_frames(sequence: SequenceFiles, masks: SequenceMasks) -> dict[int, int
     return starts
 
 
-def summarise_mose(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summary:
+def summarise_mose(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
     """Averages as for DAVIS; see :func:`summarise_davis`."""
     words = (
         "as DAVIS 2017: first and last labelled frame dropped, objects that appear later count "
         "after their first mask"
     )
-    return summarise_davis(objects, rule, words=words)
+    return summarise_davis(objects, options, words=words)
 
 
 MOSE = DataSet(
     find_mose,
     protocol=Protocol(score_mose, summarise_mose),
+    trains_on="videos",
+    server="https://mose.video",
+)
+
+
+_ZERO = Statistics(0.0, 0.0, 0.0)
+
+
+def find_mosev2(options: BenchmarkOptions) -> Layout:
+    """Names the videos as for v1, and their objects by ``meta_<split>.json`` if it is there."""
+    layout = find_mose(options)
+    folder = layout.origin.parent
+    places = (folder.absolute().parent, folder)
+    candidates = [p / f"meta_{name}.json" for p in places for name in options.split_names]
+    meta = next(filter(Path.is_file, candidates), None)
+    if meta is None:
+        return layout
+    videos = listing.read_metadata(
+        *(meta, lambda video, value: ListedObject()),
+        expected="anything",
+        allow_empty=True,
+        allow_ids=True,
+    )
+    sequences = (s._replace(objects=videos.get(s.name, {})) for s in layout.sequences)
+    return dataclasses.replace(layout, origin=meta, sequences=tuple(sequences))
+
+
+def score_mosev2(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
+    """Scores the objects of the metadata, or else of the given masks, over the inner frames.
+
+    Ids of no object do not count. J has one pixel more in both of its counts, F ("Fdot") has the
+    tolerance of :func:`tolerance_by_area`; the official tool's classical F is in ``extra``.
+    """
+    ids = sorted(sequence.spans) or sorted(first_frames(sequence, masks))
+    counted = dict.fromkeys(ids, sorted(sequence.truth)[1:-1])
+    rows = score_objects(
+        *(sequence.name, masks, counted, options),
+        knows_others=True,
+        measure=functools.partial(score_frame, tolerance=tolerance_by_area, added=1),
+        further={"F": lambda truth, own: boundary_measure(truth, own, classical_tolerance(truth))},
+    )
+    return rows or tuple(lost_object(sequence.name, number) for number in ids)
+
+
+def lost_object(sequence: str, number: int) -> ObjectResult:
+    """The row of an object of which no frame counts."""
+    zeros = ObjectScores(_ZERO, _ZERO)
+    return ObjectResult(sequence, number, zeros, None, (), (), (), (), {"F": 0.0})
+
+
+def summarise_mosev2(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
+    """Averages over objects; J&F_d and J&F_r are over the frames after they vanish and return."""
+    del options
+    region, boundary = mean_of(objects, region_mean), mean_of(objects, boundary_mean)
+    classical = mean_of(objects, lambda row: row.extra["F"])
+    clips = {}
+    for letter, is_visible in (("d", False), ("r", True)):
+        means = [pair for row in objects if (pair := clip_means(row, is_visible)) is not None]
+        clips[f"J&F_{letter}"] = fmean(itertools.chain(*means)) if means else math.nan
+    return (
+        "MOSEv2: first and last frame dropped, J with one pixel added to both counts, F with a "
+        "tolerance of at most ceil(0.1 sqrt(area)); means over objects",
+        {
+            "J&Fdot": (region + boundary) / 2,
+            "J": region,
+            "Fdot": boundary,
+            **clips,
+            "F": classical,
+            "J&F": (region + classical) / 2,
+        },
+    )
+
+
+def clip_means(row: ObjectResult, is_visible: bool) -> tuple[float, float] | None:
+    """Averages J and F over the runs of frames in which an object is visible, or is not, if any.
+
+    Runs weigh the same; the first frame's is left out, because nothing has changed there.
+    """
+    seen = row.is_visible
+    starts = [i for i in range(1, len(seen)) if seen[i] != seen[i - 1]]
+    runs = itertools.pairwise([*starts, len(seen)])
+    clips = [slice(start, stop) for start, stop in runs if seen[start] is is_visible]
+    if not clips:
+        return None
+    return (
+        fmean(fmean(row.region[clip]) for clip in clips),
+        fmean(fmean(row.boundary[clip]) for clip in clips),
+    )
+
+
+MOSEV2 = DataSet(
+    find_mosev2,
+    protocol=Protocol(score_mosev2, summarise_mosev2),
     trains_on="videos",
     server="https://mose.video",
 )

@@ -1,4 +1,4 @@
-"""Opens any data set: as a benchmark to be segmented and scored, or as training videos."""
+"""Opens any data set, as a benchmark or as training videos."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets.dataset import Benchmark, BenchmarkOptions
 from mavos_jax.datasets.files import FileSet
-from mavos_jax.datasets.generated import open_generated
 from mavos_jax.datasets.listing import require_name
 from mavos_jax.datasets.pairing import open_sequence
 from mavos_jax.datasets.sequences import Layout, SequenceFiles
-from mavos_jax.datasets.table import DATA_SETS, KINDS, find_protocol
+from mavos_jax.datasets.table import DATA_SETS, TRAINING_KINDS, find_protocol
+from mavos_jax.generated.sets import open_generated
 from mavos_jax.media.folders import name_some
 from mavos_jax.media.samples import VideoSet
 
@@ -22,12 +22,10 @@ _MIN_MASKS = 2
 
 
 def open_benchmark(options: BenchmarkOptions) -> Benchmark:
-    """Lists the files of a data set, and reads masks where they alone tell which objects appear.
+    """Lists the files of a data set; reads masks where only they tell which objects appear.
 
-    Raises:
-      ValueError: an option does not fit the set; folders, lists, frames or masks are missing or
-        contradict each other; or sequences have no truth although the others do, or all should.
-        One line names the place, what was expected there and what was found.
+    Raises ValueError if an option does not fit the set, files are missing or contradict each other,
+    or sequences have no truth although others do, or all should.
     """
     layout = find_layout(options)
     sequences = tuple(open_sequence(layout, folders) for folders in layout.sequences)
@@ -63,7 +61,7 @@ def find_layout(options: BenchmarkOptions) -> Layout:
 
 
 def unlabelled_faults(layout: Layout, sequences: Sequence[SequenceFiles]) -> list[str]:
-    """Reports sequences that cannot be scored although the others can, or all should."""
+    """Reports sequences that cannot be scored although others can, or all should."""
     names = [sequence.name for sequence in sequences if not sequence.has_truth]
     if not names or (len(names) == len(sequences) and not layout.is_labelled):
         return []
@@ -75,17 +73,10 @@ def unlabelled_faults(layout: Layout, sequences: Sequence[SequenceFiles]) -> lis
 
 
 def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> VideoSet:
-    """Opens training videos: lists what is there, reads no image.
+    """Opens training videos without reading any; generated ones get a height and width in pixels.
 
-    Args:
-      config: their layout, folder and split.
-      size: height and width of generated frames, in pixels; others have the sizes of their files.
-
-    Raises:
-      ValueError: the kind is unknown, the folder is not laid out as it says, sequences lack masks,
-        or records have not been prepared. Reading a video raises
-        :class:`~mavos_jax.media.pictures.DamagedSample` for files that are missing, damaged or do
-        not fit each other, and ValueError for masks that hold no ids.
+    Reading a video raises :class:`~mavos_jax.media.pictures.DamagedSample` for missing, damaged or
+    unfitting files, and ValueError for masks that hold no ids.
     """
     if config.kind == "synthetic":
         return open_generated(config, size)
@@ -97,9 +88,9 @@ def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> Vid
 
 
 def open_files(config: SourceConfig) -> FileSet:
-    """Opens training videos that are laid out as files, see :func:`open_source`."""
-    if config.kind not in KINDS:
-        known = ", ".join(sorted((*KINDS, "synthetic")))
+    """Opens training videos that are laid out as files; see :func:`open_source`."""
+    if config.kind not in TRAINING_KINDS:
+        known = ", ".join(sorted((*TRAINING_KINDS, "synthetic")))
         raise ValueError(f"kind of a source: expected one of {known}, found {config.kind!r}")
     data_set = DATA_SETS[config.kind]
     root = Path(os.path.expanduser(config.root)).absolute()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import assert_never
 
-from mavos_jax.datasets.listing import describe_folder, require_name
+from mavos_jax.datasets.listing import require_name
 from mavos_jax.datasets.sequences import (
     FilesByKey,
     FilesInOrder,
@@ -19,17 +19,20 @@ from mavos_jax.datasets.sequences import (
     SequenceFiles,
     SequenceFolders,
 )
-from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem, name_some
+from mavos_jax.media.folders import (
+    MASK_SUFFIXES,
+    describe_folder,
+    frames_by_stem,
+    images_by_stem,
+    name_some,
+)
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import read_values
 
 
 @dataclasses.dataclass(frozen=True)
 class FoundFiles:
-    """The images of a sequence, the masks to start from and those to score against, by frame name.
-
-    All are in natural order; there is an image.
-    """
+    """The images of a sequence, the masks to start from and those to score against, by name."""
 
     images: FilesByKey[str]
     masks: FilesByKey[str]
@@ -37,7 +40,7 @@ class FoundFiles:
 
     @functools.cached_property
     def ids(self) -> Mapping[str, tuple[int, ...]]:
-        """The objects in each of ``masks``, which are all read for that."""
+        """The objects in each of ``masks``, all of which are read."""
         return {name: object_ids(read_values(path).ids) for name, path in self.masks.items()}
 
 
@@ -89,7 +92,7 @@ def build_sequence(layout: Layout, folders: SequenceFolders, found: FoundFiles) 
             assert_never(layout.frames)
     names = names[min(names.index(name) for name in given) :]
     labelled = names if layout.frames == "all" else folders.listed
-    saved = labelled if not layout.saves_labelled else found.masks
+    saved = found.masks if layout.saves_labelled else labelled
     index = {name: i for i, name in enumerate(names)}
     scored = labelled if _has_truth(layout, found, given) else ()
     objects = sorted(folders.objects.items())
@@ -106,12 +109,9 @@ def build_sequence(layout: Layout, folders: SequenceFolders, found: FoundFiles) 
 
 
 def pair_frames(layout: Layout, folders: SequenceFolders) -> SequenceFiles:
-    """Pairs the files of a sequence for training; masks that are missing are missed when read.
+    """Pairs the files of a sequence for training; a missing mask shows when it is read.
 
     Images without a mask are left out unless all should have one, or metadata list them.
-
-    Raises:
-      ValueError: there is no image, some look like masks, or a mask belongs to none.
     """
     found = find_files(folders)
     names = list(folders.listed)
@@ -164,12 +164,11 @@ def describe_stray(folders: SequenceFolders, mask: Path) -> str:
 
 
 def _list_masks(folder: Path) -> FilesByKey[str]:
-    """Lists the masks of a folder in natural order, none where it is not there."""
     return FilesByKey(folder, images_by_stem(folder, MASK_SUFFIXES))
 
 
 def _by_frame(masks: FilesByKey[str], index: Mapping[str, int]) -> FilesByKey[int]:
-    """The masks that are there, by the frames' indices instead of their names."""
+    """The masks that are there, by frame index instead of name."""
     names = {i: masks.names[name] for name, i in index.items() if name in masks}
     return FilesByKey(masks.folder, names)
 
@@ -183,7 +182,6 @@ def _starts_of_listed(folders: SequenceFolders) -> dict[str, tuple[int, ...]]:
 
 
 def _missing_starts(layout: Layout, folders: SequenceFolders, found: FoundFiles) -> Iterator[str]:
-    """Yields the given masks that are not there."""
     first = next(iter(found.images))
     if layout.starts == "listed":
         for name, numbers in _starts_of_listed(folders).items():
@@ -217,10 +215,9 @@ def _given_masks(
             first = next(name for name in found.images if name in found.masks)
             return {first: GivenMask(found.masks[first])}
         case "first object":
-            masks = ((n, found.masks[n]) for n in found.images if n in found.masks)
-            for name, path in masks:
-                if read_values(path).ids.any():
-                    return {name: GivenMask(path)}
+            for name in found.images:
+                if name in found.masks and read_values(found.masks[name]).ids.any():
+                    return {name: GivenMask(found.masks[name])}
             raise ValueError(f"{folders.masks}: expected an object, found only empty masks")
         case "new ids":
             return _masks_with_new_ids(folders, found)
@@ -229,7 +226,7 @@ def _given_masks(
 
 
 def _masks_with_new_ids(folders: SequenceFolders, found: FoundFiles) -> dict[str, GivenMask]:
-    """Gives every mask that shows new objects; reads none where there is only one."""
+    """Gives every mask that shows new objects; a single mask is not read."""
     masks = {name: path for name, path in found.masks.items() if name in found.images}
     if len(masks) == 1:
         return {name: GivenMask(path) for name, path in masks.items()}
@@ -248,7 +245,7 @@ def _masks_with_new_ids(folders: SequenceFolders, found: FoundFiles) -> dict[str
 
 
 def _has_truth(layout: Layout, found: FoundFiles, given: Mapping[str, GivenMask]) -> bool:
-    """Whether there are masks to score against, beyond the given ones."""
+    """Whether there are masks to score against beyond the given ones."""
     if not set(found.truth) - set(given):
         return False
     if not layout.is_loose:
@@ -258,7 +255,7 @@ def _has_truth(layout: Layout, found: FoundFiles, given: Mapping[str, GivenMask]
 
 
 def _missing_labels(layout: Layout, folders: SequenceFolders, found: FoundFiles) -> Iterator[str]:
-    """Says that some frames lack a mask where others beyond the given ones have one."""
+    """Yields a line if some frames lack a mask but others beyond the given ones have one."""
     try:
         given = _given_masks(layout, folders, found)
     except ValueError as error:
@@ -277,7 +274,6 @@ def _missing_labels(layout: Layout, folders: SequenceFolders, found: FoundFiles)
 
 
 def _stray_masks(folders: SequenceFolders, found: FoundFiles) -> Iterator[str]:
-    """Yields the masks that belong to no frame."""
     for masks in (found.masks, {} if found.truth is found.masks else found.truth):
         for name, path in masks.items():
             if name not in found.images:

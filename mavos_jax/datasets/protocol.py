@@ -1,4 +1,4 @@
-"""Scores the objects of a sequence over the frames that count, whatever the protocol."""
+"""How data sets are scored: protocols, their variants, and what they share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mavos_jax.scores.metrics import FrameScorer, ObjectScores, score_frame, statistics
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.datasets.sequences import SequenceFiles
+from mavos_jax.scores.metrics import (
+    FrameScorer,
+    ObjectResult,
+    ObjectScores,
+    score_frame,
+    statistics,
+)
 
 LvosRule = Literal["2024-05", "before-2024-05"]
 LongTimeVideoRule = Literal["davis", "afb-urr"]
@@ -19,65 +25,60 @@ _PARTS = ("seen", "unseen")
 
 
 @dataclasses.dataclass(frozen=True)
-class ScoringRule:
-    """Variants of the protocols; each data set looks at those that concern it.
+class ScoringOptions:
+    """Variants of the protocols; each data set reads those that concern it."""
 
-    Attributes:
-      official_decay: see :func:`mavos_jax.scores.metrics.statistics`.
-      lvos: the official tool of LVOS since May 2024, which drops the first and the last frame of an
-        object's life span, or the earlier one, which drops none.
-      long_time_video: the rule of DAVIS, which drops the first and the last label, or that of
-        AFB-URR, which drops only the first.
-      unseen: names of the videos (LVOS) or categories (YouTube-VOS) that training has not seen;
-        None if unknown, which leaves means over all objects.
-    """
-
-    official_decay: bool = False
-    lvos: LvosRule = "2024-05"
-    long_time_video: LongTimeVideoRule = "davis"
-    unseen: frozenset[str] | None = None
+    official_decay: bool = False  # see :func:`mavos_jax.scores.metrics.statistics`
+    lvos: LvosRule = "2024-05"  # since then, both ends of an object's life span are dropped
+    long_time_video: LongTimeVideoRule = "davis"  # drops the last label, "afb-urr" keeps it
+    unseen: frozenset[str] | None = None  # videos or categories that training lacked, if known
 
 
 class SequenceMasks(NamedTuple):
-    """The masks of a sequence, read on demand: ids, integers [H, W], of a frame by its index.
-
-    ``origin`` names the prediction of a frame in messages.
-    """
+    """The masks of a sequence by frame index, read on demand: integer ids [H, W]."""
 
     truth: Callable[[int], np.ndarray]
     prediction: Callable[[int], np.ndarray]
     origin: Callable[[int], str] = "prediction of frame {}".format
 
 
+Rows = tuple[ObjectResult, ...]  # the scores of objects
+
 Summary = tuple[str, dict[str, float]]
-"""The rule in words, and the summary of a set, its headline first."""
+"""The protocol in words, and the summary of a set, its headline first."""
+
+
+class Protocol(NamedTuple):
+    """How a data set is scored."""
+
+    # Gives the rows of a sequence's objects; raises ValueError for masks with wrong ids.
+    score: Callable[[SequenceFiles, SequenceMasks, ScoringOptions], Rows]
+    summarise: Callable[[Sequence[ObjectResult], ScoringOptions], Summary]  # of all objects
+    # Makes the official columns of the summary, where they differ.
+    official_row: Callable[[Sequence[ObjectResult], Mapping[str, float]], Mapping[str, float]] = (
+        lambda objects, summary: summary
+    )
+    # What of a sequence may be new to a network: its name, or its categories.
+    unseen_names: Callable[[SequenceFiles], Iterable[str]] = lambda sequence: ()
 
 
 def score_objects(
     name: str,
     masks: SequenceMasks,
     counted: Mapping[int, Sequence[int]],
-    rule: ScoringRule,
+    options: ScoringOptions,
     *,
     knows_others: bool = False,
     measure: FrameScorer = score_frame,
     further: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
-) -> tuple[ObjectResult, ...]:
-    """Scores every object over its own frames.
+) -> Rows:
+    """Scores every object over its own frames; only masks of frames that count are read.
 
     Args:
-      name: of the sequence.
-      masks: only those of frames that count are read.
-      counted: the frames that count, ascending, by object. An object without any gets no row, but
-        its id is no error.
-      rule: ``official_decay`` counts.
-      knows_others: whether ids above all objects are background rather than an error.
+      counted: the frames that count, ascending, by object; none make no row.
+      knows_others: whether predicted ids above all objects are background; else a ValueError.
       measure: gives J and F of the objects of a frame.
-      further: more measures of an object's true and predicted mask, whose means over frames are in
-        the row's ``extra``.
-
-    Raises:
-      ValueError: a predicted id is above those of all objects, unless others are known.
+      further: measures of an object's true and predicted mask, whose means are ``extra``.
     """
     at_frame: dict[int, list[int]] = {}
     for number, frames in counted.items():
@@ -95,26 +96,21 @@ def score_objects(
             more = (each(truth == number, prediction == number) for each in further.values())
             scores = float(region[index]), float(boundary[index])
             values[number].append((frame, *scores, bool(is_visible[index]), *more))
-    return tuple(
-        _make_row(name, number, zip(*of_object, strict=True), rule, further)
-        for number, of_object in values.items()
-        if of_object
-    )
+    rows = []
+    for number, by_frame in values.items():
+        if by_frame:
+            frames, region, boundary, is_visible, *more = zip(*by_frame, strict=True)
+            head = name, number, sum_up(region, boundary, options), None
+            extra = dict(zip(further, map(means.fmean, more), strict=True))
+            rows.append(ObjectResult(*head, frames, region, boundary, is_visible, extra))
+    return tuple(rows)
 
 
-def _make_row(
-    name: str, number: int, columns: Iterable[tuple], rule: ScoringRule, further: Iterable[str]
-) -> ObjectResult:
-    """Reduces an object's values by frame to their statistics."""
-    frames, region, boundary, is_visible, *more = columns
-    scores = sum_up(region, boundary, rule)
-    extra = dict(zip(further, map(means.fmean, more), strict=True))
-    return ObjectResult(*(name, number, scores, None), frames, region, boundary, is_visible, extra)
-
-
-def sum_up(region: Sequence[float], boundary: Sequence[float], rule: ScoringRule) -> ObjectScores:
+def sum_up(
+    region: Sequence[float], boundary: Sequence[float], options: ScoringOptions
+) -> ObjectScores:
     """Computes the statistics of an object's J and F by frame."""
-    decay = rule.official_decay
+    decay = options.official_decay
     return ObjectScores(*(statistics(v, official_decay=decay) for v in (region, boundary)))
 
 
@@ -128,7 +124,7 @@ def split_by_seen(objects: Sequence[ObjectResult]) -> dict[str, tuple[ObjectResu
 
 
 def describe_parts(objects: Sequence[ObjectResult], kind: str) -> str:
-    """Says how the headline comes about; ``kind`` names what can be unseen, in the plural."""
+    """Describes the headline; ``kind`` names what can be unseen, in the plural."""
     parts = split_by_seen(objects)
     if not parts:
         return f"no list of unseen {kind} given: plain means over objects"

@@ -1,8 +1,8 @@
 """Data sets from records of :mod:`mavos_jax.commands.prepare`: the same videos as from files.
 
-A record holds up to 32 neighbouring frames of one video with their masks, as the bytes of their
-files. TensorFlow Datasets keeps them in ``<root>/<kind>/<split>/1.0.0`` in an order of its own;
-``index.json`` beside them says which record holds what.
+A record holds the files of up to 32 neighbouring frames of one video and of their masks. TensorFlow
+Datasets keeps records in ``<root>/<kind>/<split>/1.0.0`` in an order of its own; ``index.json``
+beside them says which record holds what.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from mavos_jax.media.samples import EncodedVideo, Form, Labels
 from mavos_jax.runtime.untrusted import read_json, shortened, typed
 
 VERSION = "1.0.0"
-SPLIT = "train"
-"""The one split of every folder of records, in the words of TensorFlow Datasets."""
-
+SPLIT = "train"  # the one split of every folder of records, in the words of TensorFlow Datasets
 FRAMES_PER_RECORD = 32
 INDEX = "index.json"
 _REMEDY = "; prepare the records again"
@@ -39,14 +37,7 @@ class RecordedVideo(NamedTuple):
 
 
 class RecordIndex(NamedTuple):
-    """What a folder of records holds.
-
-    Attributes:
-      form: what the masks' values mean.
-      is_static: whether its videos are single images.
-      num_left_out: videos, or images, that the set's rules leave out.
-      videos: in the order of their indices.
-    """
+    """What a folder of records holds; ``is_static`` if its videos are single images."""
 
     form: Form
     is_static: bool
@@ -54,11 +45,71 @@ class RecordIndex(NamedTuple):
     videos: tuple[RecordedVideo, ...]
 
 
-@dataclasses.dataclass
-class RecordReader:
-    """Reads the records of a folder by their places; every process opens them by itself."""
+class RecordedFrames:
+    """The files of one video in its records, of which the last few are kept."""
 
+    def __init__(self, records: RecordSet, video: RecordedVideo) -> None:
+        self._records = records
+        self._video = video
+        self._cache: dict[int, dict[str, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._video.summary.frames)
+
+    def frame(self, index: int) -> File:
+        """The image of a frame; raises :class:`DamagedSample` if its record is damaged."""
+        return self._file(index, "frames", "frame")
+
+    def mask(self, index: int) -> File:
+        """The mask of a frame; raises :class:`DamagedSample` if its record is damaged."""
+        return self._file(index, "masks", "mask")
+
+    def _file(self, index: int, field: str, word: str) -> File:
+        number, offset = divmod(index, FRAMES_PER_RECORD)
+        summary = self._video.summary
+        origin = f"{self._records.folder}: {word} {summary.frames[index]} of {summary.name}"
+        return File(origin, bytes(self._record(number)[field][offset]))
+
+    def _record(self, number: int) -> dict[str, Any]:
+        record = self._cache.get(number)
+        if record is None:
+            video = self._video
+            start = number * FRAMES_PER_RECORD
+            record = self._records.read(video.records[number], video.summary.name, start)
+            # Threads may share a video, and each may have removed the oldest already.
+            for oldest in list(self._cache)[: 1 - _NUM_CACHED]:
+                self._cache.pop(oldest, None)
+            self._cache[number] = record
+        return record
+
+
+@dataclasses.dataclass(eq=False)
+class RecordSet:
+    """The videos of a folder of records; every process opens the records by itself."""
+
+    name: str
     folder: str
+    index: RecordIndex
+    max_gap: int
+    is_static: bool = dataclasses.field(init=False)
+    num_left_out: int = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_static, self.num_left_out = self.index.is_static, self.index.num_left_out
+
+    def __len__(self) -> int:
+        return len(self.index.videos)
+
+    def __getitem__(self, index: int) -> EncodedVideo:
+        video = self.index.videos[index]
+        labels = Labels(self.index.form, video.summary.ids)
+        return EncodedVideo(
+            f"{self.name}: {video.summary.name}", RecordedFrames(self, video), labels
+        )
+
+    def fingerprint(self) -> str:
+        """A short hash of names and sizes; that of the files that the records were made from."""
+        return fingerprint_of(self.index.form, (video.summary for video in self.index.videos))
 
     def read(self, place: int, name: str, start: int) -> dict[str, Any]:
         """Reads the record with frames of video ``name`` from ``start`` on, or DamagedSample."""
@@ -83,77 +134,7 @@ class RecordReader:
         return tfds.builder_from_directory(self.folder).as_data_source(SPLIT)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder}
-
-
-class RecordedFrames:
-    """The files of one video in its records, of which the last few are kept."""
-
-    def __init__(self, reader: RecordReader, video: RecordedVideo) -> None:
-        self._reader = reader
-        self._video = video
-        self._cache: dict[int, dict[str, Any]] = {}
-
-    def __len__(self) -> int:
-        return len(self._video.summary.frames)
-
-    def frame(self, index: int) -> File:
-        """The image of a frame; raises :class:`DamagedSample` where its record is damaged."""
-        return self._file(index, "frames", "frame")
-
-    def mask(self, index: int) -> File:
-        """The mask of a frame; raises :class:`DamagedSample` where its record is damaged."""
-        return self._file(index, "masks", "mask")
-
-    def _file(self, index: int, field: str, word: str) -> File:
-        number, offset = divmod(index, FRAMES_PER_RECORD)
-        summary = self._video.summary
-        origin = f"{self._reader.folder}: {word} {summary.frames[index]} of {summary.name}"
-        return File(origin, bytes(self._record(number)[field][offset]))
-
-    def _record(self, number: int) -> dict[str, Any]:
-        record = self._cache.get(number)
-        if record is None:
-            video = self._video
-            start = number * FRAMES_PER_RECORD
-            record = self._reader.read(video.records[number], video.summary.name, start)
-            # Threads may share a video, and each may have removed the oldest already.
-            for oldest in list(self._cache)[: 1 - _NUM_CACHED]:
-                self._cache.pop(oldest, None)
-            self._cache[number] = record
-        return record
-
-
-@dataclasses.dataclass(eq=False)
-class RecordSet:
-    """The videos of a folder of records, by its index."""
-
-    name: str
-    reader: RecordReader
-    index: RecordIndex
-    max_gap: int
-    is_static: bool = dataclasses.field(init=False)
-
-    def __post_init__(self) -> None:
-        self.is_static = self.index.is_static
-
-    def __len__(self) -> int:
-        return len(self.index.videos)
-
-    def __getitem__(self, index: int) -> EncodedVideo:
-        video = self.index.videos[index]
-        labels = Labels(self.index.form, video.summary.ids)
-        frames = RecordedFrames(self.reader, video)
-        return EncodedVideo(f"{self.name}: {video.summary.name}", frames, labels)
-
-    @property
-    def num_left_out(self) -> int:
-        """Videos, or images, that the set's rules leave out."""
-        return self.index.num_left_out
-
-    def fingerprint(self) -> str:
-        """A short hash of names and sizes; that of the files that the records were made from."""
-        return fingerprint_of(self.index.form, (video.summary for video in self.index.videos))
+        return {name: value for name, value in vars(self).items() if name != "_source"}
 
 
 def open_records(config: SourceConfig) -> RecordSet:
@@ -161,8 +142,7 @@ def open_records(config: SourceConfig) -> RecordSet:
     folder = records_folder(Path(config.root), config.kind, config.split).absolute()
     import_tfds(str(folder))
     index = _read_index(folder, config)
-    name = f"{config.kind} {config.split}"
-    return RecordSet(name, RecordReader(str(folder)), index, config.max_gap)
+    return RecordSet(f"{config.kind} {config.split}", str(folder), index, config.max_gap)
 
 
 def records_folder(root: Path, kind: str, split: str) -> Path:
@@ -171,7 +151,7 @@ def records_folder(root: Path, kind: str, split: str) -> Path:
 
 
 def folder_name(split: str) -> str:
-    """The name of a split's folder: the split, of letters, digits, _ and - alone."""
+    """The split with everything but letters, digits and - replaced by _."""
     return re.sub(r"[^\w-]", "_", split)
 
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mavos_jax.datasets.files import FileSet, VideoSummary, kept_ids
-from mavos_jax.datasets.listing import describe_folder
 from mavos_jax.datasets.records import (
     FRAMES_PER_RECORD,
     INDEX,
@@ -27,6 +26,7 @@ from mavos_jax.datasets.records import (
     records_folder,
     write_index,
 )
+from mavos_jax.media.folders import describe_folder
 from mavos_jax.media.pictures import read_header, require_size
 from mavos_jax.runtime.files import inside
 
@@ -34,7 +34,7 @@ _FORMAT = "array_record"  # the default needs TensorFlow, and says so after all 
 
 
 class Written(NamedTuple):
-    """What was written, and how many videos, or images, the set's rules leave out."""
+    """What was written, and how many unfit videos or images were left out."""
 
     folder: Path
     num_videos: int
@@ -47,28 +47,14 @@ class Written(NamedTuple):
 def write_records(
     videos: FileSet, output: Path, kind: str, split: str, *, overwrite: bool = False
 ) -> Written:
-    """Writes all videos, under their name only once they are whole and have been read back.
+    """Writes all videos; the records appear in ``output`` once they have been read back.
 
-    The output may hold the records of any number of sets. A killed run leaves a hidden folder
-    ``.<kind>-<split>.<process>.partial`` there, which may be deleted.
-
-    Raises:
-      ValueError: there are records already, or other files in their place, a frame or its mask is
-        missing, damaged or of another size, or TensorFlow Datasets is missing.
+    A killed run leaves a hidden folder ``.<kind>-<split>.<process>.partial``, which may be deleted.
+    Raises ValueError if there are other files in the records' place, or a frame or its mask is
+    missing, damaged or of another size.
     """
     final = inside(output, records_folder(output, kind, split))
-    if final.parent.exists() and not overwrite:
-        raise ValueError(
-            f"{final.parent}: expected a place for new records, found some; give --overwrite or "
-            "another --output"
-        )
-    if final.parent.exists() and (
-        os.listdir(final.parent) != [VERSION] or not (final / INDEX).is_file()
-    ):
-        raise ValueError(
-            f"{final.parent}: expected records alone to overwrite, found "
-            f"{describe_folder(final.parent)}; give another --output"
-        )
+    _require_replaceable(final, overwrite)
     tfds = import_tfds(str(final))
     partial = output / f".{kind}-{folder_name(split)}.{os.getpid()}.partial"
     try:
@@ -90,8 +76,23 @@ def write_records(
     )
 
 
+def _require_replaceable(final: Path, overwrite: bool) -> None:
+    folder = final.parent
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise ValueError(
+            f"{folder}: expected a place for new records, found some; give --overwrite or another "
+            "--output"
+        )
+    if os.listdir(folder) != [VERSION] or not (final / INDEX).is_file():
+        raise ValueError(
+            f"{folder}: expected records alone to overwrite, found {describe_folder(folder)}; give "
+            "another --output"
+        )
+
+
 def _build(tfds: Any, videos: FileSet, output: Path, kind: str, split: str) -> Path:
-    """Runs the builder; returns the folder of the records."""
     builder_class = _builder_class(tfds, videos, kind, split)
     shown = contextlib.nullcontext if sys.stderr.isatty() else contextlib.redirect_stderr
     with contextlib.redirect_stdout(io.StringIO()), shown(io.StringIO()):
@@ -141,7 +142,6 @@ def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
 
 
 def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Reads every video, and checks the headers of its files."""
     for sequence in videos.sequences:
         for start in range(0, len(sequence), FRAMES_PER_RECORD):
             indices = range(start, min(start + FRAMES_PER_RECORD, len(sequence)))
@@ -166,11 +166,7 @@ def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
-    """Reads all records back to find the place of each, for they are shuffled.
-
-    Raises:
-      ValueError: a record is not what was written.
-    """
+    """Reads all records back, which are shuffled; raises ValueError if one was not written so."""
     source = tfds.builder_from_directory(str(folder)).as_data_source(SPLIT)
     places: dict[tuple[str, int], int] = {}
     sizes: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
@@ -196,7 +192,6 @@ def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
 
 
 def _replace(new: Path, final: Path, old: Path) -> None:
-    """Moves ``new`` to ``final``, after moving away what is there."""
     final.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         final.rename(old)

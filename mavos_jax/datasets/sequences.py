@@ -1,9 +1,9 @@
-"""The sequences of a data set: the folders in which one must lie, and the files that one has."""
+"""The sequences of a data set: their folders, and the files in them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
@@ -14,18 +14,12 @@ from mavos_jax.runtime.files import is_endless, short_hash
 _Key = TypeVar("_Key")
 
 Starts = Literal["first frame", "first mask", "first object", "new ids", "listed"]
-"""Which masks are given: that of the first frame, the first one there is, the first one that is not
-empty, each one that shows new objects, or each object's at its first listed frame."""
+"""Which masks are given: the first frame's, the first there is, the first that is not empty, each
+that shows new objects, or each object's at its first listed frame."""
 
 
 class ListedObject(NamedTuple):
-    """What metadata say of an object.
-
-    Attributes:
-      frames: names of the frames in which it counts, ascending; its mask is given at the first.
-      category: None where nothing tells.
-      declared: how many frames the metadata count, None where they do not.
-    """
+    """What metadata say of an object: the frames in which it counts, ascending, and how many."""
 
     frames: tuple[str, ...] = ()
     category: str | None = None
@@ -33,15 +27,7 @@ class ListedObject(NamedTuple):
 
 
 class SequenceFolders(NamedTuple):
-    """Where the files of a sequence must lie.
-
-    Attributes:
-      name: in lists, folders of results, and tables.
-      frames: the folder of its images.
-      masks: the folder of the masks to start from.
-      truth: the folder of the masks to score against; None where there are none.
-      objects: what metadata say of its objects, by id; empty without metadata.
-    """
+    """The folders of a sequence: images, masks to start from, masks to score against."""
 
     name: str
     frames: Path
@@ -56,38 +42,37 @@ class SequenceFolders(NamedTuple):
         return tuple(sorted(names, key=natural_order))
 
 
+def sequences_below(
+    frames: Path,
+    masks: Path,
+    names: Iterable[str],
+    objects: Mapping[str, Mapping[int, ListedObject]] | None = None,
+) -> tuple[SequenceFolders, ...]:
+    """The sequences whose folders have their names, below the folders of all frames and masks."""
+    listed = objects or {}
+    return tuple(
+        SequenceFolders(name, frames / name, masks / name, masks / name, listed.get(name, {}))
+        for name in names
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """A data set whose sequences have been named; none has been opened.
+    """A data set whose sequences have been named; none has been opened."""
 
-    Attributes:
-      origin: the list, metadata or folder that names the sequences.
-      sequences: in natural order of their names.
-      starts: which masks are given.
-      frames: which images are taken: all, the listed ones, or all between these.
-      saves_labelled: whether the masks of labelled frames make up a result, not those of all.
-      is_labelled: whether masks are public for every frame that counts.
-      is_exhaustive: whether all folders beside those of the sequences belong to the split.
-      is_gapless: whether the numbers of frames rise by one step throughout a sequence.
-      is_loose: whether masks may start empty and be of any frames; they are truth only if they
-        show every object more than once.
-      output_height: see :class:`~mavos_jax.datasets.dataset.Benchmark`.
-      num_left_out: videos, or images, that the set's rules exclude from training.
-      oddities: lines about what is odd in its lists or metadata, and no obstacle.
-    """
-
-    origin: Path
-    sequences: tuple[SequenceFolders, ...]
-    starts: Starts
-    frames: Literal["all", "listed", "between"] = "all"
-    saves_labelled: bool = False
-    is_labelled: bool = False
-    is_exhaustive: bool = True
-    is_gapless: bool = True
+    origin: Path  # the list, metadata or folder that names the sequences
+    sequences: tuple[SequenceFolders, ...]  # in natural order of their names
+    starts: Starts  # which masks are given
+    frames: Literal["all", "listed", "between"] = "all"  # the images: between the listed ones
+    saves_labelled: bool = False  # whether a result has only the masks of labelled frames
+    is_labelled: bool = False  # whether masks are public for every frame that counts
+    is_exhaustive: bool = True  # whether all folders beside the sequences belong to the split
+    is_gapless: bool = True  # whether the numbers of frames rise by one step throughout a sequence
+    # Masks may be empty and of any frames; they are truth if they show every object more than once.
     is_loose: bool = False
-    output_height: int | None = None
-    num_left_out: int = 0
-    oddities: tuple[str, ...] = ()
+    output_height: int | None = None  # see :class:`~mavos_jax.datasets.dataset.Benchmark`
+    num_left_out: int = 0  # videos or images that are unfit for training
+    oddities: tuple[str, ...] = ()  # lines about odd lists or metadata that prevent nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,12 +117,7 @@ class FilesByKey(Mapping[_Key, Path], Generic[_Key]):
 
 @dataclasses.dataclass(frozen=True)
 class GivenMask:
-    """An annotation that segmentation starts from.
-
-    Attributes:
-      path: an indexed PNG.
-      ids: the objects to take from it, those that are new there; None takes all of them.
-    """
+    """An annotation to start from, and the new objects to take from it; None takes all."""
 
     path: Path
     ids: tuple[int, ...] | None = None
@@ -145,33 +125,25 @@ class GivenMask:
 
 @dataclasses.dataclass(frozen=True)
 class SequenceFiles:
-    """The files of a sequence. Benchmarks count frames from the first given mask on.
-
-    Attributes:
-      name: in lists, folders of results, and tables.
-      frames: its images, in order.
-      given: annotations to start from, by frame; 0 is there. Empty in training.
-      truth: all annotations to compare with, by frame; empty where labels are not public.
-      saved: frames whose masks make up a result, ascending. Empty in training.
-      spans: the frames of each object that metadata list, by its id.
-      categories: of the objects, by id, where metadata name them.
-      declared_frames: for LVOS, how many frames the metadata count of each object, by its id; it
-        may differ from the length of its span.
-      num_unmasked: images that training leaves out because they have no mask.
-    """
+    """The files of a sequence. Benchmarks count frames from the first given mask on."""
 
     name: str
-    frames: Sequence[Path]
+    frames: Sequence[Path]  # its images, in order
+    # Annotations to start from, by frame; 0 is there. Empty in training.
     given: Mapping[int, GivenMask] = dataclasses.field(default_factory=dict)
+    # All annotations to compare with, by frame; empty where labels are not public.
     truth: Mapping[int, Path] = dataclasses.field(default_factory=dict)
-    saved: tuple[int, ...] = ()
+    saved: tuple[int, ...] = ()  # frames whose masks make up a result, ascending; empty in training
+    # The frames of each object that metadata list, by its id.
     spans: Mapping[int, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    # The objects' categories, by id, where metadata name them.
     categories: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    # The number of frames that metadata of LVOS state, by object; spans may differ.
     declared_frames: Mapping[int, int] = dataclasses.field(default_factory=dict)
-    num_unmasked: int = 0
+    num_unmasked: int = 0  # images that training leaves out because they have no mask
 
     def frame_name(self, index: int) -> str:
-        """The name that masks of a frame carry: its file's, without suffix."""
+        """The name that masks of a frame carry."""
         return self.frames[index].stem
 
     def mask_path(self, index: int) -> Path:
@@ -181,11 +153,11 @@ class SequenceFiles:
         return next(iter(self.truth.values())).with_name(f"{self.frame_name(index)}.png")
 
     def frame(self, index: int) -> File:
-        """Reads the image of a frame; raises :class:`DamagedSample` where there is none."""
+        """Reads the image of a frame; raises :class:`DamagedSample` if there is none."""
         return _read(self.frames[index], f"the frame of {self.mask_path(index)}")
 
     def mask(self, index: int) -> File:
-        """Reads the true mask of a frame; raises :class:`DamagedSample` where there is none."""
+        """Reads the true mask of a frame; raises :class:`DamagedSample` if there is none."""
         return _read(self.mask_path(index), f"the mask of {self.frames[index]}")
 
     def __len__(self) -> int:
@@ -197,11 +169,7 @@ class SequenceFiles:
         return bool(set(self.truth) - set(self.given))
 
     def fingerprint(self) -> str:
-        """A short hash of the frames' names and sizes, the masks' bytes, and the metadata.
-
-        Masks count by their content, since one of the same size is easily drawn anew; they are
-        small. Where the files lie and when they were written does not matter.
-        """
+        """A short hash of the frames' names and sizes, the masks' bytes, and the metadata."""
         given = sorted((t, mask.ids) for t, mask in self.given.items())
         listed = (self.spans, self.categories, self.declared_frames)
         said = (self.name, self.saved, given, [sorted(by_id.items()) for by_id in listed])
@@ -211,8 +179,7 @@ class SequenceFiles:
             yield repr(said)
             for path in self.frames:
                 yield f"{path.name} {path.stat().st_size}\n"
-            # Most given masks are the truth of their frame, too.
-            for frame, path in dict.fromkeys(masks):
+            for frame, path in dict.fromkeys(masks):  # most given masks are the truth as well
                 content = path.read_bytes()
                 yield f"{frame} {path.name} {len(content)}\n"
                 yield content

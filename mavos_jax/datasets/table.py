@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from mavos_jax.datasets.any_folder import ANY_FOLDER
-from mavos_jax.datasets.dataset import DataSet, Protocol
+from mavos_jax.datasets.any_folder import ANY_FOLDER, STATIC
+from mavos_jax.datasets.dataset import DataSet
 from mavos_jax.datasets.davis import DAVIS2016, DAVIS2017
 from mavos_jax.datasets.long_time_video import LONG_TIME_VIDEO
 from mavos_jax.datasets.lvos import LVOS, LVOS1, LVOS_OF_ANY_VERSION
-from mavos_jax.datasets.mose import MOSE
-from mavos_jax.datasets.mosev2 import MOSEV2
+from mavos_jax.datasets.mose import MOSE, MOSEV2
+from mavos_jax.datasets.protocol import Protocol
 from mavos_jax.datasets.sav import SAV
-from mavos_jax.datasets.static import STATIC
 from mavos_jax.datasets.vost import VOST
 from mavos_jax.datasets.youtube_vos import YOUTUBE_VOS, YOUTUBE_VOS_OF_ANY_YEAR
 
@@ -35,7 +34,7 @@ DATA_SETS: Mapping[str, DataSet] = {
     "folder": ANY_FOLDER,
 }
 
-Dataset = Literal[
+BenchmarkName = Literal[
     "davis2016",
     "davis2017",
     "youtube_vos2018",
@@ -49,16 +48,18 @@ Dataset = Literal[
     "vost",
     "folder",
 ]
-"""Those that can be evaluated."""
+"""The data sets that can be evaluated."""
 
-DATASETS = tuple(name for name, data_set in DATA_SETS.items() if data_set.protocol is not None)
-KINDS = tuple(name for name, data_set in DATA_SETS.items() if data_set.trains_on is not None)
-"""Those that training reads from files."""
+BENCHMARKS = tuple(name for name, data_set in DATA_SETS.items() if data_set.protocol is not None)
+TRAINING_KINDS = tuple(
+    name for name, data_set in DATA_SETS.items() if data_set.trains_on is not None
+)
+"""The data sets that training reads from files."""
 
 
 def find_protocol(dataset: str) -> Protocol:
     """Returns how a data set is scored; raises ValueError if it is unknown or only trained on."""
     data_set = DATA_SETS.get(dataset)
     if data_set is None or data_set.protocol is None:
-        raise ValueError(f"dataset: expected one of {', '.join(DATASETS)}, found {dataset!r}")
+        raise ValueError(f"dataset: expected one of {', '.join(BENCHMARKS)}, found {dataset!r}")
     return data_set.protocol

@@ -6,19 +6,12 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Protocol
-from mavos_jax.datasets.listing import (
-    FRAMES,
-    MASKS,
-    describe_folder,
-    find_pair,
-    own_folder,
-    require_root,
-    split_names,
-)
-from mavos_jax.datasets.metadata import VideoObjects, parse_frames, read_metadata
+from mavos_jax.datasets import listing
+from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.protocol import (
-    ScoringRule,
+    Protocol,
+    Rows,
+    ScoringOptions,
     SequenceMasks,
     Summary,
     boundary_mean,
@@ -28,8 +21,9 @@ from mavos_jax.datasets.protocol import (
     score_objects,
     split_by_seen,
 )
-from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, sequences_below
+from mavos_jax.media.folders import describe_folder
+from mavos_jax.scores.metrics import ObjectResult
 
 _META = "meta.json"
 _YEARS = ("2018", "2019")
@@ -37,38 +31,32 @@ _MIN_FRAMES = 2
 
 
 def find_youtube_vos(options: BenchmarkOptions) -> Layout:
-    """Names the videos of ``meta.json``.
+    """Names the videos of ``meta.json``; an object's mask is given at its first listed frame.
 
-    The root holds the split's folder, with or without a folder of the year between, or is that
-    folder. An object's mask is given at its first listed frame. Frames are the listed ones, or with
-    ``all_frames`` every image of ``<split>_all_frames`` between the first and the last of them; the
-    masks of the listed ones make up a result.
-
-    Training takes the listed frames. Objects with fewer than 2 of them become background, and
-    videos without others are left out.
+    The root holds the split's folder, with or without a folder of the year between, or is it.
+    Frames are the listed ones, or with ``all_frames`` every image of ``<split>_all_frames`` from
+    the first to the last of them. In training, objects with fewer than 2 listed frames are
+    background, and videos without others are left out.
     """
-    root, names = options.root, split_names(options.split)
-    require_root(root)
+    root, names = options.root, options.split_names
+    listing.require_root(root)
     years = [f"{year}/{name}" for year in _find_years(options) for name in names]
-    folder = find_pair(root, (*years, *names, *own_folder(root, names)))
+    folder = listing.find_pair(root, (*years, *names, *listing.own_folder(root, names)))
     meta = folder / _META
-    videos = read_metadata(
+    videos = listing.read_metadata(
         meta,
-        lambda _, value: parse_frames(meta, value),
+        lambda _, value: listing.parse_frames(meta, value),
         expected="frames",
         allow_empty=options.for_training,
     )
     num_videos = len(videos)
     if options.for_training:
         videos = _seen_twice(meta, videos)
-    frames = (_find_all_frames(root, folder, names) if options.all_frames else folder) / FRAMES
-    masks = folder / MASKS
+    package = _find_all_frames(root, folder, names) if options.all_frames else folder
+    frames = package / listing.FRAMES
     return Layout(
         origin=meta,
-        sequences=tuple(
-            SequenceFolders(name, frames / name, masks / name, masks / name, objects)
-            for name, objects in videos.items()
-        ),
+        sequences=sequences_below(frames, folder / listing.MASKS, videos, videos),
         starts="listed",
         frames="between" if options.all_frames else "listed",
         is_labelled=options.split == "train",
@@ -91,7 +79,7 @@ def _find_years(options: BenchmarkOptions) -> list[str]:
     return years
 
 
-def _seen_twice(meta: Path, videos: VideoObjects) -> VideoObjects:
+def _seen_twice(meta: Path, videos: listing.VideoObjects) -> listing.VideoObjects:
     """Keeps the objects with two listed frames or more, and the videos that have any."""
     kept = {
         name: {i: o for i, o in objects.items() if len(o.frames) >= _MIN_FRAMES}
@@ -116,22 +104,22 @@ def _find_all_frames(root: Path, folder: Path, names: tuple[str, ...]) -> Path:
         for name in names
     ]
     for candidate in candidates:
-        if (candidate / FRAMES).is_dir():
+        if (candidate / listing.FRAMES).is_dir():
             return candidate
     raise ValueError(
-        f"{candidates[0] / FRAMES}: expected the images of all frames, found no such folder; "
-        f"{candidates[0].parent} holds {describe_folder(candidates[0].parent)}; unpack the package "
-        "of all frames there, or segment only the listed frames"
+        f"{candidates[0] / listing.FRAMES}: expected the images of all frames, found no such "
+        f"folder; {candidates[0].parent} holds {describe_folder(candidates[0].parent)}; unpack the "
+        "package of all frames there, or segment only the listed frames"
     )
 
 
 def score_youtube_vos(
-    sequence: SequenceFiles, masks: SequenceMasks, rule: ScoringRule
-) -> tuple[ObjectResult, ...]:
+    sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions
+) -> Rows:
     """Scores every object over its listed frames after the first, whose mask is given."""
     counted = {number: span[1:] for number, span in sorted(sequence.spans.items())}
-    rows = score_objects(sequence.name, masks, counted, rule)
-    if rule.unseen is None:
+    rows = score_objects(sequence.name, masks, counted, options)
+    if options.unseen is None:
         return rows
     unknown = [row.id for row in rows if row.id not in sequence.categories]
     if unknown:
@@ -140,16 +128,17 @@ def score_youtube_vos(
             f"found none for {', '.join(map(str, unknown))}; give a meta.json with categories, or "
             "no list of unseen ones"
         )
-    return tuple(row._replace(is_unseen=sequence.categories[row.id] in rule.unseen) for row in rows)
+    return tuple(
+        row._replace(is_unseen=sequence.categories[row.id] in options.unseen) for row in rows
+    )
 
 
-def summarise_youtube_vos(objects: Sequence[ObjectResult], rule: ScoringRule) -> Summary:
+def summarise_youtube_vos(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
     """Averages over objects within seen and unseen categories, and then over the two.
 
-    G = (J_seen + J_unseen + F_seen + F_unseen) / 4; without a list of unseen categories there is no
-    G, but the mean J&F of J and F over all objects.
+    Without a list of unseen categories, J&F over all objects takes the place of G.
     """
-    del rule  # the rows tell which are unseen
+    del options  # the rows tell which are unseen
     parts = split_by_seen(objects)
     summary = {
         f"{letter}_{name}" if name else letter: mean_of(part, value)
@@ -171,7 +160,7 @@ YOUTUBE_VOS = DataSet(
         unseen_names=lambda sequence: sequence.categories.values(),
     ),
     options=("all_frames",),
-    nested=MASKS,
+    nested=listing.MASKS,
     server="https://youtube-vos.org",
 )
 YOUTUBE_VOS_OF_ANY_YEAR = DataSet(find_youtube_vos, trains_on="videos")

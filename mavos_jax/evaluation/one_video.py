@@ -1,25 +1,149 @@
-"""Segments one video into a folder of masks: checked first, streamed, written behind."""
+"""One video: its frames and masks are checked, segmented into a folder and, if known, scored."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, score_objects
+from mavos_jax.config import MAX_ID
+from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks, score_objects
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video_task import DEMONSTRATION, VideoTask
+from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.frames import FrameSource
+from mavos_jax.media.ids import explain_fullness, object_ids
+from mavos_jax.media.masks import read_mask
+from mavos_jax.media.pictures import Size, describe_size, read_header
+from mavos_jax.media.sequence import AnnotationUse, LaterMasks, open_sequence
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory
 from mavos_jax.runtime.progress import Progress, say
 from mavos_jax.scores.metrics import ObjectScores, mean_scores
+
+DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num_objects=3)
+"""The generated clip that shows what weights do, with known truth."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoTask:
+    """A video and the masks to start from, checked without decoding all of it."""
+
+    frames: FrameSource  # the frames, from that of ``mask`` on
+    mask: np.ndarray  # ids of the first frame's objects, uint8 [H, W]
+    labels: Mapping[int, np.ndarray]  # masks of new or corrected objects, by frame index
+    palette: np.ndarray | None  # the mask's own colours, uint8 [256, 3], or None
+    num_objects: int | None  # None numbers objects as they appear; else ids are 1 to it
+    num_given: int  # number of objects in the masks
+    num_skipped: int = 0  # number of frames before the first mask, left out
+    inputs: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()  # lines for the user
+    truth: Callable[[int], np.ndarray] | None = None  # true ids of a frame, uint8 [H, W]
+
+    @classmethod
+    def open(
+        cls,
+        video: Path,
+        mask: Path | None,
+        num_objects: int | None = None,
+        *,
+        start: str | None = None,
+        annotations: AnnotationUse = "auto",
+    ) -> VideoTask:
+        """Opens what :func:`~mavos_jax.media.sequence.open_sequence` opens; checks its masks."""
+        sequence = open_sequence(video, mask, start)
+        first = sequence.annotations.get(0)
+        if first is None:
+            raise ValueError(
+                f"{video}: expected --mask FILE with the objects of the first frame, found none, "
+                "and no masks in a folder Annotations beside JPEGImages"
+            )
+        frames = sequence.frames
+        notes = (*getattr(frames, "notes", ()), *sequence.notes)
+        _require_mask_apart(first, frames)
+        _require_shown_size(first, frames.size, notes)
+        ids, palette = read_mask(first, frames.size)
+        if odd := explain_fullness(ids):
+            notes = (*notes, f"{first}: {odd}")
+        known = object_ids(ids)
+        late = {index: file for index, file in sequence.annotations.items() if index > 0}
+        is_truth = annotations == "auto" and len(sequence.annotations) == frames.num_frames
+        corrects = annotations == "all" or (annotations == "auto" and not is_truth)
+        labels = LaterMasks(late, frames.size, known, corrects=corrects)
+        if late:
+            is_passed_over = is_truth and labels.corrections
+            reason = "every frame has one, as sets of known truth have; --annotations all corrects"
+            notes = (*notes, f"{labels}{f' ({reason})' if is_passed_over else ''}")
+        if num_objects is not None:
+            _require_ids_up_to(num_objects, first, known)
+            for index, new_ids in labels.new_ids.items():
+                _require_ids_up_to(num_objects, late[index], new_ids)
+        return cls(
+            frames,
+            ids,
+            labels,
+            palette,
+            num_objects,
+            num_given=len(known) + sum(map(len, labels.new_ids.values())),
+            num_skipped=sequence.num_skipped,
+            inputs=(Path(frames.origin), *sequence.annotations.values()),
+            notes=notes,
+        )
+
+    @classmethod
+    def demonstration(cls, num_objects: int | None = None) -> VideoTask:
+        """The generated clip, its first mask, and the truth."""
+        video = DEMONSTRATION
+        if num_objects is not None:
+            _require_ids_up_to(num_objects, video.frames.origin, range(1, video.num_objects + 1))
+        mask, num_given = video.mask(0), video.num_objects
+        return cls(video.frames, mask, {}, None, num_objects, num_given, truth=video.mask)
+
+    def __str__(self) -> str:
+        number, first = self.frames.num_frames, self.frames.name(0)
+        skipped = f" from {first} on, {self.num_skipped} skipped" if self.num_skipped else ""
+        num_first = len(object_ids(self.mask))
+        num_late = self.num_given - num_first
+        late = f" ({num_first} at {first}, {num_late} later)" if num_late else ""
+        return (
+            f"frames: {'unknown' if number is None else number}{skipped}; "
+            f"objects: {self.num_given}{late}"
+        )
+
+
+def _require_mask_apart(mask: Path, frames: FrameSource) -> None:
+    folder = Path(frames.origin)
+    if mask.exists() and folder.is_dir() and mask.resolve().parent == folder.resolve():
+        raise ValueError(
+            f"{mask}: expected the mask outside the folder of frames, found it among them, where "
+            "it counts as a frame; move it"
+        )
+
+
+def _require_shown_size(mask: Path, size: Size, notes: tuple[str, ...]) -> None:
+    """Raises for a mask of the stored frames if they are shown turned, or the other way round."""
+    turned = next((note for note in notes if note.startswith("video: ")), None)
+    if turned and read_header(mask, "a mask").size == size[::-1] != size:
+        raise ValueError(
+            f"{mask}: expected a mask of {describe_size(size)} as the video is shown, found height "
+            f"and width swapped; draw it on the picture that players show ({turned})"
+        )
+
+
+def _require_ids_up_to(num_objects: int, origin: object, ids: tuple[int, ...] | range) -> None:
+    if not 1 <= num_objects <= MAX_ID:
+        raise ValueError(f"--num_objects: expected 1 to {MAX_ID}, found {num_objects}")
+    if max(ids) > num_objects:
+        raise ValueError(
+            f"{origin}: expected ids up to {num_objects} as --num_objects says, found {max(ids)}; "
+            "give a larger --num_objects, or none"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +177,8 @@ def segment_to_folder(
 ) -> VideoReport:
     """Segments a video and writes a mask for every frame as it goes, showing progress.
 
-    Frames are decoded as the network needs them and masks are written behind it, so that memory
-    does not grow with the video; only a task whose truth is known keeps its masks to score them.
-    If a frame cannot be decoded, a ``ValueError`` says so; the masks before it are complete.
+    Memory does not grow with the video, unless truth is known and masks are kept to be scored. If a
+    frame cannot be decoded, which raises ValueError, the masks before it are complete.
     """
     feed = _Feed(task.frames)
     to_score: list[np.ndarray] = []
@@ -98,14 +221,10 @@ def segment_to_folder(
 
 
 def score_clip(truth: Callable[[int], np.ndarray], masks: Sequence[np.ndarray]) -> ObjectScores:
-    """Scores a clip of at least 3 frames by the rules of DAVIS 2017: the means over its objects.
-
-    The objects are those of the first true mask; the first and the last frame do not count.
-    Predicted ids, uint8 [H, W], that no object has count as background.
-    """
+    """Scores a clip of at least 3 frames as DAVIS 2017; ids of no object count as background."""
     counted = dict.fromkeys(range(1, int(truth(0).max()) + 1), range(1, len(masks) - 1))
     files = SequenceMasks(truth, masks.__getitem__)
-    rows = score_objects("clip", files, counted, ScoringRule(), knows_others=True)
+    rows = score_objects("clip", files, counted, ScoringOptions(), knows_others=True)
     return mean_scores(row.scores for row in rows)
 
 
@@ -139,7 +258,7 @@ class _Feed:
             raise
 
     def take(self) -> np.ndarray:
-        """The oldest frame that was not taken yet."""
+        """The oldest frame that has not been taken."""
         return self._waiting.popleft()
 
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from mavos_jax.evaluation.results_json import RESULTS_JSON, write_results_json
 from mavos_jax.media.frames import FrameSource
-from mavos_jax.media.marks import is_marked, png_mark
 from mavos_jax.media.masks import write_mask
-from mavos_jax.media.overlay import draw_overlay, video_writer, write_picture
+from mavos_jax.media.results import draw_overlay, is_marked, png_mark, video_writer, write_picture
 from mavos_jax.media.video_file import import_av
 from mavos_jax.runtime.files import LockFile, WriteBehind, inside, require_writable_parent
 
@@ -27,25 +26,16 @@ _MAX_NAMED = 1_000_000
 
 _LEFTOVER = re.compile(r"\..+\.(png|jpg|mp4|json)\.[0-9]+\.partial")
 
-_DEFAULT_RATE = Fraction(24)
-"""Frames per second of a video made from pictures that carry no time."""
+_DEFAULT_RATE = Fraction(24)  # frames per second of a video made from pictures that carry no time
 
 
 class OutputFolder:
-    """Where the results of one video go: a folder that need not exist yet; making this leaves none.
+    """Where the results of one video go: a folder that need not exist until the first is written.
 
-    Args:
-      root: the folder; it gets ``masks/NAME.png`` and what other arguments ask for.
-      overlay: whether to draw the masks over the frames, as ``overlays/NAME.jpg`` or
-        ``overlay.mp4``.
-      overwrite: whether the first result may remove those that are there; what no run wrote, or
-        somebody changed since, stays.
-      frames: whether the frames are written too, as ``frames/NAME.png``.
-      rle: whether ``results.json`` is written, see :func:`.results_json.write_results_json`.
-      inputs: files and folders that must not lie where results go.
-
-    Raises:
-      ValueError: the folder cannot take the results; the message says why.
+    It gets ``masks/NAME.png``, as ``overlay`` says ``overlays/NAME.jpg`` or ``overlay.mp4``,
+    ``frames/NAME.png`` if wanted, and with ``rle`` ``results.json``. With ``overwrite`` the first
+    result removes those of earlier runs, but nothing that no run wrote or somebody changed since.
+    ``inputs`` must not lie where results go.
     """
 
     def __init__(
@@ -88,8 +78,8 @@ class OutputFolder:
         """Yields a function that writes a frame's results in the background.
 
         It takes the frame's name, the frame (uint8 RGB [H, W, 3]) and its ids (uint8 [H, W]), and
-        raises what an earlier write raised. A ``ValueError`` tells of another run at work there, or
-        of a file in the place of a result that no run wrote.
+        raises what an earlier write raised. Raises ValueError if another run is at work there, or a
+        result would replace a file that no run wrote.
         """
         written: list[Path] = []
         with contextlib.ExitStack() as stack:
@@ -132,7 +122,7 @@ class OutputFolder:
                 write_results_json(path, {Path(frames.origin).name: written})
 
     def _places(self, name: str) -> list[Path]:
-        """The files that a frame gives: its mask first, then itself and its overlay if wanted."""
+        """The files made from a frame: its mask first, then itself and its overlay if wanted."""
         places = [self.root / "masks" / f"{name}.png"]
         if self._keeps_frames:
             places.append(self.root / "frames" / f"{name}.png")
@@ -141,21 +131,14 @@ class OutputFolder:
         return places
 
     def _results(self, with_frames: bool = False) -> list[Path]:
-        """The masks and overlays that are there, by whomever.
-
-        Frames count only where they are written too: a folder ``frames`` may be the user's own.
-        """
+        """The masks and overlays that are there; a folder ``frames`` may be the user's own."""
         patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", RESULTS_JSON]
-        if with_frames:
-            patterns.append("frames/*.png")
+        patterns += ["frames/*.png"] * with_frames
         return [path for pattern in patterns for path in self.root.glob(pattern)]
 
     def _leftovers(self) -> set[Path]:
-        """The files that killed runs left half written."""
-        folders = [self.root, self.root / "masks", self.root / "overlays"]
-        if self._keeps_frames:
-            folders.append(self.root / "frames")
-        files = {path for folder in folders for path in folder.glob(".*.partial")}
+        folders = [".", "masks", "overlays", *["frames"] * self._keeps_frames]
+        files = {path for folder in folders for path in (self.root / folder).glob(".*.partial")}
         return {path for path in files if _LEFTOVER.fullmatch(path.name)}
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:
@@ -199,7 +182,6 @@ def _alone_in(root: Path) -> Iterator[None]:
 
 
 def _require_free(places: Iterable[Path], others: Collection[Path]) -> None:
-    """Raises if a result would replace one of the files that no run wrote."""
     for path in places:
         if path in others:
             raise ValueError(

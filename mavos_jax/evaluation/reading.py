@@ -1,4 +1,4 @@
-"""Reads a benchmark's frames and masks at the size it asks for, and the masks of a result."""
+"""Reads a benchmark's frames and masks at the sizes it asks for, and the masks of results."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from mavos_jax.config import IGNORED
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.listing import FRAMES, MASKS, describe_folder
+from mavos_jax.datasets.listing import FRAMES, MASKS
 from mavos_jax.datasets.sequences import SequenceFiles
-from mavos_jax.media.folders import name_some, subfolders, visible
+from mavos_jax.media.folders import describe_folder, name_some, subfolders, visible
 from mavos_jax.media.masks import read_mask
 from mavos_jax.media.pictures import describe_size, read_header, read_image
 from mavos_jax.models.resize import cubic_taps, nearest_indices
@@ -57,10 +57,7 @@ def read_frame(benchmark: Benchmark, path: Path) -> np.ndarray:
 def read_given(
     benchmark: Benchmark, sequence: SequenceFiles, index: int, stored: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reads the given mask of a frame at the input size, and its palette, uint8 [256, 3], or None.
-
-    The ids to start from are uint8 [H, W]: 0 is the background, 255 marks pixels to ignore.
-    """
+    """Reads the ids to start from at a frame, uint8 [H, W] at the input size, and the palette."""
     given = sequence.given[index]
     ids, palette = read_mask(given.path, stored, allow_empty=True)
     if benchmark.is_binary:
@@ -87,7 +84,7 @@ def shrink_mask(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def require_apart(benchmark: Benchmark, root: Path) -> None:
-    """Raises ValueError for results among frames or masks, where they would count as a sequence."""
+    """Raises ValueError for results among frames or masks, where they would be a sequence."""
     place = root.resolve()
     paths = [path for s in benchmark.sequences for path in (s.frames[0], s.given[0].path)]
     names = FRAMES, MASKS
@@ -101,10 +98,7 @@ def require_apart(benchmark: Benchmark, root: Path) -> None:
 
 
 def find_masks(results: Path, benchmark: Benchmark) -> Path:
-    """Finds the folder with ``<sequence>/<frame>.png``: ``results`` or a known folder in it.
-
-    Raises a ``ValueError`` if sequences are missing; other folders do no harm.
-    """
+    """Finds the folder with ``<sequence>/<frame>.png``: ``results`` or a known folder in it."""
     names = [sequence.name for sequence in benchmark.sequences]
     for folder in (results / name for name in _RESULT_FOLDERS):
         missing = [name for name in names if not (folder / name).is_dir()]
@@ -123,11 +117,7 @@ def find_masks(results: Path, benchmark: Benchmark) -> Path:
 
 
 def describe_surplus(results: Path, benchmark: Benchmark, *, is_whole: bool = True) -> str:
-    """Names the masks and folders that belong to no frame or sequence, "" for none.
-
-    Masks that carry the names of other frames show up here. Other folders are looked at if
-    ``benchmark`` is the whole set.
-    """
+    """Names the masks and, in results of the whole set, the folders that belong to none of it."""
     masks = find_masks(results, benchmark)
     surplus = []
     for sequence in benchmark.sequences:
@@ -149,12 +139,7 @@ def mask_path(masks: Path, sequence: SequenceFiles, index: int) -> Path:
 
 
 def read_prediction(
-    masks: Path,
-    sequence: SequenceFiles,
-    index: int,
-    size: tuple[int, int],
-    *,
-    is_binary: bool,
+    masks: Path, sequence: SequenceFiles, index: int, size: tuple[int, int], *, is_binary: bool
 ) -> np.ndarray:
     """Reads a predicted mask, uint8 ids [H, W], which must have the size of the truth."""
     path = mask_path(masks, sequence, index)
@@ -182,7 +167,7 @@ def read_result(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def fingerprint_results(results: Path, benchmark: Benchmark) -> str:
-    """A short hash of the bytes of all masks that belong to a result and are there."""
+    """A short hash of the bytes of a result's masks, as far as they are there."""
     masks = find_masks(results, benchmark)
 
     def parts() -> Iterator[str | bytes]:

@@ -1,4 +1,4 @@
-"""What segmenting a sequence took, as its record on disk says, and the speed over a set."""
+"""What segmenting a sequence took, as recorded on disk, and the speed over a set."""
 
 from __future__ import annotations
 
@@ -16,25 +16,18 @@ _NUMBERS = ("num_frames", "num_objects", "height", "width")
 
 @dataclasses.dataclass(frozen=True)
 class SequenceRecord:
-    """What segmenting a sequence took.
-
-    Attributes:
-      data: fingerprint of the sequence's files.
-      compilation_seconds: time spent on compilation, which no timing contains.
-      timings: frames and seconds by protocol: "end-to-end", "aot", "xmem".
-      memory: what was measured, in words, and the process's peak until then in bytes.
-      masks: checksum of each mask's file by frame name.
-    """
+    """What segmenting a sequence took."""
 
     name: str
-    data: str
+    data: str  # fingerprint of the sequence's files
     num_frames: int
     num_objects: int
     height: int
     width: int
-    compilation_seconds: float
-    timings: Mapping[str, tuple[int, float]]
-    memory: tuple[str, int]
+    compilation_seconds: float  # not contained in any timing
+    timings: Mapping[str, tuple[int, float]]  # frames and seconds: "end-to-end", "aot", "xmem"
+    memory: tuple[str, int]  # what was measured, and the peak until then in bytes
+    # Checksum of each mask's file by frame name.
     masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -52,7 +45,7 @@ class SequenceRecord:
 
 
 def parse_record(content: Any) -> SequenceRecord:
-    """Checks the JSON values of a record; raises ValueError if they are none."""
+    """Makes a record of JSON values; raises ValueError if they are unfit."""
     try:
         fields: dict[str, Any] = {name: typed(content[name], str) for name in _TEXTS}
         fields |= {name: typed(content[name], int) for name in _NUMBERS}
@@ -72,19 +65,14 @@ def parse_record(content: Any) -> SequenceRecord:
 
 
 class Speed(NamedTuple):
-    """Frames per second over a set.
-
-    Attributes:
-      all_frames: all frames divided by all seconds.
-      all_sequences: 1 / (the mean, over sequences, of the seconds per frame).
-    """
+    """Frames per second over a set: all frames by all seconds; 1 / the sequences' mean s/frame."""
 
     all_frames: float
     all_sequences: float
 
 
 def set_speeds(records: Iterable[SequenceRecord]) -> dict[str, Speed]:
-    """Returns the speeds over a set by the protocols that every sequence has."""
+    """Returns the speeds over a set by every protocol that all sequences have."""
     timings = [record.timings for record in records]
     speeds = {}
     for name in timings[0] if timings else ():

@@ -1,27 +1,33 @@
-"""Masks as one JSON file in the form of YouTube-VIS results, with COCO's run-length encoding."""
+"""Masks as one JSON file in the form of YouTube-VIS results, with COCO's run-length encoding.
+
+A mask is read down its columns, as the lengths of its runs: zeros, ones, and so on, from the fourth
+on as differences to the run before the last. A character holds five bits, the lowest first.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mavos_jax.evaluation.reading import read_result
 from mavos_jax.media.ids import object_ids
-from mavos_jax.media.marks import marked_json
-from mavos_jax.media.rle import encode_rle
+from mavos_jax.media.results import marked_json
 from mavos_jax.runtime.files import written_whole
+from mavos_jax.runtime.untrusted import shortened
 
 RESULTS_JSON = "results.json"
 
 
 def write_results_json(path: Path, videos: Mapping[str, Sequence[Path]]) -> None:
-    """Writes the masks of videos, given as files in the order of frames by the video's name.
+    """Writes the masks of videos: the files of frames, in order, by the video's name.
 
-    Every object of every video gives a record: ``video_id`` counts the videos from 1, ``video`` and
-    ``object_id`` tell which they are, ``category_id`` and ``score`` are 1, and ``segmentations``
-    holds an entry for each mask, null where the object is not seen.
+    Every object of every video has a record: ``video_id`` counts videos from 1, ``category_id`` and
+    ``score`` are 1, ``segmentations`` has an entry for each mask, null if the object is not seen.
     """
     lines = [
         json.dumps(record)
@@ -33,7 +39,6 @@ def write_results_json(path: Path, videos: Mapping[str, Sequence[Path]]) -> None
 
 
 def _records(number: int, name: str, masks: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    """Yields a record for each object of a video."""
     found: dict[int, dict[int, Any]] = {}
     for index, path in enumerate(masks):
         ids, _ = read_result(path)
@@ -49,3 +54,49 @@ def _records(number: int, name: str, masks: Sequence[Path]) -> Iterator[dict[str
             "score": 1.0,
             "segmentations": [entries.get(index) for index in range(len(masks))],
         }
+
+
+_FIRST_CHARACTER = 48
+_BITS = 5
+_GOES_ON, _SIGN = 32, 16
+
+
+def encode_rle(mask: np.ndarray) -> str:
+    """Returns the compressed run lengths of a mask, bool [H, W]."""
+    pixels = mask.ravel(order="F")
+    ends = [0, *(np.flatnonzero(pixels[1:] != pixels[:-1]) + 1).tolist(), pixels.size]
+    runs = [end - start for start, end in itertools.pairwise(ends)]
+    if pixels[0]:
+        runs.insert(0, 0)
+    differences = [*runs[:3], *(run - runs[i + 1] for i, run in enumerate(runs[3:]))]
+    return "".join(character for value in differences for character in _characters(value))
+
+
+def decode_rle(counts: str, size: tuple[int, int]) -> np.ndarray:
+    """Returns the mask, bool [H, W], of compressed run lengths; ValueError if they do not fit."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in counts:
+        group = ord(character) - _FIRST_CHARACTER
+        value |= (group & (_GOES_ON - 1)) << shift
+        shift += _BITS
+        if not group & _GOES_ON:
+            value -= (1 << shift) if group & _SIGN else 0
+            runs.append(value + runs[-2] if len(runs) > 2 else value)
+            value = shift = 0
+    if shift or min(runs, default=0) < 0 or sum(runs) != size[0] * size[1]:
+        raise ValueError(
+            f"expected run lengths of {size[0]}x{size[1]} pixels, found {sum(runs)} in "
+            f"{shortened(counts)}"
+        )
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size, order="F")
+
+
+def _characters(value: int) -> Iterator[str]:
+    while True:
+        group = value & (_GOES_ON - 1)
+        value >>= _BITS
+        is_last = value == (-1 if group & _SIGN else 0)
+        yield chr(_FIRST_CHARACTER + group + (0 if is_last else _GOES_ON))
+        if is_last:
+            return

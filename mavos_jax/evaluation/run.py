@@ -12,7 +12,7 @@ import numpy as np
 
 from mavos_jax.config.experiment import to_dict
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation.reading import mask_path, require_apart
 from mavos_jax.evaluation.record import highest_peak, set_speeds
 from mavos_jax.evaluation.report import ReportContents, write_report
@@ -34,35 +34,25 @@ from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.files import inside, short_hash
 from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
 from mavos_jax.runtime.trees import leaves_by_path
-from mavos_jax.scores.scores import BenchmarkScores
+from mavos_jax.scores.metrics import BenchmarkScores
 
-_CONCLUSION = ""
-"""What the process that scores claims; no sequence of a set has this name."""
-
+_CONCLUSION = ""  # what the process that scores claims; no sequence of a set has this name
 _PROVENANCE = "provenance.json"
 _REPORT = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationOptions:
-    """What to evaluate on, and how.
-
-    Attributes:
-      overwrite: whether the results of another run may be removed.
-      rle: whether ``results.json`` is written, see :func:`.results_json.write_results_json`.
-      num_processes: processes that score; 0 scores in this one.
-      num_devices: devices that segment; None for all of this process.
-      report_frames: frames with pictures in the report, over all sequences.
-    """
+    """What to evaluate on, and how."""
 
     benchmark: BenchmarkOptions
     segmentation: SegmentationOptions
-    rule: ScoringRule
-    overwrite: bool = False
-    rle: bool = False
-    num_processes: int = 0
-    num_devices: int | None = None
-    report_frames: int = 1500
+    scoring: ScoringOptions
+    overwrite: bool = False  # whether the results of another run may be removed
+    rle: bool = False  # whether ``results.json`` is written
+    num_processes: int = 0  # processes that score, 0 for this one
+    num_devices: int | None = None  # devices that segment, None for all
+    report_frames: int = 1500  # frames with pictures in the report, over all sequences
 
 
 def evaluate_benchmark(
@@ -72,18 +62,12 @@ def evaluate_benchmark(
     root: Path,
     report: Callable[[str], None],
 ) -> BenchmarkScores | None:
-    """Segments a benchmark, scores it where labels are public, and writes a page about it.
+    """Segments a benchmark, scores it if labels are public, and writes a page about it.
 
-    Several processes may do this for the same folder at once and share the sequences; one of them
-    scores. What an earlier call has finished is kept, if it was of the same run.
-
-    Args:
-      root: gets ``masks/``, ``run.json``, ``provenance.json``, a zip for the server,
-        ``report.html``, and, where labels are public, ``scores.json`` and CSV files.
-      report: called with lines for the user.
-
-    Returns:
-      The scores, None without public labels or if another process scores.
+    Several processes may share the sequences by doing this for the same folder at once; one of them
+    scores, the others return None. What an earlier call of the same run has finished is kept.
+    ``root`` gets ``masks/``, ``run.json``, ``provenance.json``, a zip for the server,
+    ``report.html`` and, if labels are public, ``scores.json`` and CSV files.
     """
     benchmark = open_benchmark(options.benchmark)
     require_apart(benchmark, root)
@@ -91,12 +75,9 @@ def evaluate_benchmark(
     identity = _identity(model, variables, benchmark, options)
     software = describe_software(this_command())
     files = (FILE_NAME, RESULTS_JSON, *table_files(benchmark), _zip_name(benchmark))
+    conclusions = (*files, _PROVENANCE, _REPORT)
     with RunFolder.opened(
-        root,
-        identity,
-        software,
-        conclusions=(*files, _PROVENANCE, _REPORT),
-        overwrite=options.overwrite,
+        root, identity, software, conclusions=conclusions, overwrite=options.overwrite
     ) as folder:
         for fault in filter(None, map(folder.fault, tasks)):
             report(f"{fault}; the sequence is done again")
@@ -128,7 +109,6 @@ def _conclude(
     provenance: dict[str, Any],
     report: Callable[[str], None],
 ) -> BenchmarkScores | None:
-    """Scores, writes the page and the zip, and says what was found."""
     for fault in filter(None, map(folder.fault, tasks)):
         raise ValueError(f"{fault}; expected it as it was finished; start the same command again")
     records = [record for record in map(folder.record, tasks) if record is not None]
@@ -141,8 +121,10 @@ def _conclude(
     }
     masks, scores = folder.root / "masks", None
     if benchmark.has_truth:
-        provenance |= describe_inputs(masks, benchmark, options.rule)
-        scores = score_results(benchmark, masks, options.rule, num_processes=options.num_processes)
+        provenance |= describe_inputs(masks, benchmark, options.scoring)
+        scores = score_results(
+            benchmark, masks, options.scoring, num_processes=options.num_processes
+        )
         write_scores(folder.root, benchmark, scores, provenance)
     folder.write(_PROVENANCE, provenance)
     is_whole = not options.benchmark.sequences
@@ -168,7 +150,7 @@ def _conclude(
     if scores is None:
         report(f"{name}: not scored, its labels are not public")
     else:
-        report(f"{name}: {scores.rule}\n{global_table(benchmark, scores)}")
+        report(f"{name}: {scores.protocol}\n{global_table(benchmark, scores)}")
     if options.rle:
         videos = {s.name: [mask_path(masks, s, t) for t in s.saved] for s in benchmark.sequences}
         write_results_json(inside(folder.root, folder.root / RESULTS_JSON), videos)

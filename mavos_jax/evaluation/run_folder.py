@@ -1,9 +1,9 @@
-"""The folder of a run over a benchmark: what is finished, and of which run it is.
+"""The folder of a run over a benchmark: what is finished, and of which run.
 
 Any number of processes may work on one folder: each claims a sequence by a lock that the system
-takes back when the process ends, however it ends. A sequence counts as finished once its record is
-there, which is written after its last mask has reached the disk, and as long as its files and masks
-stay as they are. Only files that a run wrote are removed.
+takes back when the process ends. A sequence is finished once its record is there, which is written
+after its last mask has reached the disk, and as long as its files and masks do not change. Only
+files that a run wrote are removed.
 """
 
 from __future__ import annotations
@@ -39,13 +39,7 @@ class _Unfinished(ValueError):  # noqa: N818 - nothing is wrong
 
 
 class RunFolder:
-    """Where a run over a benchmark keeps its results.
-
-    Args:
-      root: the folder; it gets ``masks/<sequence>/<frame>.png``, ``sequences/<sequence>.json`` and
-        ``run.json``.
-      conclusions: names of the files that depend on all masks; they are removed when a mask is.
-    """
+    """Where a run over a benchmark keeps its results; those named last depend on all masks."""
 
     def __init__(self, root: Path, conclusions: Sequence[str] = ()) -> None:
         self.root, self._conclusions = root, tuple(conclusions)
@@ -64,11 +58,8 @@ class RunFolder:
     ) -> Iterator[RunFolder]:
         """Starts or continues a run, for the length of the block.
 
-        Args:
-          identity: JSON values on which the masks depend; a ``ValueError`` says if those of the
-            folder's run differ.
-          provenance: JSON values about who started the run.
-          overwrite: whether another run's results are removed, unless a process works on them.
+        ``identity`` are the JSON values on which the masks depend; ValueError if the folder's run
+        differs. With ``overwrite`` that is removed, unless a process works on it.
         """
         require_writable_parent(root / "run.json")
         root.mkdir(parents=True, exist_ok=True)
@@ -97,13 +88,11 @@ class RunFolder:
             return None
 
     def fault(self, task: SequenceTask) -> str | None:
-        """Says why a finished sequence has to be done again; None if it has not."""
+        """Says why a finished sequence has to be done again, if it has."""
         try:
             self._finished(task)
-        except _Unfinished:
-            return None
         except (ValueError, OSError) as error:
-            return str(error)
+            return None if isinstance(error, _Unfinished) else str(error)
         return None
 
     def begin(self, task: SequenceTask) -> Path:
@@ -111,7 +100,7 @@ class RunFolder:
         self._remove(self._conclusions)
         name, frames = task.sequence.name, _saved_names(task)
         self._remove_masks(name)
-        # Whoever removes results must know which files they are, even if this process is killed.
+        # Even if this process is killed, whoever removes results must know which files they are.
         self.write(f"sequences/{name}.json", {"masks": dict.fromkeys(frames)})
         self._remove(f"masks/{name}/{frame}.png" for frame in frames)
         return inside(self.root, self.masks(name))
@@ -198,15 +187,10 @@ class RunFolder:
             )
         else:
             return
-        content = {
-            "identity": identity,
-            "provenance": provenance,
-            "conclusions": list(self._conclusions),
-        }
-        self.write("run.json", content, is_flushed=True)
+        run = {"identity": identity, "provenance": provenance, "conclusions": self._conclusions}
+        self.write("run.json", run, is_flushed=True)
 
     def _run(self) -> dict[str, Any]:
-        """Reads ``run.json``."""
         path, remedy = self.root / "run.json", "; give another --output, or --overwrite"
         content = read_json(path, remedy)
         for name in ("identity", "provenance"):
@@ -233,7 +217,6 @@ class RunFolder:
             self._remove_empty(path.parent, records)
 
     def _remove_masks(self, name: str) -> None:
-        """Removes the masks that the record of a sequence, finished or not, attributes to a run."""
         try:
             content = read_json(self._record_path(name))
         except (ValueError, OSError):
@@ -252,7 +235,7 @@ class RunFolder:
 
     @staticmethod
     def _remove_empty(folder: Path, root: Path) -> None:
-        """Removes a folder, and those above it below ``root``, as long as they are empty."""
+        """Removes a folder and those above it, up to ``root``, as long as they are empty."""
         with contextlib.suppress(OSError):
             while folder != root:
                 folder.rmdir()
@@ -264,7 +247,6 @@ def _saved_names(task: SequenceTask) -> list[str]:
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """Names the entries that differ, by their paths."""
     one, other = (fields_by_path(values) for values in (found, wanted))
     names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
     return [name if name.isprintable() else repr(name) for name in names]

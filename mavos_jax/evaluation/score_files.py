@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.protocol import ScoringRule, boundary_mean, region_mean
+from mavos_jax.datasets.protocol import ScoringOptions, boundary_mean, region_mean
 from mavos_jax.datasets.table import find_protocol
 from mavos_jax.evaluation.reading import fingerprint_results
 from mavos_jax.runtime.files import inside, written_whole
 from mavos_jax.runtime.provenance import code_fingerprint, version_of
 from mavos_jax.runtime.untrusted import read_json, shortened, typed
-from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
+from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult
 
 FILE_NAME = "scores.json"
 
@@ -26,13 +26,13 @@ _REMEDY = "; remove it or overwrite it"
 _INPUTS = ("results_fingerprint", "scoring_rule")
 
 
-def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> dict[str, Any]:
-    """Returns JSON values that say what scores are computed from, and by which code."""
-    unseen = None if rule.unseen is None else sorted(rule.unseen)
+def describe_inputs(results: Path, benchmark: Benchmark, options: ScoringOptions) -> dict[str, Any]:
+    """Returns, as JSON values, what scores are computed from, and by which code."""
+    unseen = None if options.unseen is None else sorted(options.unseen)
     return {
         "results": str(results.resolve()),
         "results_fingerprint": fingerprint_results(results, benchmark),
-        "scoring_rule": dataclasses.asdict(rule) | {"unseen": unseen},
+        "scoring_rule": dataclasses.asdict(options) | {"unseen": unseen},
         "code": {
             "mavos_jax": version_of("mavos_jax"),
             "scorers": code_fingerprint("datasets", "evaluation", "media", "scores"),
@@ -43,10 +43,7 @@ def describe_inputs(results: Path, benchmark: Benchmark, rule: ScoringRule) -> d
 def require_replaceable(
     folder: Path, benchmark: Benchmark, provenance: Mapping[str, object]
 ) -> None:
-    """Raises ValueError if a folder holds scores of something else, which writing would destroy.
-
-    ``provenance`` contains what :func:`describe_inputs` returns.
-    """
+    """Raises ValueError if a folder has scores of other inputs than in ``provenance``."""
     path = folder / FILE_NAME
     if not path.exists():
         return
@@ -71,15 +68,9 @@ def require_replaceable(
 
 
 def write_scores(
-    folder: Path,
-    benchmark: Benchmark,
-    scores: BenchmarkScores,
-    provenance: Mapping[str, object],
+    folder: Path, benchmark: Benchmark, scores: BenchmarkScores, provenance: Mapping[str, object]
 ) -> None:
-    """Writes ``scores.json`` and the CSV files, replacing earlier ones; makes the folder.
-
-    ``provenance`` contains what :func:`describe_inputs` returns.
-    """
+    """Writes ``scores.json``, with what :func:`describe_inputs` returns, and the CSV files."""
     head = {
         "format": _FORMAT,
         "benchmark": {
@@ -92,7 +83,7 @@ def write_scores(
             "fingerprint": benchmark.fingerprint(),
         },
         "provenance": dict(provenance),
-        "rule": scores.rule,
+        "rule": scores.protocol,
         "summary": {name: _to_json(value) for name, value in scores.summary.items()},
     }
     # One line for each object keeps the file readable in spite of its values by frame.
@@ -126,11 +117,10 @@ class Table(NamedTuple):
     rows: tuple[tuple[str | float, ...], ...]
 
     def texts(self) -> list[tuple[str, ...]]:
-        """The columns and rows; numbers with three decimals, empty where undefined."""
+        """The columns and rows; numbers with three decimals, empty if undefined."""
         return [self.columns, *(tuple(map(_text, row)) for row in self.rows)]
 
     def __str__(self) -> str:
-        """Lays the table out, one line per row."""
         lines = self.texts()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
@@ -146,7 +136,7 @@ def _text(value: str | float) -> str:
 
 
 def global_table(benchmark: Benchmark, scores: BenchmarkScores) -> Table:
-    """The scores of the set: one row, with the columns of the official tool where there is one."""
+    """The scores of the set: one row, with the columns of the official tool if there is one."""
     values = find_protocol(benchmark.dataset).official_row(scores.objects, scores.summary)
     return Table(tuple(values), (tuple(values.values()),))
 
@@ -166,7 +156,7 @@ def sequence_table(scores: BenchmarkScores) -> Table:
 
 
 def write_tables(folder: Path, benchmark: Benchmark, scores: BenchmarkScores) -> None:
-    """Writes the CSV files of :func:`table_files`; ``folder`` is made if needed."""
+    """Writes the CSV files of :func:`table_files`."""
     tables = (global_table(benchmark, scores), sequence_table(scores))
     for name, table in zip(table_files(benchmark), tables, strict=True):
         path = inside(folder, folder / name)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks
+from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.datasets.table import find_protocol
 from mavos_jax.evaluation.reading import (
@@ -26,29 +26,17 @@ from mavos_jax.evaluation.reading import (
 )
 from mavos_jax.media.folders import name_some
 from mavos_jax.media.pictures import read_header
-from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
-
-__all__ = ["ScoringRule", "score_results"]
+from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult
 
 
 def score_results(
-    benchmark: Benchmark, results: Path, rule: ScoringRule, *, num_processes: int = 0
+    benchmark: Benchmark, results: Path, options: ScoringOptions, *, num_processes: int = 0
 ) -> BenchmarkScores:
-    """Scores masks by the protocol of their benchmark.
+    """Scores masks by the protocol of their benchmark, all sequences of which have truth.
 
-    Args:
-      benchmark: the truth, for all its sequences.
-      results: see :func:`mavos_jax.evaluation.reading.find_masks`; more frames or sequences do no
-        harm.
-      rule: variants of the protocol.
-      num_processes: how many score sequences at a time, without touching JAX's devices; 0 for this
-        one. Scores and their order do not depend on it.
-
-    Raises:
-      ValueError: there is no truth to score against, a mask is missing or wrong, no frame counts at
-        all, or the list of unseen videos or categories names none of the set; the message names
-        the folder or the file.
-      OSError: a process was ended from outside.
+    Surplus frames and sequences in ``results`` do no harm. ``num_processes`` score sequences at a
+    time, 0 for this one; the scores are the same. Raises ValueError if truth or masks are missing
+    or wrong, or no frame counts; OSError if a process was ended from outside.
     """
     unlabelled = [s.name for s in benchmark.sequences if not s.has_truth]
     if unlabelled:
@@ -58,11 +46,11 @@ def score_results(
             "labels are not public, hand the results in at the benchmark's server"
         )
     protocol = find_protocol(benchmark.dataset)
-    unseen = _describe_unseen(benchmark, rule)
+    unseen = _describe_unseen(benchmark, options)
     masks = find_masks(results, benchmark)
-    # Every task carries its own sequence alone.
+    # A task for another process carries its own sequence only.
     settings = dataclasses.replace(benchmark, sequences=())
-    score = functools.partial(_score_sequence, settings, masks, rule)
+    score = functools.partial(_score_sequence, settings, masks, options)
     by_sequence = _run(score, benchmark.sequences, num_processes)
     rows = tuple(row for of_sequence in by_sequence for row in of_sequence)
     if not rows:
@@ -70,7 +58,7 @@ def score_results(
             f"{benchmark.root}: expected frames of {benchmark.name} that count, found that its "
             "protocol drops all that have true masks; label more frames"
         )
-    words, summary = protocol.summarise(rows, rule)
+    words, summary = protocol.summarise(rows, options)
     if unseen:
         words += f"; {unseen}"
     left_out = [s.name for s, own in zip(benchmark.sequences, by_sequence, strict=True) if not own]
@@ -79,27 +67,25 @@ def score_results(
     return BenchmarkScores(words, rows, summary)
 
 
-def _describe_unseen(benchmark: Benchmark, rule: ScoringRule) -> str:
+def _describe_unseen(benchmark: Benchmark, options: ScoringOptions) -> str:
     """Says how many of the listed unseen names a set has; raises ValueError if it has none."""
     unseen_names = find_protocol(benchmark.dataset).unseen_names
     names = {name for sequence in benchmark.sequences for name in unseen_names(sequence)}
-    if rule.unseen is None or not names:
+    if options.unseen is None or not names:
         return ""
-    found = rule.unseen & names
+    found = options.unseen & names
     if not found:
         raise ValueError(
             f"{benchmark.name}: expected names of its list of unseen ones "
-            f"({name_some(sorted(rule.unseen))}) in the set, found none among "
+            f"({name_some(sorted(options.unseen))}) in the set, found none among "
             f"{name_some(sorted(names))}; take the list of this set, or none"
         )
-    return f"{len(found)} of {len(rule.unseen)} names of the list are in the set"
+    return f"{len(found)} of {len(options.unseen)} names of the list are in the set"
 
 
 def _score_sequence(
-    benchmark: Benchmark, masks: Path, rule: ScoringRule, sequence: SequenceFiles
+    benchmark: Benchmark, masks: Path, options: ScoringOptions, sequence: SequenceFiles
 ) -> tuple[ObjectResult, ...]:
-    """Scores a sequence of a benchmark, which itself need not hold any."""
-
     def truth(index: int) -> np.ndarray:
         if index not in sequence.truth:
             raise ValueError(
@@ -112,11 +98,8 @@ def _score_sequence(
         size = output_size(benchmark, read_header(sequence.truth[index], "a mask").size)
         return read_prediction(masks, sequence, index, size, is_binary=benchmark.is_binary)
 
-    def origin(index: int) -> str:
-        return str(mask_path(masks, sequence, index))
-
-    files = SequenceMasks(truth, prediction, origin)
-    return find_protocol(benchmark.dataset).score(sequence, files, rule)
+    files = SequenceMasks(truth, prediction, lambda t: str(mask_path(masks, sequence, t)))
+    return find_protocol(benchmark.dataset).score(sequence, files, options)
 
 
 def _run(
@@ -127,10 +110,9 @@ def _run(
     num_processes = min(num_processes, len(sequences))
     if num_processes <= 1:
         return [score(sequence) for sequence in sequences]
-    # Forking would copy JAX's threads and locks in whatever state they are.
-    executor = ProcessPoolExecutor(
-        num_processes, multiprocessing.get_context("spawn"), initializer=_start_process
-    )
+    # Forking would copy JAX's threads and locks. The parent is interrupted, and ends the others.
+    context, ignored = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    executor = ProcessPoolExecutor(num_processes, context, signal.signal, ignored)
     try:
         return list(executor.map(score, sequences))
     except BrokenProcessPool as error:
@@ -139,7 +121,3 @@ def _run(
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def _start_process() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.pictures import describe_size, read_frame_header
+from mavos_jax.media.sequence import MasksOnDemand
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory
@@ -34,36 +35,23 @@ from mavos_jax.runtime.files import WriteBehind, decoded_ahead, inside
 
 
 class SegmentationOptions(NamedTuple):
-    """How the sequences of a set are segmented.
+    """How the sequences of a set are segmented."""
 
-    Attributes:
-      augmentation: the views that are averaged.
-      num_objects: ``None`` numbers objects in order of appearance; a number says that ids are 1 to
-        it and that all of them are in play from the start.
-      times_frames: whether to time each frame, which takes frames one at a time.
-    """
-
-    augmentation: Augmentation = Augmentation()
-    num_objects: int | None = None
-    times_frames: bool = False
+    augmentation: Augmentation = Augmentation()  # the views that are averaged
+    num_objects: int | None = None  # numbers objects as they appear; else ids are 1 to it
+    times_frames: bool = False  # whether to time each frame, which takes frames one at a time
 
 
 @dataclasses.dataclass(frozen=True)
 class SequenceTask:
-    """A sequence whose given masks have been checked.
-
-    Attributes:
-      stored: height and width of its frames on disk, in pixels.
-      data: fingerprint of its files.
-      counts: objects in play from the first frame on and after each later given mask.
-    """
+    """A sequence whose given masks have been checked."""
 
     benchmark: Benchmark
     sequence: SequenceFiles
-    stored: tuple[int, int]
+    stored: tuple[int, int]  # height and width of its frames on disk, in pixels
     sizes: Sizes
-    data: str
-    counts: tuple[int, ...]
+    data: str  # fingerprint of its files
+    counts: tuple[int, ...]  # objects in play from the start and after each later given mask
 
     @classmethod
     def open(
@@ -105,25 +93,6 @@ class SequenceTask:
         return frozenset((sizes, output, num_groups(n), num_identities(n)) for n in self.counts)
 
 
-class _LaterMasks(Mapping[int, np.ndarray]):
-    """The given masks of a sequence after the first, read each time they are asked for."""
-
-    def __init__(self, task: SequenceTask) -> None:
-        self._task = task
-        self._frames = sorted(index for index in task.sequence.given if index)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        task = self._task
-        ids, _ = read_given(task.benchmark, task.sequence, index, task.stored)
-        return shrink_mask(ids, task.sizes.output)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._frames)
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-
 def segment_sequence(
     model: MAVOS,
     variables: Variables,
@@ -132,11 +101,13 @@ def segment_sequence(
     options: SegmentationOptions,
     count_frame: Callable[[], bool] = lambda: False,
 ) -> SequenceRecord | None:
-    """Segments a sequence and writes a mask ``<frame>.png`` for every saved frame.
-
-    ``count_frame`` is called at every frame and tells whether to give up, which returns None.
-    """
+    """Segments a sequence and writes its saved masks; gives up if ``count_frame`` returns True."""
     sequence, saved = task.sequence, frozenset(task.sequence.saved)
+
+    def read_later(index: int) -> np.ndarray:
+        ids, _ = read_given(task.benchmark, sequence, index, task.stored)
+        return shrink_mask(ids, task.sizes.output)
+
     mask, palette = read_given(task.benchmark, sequence, 0, task.stored)
     frames = decoded_ahead(task.frame, len(sequence.frames))
     start = time.perf_counter()
@@ -151,11 +122,8 @@ def segment_sequence(
             times.append(seconds - compilation.since(time.perf_counter() - seconds))
 
         masks = stream_masks(
-            model,
-            variables,
-            frames,
-            mask,
-            labels=_LaterMasks(task),
+            *(model, variables, frames, mask),
+            labels=MasksOnDemand(filter(None, sequence.given), read_later),
             num_objects=options.num_objects,
             augmentation=options.augmentation,
             output_size=task.sizes.output,
@@ -184,7 +152,7 @@ def segment_sequence(
 
 
 def _timings(times: Sequence[float]) -> dict[str, tuple[int, float]]:
-    """Frames and seconds: of all but the first ("aot"), and of all ("xmem")."""
+    """Number and seconds of all frames but the first ("aot"), and of all ("xmem")."""
     if len(times) < 2:
         return {}
     return {"aot": (len(times) - 1, sum(times[1:])), "xmem": (len(times), sum(times))}

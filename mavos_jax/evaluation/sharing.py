@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from mavos_jax.datasets import Benchmark
+from mavos_jax.datasets import Benchmark, SequenceFiles
 from mavos_jax.evaluation.reading import read_truth
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
@@ -28,16 +28,16 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[SequenceTask, ...]:
     """Reads all given masks, so that a wrong one shows before any work is done."""
+
+    def check(sequence: SequenceFiles) -> SequenceTask:
+        return SequenceTask.open(benchmark, sequence, num_objects)
+
     with ThreadPoolExecutor(_NUM_CHECKING_THREADS) as pool:
-        tasks = pool.map(
-            lambda sequence: SequenceTask.open(benchmark, sequence, num_objects),
-            benchmark.sequences,
-        )
-        return tuple(tasks)
+        return tuple(pool.map(check, benchmark.sequences))
 
 
 def check_truth(tasks: Sequence[SequenceTask]) -> None:
-    """Decodes all true masks, so that scoring does not fail on one after all the work."""
+    """Decodes all true masks, so that a wrong one shows before any work is done."""
 
     def check(place: tuple[SequenceTask, int]) -> None:
         task, index = place
@@ -68,12 +68,11 @@ def segment_all(
     devices: Sequence[Any],
     report: Callable[[str], None],
 ) -> None:
-    """Segments what is not finished, one sequence at a time on each device.
+    """Segments what is not finished, one sequence at a time on each device, or one if timed.
 
     A sequence that another process works on is left to it, and taken over if that process ends.
     Sequences that share compiled programs follow each other, long ones first. The first error stops
-    all devices; sequences finished before it stay. Timing frames takes one device.
-    ``report`` gets a line on each sequence that this process finishes, or waits for.
+    all devices; finished sequences stay.
     """
     if options.times_frames:
         devices = devices[:1]
@@ -83,7 +82,7 @@ def segment_all(
     is_stopping = threading.Event()
 
     def segment(task: SequenceTask) -> bool:
-        """Segments a sequence unless another process does; returns whether it did."""
+        """Returns whether it segmented the sequence, which another process may do."""
         if is_stopping.is_set():
             return False
         device, own_variables = free.get()
@@ -107,7 +106,11 @@ def segment_all(
         progress.advance()
         return is_stopping.is_set()
 
-    ordered = sorted(tasks, key=lambda task: _order(task, model, options))
+    def order(task: SequenceTask) -> tuple[Any, ...]:
+        programs = sorted(task.programs(model, options.augmentation))
+        return programs, -len(task.sequence.frames), task.sequence.name
+
+    ordered = sorted(tasks, key=order)
     while waiting := [task for task in ordered if folder.record(task) is None]:
         num_frames = sum(len(task.sequence.frames) for task in waiting)
         with (
@@ -128,8 +131,13 @@ def _wait_for_others(
     folder: RunFolder, waiting: Sequence[SequenceTask], report: Callable[[str], None]
 ) -> None:
     """Waits until a sequence is finished, or free because the process that held it has ended."""
+
+    def is_free(task: SequenceTask) -> bool:
+        with folder.claim(task.sequence.name) as free:
+            return free
+
     said = float("-inf")
-    while not any(folder.record(task) or _is_free(folder, task) for task in waiting):
+    while not any(folder.record(task) or is_free(task) for task in waiting):
         if time.monotonic() - said >= _SECONDS_BETWEEN_LINES:
             names = name_some([task.sequence.name for task in waiting])
             report(f"waiting for other processes that segment {names}")
@@ -137,18 +145,8 @@ def _wait_for_others(
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _is_free(folder: RunFolder, task: SequenceTask) -> bool:
-    with folder.claim(task.sequence.name) as is_free:
-        return is_free
-
-
 def count_programs(
     model: MAVOS, tasks: Sequence[SequenceTask], options: SegmentationOptions
 ) -> int:
     """Returns how many different programs the frames of a set need."""
     return len(frozenset().union(*(task.programs(model, options.augmentation) for task in tasks)))
-
-
-def _order(task: SequenceTask, model: MAVOS, options: SegmentationOptions) -> tuple[Any, ...]:
-    programs = sorted(task.programs(model, options.augmentation))
-    return programs, -len(task.sequence.frames), task.sequence.name

@@ -1,4 +1,4 @@
-"""Zips of masks for the servers of benchmarks: writing them, and checking anybody's."""
+"""Zips of masks for the servers of benchmarks: writing them, and checking any."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ _UNIX = 3
 _PERMISSIONS = 0o100644 << 16
 _ENCRYPTED = 1
 _MAX_CHANNELS = 4
-_MAX_HEADERS = 1 << 20
-"""Bytes of a PNG beside its pixels, generously."""
-
+_MAX_HEADERS = 1 << 20  # bytes of a PNG beside its pixels, generously
 _UNREADABLE = (
     *(zipfile.BadZipFile, lzma.LZMAError, struct.error, zlib.error, NotImplementedError),
     *(RuntimeError, OverflowError, LookupError, OSError, EOFError, ValueError),
@@ -50,7 +48,7 @@ _UNREADABLE = (
 
 
 class SubmissionSummary(NamedTuple):
-    """What was packed: the zip, and the number of sequences and masks and its bytes."""
+    """The zip that was packed, and what is in it."""
 
     path: Path
     num_sequences: int
@@ -59,15 +57,9 @@ class SubmissionSummary(NamedTuple):
 
 
 def write_submission(benchmark: Benchmark, results: Path, path: Path) -> SubmissionSummary:
-    """Packs the masks that make up a result, as the server of the set takes them.
+    """Packs the saved masks of a whole split as they are, for the server of the set.
 
-    Masks are packed as they are, one at a time, and the zip is checked before it gets its name;
-    what was there is replaced. The benchmark has all sequences of its split.
-
-    Raises:
-      ValueError: masks are missing or :func:`check_submission` finds them wrong; the message names
-        the first problem and counts them.
-      OSError: the zip cannot be written.
+    The zip is checked before it gets its name. Raises ValueError for missing or wrong masks.
     """
     masks = find_masks(results, benchmark)
     with written_whole(path) as temporary:
@@ -84,18 +76,10 @@ def write_submission(benchmark: Benchmark, results: Path, path: Path) -> Submiss
 def check_submission(benchmark: Benchmark, file: Path, masks: Path | None = None) -> list[str]:
     """Lists, a line each, everything in a zip that its server would refuse or score wrongly.
 
-    These are missing and additional sequences and frames, folders above the sequences that are
-    missing or too many, files that are hidden or there twice, and masks that are damaged, no
-    indexed PNGs, of another size than results have, or that hold ids which no mask given up to
-    their frame has. Which ids a binary set has does not matter.
-
-    Args:
-      benchmark: what was segmented, with all sequences of its split.
-      file: the zip, whoever made it.
-      masks: the folder that was packed, whose files are then named instead of those in the zip.
-
-    Raises:
-      ValueError: a given mask or the first frame of a sequence of the set cannot be read.
+    These are missing and surplus sequences and frames, wrong folders above the sequences, hidden
+    and repeated files, and masks that are damaged, no indexed PNGs, of another size than results,
+    or that hold ids of no mask given up to their frame, unless the set is binary. If the folder of
+    ``masks`` that was packed is given, its files are named instead of those in the zip.
     """
     if not file.is_file():
         found = "a folder or a pipe" if file.exists() else "no such file"
@@ -155,10 +139,15 @@ def _check_archive(
         for info in infos
         if info.orig_filename not in odd and not info.is_dir()
     ]
-    if hidden := [str(path) for path, _ in entries if _is_hidden(path)]:
+    hidden = dict.fromkeys(
+        path
+        for path, _ in entries
+        if any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    )
+    if hidden:
         yield (
-            f"{file}: expected only masks, found {len(hidden)} hidden files: {name_some(hidden)}; "
-            "pack the masks without them"
+            f"{file}: expected only masks, found {len(hidden)} hidden files: "
+            f"{name_some([*map(str, hidden)])}; pack the masks without them"
         )
     for path, count in Counter(path for path, _ in entries).items():
         if count > 1:
@@ -166,7 +155,7 @@ def _check_archive(
             yield f"{expected}, found {count}; pack the masks anew"
     folders: dict[PurePosixPath, dict[str, zipfile.ZipInfo]] = {}
     for path, info in entries:
-        if not _is_hidden(path):
+        if path not in hidden:
             folders.setdefault(path.parent, {})[path.name] = info
     found = _find_nesting(benchmark, folders)
     if found != _nesting(benchmark):
@@ -194,12 +183,8 @@ def _is_sound_name(name: str) -> bool:
     return True
 
 
-def _is_hidden(path: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-
-
 def _find_nesting(benchmark: Benchmark, folders: Iterable[PurePosixPath]) -> PurePosixPath:
-    """The folder that holds those of most sequences, which may be the wrong one."""
+    """The folder that holds most sequences' folders, perhaps not the expected one."""
     names = {PurePosixPath(sequence.name) for sequence in benchmark.sequences}
     counts: Counter[PurePosixPath] = Counter()
     for folder in folders:
@@ -293,5 +278,4 @@ def _check_mask(
 
 
 def _words(error: Exception) -> str:
-    """Words for one of the errors of :data:`_UNREADABLE`, on one line."""
     return " ".join(str(error).split()) or repr(error)

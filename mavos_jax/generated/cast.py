@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.random import Generator
 
 from mavos_jax.generated.motion import Path, random_path
 from mavos_jax.generated.outline import (
@@ -31,9 +32,7 @@ _SHRINK = 0.9
 class Cast:
     """Draws the bodies of one scene; some are hard to tell from the background's ``ground``."""
 
-    def __init__(
-        self, rng: np.random.Generator, recipe: Recipe, size: tuple[int, int], ground: Material
-    ):
+    def __init__(self, rng: Generator, recipe: Recipe, size: tuple[int, int], ground: Material):
         self.rng, self.recipe, self.size, self.ground = rng, recipe, size, ground
         self._side = math.sqrt(size[0] * size[1])
 
@@ -136,13 +135,9 @@ class Cast:
 
 
 def _pack(
-    rng: np.random.Generator, radii: np.ndarray, size: tuple[int, int], gap: float
+    rng: Generator, radii: np.ndarray, size: tuple[int, int], gap: float
 ) -> tuple[list[Centre], np.ndarray]:
-    """Places discs of ``radii`` pixels inside the frame; where they do not fit, all of them shrink.
-
-    ``gap`` is the least distance of two discs, as a share of the sum of their radii. Returns the
-    centres (x, y) and the radii that they got.
-    """
+    """Places discs inside the frame; if they do not fit, all of them shrink."""
     for _ in range(12):
         centres = _add_discs(rng, [], radii[:0], radii, size, gap)
         if None not in centres:
@@ -152,7 +147,7 @@ def _pack(
 
 
 def _add_discs(
-    rng: np.random.Generator,
+    rng: Generator,
     placed: list[Centre],
     placed_radii: np.ndarray,
     radii: np.ndarray,
@@ -187,7 +182,7 @@ def grid_shape(count: int, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _grid(
-    rng: np.random.Generator, radii: np.ndarray, size: tuple[int, int]
+    rng: Generator, radii: np.ndarray, size: tuple[int, int]
 ) -> tuple[list[Centre], np.ndarray]:
     height, width = size
     rows, columns = grid_shape(len(radii), size)

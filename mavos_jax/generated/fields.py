@@ -1,7 +1,7 @@
 """A bank of grey patterns from which generated surfaces are coloured.
 
-The bank is the same in every process: pattern ``n`` follows from ``n``. A video takes crops of a
-few patterns, turns and colours them; that costs a tenth of what drawing new patterns would.
+Pattern ``n`` follows from ``n``. A video crops, turns and colours a few of them, which costs a
+tenth of drawing new ones.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw
 
 FIELD_TEXELS = 256
@@ -25,13 +26,12 @@ def field(number: int) -> Image.Image:
 
 
 def _image(values: np.ndarray) -> Image.Image:
-    """Stretches values of any range over the grey levels."""
     low, high = np.percentile(values, (1, 99))
     scaled = (values - low) * (255.0 / max(float(high - low), 1e-6))
     return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
 
 
-def _noise(rng: np.random.Generator, decay: float, coarsest: int = 4) -> np.ndarray:
+def _noise(rng: Generator, decay: float, coarsest: int = 4) -> np.ndarray:
     """Noise of several scales; each doubling of the frequency weakens it by ``decay``."""
     total = np.zeros((FIELD_TEXELS, FIELD_TEXELS), np.float32)
     cells, weight = coarsest, 1.0
@@ -48,11 +48,11 @@ def _plane() -> tuple[np.ndarray, np.ndarray]:
     return y, x
 
 
-def _clouds(rng: np.random.Generator) -> Image.Image:
+def _clouds(rng: Generator) -> Image.Image:
     return _image(_noise(rng, rng.uniform(0.4, 0.95), int(rng.choice([2, 4, 8, 16]))))
 
 
-def _leaves(rng: np.random.Generator) -> Image.Image:
+def _leaves(rng: Generator) -> Image.Image:
     """Shapes of many sizes that hide one another, as things do in photographs."""
     image = Image.new("L", (FIELD_TEXELS, FIELD_TEXELS), int(rng.integers(256)))
     draw = ImageDraw.Draw(image)
@@ -72,7 +72,7 @@ def _leaves(rng: np.random.Generator) -> Image.Image:
     return _image(np.asarray(image, np.float32) + grain)
 
 
-def _stripes(rng: np.random.Generator) -> Image.Image:
+def _stripes(rng: Generator) -> Image.Image:
     y, x = _plane()
     angle, length = rng.uniform(0, np.pi), rng.uniform(6, 40)
     phase = (np.cos(angle) * x + np.sin(angle) * y) / length
@@ -83,7 +83,7 @@ def _stripes(rng: np.random.Generator) -> Image.Image:
     return _image(wave + rng.uniform(0.05, 0.4) * _noise(rng, 0.8, 8))
 
 
-def _tiles(rng: np.random.Generator) -> Image.Image:
+def _tiles(rng: Generator) -> Image.Image:
     """Bricks or a chequered floor, each tile of its own grey, with joints."""
     y, x = _plane()
     angle = rng.choice([0.0, rng.uniform(0, np.pi)])
@@ -101,13 +101,13 @@ def _tiles(rng: np.random.Generator) -> Image.Image:
     return _image(values + rng.uniform(0.03, 0.15) * _noise(rng, 0.8, 8))
 
 
-def _spots(rng: np.random.Generator) -> Image.Image:
+def _spots(rng: Generator) -> Image.Image:
     blobs = _noise(rng, 0.3, int(rng.choice([8, 16, 32])))
     sharp = np.tanh(rng.uniform(2, 10) * (blobs - rng.uniform(-0.4, 0.6)))
     return _image(sharp + rng.uniform(0.05, 0.4) * _noise(rng, 0.8, 8))
 
 
-def _cells(rng: np.random.Generator) -> Image.Image:
+def _cells(rng: Generator) -> Image.Image:
     """Voronoi cells of flat grey, warped: stones, scales, leaves from afar."""
     y, x = _plane()
     x, y = x + 8 * rng.random() * _noise(rng, 0.5, 8), y + 8 * rng.random() * _noise(rng, 0.5, 8)
@@ -123,12 +123,12 @@ def _cells(rng: np.random.Generator) -> Image.Image:
     return _image(values + rng.uniform(0.03, 0.2) * _noise(rng, 0.8, 8))
 
 
-def _veins(rng: np.random.Generator) -> Image.Image:
+def _veins(rng: Generator) -> Image.Image:
     ridges = 1.0 - np.abs(_noise(rng, rng.uniform(0.3, 0.6), int(rng.choice([4, 8, 16]))))
     return _image(ridges + rng.uniform(0.0, 0.3) * _noise(rng, 0.8, 8))
 
 
-def _strokes(rng: np.random.Generator) -> Image.Image:
+def _strokes(rng: Generator) -> Image.Image:
     """Many short strokes in about one direction: grass, fur, straw."""
     image = Image.new("L", (FIELD_TEXELS, FIELD_TEXELS), 128)
     draw = ImageDraw.Draw(image)

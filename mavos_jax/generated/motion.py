@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from mavos_jax.generated.recipe import Recipe
 
@@ -55,21 +56,13 @@ class Place(NamedTuple):
 
 
 class Path(NamedTuple):
-    """A smooth way through knots, which starts again after the last.
+    """A smooth way through knots, which starts again after the last."""
 
-    Attributes:
-      knots: (x, y, logarithm of the size, angle) each, in pixels and radians.
-      spacing: frames from knot to knot.
-      darts: whether the body rests at its knots.
-      spin: in radians a frame.
-      bob: amplitude in pixels, and rate in radians a frame, of a swing up and down.
-    """
-
-    knots: list[list[float]]
-    spacing: float
-    darts: bool
-    spin: float
-    bob: tuple[float, float]
+    knots: list[list[float]]  # (x, y, logarithm of the size, angle) each, in pixels and radians
+    spacing: float  # frames from knot to knot
+    darts: bool  # whether the body rests at its knots
+    spin: float  # in radians a frame
+    bob: tuple[float, float]  # of a swing up and down: pixels, and radians a frame
 
     def place(self, index: int | float) -> Place:
         """Where the body is at frame ``index``."""
@@ -99,11 +92,7 @@ class Path(NamedTuple):
 
 
 def random_path(
-    rng: np.random.Generator,
-    recipe: Recipe,
-    start: tuple[float, float],
-    radius: float,
-    size: tuple[int, int],
+    rng: Generator, recipe: Recipe, start: tuple[float, float], radius: float, size: tuple[int, int]
 ) -> Path:
     """Draws a way of a body that starts at ``start`` (x, y) and may leave the frame and return."""
     extent = np.array([size[1], size[0]], float)
@@ -138,25 +127,15 @@ def random_path(
 
 
 class Camera(NamedTuple):
-    """Pan, zoom, roll and shake about the first frame's view, and how the background runs past.
+    """Pan, zoom, roll and shake about the first frame's view, and how the background runs past."""
 
-    Attributes:
-      centre: of the frame, (x, y) in pixels.
-      pan: amplitude, (x, y) in pixels.
-      zoom: amplitude of the logarithm of the scale.
-      roll: amplitude, in radians.
-      shake: amplitude, in pixels.
-      drift: amplitude of the background's own motion, (x, y) in pixels.
-      rates: of pan (x, y), zoom, roll, drift (x, y) and shake (x, y), in radians a frame.
-    """
-
-    centre: tuple[float, float]
-    pan: tuple[float, float]
-    zoom: float
-    roll: float
-    shake: float
-    drift: tuple[float, float]
-    rates: tuple[float, ...]
+    centre: tuple[float, float]  # of the frame, (x, y) in pixels
+    pan: tuple[float, float]  # amplitude, (x, y) in pixels
+    zoom: float  # amplitude of the logarithm of the scale
+    roll: float  # amplitude, in radians
+    shake: float  # amplitude, in pixels
+    drift: tuple[float, float]  # amplitude of the background's own motion, (x, y) in pixels
+    rates: tuple[float, ...]  # pan x, y, zoom, roll, drift x, y, shake x, y: radians a frame
 
     def view(self, index: int) -> Affine:
         """The map from the world to the pixels of frame ``index``."""
@@ -191,7 +170,7 @@ class Camera(NamedTuple):
         return half + math.exp(abs(self.zoom)) * pan + math.hypot(*self.drift)
 
 
-def random_camera(rng: np.random.Generator, recipe: Recipe, size: tuple[int, int]) -> Camera:
+def random_camera(rng: Generator, recipe: Recipe, size: tuple[int, int]) -> Camera:
     """Draws the camera of frames of ``size`` (height, width) pixels."""
     side = math.sqrt(size[0] * size[1])
     still = rng.random() < recipe.still_camera

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 _NUM_POINTS = 48
 _ANGLES = 2 * np.pi * np.arange(_NUM_POINTS) / _NUM_POINTS
@@ -15,24 +16,14 @@ MIN_FILL = 0.3
 
 
 class Outline(NamedTuple):
-    """A body's outline in a disc of radius 1 about its centre.
+    """A body's outline in a disc of radius 1 about its centre."""
 
-    Attributes:
-      points: of the trunk at rest, float [P, 2] (x, y).
-      wobble: relative amplitudes of the waves that run around the trunk, float [3].
-      phases: of the waves, float [3] in radians.
-      rates: of the waves, float [3] in radians a frame.
-      limbs: float [L, 6]: angle, length, half width, amplitude and phase of its swing (radians),
-        taper.
-      gait: rate of the limbs' swing, in radians a frame.
-    """
-
-    points: np.ndarray
-    wobble: np.ndarray
-    phases: np.ndarray
-    rates: np.ndarray
-    limbs: np.ndarray
-    gait: float
+    points: np.ndarray  # of the trunk at rest, float [P, 2] (x, y)
+    wobble: np.ndarray  # relative amplitudes of the waves that run around the trunk, float [3]
+    phases: np.ndarray  # of the waves, float [3] in radians
+    rates: np.ndarray  # of the waves, float [3] in radians a frame
+    limbs: np.ndarray  # float [L, 6]: angle, length, half width, swing, its phase, taper
+    gait: float  # rate of the limbs' swing, in radians a frame
 
     def polygons(self, index: int) -> list[np.ndarray]:
         """The parts at frame ``index``, whose union is the body: float [P, 2] (x, y) each."""
@@ -55,7 +46,7 @@ _LIMB = np.array(
 )
 
 
-def random_outline(rng: np.random.Generator, wobble: float) -> Outline:
+def random_outline(rng: Generator, wobble: float) -> Outline:
     """Draws an outline; ``wobble`` is the largest relative change of its trunk."""
     kind = rng.random()
     if kind < 0.5:
@@ -79,7 +70,7 @@ def random_outline(rng: np.random.Generator, wobble: float) -> Outline:
     )
 
 
-def similar_outline(rng: np.random.Generator, outline: Outline) -> Outline:
+def similar_outline(rng: Generator, outline: Outline) -> Outline:
     """An outline of the same family, at another moment of its life."""
     bend = 1.0 + 0.06 * np.cos(_ANGLES * rng.integers(2, 5) + rng.uniform(0, 2 * np.pi))
     points = outline.points * bend[:, None] / 1.06
@@ -90,7 +81,7 @@ def similar_outline(rng: np.random.Generator, outline: Outline) -> Outline:
     )
 
 
-def compact_outline(rng: np.random.Generator, aspect: float) -> Outline:
+def compact_outline(rng: Generator, aspect: float) -> Outline:
     """A rounded box of ``aspect`` (width to height) that fills its place: something that hides."""
     radii = _superellipse(rng)
     nothing = np.zeros(len(_WAVES))
@@ -113,7 +104,7 @@ def _filled(radii: np.ndarray, flat: np.ndarray, reach: float) -> np.ndarray:
     return _DIRECTIONS * radii[:, None] * flat
 
 
-def _star(rng: np.random.Generator) -> np.ndarray:
+def _star(rng: Generator) -> np.ndarray:
     waves = np.arange(1, 8)
     amplitude = rng.standard_normal(len(waves)) * 0.35 / waves**0.9
     phases = rng.uniform(0, 2 * np.pi, len(waves))
@@ -121,7 +112,7 @@ def _star(rng: np.random.Generator) -> np.ndarray:
     return np.exp(log_radii - log_radii.max())
 
 
-def _corners(rng: np.random.Generator) -> np.ndarray:
+def _corners(rng: Generator) -> np.ndarray:
     count = int(rng.integers(3, 9))
     angles = 2 * np.pi * (np.arange(count) + rng.uniform(-0.35, 0.35, count)) / count
     points = rng.uniform(0.6, 1.0, count) * np.exp(1j * angles)
@@ -137,13 +128,13 @@ def _corners(rng: np.random.Generator) -> np.ndarray:
     return np.where(hits, meet.real, 0.0).max(0).clip(0.3, 1.0)
 
 
-def _superellipse(rng: np.random.Generator) -> np.ndarray:
+def _superellipse(rng: Generator) -> np.ndarray:
     power = float(rng.choice([2.0, 2.0, 3.0, 6.0, 12.0]))
     radii = (np.abs(_DIRECTIONS) ** power).sum(1) ** (-1.0 / power)
     return radii / radii.max()
 
 
-def _limbs(rng: np.random.Generator) -> np.ndarray:
+def _limbs(rng: Generator) -> np.ndarray:
     count = int(rng.integers(2, 6))
     return np.stack(
         [

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageChops, ImageDraw
 
 from mavos_jax.generated.fields import FIELD_TEXELS, NUM_FIELDS, field
@@ -15,24 +16,16 @@ BODY_TEXELS = 64
 
 
 class Material(NamedTuple):
-    """What a surface looks like, up to where on it one looks.
+    """What a surface looks like, up to where on it one looks."""
 
-    Attributes:
-      fields: three patterns of the bank: coarse, fine, and which of the two shows.
-      extents: texels of each that a surface is across.
-      palettes: colours of the two first patterns' grey levels, uint8 [2, 256, 3].
-      share: of the surface that shows the fine pattern, in [0, 1].
-      shade: strength of the shading, in [0, 1].
-    """
-
-    fields: tuple[int, int, int]
-    extents: tuple[float, float, float]
-    palettes: np.ndarray
-    share: float
-    shade: float
+    fields: tuple[int, int, int]  # patterns of the bank: coarse, fine, which of the two shows
+    extents: tuple[float, float, float]  # texels of each that a surface is across
+    palettes: np.ndarray  # colours of the two first patterns' grey levels, uint8 [2, 256, 3]
+    share: float  # of the surface that shows the fine pattern, in [0, 1]
+    shade: float  # strength of the shading, in [0, 1]
 
 
-def random_material(rng: np.random.Generator) -> Material:
+def random_material(rng: Generator) -> Material:
     """Draws a body's material."""
     first, second, third = rng.integers(0, NUM_FIELDS, 3).tolist()
     palette = random_palette(rng)
@@ -46,7 +39,7 @@ def random_material(rng: np.random.Generator) -> Material:
     )
 
 
-def tinted(rng: np.random.Generator, material: Material, distance: float) -> Material:
+def tinted(rng: Generator, material: Material, distance: float) -> Material:
     """The same material in other colours, ``distance`` away as a share of full brightness."""
     direction = rng.standard_normal(3)
     change = 255.0 * distance * direction / np.linalg.norm(direction)
@@ -57,7 +50,7 @@ def tinted(rng: np.random.Generator, material: Material, distance: float) -> Mat
     return material._replace(palettes=palettes)
 
 
-def random_ground(rng: np.random.Generator) -> Material:
+def random_ground(rng: Generator) -> Material:
     """Draws a background's material: larger patterns and quieter colours than a body's."""
     return Material(
         tuple(rng.integers(0, NUM_FIELDS, 3).tolist()),
@@ -68,7 +61,7 @@ def random_ground(rng: np.random.Generator) -> Material:
     )
 
 
-def random_palette(rng: np.random.Generator, vividness: float = 1.0) -> np.ndarray:
+def random_palette(rng: Generator, vividness: float = 1.0) -> np.ndarray:
     """Colours of the grey levels, uint8 [256, 3]: mostly muted, as in photographs."""
     count = int(rng.integers(2, 5))
     vivid = vividness * rng.beta(1.2, 2.0)
@@ -85,7 +78,7 @@ def random_palette(rng: np.random.Generator, vividness: float = 1.0) -> np.ndarr
     )
 
 
-def body_surface(rng: np.random.Generator, material: Material) -> Image.Image:
+def body_surface(rng: Generator, material: Material) -> Image.Image:
     """A piece of ``material``, mode "RGB", BODY_TEXELS x BODY_TEXELS."""
     surface = _mix(rng, material, BODY_TEXELS)
     if material.shade:
@@ -93,7 +86,7 @@ def body_surface(rng: np.random.Generator, material: Material) -> Image.Image:
     return surface
 
 
-def background_surface(rng: np.random.Generator, material: Material, texels: int) -> Image.Image:
+def background_surface(rng: Generator, material: Material, texels: int) -> Image.Image:
     """A photograph-like background, mode "RGB", texels x texels: regions, clutter and detail."""
     surface = _mix(rng, material, texels)
     for _ in range(int(rng.integers(0, 3))):
@@ -106,7 +99,7 @@ def background_surface(rng: np.random.Generator, material: Material, texels: int
     return surface
 
 
-def _mix(rng: np.random.Generator, material: Material, texels: int) -> Image.Image:
+def _mix(rng: Generator, material: Material, texels: int) -> Image.Image:
     coarse = _coloured(rng, material, 0, texels)
     if not material.share:
         return coarse
@@ -117,13 +110,13 @@ def _mix(rng: np.random.Generator, material: Material, texels: int) -> Image.Ima
     return Image.composite(fine, coarse, mask.point(steep.tolist()))
 
 
-def _coloured(rng: np.random.Generator, material: Material, layer: int, texels: int) -> Image.Image:
+def _coloured(rng: Generator, material: Material, layer: int, texels: int) -> Image.Image:
     grey = _crop(rng, material.fields[layer], material.extents[layer], texels)
     grey.putpalette(material.palettes[layer].tobytes())
     return grey.convert("RGB")
 
 
-def _crop(rng: np.random.Generator, number: int, extent: float, texels: int) -> Image.Image:
+def _crop(rng: Generator, number: int, extent: float, texels: int) -> Image.Image:
     """A crop of a pattern about ``extent`` texels wide, mode "L", texels x texels.
 
     Small crops are turned; the large ones of backgrounds are not, which takes a third of the time.
@@ -146,7 +139,7 @@ def _crop(rng: np.random.Generator, number: int, extent: float, texels: int) -> 
     )
 
 
-def _shading(rng: np.random.Generator, strength: float) -> Image.Image:
+def _shading(rng: Generator, strength: float) -> Image.Image:
     """Light from one side, coarsely drawn and enlarged, mode "RGB"."""
     y, x = np.mgrid[-1:1:8j, -1:1:8j]
     towards = rng.uniform(-0.7, 0.7, 2)
@@ -157,8 +150,7 @@ def _shading(rng: np.random.Generator, strength: float) -> Image.Image:
     return Image.merge("RGB", (large, large, large))
 
 
-def _clutter(rng: np.random.Generator, texels: int) -> Image.Image:
-    """A mask of a horizon or of many shapes, mode "L"."""
+def _clutter(rng: Generator, texels: int) -> Image.Image:
     mask = Image.new("L", (texels, texels), 0)
     draw = ImageDraw.Draw(mask)
     kind = rng.random()

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image
 
 from mavos_jax.config.checks import require
 from mavos_jax.generated.cast import Cast, grid_shape
-from mavos_jax.generated.drawing import draw, draw_mask
 from mavos_jax.generated.motion import Affine, random_camera
 from mavos_jax.generated.recipe import VARIED, Recipe
-from mavos_jax.generated.scene import Light, Scene
+from mavos_jax.generated.scene import Light, Scene, draw, draw_mask
 from mavos_jax.generated.surface import background_surface, random_ground
 from mavos_jax.media.samples import Sample
 
@@ -33,24 +33,15 @@ _MAX_BACKGROUND = 400
 class SyntheticVideo:
     """A generated video whose frames are drawn when they are asked for.
 
-    In the first frame every object is visible. Frame ``t`` does not depend on ``num_frames``: a
-    longer video starts with the shorter one.
-
-    Attributes:
-      seed: what the scene and its motion are drawn from.
-      num_frames: frames in the video.
-      height: of the frames, in pixels.
-      width: of the frames, in pixels.
-      num_objects: objects, with ids 1 to ``num_objects`` (at most 254).
-      recipe: how often what happens in it.
+    In the first frame every object is visible. A longer video starts with the shorter one.
     """
 
-    seed: int
-    num_frames: int
-    height: int
-    width: int
-    num_objects: int = 3
-    recipe: Recipe = VARIED
+    seed: int  # what the scene and its motion are drawn from
+    num_frames: int  # frames in the video
+    height: int  # of the frames, in pixels
+    width: int  # of the frames, in pixels
+    num_objects: int = 3  # objects, with ids 1 to ``num_objects`` (at most 254)
+    recipe: Recipe = VARIED  # how often what happens in it
 
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
@@ -70,13 +61,13 @@ class SyntheticVideo:
 
     def mask(self, index: int) -> np.ndarray:
         """Draws the mask of frame ``index``, uint8 ids [H, W]."""
-        return draw_mask(self.scene, self._index(index), self._size, self._labels)
+        return draw_mask(self.scene, range(self.num_frames)[index], self._size, self._labels)
 
     def __len__(self) -> int:
         return self.num_frames
 
     def __getitem__(self, index: int) -> Sample:
-        index = self._index(index)
+        index = range(self.num_frames)[index]
         return Sample(*draw(self.scene, index, self._size, self._labels, self.seed))
 
     @property
@@ -100,17 +91,13 @@ class SyntheticVideo:
         count = self.num_objects
         return (*range(1, count + 1), *[0] * (len(self.scene.bodies) - count))
 
-    def _index(self, index: int) -> int:
-        if not -self.num_frames <= index < self.num_frames:
-            raise IndexError(f"expected a frame below {self.num_frames}, got {index}")
-        return index % self.num_frames
-
 
 @dataclasses.dataclass(frozen=True)
 class GeneratedFrames:
     """The frames of a :class:`SyntheticVideo`, as a frame source."""
 
     video: SyntheticVideo
+    frame_rate = Fraction(24)  # at which the motion looks natural
 
     @property
     def origin(self) -> str:
@@ -127,11 +114,6 @@ class GeneratedFrames:
         """The number of frames."""
         return self.video.num_frames
 
-    @property
-    def frame_rate(self) -> Fraction:
-        """Frames a second at which the motion looks natural."""
-        return Fraction(24)
-
     def name(self, index: int) -> str:
         """The index, padded to five digits."""
         return f"{index:05d}"
@@ -141,10 +123,7 @@ class GeneratedFrames:
             yield self.video.frame(index)
 
 
-def _random_scene(
-    rng: np.random.Generator, recipe: Recipe, size: tuple[int, int], num_objects: int
-) -> Scene:
-    """Draws the scene of frames of ``size`` (height, width) pixels."""
+def _random_scene(rng: Generator, recipe: Recipe, size: tuple[int, int], num_objects: int) -> Scene:
     camera = random_camera(rng, recipe, size)
     ground = random_ground(rng)
     margin = camera.margin() + 2.0
@@ -166,8 +145,7 @@ def _random_scene(
     )
 
 
-def _random_light(rng: np.random.Generator, recipe: Recipe, size: tuple[int, int]) -> Light:
-    """Draws light, blur and noise for frames of ``size`` (height, width) pixels."""
+def _random_light(rng: Generator, recipe: Recipe, size: tuple[int, int]) -> Light:
     changes = float(rng.random() < recipe.lighting)
     falloff = None
     if rng.random() < 0.3:

@@ -19,9 +19,7 @@ MASK_SUFFIXES = (
     *(".ppm", ".pgm", ".pbm", ".pnm", ".qoi", ".tga", ".sgi", ".rgb", ".bw", ".pcx", ".ras"),
 )
 """Of pictures stored without loss."""
-IMAGE_SUFFIXES = (*MASK_SUFFIXES, *_LOSSY_SUFFIXES)
-"""Of all pictures that can be read."""
-
+IMAGE_SUFFIXES = (*MASK_SUFFIXES, *_LOSSY_SUFFIXES)  # of all pictures that can be read
 _FOREIGN_SUFFIXES = (
     *(".heic", ".heif", ".jxl", ".exr", ".hdr", ".psd", ".svg"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".raw"),
@@ -53,11 +51,18 @@ def visible(folder: Path) -> list[str]:
     return sorted((n for n in os.listdir(folder) if not n.startswith(".")), key=natural_order)
 
 
+def describe_folder(folder: Path) -> str:
+    """Names what is in a folder, for a message."""
+    if not folder.is_dir():
+        return f"no folder {folder}"
+    return name_some(visible(folder)) or "an empty folder"
+
+
 def images_by_stem(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
     """Lists the pictures of a folder by their names without suffix, in natural order.
 
-    A missing folder has none. No file is opened. Raises ValueError if two files differ only by
-    their suffixes, or a picture is of a kind that cannot be read and has no twin that can.
+    Raises ValueError if two files differ only by their suffixes, or a picture cannot be read and
+    has no twin that can. A missing folder has none.
     """
     found: dict[str, str] = {}
     others = []
@@ -102,7 +107,7 @@ def subfolders(folder: Path) -> list[str]:
 def nested_folders(folder: Path) -> tuple[str, ...]:
     """Names the folders of frames in a folder, "." for itself, at most two levels down.
 
-    Folders without a picture count if they hold no others: they were meant to hold frames.
+    Folders without pictures count if they hold no folders: they were meant to hold frames.
     """
     found = ["."] if images_by_stem(folder) else []
     for name in subfolders(folder):
@@ -131,7 +136,7 @@ def unread_names(folder: Path) -> tuple[str, ...]:
 
 
 def describe_unread(folders: Iterable[Path]) -> tuple[str, ...]:
-    """Says in a line, or none, which files in folders of frames are no pictures and left out."""
+    """Says in at most one line which files in folders of frames are no pictures."""
     found = [str(folder / name) for folder in folders for name in unread_names(folder)]
     if not found:
         return ()
@@ -140,7 +145,7 @@ def describe_unread(folders: Iterable[Path]) -> tuple[str, ...]:
 
 
 def describe_series(names: Iterable[str]) -> tuple[str, ...]:
-    """Says in a line, or none, that frames have the numbers of others, as those of two cameras."""
+    """Says in at most one line that frames share numbers, as those of two cameras do."""
     groups = _series(names).values()
     found = [
         next(iter(one.values()))
@@ -153,7 +158,7 @@ def describe_series(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _files(folder: Path) -> list[str]:
-    """Lists what is visible in a folder and no folder, in natural order; dangling links, too."""
+    """Lists the visible files and dangling links of a folder, in natural order."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:

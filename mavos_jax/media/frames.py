@@ -12,11 +12,10 @@ import numpy as np
 
 from mavos_jax.media.folders import (
     IMAGE_SUFFIXES,
+    describe_folder,
     describe_series,
     describe_unread,
     frames_by_stem,
-    name_some,
-    visible,
 )
 from mavos_jax.media.pictures import Size, describe_size, read_frame_header, read_image
 from mavos_jax.media.video_file import VideoFile
@@ -29,13 +28,13 @@ _MOVING_SUFFIXES = (".gif", ".apng", ".webp", ".avif")
 class FrameSource(Protocol):
     """The frames of one video; every iteration starts at the first and decodes as it goes.
 
-    Iterating yields uint8 RGB frames [H, W, 3]. Where one cannot be decoded or has another size, it
-    raises a ``ValueError`` that names the file and the frame.
+    Iterating yields uint8 RGB frames [H, W, 3]; it raises a ValueError that names file and frame if
+    one cannot be decoded or has another size.
     """
 
     @property
     def origin(self) -> str:
-        """The file or folder, as messages call it."""
+        """The file or folder, for messages."""
         ...
 
     @property
@@ -45,16 +44,16 @@ class FrameSource(Protocol):
 
     @property
     def num_frames(self) -> int | None:
-        """The number of frames, None where only decoding tells."""
+        """The number of frames, None if only decoding tells."""
         ...
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Frames per second, None where unknown."""
+        """Frames per second, None if unknown."""
         ...
 
     def name(self, index: int) -> str:
-        """The name, without suffix, that files made from frame ``index`` get."""
+        """The name, without suffix, of files made from frame ``index``."""
         ...
 
     def __iter__(self) -> Iterator[np.ndarray]: ...
@@ -64,25 +63,26 @@ class FrameSource(Protocol):
 class ImageFolder:
     """The pictures of one folder, all of one size, in natural order of their names (2 before 10).
 
-    Frames are upright, as viewers show them: an EXIF orientation is applied. Masks are drawn on,
-    and compared with, the upright picture. The notes are lines on what was done or left out.
+    Frames are turned upright, as EXIF says. The notes are lines on what was done or left out.
     """
 
     files: tuple[Path, ...]
     size: Size
     notes: tuple[str, ...] = ()
+    frame_rate = None  # pictures carry no time
 
     @classmethod
     def open(cls, folder: Path) -> ImageFolder:
-        """Lists the pictures of ``folder`` and reads their headers.
+        """Lists the pictures of a folder and reads their headers.
 
         Raises ValueError if there is none, one is unreadable or deeper than 8 bits, their sizes
         differ, two differ only by their suffixes, or some look like masks.
         """
         files = tuple(folder / name for name in frames_by_stem(folder).values())
         if not files:
-            found = name_some(visible(folder)) or "an empty folder"
-            raise ValueError(f"{folder}: expected frames (.jpg or .png), found none: {found}")
+            raise ValueError(
+                f"{folder}: expected frames (.jpg or .png), found none: {describe_folder(folder)}"
+            )
         headers = [read_frame_header(file) for file in files]
         first = headers[0].size
         for file, header in zip(files, headers, strict=True):
@@ -110,13 +110,8 @@ class ImageFolder:
         return len(self.files)
 
     @property
-    def frame_rate(self) -> None:
-        """Unknown: pictures carry no time."""
-        return None
-
-    @property
     def names(self) -> tuple[str, ...]:
-        """The names of all frames, without suffix."""
+        """The file names of all frames, without suffix."""
         return tuple(file.stem for file in self.files)
 
     def name(self, index: int) -> str:
@@ -133,10 +128,7 @@ class ImageFolder:
 
 
 def open_frames(path: Path) -> ImageFolder | VideoFile:
-    """Opens a folder of images, or a video file that PyAV decodes (extra ``video``).
-
-    Raises ValueError, which names the file, for whatever shows without decoding everything.
-    """
+    """Opens a folder of images, or a video file that PyAV decodes; names faults that show early."""
     if path.is_dir():
         return ImageFolder.open(path)
     if not path.exists():

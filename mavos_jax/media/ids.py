@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageFilter
 
 from mavos_jax.config import IGNORED
@@ -33,10 +34,7 @@ def object_ids(ids: np.ndarray) -> tuple[int, ...]:
 
 
 def pixel_threshold(pixels: int, crop: int) -> float:
-    """Scales a number of pixels in crops of 465 x 465 to smaller crops by their area.
-
-    Crops of 464, their size without aligned corners, and larger ones keep the number.
-    """
+    """Scales a number of pixels in crops of 465 x 465 (or 464) to smaller crops by their area."""
     if crop >= _LEAST_REFERENCE_CROP:
         return float(pixels)
     return pixels * crop**2 / _REFERENCE_CROP**2
@@ -50,13 +48,8 @@ def repack(masks: np.ndarray, ids: Sequence[int]) -> np.ndarray:
     return table[masks]
 
 
-def choose_ids(
-    counts: np.ndarray, is_kept: np.ndarray, most: int, rng: np.random.Generator
-) -> list[int]:
-    """Returns the ids to keep in ascending order: a random choice where there are too many.
-
-    ``counts`` are the pixels of each id in the reference, [n]; ``is_kept`` are large enough.
-    """
+def choose_ids(counts: np.ndarray, is_kept: np.ndarray, most: int, rng: Generator) -> list[int]:
+    """Returns the large enough ids with pixels, ascending, a random choice of ``most`` of them."""
     ids = np.flatnonzero(is_kept & (counts > 0))
     if len(ids) > most:
         ids = np.sort(rng.choice(ids, most, replace=False))
@@ -89,11 +82,7 @@ def explain_fullness(ids: np.ndarray) -> str | None:
 
 
 def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
-    """Says why a drawn mask is not taken for ids: smoothed, grey levels, or another background.
-
-    ``ids`` is uint8 [H, W], with 255 for pixels to ignore; ``palette`` the file's own colours,
-    uint8 [n, 3].
-    """
+    """Says why a drawn mask, with its own colours, is not taken for ids, if it is not."""
     found = smoothed_ids(ids)
     if found:
         return (
@@ -106,10 +95,7 @@ def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
 
 
 def explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
-    """Says that a mask shows objects as grey levels up to white, which would be ignored.
-
-    Ids up to some 20 are trusted, and so is 255 where it is only an outline or has a colour.
-    """
+    """Says that a mask shows objects as grey levels up to white, which would be ignored."""
     used = np.flatnonzero(count_pixels(ids))
     if not used.size or used[0] <= _MAX_TRUSTED_IDS or IGNORED not in ids:
         return None
@@ -144,13 +130,10 @@ def _explain_background(ids: np.ndarray, palette: np.ndarray | None) -> str | No
 
 
 def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
-    """Lists ids between those of neighbouring pixels, if most are, as smoothing leaves them.
+    """Lists ids between those of neighbouring pixels, ascending, if most are; else none.
 
-    Smoothing and compression leave ids that no object has, and only on outlines. A few ids 1, 2,
-    ... without a gap are how people number objects, however thin; but a smoothed mask has many ids,
-    and on a large frame they leave no gap either.
-
-    Returns them in ascending order; none for a mask that is taken for what it is.
+    Smoothing leaves ids that no object has, and only on outlines. A few ids 1, 2, ... without a gap
+    are how people number objects, however thin.
     """
     counts = count_pixels(ids)
     num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))

@@ -26,8 +26,7 @@ from mavos_jax.runtime.files import written_whole
 _LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")
 _INTEGER_MODES = ("P", "L", "1", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 
-DEEP = 1 << 24
-"""What :func:`read_colours` adds to the values of pictures of more than 8 bits."""
+DEEP = 1 << 24  # what :func:`read_colours` adds to the values of pictures of more than 8 bits
 
 
 class Values(NamedTuple):
@@ -40,21 +39,11 @@ class Values(NamedTuple):
 def read_mask(
     source: Source, size: Size, *, allow_empty: bool = False, is_drawn: bool = True
 ) -> Values:
-    """Reads object ids and colours for all of them, see :func:`read_values`.
+    """Reads object ids, 0 for the background and 255 to ignore, and the palette of a mask.
 
-    Args:
-      source: a path, or the bytes of a file.
-      size: height and width that the mask must have, in pixels.
-      allow_empty: whether to return a mask without objects rather than refuse it.
-      is_drawn: whether to refuse what :func:`~mavos_jax.media.ids.explain_drawing` finds, which is
-        likely where people draw. Predictions may look the same, and the truth is what it is.
-
-    Returns:
-      The ids, 0 for the background and 255 for pixels to ignore; and the picture's own palette,
-      uint8 [256, 3], filled up with the colours of PASCAL VOC, or None if it has none.
-
-    Raises:
-      ValueError: see :func:`read_values`; or the mask has no object, or was not drawn as ids.
+    The palette, uint8 [256, 3], is the picture's own, filled up with the colours of PASCAL VOC.
+    Raises ValueError as :func:`read_values`; for a mask without objects, unless they are not
+    needed; and if ``is_drawn``, for what :func:`~mavos_jax.media.ids.explain_drawing` finds.
     """
     ids, own = read_values(source, size)
     fault = explain_drawing(ids, own) if is_drawn else None
@@ -72,14 +61,9 @@ def read_mask(
 def read_values(source: Source, size: Size | None = None, owner: str = "the frames") -> Values:
     """Decodes a mask to the values that are stored in it, upright as a frame.
 
-    Indexed, grey and one-bit pictures hold ids, also of 16 or 32 bits where all values fit uint8,
-    and floats that are whole.
-
-    Raises:
-      DamagedSample: it is missing, no image, damaged, or not of ``size``, that of its ``owner``,
-        which is compared before any pixel is decoded.
-      UnusablePicture: see :func:`~mavos_jax.media.pictures.read_header`; or it holds colours,
-        fractions or values beyond 255, or is compressed with loss.
+    Indexed, grey and one-bit pictures hold ids, also of 16 or 32 bits or floats if all values fit
+    uint8. Raises DamagedSample unless it can be read and has the ``size`` of its ``owner``, and
+    UnusablePicture for colours, fractions, values beyond 255, or compression with loss.
     """
     with opened(source, "a mask") as (image, header):
         if size is not None:
@@ -105,15 +89,11 @@ def read_values(source: Source, size: Size | None = None, owner: str = "the fram
 
 
 def read_colours(source: Source) -> np.ndarray:
-    """Decodes a mask to numbers that tell its colours apart, whatever its kind.
+    """Decodes a mask to numbers that tell its colours apart, int32 [H, W].
 
-    Returns:
-      int32 [H, W]: red, green and blue as 0xRRGGBB, what is transparent as 0; or, for pictures of
-      more than 8 bits, :data:`DEEP` and the value.
-
-    Raises:
-      ValueError: see :func:`read_values`; or it has half-transparent pixels, or values beyond 24
-        bits.
+    They are red, green and blue as 0xRRGGBB, 0 if transparent; or, if there are more than 8 bits,
+    :data:`DEEP` plus the value. Raises ValueError as :func:`read_values`, and for half-transparent
+    pixels or values beyond 24 bits.
     """
     with opened(source, "a mask") as (image, header):
         _require_no_loss(source, header)
@@ -147,7 +127,6 @@ def _require_no_loss(source: Source, header: Header) -> None:
 
 
 def _require_whole(source: Source, values: np.ndarray) -> None:
-    """Raises :class:`UnusablePicture` if floats are fractions, NaN or infinite."""
     if values.dtype.kind != "f":
         return
     is_odd = ~np.isfinite(values) | (values != np.trunc(values))
@@ -166,10 +145,7 @@ def _renumber(source: Source) -> str:
 def write_mask(
     path: Path, ids: np.ndarray, palette: np.ndarray | None = None, mark: PngInfo | None = None
 ) -> None:
-    """Writes an indexed PNG of ids, uint8 [H, W], under its name only once it is whole.
-
-    The palette, uint8 [256, 3], is that of PASCAL VOC by default.
-    """
+    """Writes ids, uint8 [H, W], as an indexed PNG under its name only once it is whole."""
     image = Image.fromarray(ids)
     image.putpalette((voc_palette() if palette is None else palette).tobytes())
     with written_whole(path) as temporary:
@@ -179,8 +155,7 @@ def write_mask(
 def voc_palette() -> np.ndarray:
     """The PASCAL VOC colours, uint8 [256, 3].
 
-    The bits of an id are dealt in turn to red, green and blue, each channel filled from its highest
-    bit down.
+    An id's bits go in turn to red, green and blue, from each channel's highest bit down.
     """
     bits = (np.arange(256)[:, None] >> np.arange(8)) & 1
     channels = [

@@ -22,16 +22,13 @@ _FORMATS = (
     *("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "DIB", "GIF", "JPEG2000"),
     *("PPM", "QOI", "TGA", "SGI", "PCX", "SUN"),
 )
-"""Pillow also knows formats of documents and icons; for some of those it starts programs."""
+"""Pillow also opens documents and icons; for some of those it starts programs."""
 
-_DEEP_MODES = ("I", "F")
-"""What the modes of pictures with more than 8 bits per channel begin with."""
-
+_DEEP_MODES = ("I", "F")  # what the modes of pictures with more than 8 bits per channel begin with
 _MAX_PIXELS = 2 * 4320 * 7680
 """Twice an 8K frame; larger pictures are damaged, or made to fill the memory."""
 
 _MAX_LETTERS = 200
-
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -68,8 +65,7 @@ _FOREIGN = (
 
 _NUM_FIRST_BYTES = 32
 
-Size = tuple[int, int]
-"""Height and width, in pixels."""
+Size = tuple[int, int]  # height and width, in pixels
 
 
 class DamagedSample(ValueError):  # noqa: N818 - the name says what is wrong
@@ -94,14 +90,7 @@ Source = Path | File
 
 
 class Header(NamedTuple):
-    """What a file says about its picture before the pixels.
-
-    Attributes:
-      size: height and width of the upright picture, in pixels.
-      mode: Pillow's word for the kind of pixels.
-      kind: Pillow's word for the file format.
-      orientation: the EXIF orientation, 1 (upright as stored) to 8.
-    """
+    """What a file says about its picture: upright size, Pillow's mode and format, EXIF's 1 to 8."""
 
     size: Size
     mode: str
@@ -115,11 +104,10 @@ class Header(NamedTuple):
 
 
 def read_header(source: Source, expected: str = "an image") -> Header:
-    """Reads what a file says about its picture, but no pixels.
+    """Reads what a file says about its picture, but no pixels; messages name what is ``expected``.
 
-    Raises:
-      DamagedSample: it is missing or no image; the message says what was ``expected``.
-      UnusablePicture: it holds several pictures, or one too large for any network.
+    Raises DamagedSample if it is missing or no image, UnusablePicture if it holds several pictures,
+    or one too large for any network.
     """
     with opened(source, expected) as (_, header):
         return header
@@ -135,11 +123,8 @@ def read_frame_header(source: Source) -> Header:
 def read_image(source: Source, size: Size | None = None) -> np.ndarray:
     """Decodes a frame to uint8 RGB [H, W, 3], upright as its EXIF orientation says.
 
-    Grey, palette and alpha images become RGB. ``size`` is compared before pixels are decoded.
-
-    Raises:
-      DamagedSample: it is missing, no image, cut off or damaged, or not of ``size``.
-      UnusablePicture: see :func:`read_frame_header`.
+    Raises DamagedSample if it is missing, no image, cut off or damaged, or not of ``size``, which
+    is compared before pixels are decoded; UnusablePicture as :func:`read_frame_header`.
     """
     with opened(source, "an image") as (image, header):
         _require_eight_bits(source, header)
@@ -183,7 +168,7 @@ def explain_size(found: Size, expected: Size) -> str:
 
 
 def describe_size(size: Size) -> str:
-    """Words for a height and a width."""
+    """Words for a height and width."""
     return f"{size[0]} x {size[1]} (height x width)"
 
 
@@ -195,10 +180,7 @@ def turn_upright(image: Image.Image, header: Header) -> Image.Image:
 
 @contextlib.contextmanager
 def opened(source: Source, expected: str) -> Iterator[tuple[Image.Image, Header]]:
-    """Opens a picture, not decoded yet, and its header; for errors see :func:`read_header`.
-
-    Whatever Pillow raises in the block becomes a :class:`DamagedSample` about the file.
-    """
+    """Opens a picture; what Pillow raises in the block becomes a :class:`DamagedSample`."""
     try:
         file = source if isinstance(source, Path) else io.BytesIO(source.data)
         if isinstance(file, Path) and is_endless(file):
@@ -250,7 +232,6 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _describe_damage(source: Source, error: Exception) -> tuple[str, str]:
-    """Says what is wrong with a file, and what to do."""
     if isinstance(source, Path) and os.path.islink(source) and not source.exists():
         return f"a link to {os.readlink(source)}, which is not there", "restore the file"
     match error:
@@ -268,7 +249,6 @@ def _describe_damage(source: Source, error: Exception) -> tuple[str, str]:
 
 
 def _describe_foreign(source: Source) -> tuple[str, str]:
-    """Says what a file that is no picture is, and what to do about it."""
     if isinstance(source, File):
         head = source.data[:_NUM_FIRST_BYTES]
     else:

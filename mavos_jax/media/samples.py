@@ -1,4 +1,4 @@
-"""What every data set looks like to training: annotated videos, and batches of clips from them."""
+"""What every data set looks like to training: annotated videos."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from mavos_jax.media.ids import count_pixels, explain_grey_levels
 from mavos_jax.media.masks import read_values
 from mavos_jax.media.pictures import File, read_frame_header, read_image
 
-Form = Literal["ids", "binary", "saliency"]
-"""What the values of masks mean, see :class:`Labels`."""
-
-_MOST_IDS = 100
-"""Masks with more are no ids but shades of grey: the annotated sets have far fewer."""
+Form = Literal["ids", "binary", "saliency"]  # what the values of masks mean, see :class:`Labels`
+_MOST_IDS = 100  # masks with more are no ids but shades of grey: the annotated sets have far fewer
 
 
 class Sample(NamedTuple):
@@ -40,7 +37,7 @@ class AnnotatedVideo(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
     def mask(self, index: int) -> np.ndarray:
-        """The mask alone, for choosing frames without decoding them."""
+        """The mask without its frame, which need not be decoded."""
         ...
 
 
@@ -48,40 +45,35 @@ class AnnotatedVideo(Protocol):
 class VideoSet(Protocol):
     """A data set: videos by index. It can be pickled, for loader processes.
 
-    Neighbouring frames of a clip are at most ``max_gap`` frames apart. The videos of a static set
-    are single images, which are deformed into clips.
+    The videos of a static set are single images, which are deformed into clips.
     """
 
     name: str
-    max_gap: int
+    max_gap: int  # the most frames between neighbouring frames of a clip
     is_static: bool
-
-    @property
-    def num_left_out(self) -> int:
-        """Videos, or images, that the set's rules leave out."""
-        ...
+    num_left_out: int  # unfit videos or images
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> AnnotatedVideo: ...
 
     def fingerprint(self) -> str:
-        """A short hash of what the set holds: names and sizes of its files, or its recipe."""
+        """A short hash of the names and sizes of the set's files, or of its recipe."""
         ...
 
 
 @runtime_checkable
 class EncodedFrames(Protocol):
-    """The files of one video, read when they are asked for."""
+    """The files of one video, read when they are asked for; missing ones raise DamagedSample."""
 
     def __len__(self) -> int: ...
 
     def frame(self, index: int) -> File:
-        """Reads the image of a frame; raises :class:`DamagedSample` for none."""
+        """Reads the image of a frame."""
         ...
 
     def mask(self, index: int) -> File:
-        """Reads the mask of a frame; raises :class:`DamagedSample` where there is none."""
+        """Reads the mask of a frame."""
         ...
 
 
@@ -89,9 +81,8 @@ class EncodedFrames(Protocol):
 class Labels:
     """What the values of a set's masks mean.
 
-    ``ids`` stay as they are, but only those ``kept``, by default all; ``binary`` is one object
-    wherever the value is not 0; ``saliency`` are ids, but a mask of only 0 and 255 shows one
-    object, as in the sets for salient objects.
+    ``ids`` stay as they are if they are ``kept``, by default all; ``binary`` is one object where
+    the value is not 0; ``saliency`` are ids, but a mask of only 0 and 255 shows one object.
     """
 
     form: Form = "ids"
@@ -99,7 +90,10 @@ class Labels:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Gives the ids, uint8 [H, W], of a mask's values, uint8 [H, W]."""
-        if self.form == "binary" or (self.form == "saliency" and _is_saliency(values)):
+        is_binary = self.form == "binary"
+        if self.form == "saliency":
+            is_binary = bool(((values == 0) | (values == IGNORED)).all())
+        if is_binary:
             return (values > 0).astype(np.uint8)
         if self.kept is None:
             return values
@@ -113,8 +107,7 @@ class EncodedVideo:
     """An annotated video whose frames and masks are decoded when they are asked for.
 
     Unless its labels are binary, a mask of more than 100 ids raises ValueError. If they are ids, so
-    does a mask of grey levels up to white, or one of only 0 and 255 if no other mask of the video
-    has an id either: objects may leave a frame, but somewhere they must be seen.
+    does a mask of grey levels up to white, or of only 0 and 255 if no mask of the video has an id.
     """
 
     name: str
@@ -133,7 +126,7 @@ class EncodedVideo:
         return Sample(read_image(frame_file), self._labelled(mask_file, values, palette))
 
     def mask(self, index: int) -> np.ndarray:
-        """The mask alone; that it has the frame's size is not checked."""
+        """The mask without its frame, whose size is not compared."""
         file = self.files.mask(range(len(self))[index])
         return self._labelled(file, *read_values(file))
 
@@ -150,18 +143,11 @@ class EncodedVideo:
         fault = explain_grey_levels(values, palette) if self.labels.form == "ids" else None
         if fault is not None:
             raise ValueError(f"{file.origin}: {fault}")
-        if self.labels.form == "ids" and not num_ids and values.any() and not self._has_ids():
-            raise ValueError(
-                f"{file.origin}: expected object ids, found only 0 and 255 in all {len(self)} "
-                "masks of the video; write objects as 1, 2, ..., because 255 means ignored"
-            )
+        if self.labels.form == "ids" and not num_ids and values.any():
+            masks = (read_values(self.files.mask(index)).ids for index in range(len(self)))
+            if not any(count_pixels(mask).any() for mask in masks):
+                raise ValueError(
+                    f"{file.origin}: expected object ids, found only 0 and 255 in all {len(self)} "
+                    "masks of the video; write objects as 1, 2, ..., because 255 means ignored"
+                )
         return self.labels(values)
-
-    def _has_ids(self) -> bool:
-        """Whether any mask of the video has one; most often the first has."""
-        masks = (read_values(self.files.mask(index)).ids for index in range(len(self)))
-        return any(count_pixels(mask).any() for mask in masks)
-
-
-def _is_saliency(values: np.ndarray) -> bool:
-    return bool(((values == 0) | (values == IGNORED)).all())

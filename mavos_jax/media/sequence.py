@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from mavos_jax.media.folders import (
-    MASK_SUFFIXES,
-    images_by_stem,
-    name_some,
-    nested_folders,
-)
+from mavos_jax.media.folders import MASK_SUFFIXES, images_by_stem, name_some, nested_folders
 from mavos_jax.media.frames import FrameSource, ImageFolder, open_frames
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import read_mask
@@ -31,11 +26,7 @@ one, as in sets whose truth is known."""
 
 @dataclasses.dataclass(frozen=True)
 class VideoSequence:
-    """A video, from the frame of its first mask on, and the masks that lie beside it.
-
-    ``annotations`` are mask files by frame index, with index 0 unless there are none. The notes say
-    why it starts where it does, unless at the first frame or where it was told to.
-    """
+    """A video from the frame of its first mask on, and the mask files beside it by frame index."""
 
     frames: FrameSource
     annotations: Mapping[int, Path]
@@ -46,17 +37,14 @@ class VideoSequence:
 def open_sequence(path: Path, mask: Path | None = None, start: str | None = None) -> VideoSequence:
     """Opens a video file, a folder of frames, or a sequence with annotations.
 
-    Raises ValueError as :func:`open_frames` does; or if there are several sequences, an annotation
-    belongs to no frame, or there is no frame ``start``.
-
     Args:
       path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
         sibling ``Annotations`` has the same folder; or the parent of both, if there is exactly one
         sequence.
-      mask: the mask to start from, replacing the annotation of its frame. By default the first
+      mask: the mask to start from, replacing the annotation of its frame; by default the first
         annotation that shows an object.
-      start: the frame of the mask, by its name or its number from 0. By default the frame of the
-        mask's name in a folder of frames, or else the first.
+      start: name or number from 0 of the mask's frame; by default the frame of the mask's name in a
+        folder of frames, or else the first.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)
@@ -80,10 +68,12 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
 
 
 def _annotations(path: Path, frames: ImageFolder | VideoFile) -> dict[int, Path]:
-    """Finds the masks that lie in a sibling folder of frames, by frame index."""
-    folder = _annotations_folder(path)
-    if folder is None or not isinstance(frames, ImageFolder):
+    """Finds the masks in the sibling folder of the frames, by frame index."""
+    parts = path.absolute().parts
+    if "JPEGImages" not in parts or not frames.names:
         return {}
+    position = len(parts) - 1 - parts[::-1].index("JPEGImages")
+    folder = Path(*parts[:position], "Annotations", *parts[position + 1 :])
     indices = {name: index for index, name in enumerate(frames.names)}
     files = [folder / name for name in images_by_stem(folder, MASK_SUFFIXES).values()]
     for file in files:
@@ -96,10 +86,8 @@ def _annotations(path: Path, frames: ImageFolder | VideoFile) -> dict[int, Path]
 
 
 def _find_frame(frames: ImageFolder | VideoFile, start: str) -> int:
-    """Finds a frame by its name or its number."""
-    names: tuple[str, ...] = frames.names if isinstance(frames, ImageFolder) else ()
     index = int(start) if start.isascii() and start.isdigit() and len(start) < _MAX_DIGITS else -1
-    index = names.index(start) if start in names else index
+    index = frames.names.index(start) if start in frames.names else index
     number = frames.num_frames
     if index < 0 or (number is not None and index >= number):
         last = "" if number is None else f" up to {number - 1}"
@@ -112,7 +100,7 @@ def _find_frame(frames: ImageFolder | VideoFile, start: str) -> int:
 
 def _frame_of(frames: ImageFolder | VideoFile, mask: Path) -> tuple[int, tuple[str, ...]]:
     """Finds the frame that a mask is named after; the first if that is not clear."""
-    names: tuple[str, ...] = frames.names if isinstance(frames, ImageFolder) else ()
+    names = frames.names
     if mask.stem in names:
         index = names.index(mask.stem)
         note = (
@@ -132,7 +120,6 @@ def _frame_of(frames: ImageFolder | VideoFile, mask: Path) -> tuple[int, tuple[s
 
 
 def _number(name: str) -> int | None:
-    """The number that a name ends in, None for none."""
     found = re.search(rf"[0-9]{{1,{_MAX_DIGITS - 1}}}$", name)
     return None if found is None else int(found[0])
 
@@ -140,7 +127,7 @@ def _number(name: str) -> int | None:
 def _first_with_objects(
     frames: ImageFolder | VideoFile, by_index: Mapping[int, Path]
 ) -> tuple[int, tuple[str, ...]]:
-    """Finds the first mask that is not empty; the first of all if none is."""
+    """Finds the first mask that shows an object, or else the first."""
     indices = sorted(by_index)
     for number, index in enumerate(indices):
         if read_mask(by_index[index], frames.size, allow_empty=True)[0].any():
@@ -153,7 +140,7 @@ def _first_with_objects(
 
 
 def _only_sequence(root: Path) -> Path:
-    """Finds the one folder with images below ``root/JPEGImages``, at most two levels down."""
+    """Finds the only folder with images below ``root/JPEGImages``, at most two levels down."""
     images = root / "JPEGImages"
     found = [images / name for name in nested_folders(images) if images_by_stem(images / name)]
     if not found:
@@ -167,73 +154,64 @@ def _only_sequence(root: Path) -> Path:
     return found[0]
 
 
-def _annotations_folder(path: Path) -> Path | None:
-    """The folder of masks that belongs to a folder of frames, None where there is none."""
-    parts = path.absolute().parts
-    if "JPEGImages" not in parts:
-        return None
-    position = len(parts) - 1 - parts[::-1].index("JPEGImages")
-    folder = Path(*parts[:position], "Annotations", *parts[position + 1 :])
-    return folder if folder.is_dir() else None
+class MasksOnDemand(Mapping[int, np.ndarray]):
+    """Masks by frame index, uint8 [H, W], read whenever they are asked for."""
+
+    def __init__(self, frames: Iterable[int], read: Callable[[int], np.ndarray]) -> None:
+        self._frames, self._read = sorted(frames), read
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index not in self._frames:
+            raise KeyError(index)
+        return self._read(index)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
 
-class LaterMasks(Mapping[int, np.ndarray]):
-    """Masks of later frames, uint8 [H, W], read each time they are asked for.
+class LaterMasks(MasksOnDemand):
+    """Masks of later frames from files, all of which are read once to be checked.
 
-    Masks that correct are given whole. Otherwise a mask has only the ids that no earlier mask had,
-    and frames without a new id are left out. Empty masks are left out, too.
-
-    Args:
-      files: mask files by frame index; every one is read once to check it.
-      size: height and width of the frames, in pixels.
-      known: ids that exist from the start.
-      corrects: whether known objects get the pixels that a mask shows.
-
-    Attributes:
-      new_ids: the ids that masks bring, ascending, by frame index.
-      corrections: frames whose masks show known objects.
+    Masks that correct are given whole. Otherwise a mask has only the ids that are not ``known`` and
+    no earlier mask had, and frames without a new id are left out, as are empty masks.
     """
 
     def __init__(
         self, files: Mapping[int, Path], size: Size, known: tuple[int, ...], *, corrects: bool
     ) -> None:
-        self._files, self._size, self._corrects = files, size, corrects
-        self.new_ids: dict[int, tuple[int, ...]] = {}
-        self.corrections: list[int] = []
+        self._num_files, self._corrects = len(files), corrects
+        self.new_ids: dict[int, tuple[int, ...]] = {}  # by frame index, ascending
+        self.corrections: list[int] = []  # frames whose masks show known objects
+
+        def read(index: int) -> np.ndarray:
+            return read_mask(files[index], size, allow_empty=True)[0]
+
         seen = set(known)
         for index in sorted(files):
-            shown = set(object_ids(self._read(index)))
+            shown = set(object_ids(read(index)))
             if shown - seen:
                 self.new_ids[index] = tuple(sorted(shown - seen))
             if shown & seen:
                 self.corrections.append(index)
             seen |= shown
-        self._used = sorted({*self.new_ids, *(self.corrections if corrects else ())})
+        super().__init__({*self.new_ids, *(self.corrections if corrects else ())}, read)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        if index not in self._used:
-            raise KeyError(index)
-        ids = self._read(index)
+        ids = super().__getitem__(index)
         if self._corrects:
             return ids
         return np.where(np.isin(ids, self.new_ids[index]), ids, 0).astype(np.uint8)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._used)
-
-    def __len__(self) -> int:
-        return len(self._used)
 
     def __str__(self) -> str:
         """Says which of them are used, and which are not."""
         used = [f"{len(self.new_ids)} with new objects"] if self.new_ids else []
         if self._corrects and self.corrections:
             used.append(f"{len(self.corrections)} correcting known ones")
-        ignored = len(self._files) - len(self._used)
-        words = f"masks: {1 + len(self._used)} used"
+        ignored = self._num_files - len(self)
+        words = f"masks: {1 + len(self)} used"
         if used:
             words += f" (1 at the start, {', '.join(used)})"
         return words + (f", {ignored} without new objects ignored" if ignored else "")
-
-    def _read(self, index: int) -> np.ndarray:
-        return read_mask(self._files[index], self._size, allow_empty=True)[0]

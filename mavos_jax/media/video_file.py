@@ -16,14 +16,17 @@ from typing import Any
 import numpy as np
 
 from mavos_jax.media.pictures import Size, describe_size
-from mavos_jax.media.video_ends import (
+from mavos_jax.media.video_container import (
     RECODE,
+    Turn,
+    choose_stream,
+    describe_light,
+    describe_ratio,
     require_declared_end,
     require_declared_size,
     require_decodable_end,
     require_whole_index,
 )
-from mavos_jax.media.video_stream import Turn, choose_stream, describe_light, describe_ratio
 
 _PICTURES = re.compile(r"image2|.*_pipe|tty|bin|xbin|adf|idf")
 """Formats of FFmpeg's that are single pictures, or texts drawn as pictures."""
@@ -37,35 +40,21 @@ _READING_ERRORS = (ArithmeticError, LookupError, MemoryError, UnicodeError)
 
 @dataclasses.dataclass(frozen=True)
 class VideoFile:
-    """The frames of one stream of a file as players show them, named 00000, 00001, ...
+    """The frames of one stream as players show them, named 00000, 00001, ...; never rescaled."""
 
-    They are turned and mirrored as the file says. Pixels that are not square stay as stored.
-
-    Attributes:
-      size: height and width of every frame as shown, in pixels.
-      declared: the number of frames that the file declares, None if it declares none. Files
-        with an edit list may hold a few fewer.
-      frame_rate: the mean number of frames per second, None if unknown.
-      stream: the index of the stream in the file.
-      start: frames to leave out at the beginning.
-      notes: what was chosen or done to the pictures, for the user.
-    """
+    names = ()  # frames have numbers only
 
     path: Path
-    size: Size
-    declared: int | None
-    frame_rate: Fraction | None
-    stream: int = 0
-    start: int = 0
-    notes: tuple[str, ...] = ()
+    size: Size  # height and width of every frame as shown, in pixels
+    declared: int | None  # number of frames by the header; with an edit list there may be fewer
+    frame_rate: Fraction | None  # the mean number of frames per second, None if unknown
+    stream: int = 0  # the index of the stream in the file
+    start: int = 0  # frames to leave out at the beginning
+    notes: tuple[str, ...] = ()  # what was chosen or done to the pictures, for the user
 
     @classmethod
     def open(cls, path: Path) -> VideoFile:
-        """Reads a file's index and its first frame.
-
-        Raises ValueError if PyAV is not installed, or the file is no video, has no frame, or ends
-        before the data that its index names.
-        """
+        """Reads a file's index and its first frame; raises ValueError unless it is a video."""
         av = import_av(path)
         _require_no_text(path)
         require_declared_size(path)
@@ -81,7 +70,7 @@ class VideoFile:
             frame = next(iter(container.decode(stream)), None)
             if frame is None:
                 raise ValueError(f"{path}: expected frames, found a video with none; {RECODE}")
-            turn = _turn(path, frame)
+            turn = Turn.of(path, frame)
             size = turn.size(frame.height, frame.width)
             oddities = (str(turn), describe_ratio(stream), *describe_light(frame))
             looks = [f"{size[1]}x{size[0]}", *filter(None, oddities)]
@@ -99,7 +88,7 @@ class VideoFile:
 
     @property
     def num_frames(self) -> int | None:
-        """The number of frames from the start on that the file declares, None for none."""
+        """The number of frames from the start on that the file declares, if any."""
         return None if self.declared is None else self.declared - self.start
 
     def name(self, index: int) -> str:
@@ -126,7 +115,7 @@ class VideoFile:
                     if frame is None:
                         break
                     is_corrupt = frame.is_corrupt
-                    turn = _turn(self.path, frame)
+                    turn = Turn.of(self.path, frame)
                     size = turn.size(frame.height, frame.width)
                     is_shown = index >= self.start and size == self.size and not is_corrupt
                     pixels = convert(frame, format="rgb24").to_ndarray() if is_shown else None
@@ -169,18 +158,17 @@ def import_av(path: Path) -> ModuleType:
 
 
 def av_url(path: Path) -> str:
-    """Names a file to FFmpeg, which takes what comes before a colon for a protocol."""
+    """Names a file to FFmpeg, to which a name before a colon is a protocol."""
     return f"file:{path}"
 
 
 def _open(av: ModuleType, path: Path) -> Any:
-    # Lists of files must not reach beyond this machine.
-    options = {"protocol_whitelist": "file"}
+    options = {"protocol_whitelist": "file"}  # playlists must not reach beyond this machine
     return av.open(av_url(path), container_options=options, metadata_errors="replace")
 
 
 def _require_no_text(path: Path) -> None:
-    """Raises for a text: FFmpeg would draw it, or wait for the files of a playlist for ever."""
+    """Raises for a text: FFmpeg would draw it, or wait for a playlist's files for ever."""
     with path.open("rb") as file:
         head = file.read(1024)
     if head and not head.startswith(_TEXT_HEADED) and head == head.translate(None, _CONTROL):
@@ -192,7 +180,6 @@ def _require_no_text(path: Path) -> None:
 
 @contextlib.contextmanager
 def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
-    """Turns what PyAV raises into a ValueError that names the file."""
     try:
         yield
     except (av.FFmpegError, *_READING_ERRORS) as error:
@@ -206,22 +193,11 @@ def _describe(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _turn(path: Path, frame: Any) -> Turn:
-    try:
-        return Turn.of(frame)
-    except ValueError as error:
-        raise ValueError(
-            f"{path}: expected a video that is shown upright or in quarter turns, found {error}; "
-            "turn its pixels: ffmpeg -i TURNED UPRIGHT.mp4"
-        ) from None
-
-
 def _decode(container: Any, stream: Any, reopen: Callable[[], Any]) -> Iterator[Any]:
     """Decodes a stream of a PyAV container, which ``reopen`` opens once more.
 
-    Raises EOFError, besides PyAV's own, if the file ends inside a packet, or before the duration
-    that its header declares: the decoder takes both for the end of the video. Other streams count,
-    because sound may be longer.
+    Raises EOFError if the file ends inside a packet, or before the duration in its header: the
+    decoder takes both for the end of the video. All streams count, because sound may be longer.
     """
     stream.thread_type = "AUTO"
     end, is_cut = Fraction(0), False

@@ -15,7 +15,7 @@ from PIL import Image
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_command, require_range
 from mavos_jax.config.data import DataConfig, SourceConfig
-from mavos_jax.data.draws import ClipRecipe, VideoKey
+from mavos_jax.data.clips import ClipRecipe, VideoKey
 from mavos_jax.data.loader import make_loader
 from mavos_jax.datasets import open_source
 from mavos_jax.generated.video import SyntheticVideo

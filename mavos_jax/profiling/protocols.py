@@ -23,9 +23,8 @@ import jax
 import numpy as np
 from PIL import Image
 
-from mavos_jax.evaluation.one_video import segment_to_folder
+from mavos_jax.evaluation.one_video import VideoTask, segment_to_folder
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video_task import VideoTask
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model

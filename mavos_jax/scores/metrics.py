@@ -1,4 +1,4 @@
-"""J and F of the objects of a frame, and the statistics of an object's values over time.
+"""J and F of the objects of a frame, the statistics of an object, and the scores of a set.
 
 Source: the official evaluation of DAVIS 2017, semi-supervised (Pont-Tuset et al. 2017). Which
 objects and frames count is a matter of the data set's protocol.
@@ -6,12 +6,12 @@ objects and frames count is a matter of the data set's protocol.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from mavos_jax.scores.boundary import boundary_measure, require_masks, require_one_size
+from mavos_jax.scores.boundary import boundary_measure
 
 _RECALL_THRESHOLD = 0.5
 _DECAY_BINS = 4
@@ -22,10 +22,7 @@ FrameScorer = Callable[[np.ndarray, np.ndarray, Sequence[int]], tuple[np.ndarray
 
 
 class Statistics(NamedTuple):
-    """The mean of an object's values over frames, the share above 0.5, and the loss over time.
-
-    ``decay`` is the mean of the first quarter minus that of the last. Or means of these.
-    """
+    """An object's mean, share above 0.5, and first quarter's mean minus the last's."""
 
     mean: float
     recall: float
@@ -50,7 +47,6 @@ def region_similarity(truth: np.ndarray, prediction: np.ndarray, *, added: int =
     J = |truth and prediction| / |truth or prediction| (Perazzi et al. 2016, section 4), and 1 if
     both are empty. Masks are bool [H, W]; MOSEv2 has one pixel ``added`` to both counts.
     """
-    require_masks(truth, prediction)
     union = np.count_nonzero(truth | prediction)
     return (np.count_nonzero(truth & prediction) + added) / (union + added) if union else 1.0
 
@@ -63,17 +59,10 @@ def score_frame(
     *,
     added: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores several objects of one frame, each against all other pixels.
+    """Scores n objects of one frame, each against all other pixels: J and F, float64 [n] in [0, 1].
 
-    Args:
-      truth: object ids, integers [H, W]; those not asked for, such as 255, count as background.
-      prediction: likewise.
-      ids: the n objects to score; one that a label map lacks is an empty mask there.
-      tolerance: gives that of F for an object's true mask, in pixels; that of DAVIS by default.
-      added: see :func:`region_similarity`.
-
-    Returns:
-      J and F, each float64 [n] in [0, 1].
+    Truth and prediction are integer ids [H, W]; ids not asked for, such as 255, are background, and
+    an object may be missing. ``tolerance`` gives that of F, in pixels, for an object's true mask.
     """
     _require_label_maps(truth, prediction)
     region, boundary = np.zeros(len(ids)), np.zeros(len(ids))
@@ -85,14 +74,11 @@ def score_frame(
 
 
 def statistics(values: Sequence[float] | np.ndarray, *, official_decay: bool = False) -> Statistics:
-    """Reduces the values of one object to their mean, recall and decay.
+    """Reduces one object's J or F of at least one frame to their mean, recall and decay.
 
-    For the decay the frames are cut into 4 bins that share their end points.
-
-    Args:
-      values: J or F of the frames that count, in their order, [T] with T of at least 1.
-      official_decay: whether to keep an error of the official evaluation, which holds the ends of
-        the bins in 8 bits: beyond 256 frames it takes other frames, or none, which gives NaN.
+    For the decay, frames are cut into 4 bins that share their end points. ``official_decay`` keeps
+    an error of the official evaluation, which holds the bins' ends in 8 bits: beyond 256 frames it
+    takes other frames, or none, which gives NaN.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not values.size:
@@ -123,4 +109,30 @@ def _require_label_maps(truth: np.ndarray, prediction: np.ndarray) -> None:
             raise ValueError(
                 f"expected {name} to be integers [H, W], found {ids.dtype} {list(ids.shape)}"
             )
-    require_one_size(truth, prediction)
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"expected truth and prediction of one size, found {list(truth.shape)} and "
+            f"{list(prediction.shape)}"
+        )
+
+
+class ObjectResult(NamedTuple):
+    """One object of one sequence."""
+
+    sequence: str
+    id: int
+    scores: ObjectScores  # statistics over the frames that count
+    is_unseen: bool | None  # whether training lacked its video or category, if that is known
+    frames: tuple[int, ...]  # the frames that count, as indices into the sequence's frames
+    region: tuple[float, ...]  # J of each of them
+    boundary: tuple[float, ...]  # F of each of them
+    is_visible: tuple[bool, ...]  # whether the truth shows it in each of them
+    extra: Mapping[str, float] = {}  # further scores by their names, such as V of LVOS
+
+
+class BenchmarkScores(NamedTuple):
+    """The scores of a set."""
+
+    protocol: str  # which scorer and which of its variants, in words
+    objects: tuple[ObjectResult, ...]  # in the order of sequences and ids
+    summary: Mapping[str, float]  # by the official names, the headline first

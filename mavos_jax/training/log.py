@@ -17,7 +17,7 @@ import numpy as np
 import tqdm
 from PIL import Image, ImageDraw
 
-from mavos_jax.media.overlay import draw_overlay, write_picture
+from mavos_jax.media.results import draw_overlay, write_picture
 from mavos_jax.runtime.files import written_whole
 from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.processes import sum_over_processes

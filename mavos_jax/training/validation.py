@@ -11,7 +11,7 @@ import numpy as np
 
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.datasets import open_source
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks, score_objects
+from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks, score_objects
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
@@ -133,5 +133,5 @@ def score_video(
 
     counted = {number: range(t + 1, len(masks) - 1) for number, t in appeared.items()}
     streamed = SequenceMasks(masks.__getitem__, prediction)
-    rows = score_objects(video.name, streamed, counted, ScoringRule(), knows_others=True)
+    rows = score_objects(video.name, streamed, counted, ScoringOptions(), knows_others=True)
     return [(row.scores.region.mean, row.scores.boundary.mean) for row in rows]

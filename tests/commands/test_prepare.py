@@ -14,7 +14,7 @@ from programs import Program
 
 from mavos_jax.commands import prepare
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets import KINDS, DamagedSample, open_source, records, records_writing
+from mavos_jax.datasets import TRAINING_KINDS, DamagedSample, open_source, records, records_writing
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.records import open_records
 
@@ -46,7 +46,7 @@ def source(tmp_path):
     return write_source(tmp_path / "set", "youtube_vos")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRAINING_KINDS)
 def test_records_give_the_samples_of_the_files(tmp_path, capsys, kind):
     source = dataclasses.replace(write_source(tmp_path / "set", kind), max_gap=9)
     prepare.main(words(source, tmp_path / "records"))
@@ -67,8 +67,8 @@ def test_records_give_the_samples_of_the_files(tmp_path, capsys, kind):
 
 def test_a_record_says_everything_that_reading_needs(tmp_path, source):
     prepare.main(words(source, tmp_path))
-    reader = open_records(recorded(source, tmp_path)).reader
-    by_name = {r["name"].decode(): r for r in (reader._source[place] for place in range(3))}
+    prepared = open_records(recorded(source, tmp_path))
+    by_name = {r["name"].decode(): r for r in (prepared._source[place] for place in range(3))}
     record = by_name["dog-2"]
     assert (record["start"], record["size"].tolist()) == (0, [64, 96])
     assert (list(record["ids"]), list(by_name["bear"]["ids"])) == ([2, 5, 7], [1, 2])

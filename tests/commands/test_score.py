@@ -16,7 +16,7 @@ from evaluation.scored_trees import (
 from PIL import Image
 
 from mavos_jax.commands import score
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation.score_files import (
     describe_inputs,
     require_replaceable,
@@ -67,7 +67,7 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
     assert (options.dataset, options.split, options.root) == ("lvos2", "val", benchmark.root)
     assert (options.short_edge, options.resolution, options.sequences) == (480, "480p", ())
 
-    rule = ScoringRule(lvos="before-2024-05", unseen=frozenset({"bee"}))
+    rule = ScoringOptions(lvos="before-2024-05", unseen=frozenset({"bee"}))
     expected = score_results(benchmark, results, rule)
     stored = read(results / "scores.json")
     assert stored["objects"] == as_json(expected.objects)  # every number, unrounded
@@ -81,8 +81,8 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
     }
     assert len(provenance["code"]["scorers"]) == 16
     printed = capsys.readouterr().out
-    assert f"lvos2 val: {expected.rule}\n" in printed
-    header, values = printed.split(f"{expected.rule}\n")[1].splitlines()[:2]
+    assert f"lvos2 val: {expected.protocol}\n" in printed
+    header, values = printed.split(f"{expected.protocol}\n")[1].splitlines()[:2]
     by_name = dict(zip(header.split(), values.split(), strict=True))
     assert by_name["J&F-Mean"] == f"{expected.summary['J&F']:.3f}"
     assert "ant_2" in printed
@@ -165,7 +165,7 @@ def test_scores_of_another_benchmark_are_kept(tree, tmp_path):
     benchmark, results, _ = tree
     run(tree)
     other = write_benchmark(tmp_path / "other", {"ant": drifting(0, 6), "bee": drifting(1, 6)})
-    inputs = describe_inputs(results, benchmark, ScoringRule())
+    inputs = describe_inputs(results, benchmark, ScoringOptions())
     require_replaceable(results, benchmark, inputs)
     with pytest.raises(ValueError, match=r"scores\.json: expected .* found a different benchmark;"):
         require_replaceable(results, other, inputs)
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_scores_is_kept(tree, content):
 
 def test_what_is_not_defined_survives_the_file(tree, tmp_path):
     benchmark, results, _ = tree
-    scores = score_results(benchmark, results, ScoringRule())
+    scores = score_results(benchmark, results, ScoringOptions())
     region = scores.objects[0].scores.region._replace(decay=math.nan)
     row = scores.objects[0]._replace(scores=scores.objects[0].scores._replace(region=region))
     changed = scores._replace(objects=(row, *scores.objects[1:]), summary={"J-Decay": math.nan})

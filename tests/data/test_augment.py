@@ -5,8 +5,7 @@ import pytest
 from video_sets import paint
 
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.augment import PADDING, augment, draw_view
-from mavos_jax.data.clips import Clip
+from mavos_jax.data.augment import PADDING, Clip, augment, draw_view
 from mavos_jax.media.samples import Sample
 
 PLAIN = DataConfig(

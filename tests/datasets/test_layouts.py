@@ -10,10 +10,10 @@ from datasets.seen import given, names, read
 from datasets.tree_videos import LATE_VIDEOS, LONG_VIDEOS, LVOS_VIDEOS
 
 from mavos_jax.datasets import (
+    BENCHMARKS,
     DATA_SETS,
-    DATASETS,
-    KINDS,
-    Dataset,
+    TRAINING_KINDS,
+    BenchmarkName,
     check_benchmark,
     open_benchmark,
     pairing,
@@ -22,11 +22,11 @@ from mavos_jax.media.masks import read_values
 
 
 def test_the_names_of_commands_are_those_of_the_table():
-    assert Dataset.__args__ == DATASETS
-    assert set(DATASETS) | set(KINDS) == set(DATA_SETS)
+    assert BenchmarkName.__args__ == BENCHMARKS
+    assert set(BENCHMARKS) | set(TRAINING_KINDS) == set(DATA_SETS)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", BENCHMARKS)
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_every_layout(tmp_path, dataset, suffix):
     options = write_benchmark_tree(tmp_path, dataset, suffix=suffix)

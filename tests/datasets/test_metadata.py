@@ -12,8 +12,13 @@ from PIL import Image
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import check_benchmark, open_benchmark, open_source
-from mavos_jax.datasets.listing import read_lines, read_list, require_name
-from mavos_jax.datasets.metadata import parse_frames, read_metadata
+from mavos_jax.datasets.listing import (
+    parse_frames,
+    read_lines,
+    read_list,
+    read_metadata,
+    require_name,
+)
 from mavos_jax.runtime.untrusted import read_json
 
 BAD_NAMES = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree, write_mask
 
-from mavos_jax.datasets import DATASETS, check_benchmark, open_benchmark
+from mavos_jax.datasets import BENCHMARKS, check_benchmark, open_benchmark
 
 
 def fails(options, place, *words):
@@ -24,7 +24,7 @@ def fails(options, place, *words):
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", BENCHMARKS)
 def test_a_wrong_root_and_an_unknown_sequence(tmp_path, dataset):
     options = write_benchmark_tree(tmp_path / "set", dataset)
     none, other = tmp_path / "none", tmp_path / "other"
@@ -38,7 +38,7 @@ def test_a_wrong_root_and_an_unknown_sequence(tmp_path, dataset):
         open_benchmark(chosen)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", BENCHMARKS)
 def test_a_sequence_without_frames_or_masks(tmp_path, dataset):
     options = write_benchmark_tree(tmp_path, dataset)
     sequence = open_benchmark(options).sequences[1]

@@ -7,10 +7,10 @@ from evaluation.scored_trees import drifting, in_memory, score_arrays, sequence_
 from mavos_jax.datasets.davis import score_davis2016, score_davis2017, summarise_davis
 from mavos_jax.datasets.long_time_video import score_long_time_video, summarise_long_time_video
 from mavos_jax.datasets.mose import score_mose
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.scores.metrics import mean_scores, score_frame, statistics
 
-RULE = ScoringRule()
+RULE = ScoringOptions()
 
 
 def test_values_by_frame_are_those_of_single_frames():
@@ -80,7 +80,7 @@ def test_mose_counts_late_objects_after_their_first_mask():
 )
 def test_long_time_video_counts_labels_alone(variant, frames):
     truth, prediction = drifting(1, 40, (1,)), drifting(2, 40, (1,))
-    rule, labelled = ScoringRule(long_time_video=variant), (0, 9, 20, 31, 39)
+    rule, labelled = ScoringOptions(long_time_video=variant), (0, 9, 20, 31, 39)
     (row,) = score_arrays(score_long_time_video, truth, prediction, rule, labelled=labelled)
     assert row.frames == frames
     assert row.scores.region.mean == pytest.approx(
@@ -94,7 +94,7 @@ def test_long_time_video_counts_labels_alone(variant, frames):
 def test_the_official_decay_reaches_every_protocol():
     truth = np.zeros((302, 4, 5), np.uint8)
     truth[:, 1:3, 1:3] = 1
-    official = ScoringRule(official_decay=True)
+    official = ScoringOptions(official_decay=True)
     for score in (score_davis2017, score_davis2016, score_mose, score_long_time_video):
         (row,) = score_arrays(score, truth, truth)
         assert row.scores.region.decay == 0

@@ -4,15 +4,15 @@ import numpy as np
 from evaluation.scored_trees import score_arrays
 
 from mavos_jax.datasets.davis import summarise_davis
-from mavos_jax.datasets.mosev2 import clip_means, lost_object, score_mosev2, summarise_mosev2
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.mose import clip_means, lost_object, score_mosev2, summarise_mosev2
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.datasets.sav import score_sav
 from mavos_jax.datasets.table import find_protocol
 from mavos_jax.datasets.vost import summarise_vost
 from mavos_jax.scores.boundary import _dilate
 
-RULE = ScoringRule()
-OFFICIAL = ScoringRule(official_decay=True)
+RULE = ScoringOptions()
+OFFICIAL = ScoringOptions(official_decay=True)
 
 
 def close(found, expected):

@@ -7,7 +7,7 @@ import pytest
 from evaluation.scored_trees import drifting, in_memory, lvos_spans, score_arrays, sequence_of
 
 from mavos_jax.datasets.lvos import score_lvos, stability, summarise_lvos
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.datasets.youtube_vos import score_youtube_vos, summarise_youtube_vos
 from mavos_jax.scores.metrics import ObjectScores, score_frame, statistics
 
@@ -16,7 +16,7 @@ SPANS = {1: tuple(range(10)), 2: tuple(range(3, 8))}
 
 def lvos_summary(golden, unseen):
     """The objects of the golden videos, and their summary where some of them are unseen."""
-    rule, rows = ScoringRule(unseen=unseen and frozenset(unseen)), []
+    rule, rows = ScoringOptions(unseen=unseen and frozenset(unseen)), []
     for name, spans in lvos_spans(golden).items():
         truth, prediction = golden[f"lvos_{name}_gt"], golden[f"lvos_{name}_pred"]
         rows += score_arrays(score_lvos, truth, prediction, rule, name=name, spans=spans)
@@ -59,7 +59,7 @@ def test_lvos_without_a_list_or_a_part(goldens, unseen, names):
 
 def test_the_lvos_rule_of_before_drops_no_frame():
     truth, prediction = drifting(1, 10), drifting(2, 10)
-    rules = ScoringRule(), ScoringRule(lvos="before-2024-05")
+    rules = ScoringOptions(), ScoringOptions(lvos="before-2024-05")
     new, old = (score_arrays(score_lvos, truth, prediction, r, spans=SPANS) for r in rules)
     assert [row.frames for row in new] == [tuple(range(1, 9)), (4, 5, 6)]
     assert [row.frames for row in old] == list(SPANS.values())
@@ -86,7 +86,7 @@ def test_the_frames_that_metadata_of_lvos_declare(lvos, declared, frames, num_ze
     truth, prediction = drifting(1, 10), drifting(2, 10)
     sequence = sequence_of(truth, spans=SPANS)
     sequence = dataclasses.replace(sequence, declared_frames={1: declared})
-    row, other = score_lvos(sequence, in_memory(truth, prediction), ScoringRule(lvos=lvos))
+    row, other = score_lvos(sequence, in_memory(truth, prediction), ScoringOptions(lvos=lvos))
     assert row.frames == tuple(frames)
     assert len(row.region) == len(frames)
     assert len(other.frames) == (3 if lvos == "2024-05" else 5)
@@ -100,7 +100,7 @@ def test_the_frames_that_metadata_of_lvos_declare(lvos, declared, frames, num_ze
 @pytest.mark.parametrize("lvos", ["2024-05", "before-2024-05"])
 def test_ids_that_no_object_of_lvos_has_are_background(lvos):
     truth, prediction = drifting(1, 10), drifting(2, 10)
-    rule, foreign = ScoringRule(lvos=lvos), np.where(prediction == 0, 7, prediction)
+    rule, foreign = ScoringOptions(lvos=lvos), np.where(prediction == 0, 7, prediction)
     expected = score_arrays(score_lvos, truth, prediction, rule, spans=SPANS)
     assert score_arrays(score_lvos, truth, foreign, rule, spans=SPANS) == expected
     with pytest.raises(ValueError, match=r"expected object ids up to 2, .* found 7"):
@@ -139,7 +139,7 @@ def youtube_rows(rule):
 
 
 def test_youtube_vos_counts_listed_frames_after_the_first():
-    rule = ScoringRule(unseen=frozenset({"ape", "cat"}))
+    rule = ScoringOptions(unseen=frozenset({"ape", "cat"}))
     rows = youtube_rows(rule)
     assert [row.frames for row in rows] == 2 * [tuple(range(1, 10)), (4, 5, 6, 7)]
     assert [row.is_unseen for row in rows] == [False, True, False, True]
@@ -163,7 +163,7 @@ def test_youtube_vos_counts_listed_frames_after_the_first():
     ],
 )
 def test_youtube_vos_without_a_list_or_a_part(unseen, names, words):
-    rule = ScoringRule(unseen=unseen and frozenset(unseen))
+    rule = ScoringOptions(unseen=unseen and frozenset(unseen))
     rows = youtube_rows(rule)
     said, summary = summarise_youtube_vos(rows, rule)
     assert list(summary) == names
@@ -173,6 +173,9 @@ def test_youtube_vos_without_a_list_or_a_part(unseen, names, words):
 
 def test_a_category_that_is_not_known_is_named():
     truth = drifting(1, 10)
-    rule, more = ScoringRule(unseen=frozenset({"dog"})), {"spans": SPANS, "categories": {1: "dog"}}
+    rule, more = (
+        ScoringOptions(unseen=frozenset({"dog"})),
+        {"spans": SPANS, "categories": {1: "dog"}},
+    )
     with pytest.raises(ValueError, match=r"^v: expected the categories of all .* found none for 2"):
         score_arrays(score_youtube_vos, truth, truth, rule, name="v", **more)

@@ -13,7 +13,7 @@ from datasets.tree_videos import LATE_VIDEOS
 from PIL import Image
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets import KINDS, DamagedSample, open_source
+from mavos_jax.datasets import TRAINING_KINDS, DamagedSample, open_source
 from mavos_jax.datasets.opening import open_files
 
 SIZE = LATE_VIDEOS[0].size
@@ -34,7 +34,7 @@ def fails(source, *words):
     refuses(lambda: open_source(source), *words)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRAINING_KINDS)
 def test_a_wrong_root(tmp_path, kind):
     source = SourceConfig(kind=kind, root=str(tmp_path / "set"))
     fails(source, f"{tmp_path / 'set'}: expected", "found nothing")
@@ -170,7 +170,7 @@ def test_masks_of_0_and_255_alone_in_all_of_a_video(tmp_path, kind):
     assert np.unique(video[1].mask).tolist() == [0, 255]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRAINING_KINDS)
 def test_masks_with_smoothed_edges_are_refused_unless_they_are_binary(tmp_path, kind):
     videos = open_files(write_source(tmp_path, kind))
     video, path = videos[0], videos.sequences[0].mask_path(0)

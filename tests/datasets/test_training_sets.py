@@ -9,11 +9,12 @@ from datasets.seen import change_json
 from datasets.tree_videos import LATE_VIDEOS
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.datasets import KINDS, generated, open_source
+from mavos_jax.datasets import TRAINING_KINDS, open_source
 from mavos_jax.datasets.files import FileSet
-from mavos_jax.datasets.generated import GeneratedSet
 from mavos_jax.datasets.opening import open_files
+from mavos_jax.generated import sets as generated_sets
 from mavos_jax.generated.recipe import EVENTFUL, VARIED
+from mavos_jax.generated.sets import GeneratedSet
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 
@@ -33,7 +34,7 @@ def videos_of(source):
     return list(map(open_files(source).__getitem__, range(len(open_files(source)))))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRAINING_KINDS)
 def test_every_layout_is_opened_and_survives_pickling(tmp_path, kind, monkeypatch):
     source = dataclasses.replace(write_source(tmp_path / "set", kind), max_gap=7, root="set")
     monkeypatch.chdir(tmp_path)
@@ -61,7 +62,7 @@ def test_every_layout_is_opened_and_survives_pickling(tmp_path, kind, monkeypatc
         np.testing.assert_array_equal(other[-1].frame, frame)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRAINING_KINDS)
 def test_the_fingerprint_follows_names_and_sizes_alone(tmp_path, kind):
     source = write_source(tmp_path / "set", kind)
     before = open_source(source).fingerprint()
@@ -198,13 +199,13 @@ def test_generated_videos_have_seeds_from_1_and_the_size_that_is_asked_for():
 
 def test_another_generator_has_another_fingerprint(monkeypatch):
     before = open_source(SourceConfig()).fingerprint()
-    monkeypatch.setattr(generated, "GENERATOR_VERSION", 99)
+    monkeypatch.setattr(generated_sets, "GENERATOR_VERSION", 99)
     assert open_source(SourceConfig()).fingerprint() != before
 
 
 def test_held_out_videos_are_named_and_hashed_by_their_recipes(monkeypatch):
     listed = [SyntheticVideo(2**29 + i, 6, 48, 64, 2) for i in range(2)]
-    monkeypatch.setattr(generated, "held_out_videos", lambda: tuple(listed))
+    monkeypatch.setattr(generated_sets, "held_out_videos", lambda: tuple(listed))
     source = SourceConfig(split="held_out", max_gap=2)
     videos = open_source(source)
     assert isinstance(videos, VideoSet)

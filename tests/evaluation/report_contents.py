@@ -10,13 +10,13 @@ from PIL import Image
 
 from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.davis import score_davis2017
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks
+from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.report import ReportContents
 from mavos_jax.media.masks import read_values, write_mask
-from mavos_jax.scores.scores import BenchmarkScores, ObjectResult
+from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -84,7 +84,7 @@ def score(root: Path, sequence: SequenceFiles) -> list[ObjectResult]:
         truth=lambda t: read_values(sequence.truth[t]).ids,
         prediction=lambda t: read_values(mask_path(root / "masks", sequence, t)).ids,
     )
-    return list(score_davis2017(sequence, masks, ScoringRule()))
+    return list(score_davis2017(sequence, masks, ScoringOptions()))
 
 
 def record_of(

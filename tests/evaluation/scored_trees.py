@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.protocol import ScoringRule, SequenceMasks
+from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
-from mavos_jax.datasets.table import Dataset
+from mavos_jax.datasets.table import BenchmarkName
 from mavos_jax.media.masks import write_mask
 
 SIZE = (36, 48)
@@ -61,7 +61,7 @@ def sequence_of(
     )
 
 
-def score_arrays(score, truth, prediction, rule=ScoringRule(), **sequence):  # noqa: B008
+def score_arrays(score, truth, prediction, rule=ScoringOptions(), **sequence):  # noqa: B008
     """Scores masks [T, H, W] by a data set's protocol; other arguments describe the sequence."""
     return score(sequence_of(truth, **sequence), in_memory(truth, prediction), rule)
 
@@ -69,7 +69,7 @@ def score_arrays(score, truth, prediction, rule=ScoringRule(), **sequence):  # n
 def write_benchmark(
     root: Path,
     truth: Mapping[str, np.ndarray],
-    dataset: Dataset = "davis2017",
+    dataset: BenchmarkName = "davis2017",
     *,
     spans: Mapping[str, Mapping[int, tuple[int, ...]]] | None = None,
     name_frame="{:05d}".format,

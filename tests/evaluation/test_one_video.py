@@ -11,17 +11,18 @@ from PIL import Image
 from mavos_jax.config import Experiment
 from mavos_jax.evaluation import one_video as module
 from mavos_jax.evaluation.one_video import (
+    DEMONSTRATION,
     VideoReport,
+    VideoTask,
     in_percent,
     score_clip,
     score_demonstration,
     segment_to_folder,
 )
 from mavos_jax.evaluation.output import OutputFolder
-from mavos_jax.evaluation.video_task import DEMONSTRATION, VideoTask
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
-from mavos_jax.media.overlay import write_picture
+from mavos_jax.media.results import write_picture
 from mavos_jax.models.mavos import build_model
 from mavos_jax.scores.metrics import (
     ObjectScores,

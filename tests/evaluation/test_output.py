@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
-from mavos_jax.media.overlay import write_picture
+from mavos_jax.media.results import write_picture
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
 SIZE = (32, 48)

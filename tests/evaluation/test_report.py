@@ -12,7 +12,7 @@ from PIL import Image
 
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.evaluation.report import write_report
-from mavos_jax.evaluation.report.paper import find_paper_row
+from mavos_jax.evaluation.report.overview import find_paper_row
 from mavos_jax.evaluation.report.pictures import (
     choose_frames,
     share_budget,

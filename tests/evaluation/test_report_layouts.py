@@ -19,8 +19,8 @@ from evaluation.report_contents import (
 )
 
 import evaluate
-from mavos_jax.datasets import DATASETS, open_benchmark
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets import BENCHMARKS, open_benchmark
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.evaluation.report import write_report
 from mavos_jax.evaluation.scoring import score_results
@@ -63,7 +63,7 @@ def results_of(tree, tmp_path, *, has_truth, network):
         [],
         title=f"{network} on {benchmark.name}",
         benchmark=benchmark,
-        scores=score_results(benchmark, masks, ScoringRule()) if has_truth else None,
+        scores=score_results(benchmark, masks, ScoringOptions()) if has_truth else None,
         records=[record_of(s, {"end-to-end": 12.5}, "memory") for s in benchmark.sequences],
         network=network,
     )
@@ -72,7 +72,7 @@ def results_of(tree, tmp_path, *, has_truth, network):
 @pytest.mark.parametrize(
     ("dataset", "network", "has_truth", "sizes"),
     [
-        *((dataset, "mavos", True, (PHONE,)) for dataset in DATASETS),
+        *((dataset, "mavos", True, (PHONE,)) for dataset in BENCHMARKS),
         ("davis2017", "tiny", True, (DESK,)),
         ("davis2017", "mavos", False, (PHONE,)),
         ("lvos1", "tiny", False, (DESK,)),

@@ -3,8 +3,8 @@ import json
 import numpy as np
 
 from mavos_jax.evaluation.results_json import write_results_json
-from mavos_jax.media.marks import is_marked
 from mavos_jax.media.masks import write_mask
+from mavos_jax.media.results import is_marked
 
 
 def test_results_are_those_of_the_official_tool(goldens, tmp_path):

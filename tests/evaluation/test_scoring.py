@@ -9,12 +9,13 @@ import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 from PIL import Image
 
-from mavos_jax.datasets import DATASETS
+from mavos_jax.datasets import BENCHMARKS
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation.reading import find_masks, fingerprint_results
-from mavos_jax.evaluation.scoring import ScoringRule, score_results
+from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.media.masks import read_values, write_mask
 
-RULE = ScoringRule()
+RULE = ScoringOptions()
 NAMES = ("cat", "dog")
 
 
@@ -113,11 +114,11 @@ def test_a_result_as_good_as_the_truth_scores_1_by_every_protocol(tmp_path):
     results = write_results(tmp_path / "r", truth)
     rules = set()
     benchmark = write_benchmark(tmp_path / "set", truth, spans=spans)
-    for dataset in DATASETS:
+    for dataset in BENCHMARKS:
         scores = score_results(dataclasses.replace(benchmark, dataset=dataset), results, RULE)
         assert next(iter(scores.summary.values())) == 1
         assert [(row.sequence, row.id) for row in scores.objects] == [("cat", 1), ("dog", 1)]
-        rules.add(scores.rule)
+        rules.add(scores.protocol)
     assert len(rules) == 9
 
 
@@ -127,7 +128,7 @@ def test_sequences_of_which_nothing_counts_are_said(tree):
     short = dataclasses.replace(dog, truth={t: dog.truth[t] for t in (0, 1)})
     scores = score_results(dataclasses.replace(benchmark, sequences=(cat, short)), results, RULE)
     assert {row.sequence for row in scores.objects} == {"cat"}
-    assert "without dog" in scores.rule
+    assert "without dog" in scores.protocol
     with pytest.raises(ValueError, match="expected frames of davis2017 val that count"):
         score_results(dataclasses.replace(benchmark, sequences=(short,)), results, RULE)
 
@@ -141,11 +142,11 @@ def test_names_of_the_list_of_unseen_ones_that_are_in_the_set(tree, dataset):
         for s in benchmark.sequences
     )
     benchmark = dataclasses.replace(benchmark, dataset=dataset, sequences=sequences)
-    rule = ScoringRule(unseen=frozenset({"cat", "eel", "fox"}))
+    rule = ScoringOptions(unseen=frozenset({"cat", "eel", "fox"}))
     scores = score_results(benchmark, results, rule)
-    assert "1 of 3 names" in scores.rule
+    assert "1 of 3 names" in scores.protocol
     assert [row.is_unseen for row in scores.objects if row.id == 1] == [True, False]
-    rule = ScoringRule(unseen=frozenset({"eel", "fox"}))
+    rule = ScoringOptions(unseen=frozenset({"eel", "fox"}))
     with pytest.raises(ValueError, match=r"\(eel, fox\) .* found none among cat, dog"):
         score_results(benchmark, results, rule)
 

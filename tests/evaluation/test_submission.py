@@ -9,7 +9,7 @@ import pytest
 from benchmark_trees import write_benchmark_tree
 from PIL import Image
 
-from mavos_jax.datasets import Dataset, open_benchmark
+from mavos_jax.datasets import BenchmarkName, open_benchmark
 from mavos_jax.evaluation.reading import mask_path, output_size, read_given, shrink_mask
 from mavos_jax.evaluation.submission import check_submission, write_submission
 from mavos_jax.media.masks import write_mask
@@ -29,7 +29,7 @@ FIRST_ENTRIES = {
 }
 
 
-def open_tree(root, dataset: Dataset = "youtube_vos2019", split="valid", **settings):
+def open_tree(root, dataset: BenchmarkName = "youtube_vos2019", split="valid", **settings):
     return open_benchmark(write_benchmark_tree(root, dataset, split=split, **settings))
 
 

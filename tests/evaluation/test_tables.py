@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation.score_files import Table, global_table, sequence_table, write_tables
 from mavos_jax.evaluation.scoring import score_results
 
@@ -30,7 +30,7 @@ def read_csv(path):
 
 
 def test_davis_files_are_the_official_ones(tmp_path):
-    benchmark, scores = scored(tmp_path, "davis2017", ScoringRule())
+    benchmark, scores = scored(tmp_path, "davis2017", ScoringOptions())
     write_tables(tmp_path / "out", benchmark, scores)
     header, values = read_csv(tmp_path / "out/global_results-val.csv")
     assert ",".join(header) == "J&F-Mean,J-Mean,J-Recall,J-Decay,F-Mean,F-Recall,F-Decay"
@@ -44,7 +44,7 @@ def test_davis_files_are_the_official_ones(tmp_path):
 
 
 def test_lvos_files_have_the_official_columns(tmp_path):
-    rule = ScoringRule(unseen=frozenset({"bee"}))
+    rule = ScoringOptions(unseen=frozenset({"bee"}))
     benchmark, scores = scored(tmp_path, "lvos2", rule)
     write_tables(tmp_path, benchmark, scores)
     header, values = read_csv(tmp_path / "global_results-val.csv")
@@ -65,16 +65,16 @@ def test_lvos_files_have_the_official_columns(tmp_path):
 
 
 def test_parts_that_are_empty_are_no_columns(tmp_path):
-    lvos = scored(tmp_path / "lvos", "lvos1", ScoringRule())
+    lvos = scored(tmp_path / "lvos", "lvos1", ScoringOptions())
     assert global_table(*lvos).columns == ("J&F-Mean", "J-Mean", "F-Mean", "V-Mean")
-    benchmark, scores = scored(tmp_path / "youtube", "youtube_vos2019", ScoringRule())
+    benchmark, scores = scored(tmp_path / "youtube", "youtube_vos2019", ScoringOptions())
     row = tuple(scores.summary.values())
     assert global_table(benchmark, scores) == Table(("J&F", "J", "F"), (row,))
     assert sequence_table(scores).columns == ("Sequence", "J-Mean", "F-Mean")
 
 
 def test_what_is_not_defined_is_left_empty(tmp_path):
-    benchmark, scores = scored(tmp_path, "davis2017", ScoringRule())
+    benchmark, scores = scored(tmp_path, "davis2017", ScoringOptions())
     scores = scores._replace(summary={**scores.summary, "J-Decay": math.nan})
     write_tables(tmp_path, benchmark, scores)
     _, values = read_csv(tmp_path / "global_results-val.csv")

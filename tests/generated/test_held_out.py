@@ -6,9 +6,9 @@ import select_held_out
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import open_source
-from mavos_jax.datasets.generated import GeneratedSet
-from mavos_jax.evaluation.video_task import DEMONSTRATION
-from mavos_jax.generated import held_out
+from mavos_jax.evaluation.one_video import DEMONSTRATION
+from mavos_jax.generated import sets as held_out
+from mavos_jax.generated.sets import GeneratedSet
 
 SAMPLE = (0, 17, 46)
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from video_sets import draw_whole
 
-from mavos_jax.generated.drawing import draw
 from mavos_jax.generated.recipe import VARIED, Recipe
+from mavos_jax.generated.scene import draw
 from mavos_jax.generated.video import SyntheticVideo
 
 SMALL = {"height": 48, "width": 64, "num_objects": 3}

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mavos_jax.media.masks import voc_palette
-from mavos_jax.media.overlay import contours, draw_overlay, video_writer, write_picture
+from mavos_jax.media.results import contours, draw_overlay, video_writer, write_picture
 
 
 def test_background_and_ignored_pixels_stay_and_contours_are_opaque():

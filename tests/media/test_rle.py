@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mavos_jax.media.rle import decode_rle, encode_rle
+from mavos_jax.evaluation.results_json import decode_rle, encode_rle
 
 
 def test_strings_are_those_of_the_official_tool(goldens):

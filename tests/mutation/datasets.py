@@ -15,10 +15,10 @@ from mutation.pictures import change_png
 from mutation.subject import Damage, put, require_lines
 
 from mavos_jax.config import SourceConfig
-from mavos_jax.datasets import Benchmark, Dataset, check_benchmark, open_benchmark
+from mavos_jax.datasets import Benchmark, BenchmarkName, check_benchmark, open_benchmark
 from mavos_jax.datasets.listing import read_names
 from mavos_jax.datasets.opening import open_files
-from mavos_jax.datasets.protocol import ScoringRule
+from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.record import SequenceRecord, set_speeds
@@ -32,7 +32,7 @@ from mavos_jax.inference.geometry import Sizes
 from mavos_jax.media.masks import read_mask
 
 _FRAME = (48, 64)
-_SETS: Mapping[str, tuple[Dataset, str | None]] = {
+_SETS: Mapping[str, tuple[BenchmarkName, str | None]] = {
     "ytvos": ("youtube_vos2019", "train"),
     "lvos": ("lvos2", None),
     "davis": ("davis2017", None),
@@ -183,7 +183,7 @@ def _require_record(record, task):
 
 def scores(places):
     """``scores.json`` of a run, which another scoring compares itself with; and result masks."""
-    tree, rule = places.tree, ScoringRule()
+    tree, rule = places.tree, ScoringOptions()
     options = write_benchmark_tree(places.outside / "set", "davis2017")
     first = open_benchmark(options).sequences[0]
     benchmark = Benchmark("davis2017", "val", options.root, (first,))

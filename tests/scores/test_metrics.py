@@ -195,10 +195,6 @@ MASK, IDS = blob(1), clip(1, 4)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: region_similarity(MASK, MASK[1:]), r"\[60, 90\] and \[59, 90\]"),
-        (lambda: boundary_measure(MASK, MASK.astype(int)), r"prediction .* bool \[H, W\]"),
-        (lambda: boundary_measure(MASK, MASK, -1), "at least 0 pixels, .* -1"),
-        (lambda: boundary_measure(MASK[:0], MASK[:0]), r"truth .* bool .* \[0, 90\]"),
         (lambda: score_frame(IDS[0], MASK, (1,)), r"prediction .* integers \[H, W\], .* bool"),
         (lambda: score_frame(IDS[0], IDS[0, :, 1:], (1,)), r"\[60, 90\] and \[60, 89\]"),
         (lambda: statistics([]), r"at least one frame, \[T\], .* \[0\]"),

@@ -230,7 +230,7 @@ def test_held_out_videos_are_looked_at_first(tmp_path, run, monkeypatch, capsys)
     monkeypatch.setattr(loop, "evaluate", lambda *_: None)
     run(config, tmp_path / "same")
     assert "data.held_out: synthetic train is trained on, too" in capsys.readouterr().out
-    monkeypatch.setattr("mavos_jax.datasets.generated._NUM_FRAMES", 2)
+    monkeypatch.setattr("mavos_jax.generated.sets._NUM_FRAMES", 2)
     words = "data.held_out: expected videos of at least 3 frames .* found 2 shorter: synthetic"
     with pytest.raises(ValueError, match=words):
         run(changed(evaluate_every=4), tmp_path / "short")

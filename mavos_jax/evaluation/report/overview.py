@@ -1,30 +1,82 @@
-"""The data of a report's first view: the summary beside the paper's, and the table of sequences."""
+"""What a report shows, and its first view: the summary beside the paper's, the table of sequences.
+
+The paper's speeds are of one V100 GPU by the protocol of AOT.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from mavos_jax.datasets.dataset import Published
+from mavos_jax.datasets.dataset import Benchmark, Published
 from mavos_jax.datasets.sequences import SequenceFiles
+from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
-from mavos_jax.evaluation.report.contents import Plain, ReportContents, labelled_frames
-from mavos_jax.evaluation.report.paper import find_paper_row
 from mavos_jax.evaluation.report.pictures import worst_frame
 from mavos_jax.runtime.trees import fields_by_path
-from mavos_jax.scores.metrics import mean_scores
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult, mean_scores
+
+Plain = dict[str, object]  # what JSON can hold
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportContents:
+    """What the report of one benchmark shows."""
+
+    title: str
+    benchmark: Benchmark
+    masks: Path  # the results, <sequence>/<frame>.png; any may be missing
+    scores: BenchmarkScores | None  # the scores of the set, None if its labels are not public
+    records: Sequence[SequenceRecord]  # what the finished sequences took
+    network: str  # the name of the network or its configuration, which finds the paper's row
+    provenance: Mapping[str, object]  # nested versions, checksums and settings behind the results
+    max_frames: int = 1500  # number of frames shown as pictures, over all sequences
+    width: int = 320  # greatest width of the pictures, in pixels
+
+    def finished_frames(self, sequence: SequenceFiles) -> tuple[int, ...]:
+        """Lists the saved frames whose masks are there, ascending."""
+        folder = self.masks / sequence.name
+        there = {path.stem for path in folder.glob("*.png")} if folder.is_dir() else set()
+        return tuple(t for t in sequence.saved if sequence.frame_name(t) in there)
+
+    def results(self) -> dict[str, list[ObjectResult]]:
+        """The scores of the objects, by the name of their sequence."""
+        found: dict[str, list[ObjectResult]] = {}
+        for result in self.scores.objects if self.scores else ():
+            found.setdefault(result.sequence, []).append(result)
+        return found
+
+
+def labelled_frames(sequence: SequenceFiles) -> frozenset[int]:
+    """The frames with truth; none if there are only given masks."""
+    return frozenset(sequence.truth) if sequence.has_truth else frozenset()
+
+
+def find_paper_row(network: str, dataset: str, split: str) -> Published | None:
+    """Finds what the paper reports of a network on a validation set.
+
+    The name may be a model's, or that of a configuration that trains it to the end: "mavos_main".
+    """
+    if dataset not in DATA_SETS or split not in ("val", "valid"):
+        return None
+    wanted = re.sub(r" (main|released)$", "", _words(network))
+    rows = DATA_SETS[dataset].published
+    return next((row for row in rows if _words(row.model) == wanted), None)
+
+
+def _words(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
 
 
 def overview(
     contents: ReportContents, finished: Sequence[Sequence[int]], shown: Sequence[int]
 ) -> Plain:
-    """Gathers what the page needs before a sequence is opened.
-
-    ``finished`` lists the frames with a result of each sequence, ``shown`` its number of pictures.
-    """
+    """Gathers the first view from each sequence's frames with a result and number of pictures."""
     benchmark, scores = contents.benchmark, contents.scores
     paper = find_paper_row(contents.network, benchmark.dataset, benchmark.split)
     results = contents.results()
@@ -34,7 +86,7 @@ def overview(
         "dataset": benchmark.dataset,
         "split": benchmark.split,
         "network": contents.network,
-        "rule": scores.rule if scores else None,
+        "rule": scores.protocol if scores else None,
         "has_truth": any(labelled_frames(sequence) for sequence in benchmark.sequences),
         "summary": list(_summary(contents, paper)),
         "paper": paper and {"model": paper.model, "source": paper.source, "note": paper.condition},
@@ -70,7 +122,7 @@ def _percent(value: float) -> float | None:
 
 
 def _summary(contents: ReportContents, paper: Published | None) -> Iterator[Plain]:
-    """Yields measures of the whole set, the headline first, with the paper's where it has them."""
+    """Yields measures of the whole set, the headline first, beside the paper's if it has them."""
     summary = contents.scores.summary if contents.scores else {}
     reported: dict[str, float | None] = {}
     if paper:
@@ -102,6 +154,7 @@ def _row(
     num_finished: int,
     num_shown: int,
 ) -> Plain:
+    worst = worst_frame(results)
     stabilities = [result.extra["V"] for result in results if "V" in result.extra]
     row: Plain = {
         "name": sequence.name,
@@ -115,15 +168,8 @@ def _row(
         "num_finished": num_finished,
         "num_expected": len(sequence.saved),
         "num_shown": num_shown,
-        "worst": _worst(sequence, results),
+        "worst": worst
+        and {"frame": worst[0], "name": sequence.frame_name(worst[0]), "J&F": _percent(worst[1])},
         "V": _percent(float(np.mean(stabilities))) if stabilities else None,
     }
     return row | (score_columns(results) if results else {})
-
-
-def _worst(sequence: SequenceFiles, results: Sequence[ObjectResult]) -> Plain | None:
-    worst = worst_frame(results)
-    if worst is None:
-        return None
-    frame, score = worst
-    return {"frame": frame, "name": sequence.frame_name(frame), "J&F": _percent(score)}

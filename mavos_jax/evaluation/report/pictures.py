@@ -6,26 +6,24 @@ import base64
 import io
 import math
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from mavos_jax.config import IGNORED
+from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path, read_frame, read_result, read_truth
-from mavos_jax.evaluation.report.contents import ReportContents
 from mavos_jax.media.ids import object_ids
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.scores.metrics import ObjectResult
 
 _JPEG_QUALITY = 80
 
 
 def share_budget(counts: Sequence[int], budget: int) -> list[int]:
-    """Shares a number of pictures among sequences as evenly as their lengths allow.
-
-    The shares of those that could take more differ by at most one.
-    """
+    """Shares a number of pictures among sequences as evenly as their lengths allow."""
     shares = [0] * len(counts)
     for position, index in enumerate(sorted(range(len(counts)), key=lambda i: counts[i])):
         shares[index] = min(counts[index], budget // (len(counts) - position))
@@ -34,16 +32,12 @@ def share_budget(counts: Sequence[int], budget: int) -> list[int]:
 
 
 def choose_frames(
-    frames: Sequence[int],
-    results: Sequence[ObjectResult],
-    labelled: Collection[int],
-    number: int,
+    frames: Sequence[int], results: Sequence[ObjectResult], labelled: Collection[int], number: int
 ) -> tuple[int, ...]:
-    """Chooses the frames of a sequence to show.
+    """Chooses the frames of a sequence to show, ascending.
 
-    Up to half of them are telling ones: the worst frame, those where objects vanish or return, the
-    worst frame of each object, and those with truth (``labelled``) where few have it. The others
-    are spread evenly over what remains. All are ascending.
+    Up to half of them are telling: the worst frame, those where objects vanish or return, the worst
+    of each object, and the ``labelled`` ones if few are. The others are spread over the rest.
     """
     if number >= len(frames):
         return tuple(frames)
@@ -96,10 +90,7 @@ def _spread(values: Sequence[int], number: int) -> list[int]:
 
 
 class Picture(NamedTuple):
-    """One frame, its images of one size and in base64: a JPEG, and PNGs whose grey values are ids.
-
-    ``ids`` are the objects in the prediction or the truth, ascending.
-    """
+    """One frame in base64: a JPEG, PNGs whose grey values are ids, and the objects in those."""
 
     frame: int
     name: str
@@ -110,13 +101,19 @@ class Picture(NamedTuple):
 
 
 def make_picture(
-    contents: ReportContents, sequence: SequenceFiles, frame: int, *, with_truth: bool
+    benchmark: Benchmark,
+    masks: Path,
+    sequence: SequenceFiles,
+    width: int,
+    frame: int,
+    *,
+    with_truth: bool,
 ) -> Picture:
     """Shrinks a frame, its mask and its truth."""
-    prediction, _ = read_result(mask_path(contents.masks, sequence, frame))
-    size = picture_size(prediction.shape, contents.width)
-    truth = read_truth(contents.benchmark, sequence, frame) if with_truth else None
-    image = Image.fromarray(read_frame(contents.benchmark, sequence.frames[frame]))
+    prediction, _ = read_result(mask_path(masks, sequence, frame))
+    size = picture_size(prediction.shape, width)
+    truth = read_truth(benchmark, sequence, frame) if with_truth else None
+    image = Image.fromarray(read_frame(benchmark, sequence.frames[frame]))
     return Picture(
         frame=frame,
         name=sequence.frame_name(frame),
@@ -136,11 +133,7 @@ def picture_size(size: tuple[int, ...], max_width: int) -> tuple[int, int]:
 
 
 def _encode_ids(ids: np.ndarray, size: tuple[int, int]) -> str:
-    """Encodes ids so that a browser reads them back: the colour of id i is grey of value i.
-
-    Colours of a mask's own palette may repeat; and a palette that ends with the highest id takes
-    fewer bits a pixel.
-    """
+    """Encodes ids as grey levels; a palette that ends at the highest takes fewer bits."""
     known = np.where(ids == IGNORED, 0, ids).astype(np.uint8)
     image = Image.fromarray(known).resize(size, Image.Resampling.NEAREST)
     image.putpalette(np.repeat(np.arange(int(known.max()) + 1, dtype=np.uint8), 3).tobytes())

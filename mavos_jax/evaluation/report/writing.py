@@ -16,8 +16,13 @@ from pathlib import Path
 
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path, read_result
-from mavos_jax.evaluation.report.contents import Plain, ReportContents, labelled_frames
-from mavos_jax.evaluation.report.overview import overview, score_columns
+from mavos_jax.evaluation.report.overview import (
+    Plain,
+    ReportContents,
+    labelled_frames,
+    overview,
+    score_columns,
+)
 from mavos_jax.evaluation.report.pictures import (
     changes,
     choose_frames,
@@ -27,7 +32,7 @@ from mavos_jax.evaluation.report.pictures import (
 )
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.runtime.files import written_whole
-from mavos_jax.scores.scores import ObjectResult
+from mavos_jax.scores.metrics import ObjectResult
 
 _SCRIPTS = (
     *("elements", "pictures", "gallery", "overview"),
@@ -40,8 +45,8 @@ _MAX_THREADS = 8
 def write_report(path: Path, contents: ReportContents) -> None:
     """Writes the report of a benchmark, an .html file, under its name only once it is whole.
 
-    The table comes first in the file and each sequence's pictures later, in a block of their own
-    that is parsed when the sequence is opened: the page is there at once, however long it is.
+    The table comes first in the file. Each sequence's pictures follow in a block of their own that
+    is parsed when the sequence is opened, so that the page is there at once.
     """
     sequences = contents.benchmark.sequences
     finished = [contents.finished_frames(sequence) for sequence in sequences]
@@ -90,10 +95,11 @@ def _sequence(
     results: Sequence[ObjectResult],
     frames: Sequence[int],
 ) -> Plain:
-    """Gathers what the page needs to open a sequence."""
     labelled = labelled_frames(sequence)
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as threads:
-        make = functools.partial(make_picture, contents, sequence)
+        make = functools.partial(
+            make_picture, contents.benchmark, contents.masks, sequence, contents.width
+        )
         pictures = list(threads.map(lambda t: make(t, with_truth=t in labelled), frames))
     size, palette = (1, 1), None
     if frames:
@@ -122,7 +128,6 @@ def _sequence(
 
 
 def _curve(result: ObjectResult) -> Plain:
-    """Gathers an object's values over time, without frames that have none."""
     values = zip(result.frames, result.region, result.boundary, result.is_visible, strict=True)
     known = [row for row in values if math.isfinite(row[1] + row[2])]
     return {

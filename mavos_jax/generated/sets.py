@@ -1,17 +1,44 @@
-"""The generated set: videos drawn from seeds, and the committed list that training never sees."""
+"""The generated sets: videos drawn from seeds, and the committed list that training never sees.
+
+Every clip of the list has a labelled object that goes and returns, and a look-alike beside one;
+``tools/select_held_out.py`` makes and checks ``held_out.json``.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
+import json
+from typing import Any
 
 import numpy as np
 
 from mavos_jax.config.data import SourceConfig
-from mavos_jax.generated.held_out import TRAINING_SEEDS, held_out_videos
 from mavos_jax.generated.recipe import EVENTFUL, VARIED, Recipe
 from mavos_jax.generated.video import GENERATOR_VERSION, SyntheticVideo
 from mavos_jax.media.samples import Sample
 from mavos_jax.runtime.files import short_hash
+
+TRAINING_SEEDS = range(1, 2**29)
+"""What training draws its seeds from; seed 0 is the demonstration's."""
+HELD_OUT_SEEDS = range(10**9, 10**9 + 100_000)
+
+
+def held_out_videos() -> tuple[SyntheticVideo, ...]:
+    """Returns the clips of the list."""
+    return tuple(held_out_video(clip["seed"], clip["num_objects"]) for clip in manifest()["clips"])
+
+
+def held_out_video(seed: int, num_objects: int) -> SyntheticVideo:
+    """Returns a clip as those of the list are."""
+    return SyntheticVideo(seed, 24, 192, 192, num_objects, EVENTFUL)
+
+
+def manifest() -> dict[str, Any]:
+    """Returns the list: seeds, what happens in the clips, and checksums of their pixels."""
+    file = importlib.resources.files("mavos_jax.generated").joinpath("held_out.json")
+    return json.loads(file.read_text(encoding="utf-8"))
+
 
 _NUM_FRAMES = 30
 _MAX_OBJECTS = 4
@@ -38,18 +65,12 @@ class GeneratedVideo:
 
 @dataclasses.dataclass(eq=False)
 class GeneratedSet:
-    """Videos of 30 frames with 1 to 4 objects, from the first of ``TRAINING_SEEDS``.
+    """Videos of 30 frames with 1 to 4 objects, from the first of ``TRAINING_SEEDS``."""
 
-    Attributes:
-      num_videos: how many.
-      size: height and width of the frames, in pixels.
-      recipe: how often what happens in them.
-    """
-
-    num_videos: int
-    size: tuple[int, int]
+    num_videos: int  # how many
+    size: tuple[int, int]  # height and width of the frames, in pixels
     max_gap: int
-    recipe: Recipe = VARIED
+    recipe: Recipe = VARIED  # how often what happens in them
     name: str = "synthetic train"
     is_static: bool = False
     num_left_out: int = 0

@@ -1,8 +1,13 @@
-"""Masks drawn over frames: pictures, or a video of them."""
+"""Pictures, videos and JSON that a run writes, with marks that tell them from other files.
+
+A mark names the program, the file and, where pixels are stored without loss, their checksum: a copy
+under another name, or a mask that somebody mended, is no result any more.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -10,13 +15,81 @@ from types import ModuleType
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.config import IGNORED
-from mavos_jax.media.marks import png_mark, text_mark
 from mavos_jax.media.masks import voc_palette
-from mavos_jax.media.pictures import Size
+from mavos_jax.media.pictures import Size, opened
 from mavos_jax.media.video_file import av_url, import_av
-from mavos_jax.runtime.files import written_whole
+from mavos_jax.runtime.files import checksum, written_whole
+
+_MAKER = "mavos_jax"
+_PNG_KEY = "Software"
+_JSON_MARK = re.compile(r'"software": "([^"]*) ([0-9a-f]{8})", ')
+
+
+def text_mark(name: str) -> str:
+    """Returns the mark of a JPEG or a video by its name without suffix."""
+    return f"{_MAKER} {name.encode(errors='backslashreplace').decode()}"  # PNG takes no surrogates
+
+
+def png_mark(name: str, pixels: np.ndarray) -> PngInfo:
+    """Returns the mark of a PNG by its name without suffix and its pixels, uint8."""
+    info = PngInfo()
+    info.add_text(_PNG_KEY, f"{text_mark(name)} {checksum(pixels.tobytes())}")
+    return info
+
+
+def marked_json(name: str, text: str) -> str:
+    """Returns JSON whose first object carries the mark of a file by its name without suffix."""
+    return text.replace("{", f'{{"software": "{text_mark(name)} {checksum(text)}", ', 1)
+
+
+def is_marked(path: Path) -> bool:
+    """Whether a run wrote a file, perhaps an empty one, and nobody changed or renamed it since."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    if path.stat().st_size == 0:
+        return True
+    match path.suffix:
+        case ".mp4":
+            return _is_marked_video(path)
+        case ".json":
+            return _is_marked_json(path)
+        case _:
+            return _is_marked_picture(path)
+
+
+def _is_marked_picture(path: Path) -> bool:
+    expected = text_mark(path.stem)
+    is_half = False  # the beginning of a marked file
+    try:
+        with opened(path, "a result") as (image, header):
+            if header.kind == "JPEG":
+                return image.info.get("comment") == expected.encode()
+            before, _, found = str(image.info.get(_PNG_KEY, "")).rpartition(" ")
+            is_half = before == expected
+            return is_half and found == checksum(np.asarray(image).tobytes())
+    except ValueError:
+        return is_half
+
+
+def _is_marked_json(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    mark = _JSON_MARK.search(text)
+    if mark is None:
+        return False
+    return mark.groups() == (text_mark(path.stem), checksum(_JSON_MARK.sub("", text, count=1)))
+
+
+def _is_marked_video(path: Path) -> bool:
+    try:
+        av = import_av(path)
+        with av.open(av_url(path), metadata_errors="replace") as container:
+            return container.metadata.get("comment") == text_mark(path.stem)
+    except Exception:  # no video, or nothing to read it with
+        return False
+
 
 _JPEG_QUALITY = 90
 _MAX_DENOMINATOR = 1001  # MPEG-4 takes rates of at most 16 bits; broadcast rates are n / 1001
@@ -25,10 +98,7 @@ _H264_QUALITY = "18"
 
 
 def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -> None:
-    """Writes uint8 RGB [H, W, 3] as a .jpg or .png, under its name only once it is whole.
-
-    Results are marked, see :mod:`mavos_jax.media.marks`.
-    """
+    """Writes uint8 RGB [H, W, 3] as a .jpg or .png, under its name only once it is whole."""
     image = Image.fromarray(picture)
     with written_whole(path) as temporary:
         if path.suffix.lower() in (".jpg", ".jpeg"):
@@ -43,15 +113,11 @@ def write_picture(path: Path, picture: np.ndarray, *, is_marked: bool = False) -
 def video_writer(
     path: Path, size: Size, frame_rate: Fraction, *, is_marked: bool = False
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Opens an .mp4, which gets its name once the block has succeeded, as a function.
+    """Opens an .mp4, which gets its name once the block has succeeded.
 
-    The function adds a picture, uint8 RGB [H, W, 3]. The video is H.264, or MPEG-4 where FFmpeg was
-    built without x264. Odd sizes are extended by one row or column, because both store colours at
-    half the resolution. Results are marked, see :mod:`mavos_jax.media.marks`.
-
-    Raises:
-      ValueError: PyAV is not installed, or cannot write the video.
-      OSError: the file cannot be written.
+    Yields a function that adds a picture, uint8 RGB [H, W, 3]. The video is H.264, or MPEG-4 if
+    FFmpeg lacks x264; both store colours at half the resolution, so odd sizes are extended by one
+    row or column. Raises ValueError if PyAV is not installed or cannot write the video.
     """
     av = import_av(path)
     height, width = size
@@ -81,7 +147,6 @@ def video_writer(
 
 @contextlib.contextmanager
 def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
-    """Raises what PyAV raises as one of Python's own errors that names the file."""
     try:
         yield
     except av.FFmpegError as error:
@@ -94,11 +159,7 @@ def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
 
 
 def draw_overlay(frame: np.ndarray, ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-    """Tints every object in its PASCAL VOC colour and draws its contour, which is opaque.
-
-    ``frame`` and the result are uint8 RGB [H, W, 3], ``ids`` uint8 [H, W]; 0 and 255 leave the
-    frame as it is.
-    """
+    """Tints every object of ``ids``, uint8 [H, W], and draws its opaque contour over uint8 RGB."""
     ids = np.where(ids == IGNORED, 0, ids)
     colours = voc_palette()[ids]
     weight = np.where(contours(ids), 1.0, opacity).astype(np.float32)[..., None]
