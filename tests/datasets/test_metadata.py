@@ -9,6 +9,7 @@ import pytest
 from benchmark_trees import write_benchmark_tree, write_source
 from datasets.seen import change_json
 from PIL import Image
+from refusals import refuses
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import check_benchmark, open_benchmark, open_source
@@ -36,13 +37,9 @@ def read(path, **options):
 
 
 def refused(path, read, *words):
-    with pytest.raises(ValueError, match="expected") as error:
-        read(path)
-    message = str(error.value)
-    assert str(path) in message
+    message = str(refuses(lambda: read(path), path, *words))
     assert len(message.splitlines()) == 1
     assert len(message) < len(str(path)) + 400
-    assert all(word in message for word in words)
 
 
 def listing(name="bear", number="1", frames=("00000", "00005")):
@@ -169,15 +166,12 @@ def test_odd_names_of_folders_and_frames(tmp_path, dataset, name):
     sequence = open_benchmark(options).sequences[0]
     frame, name = sequence.frames[-1], name.decode(errors="surrogateescape")
     renamed = frame.rename(frame.with_name(f"{name}.jpg"))
-    with pytest.raises(ValueError, match="expected the name of a frame") as error:
-        open_benchmark(options)
-    assert str(error.value) in check_benchmark(options)
+    error = refuses(lambda: open_benchmark(options), "expected the name of a frame")
+    assert str(error) in check_benchmark(options)
     renamed.rename(frame)
     for folder in (frame.parent, sequence.given[0].path.parent):
         folder.rename(folder.with_name(name))
-    with pytest.raises(ValueError, match="expected the name of a sequence") as error:
-        open_benchmark(options)
-    assert "\n" not in str(error.value)
+    refuses(lambda: open_benchmark(options), "expected the name of a sequence")
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree, write_mask
+from refusals import refuses
 
 from mavos_jax.datasets import BENCHMARKS, check_benchmark, open_benchmark
 
 
 def fails(options, place, *words):
     """Opening fails in one line that begins with the place; the check has that line once."""
-    with pytest.raises(ValueError, match=r": expected .*found") as error:
-        open_benchmark(options)
-    message = str(error.value)
+    message = str(refuses(lambda: open_benchmark(options), "found", *words))
     assert message.startswith(f"{place}: ")
-    for word in words:
-        assert str(word) in message
     assert check_benchmark(options).count(message) == 1
-    assert "\n" not in message
 
 
 @pytest.mark.parametrize("dataset", BENCHMARKS)

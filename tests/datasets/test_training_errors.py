@@ -11,23 +11,13 @@ from benchmark_trees import write_mask, write_source
 from datasets.seen import change_json
 from datasets.tree_videos import LATE_VIDEOS
 from PIL import Image
+from refusals import refuses
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import TRAINING_KINDS, DamagedSample, open_source
 from mavos_jax.datasets.opening import open_files
 
 SIZE = LATE_VIDEOS[0].size
-
-
-def refuses(call, *words):
-    """The error of a call, whose one line has all the words."""
-    with pytest.raises(ValueError, match=r"^.*expected .*found.*$") as error:
-        call()
-    message = str(error.value)
-    assert "\n" not in message
-    for word in words:
-        assert str(word) in message
-    return error.value
 
 
 def fails(source, *words):

@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refuses
 
 from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem
 from mavos_jax.media.frames import ImageFolder, open_frames
@@ -15,15 +16,6 @@ def save(folder, *names, mode="RGB", size=(12, 16), value=40, **options):
     for name in names:
         Image.new(mode, size[::-1], colour).save(folder / name, **options)
     return folder / names[-1]
-
-
-def refuses(call, *words):
-    with pytest.raises(ValueError, match=": expected") as error:
-        call()
-    message = str(error.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message
 
 
 def test_frames_come_in_natural_order_and_other_files_are_ignored(tmp_path):
