@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
 
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
@@ -33,6 +35,8 @@ from mavos_jax.profiling.measuring import announce, program_sizes, table, write_
 from mavos_jax.profiling.workload import read_size
 from mavos_jax.runtime.devices import graph_options, matmul_precision
 from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.training.devices import AXIS, shard_step
+from mavos_jax.training.step import DeviceBatch, new_state
 
 _TARGET = """
 gpu_device_info {{
@@ -66,7 +70,7 @@ _CARDS: dict[str, tuple[dict[str, Any], Rates]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Count what a chunk of frames launches on a GPU, without a GPU.
+    """Count what a chunk of frames, or a step of training, launches on a GPU, without a GPU.
 
     Attributes:
       config: the configuration file of the network.
@@ -74,6 +78,8 @@ class Arguments:
       size: height and width of the frames, such as 480x854.
       objects: objects in the video.
       videos: videos segmented at once; figures are for a frame of all of them.
+      clips: count a training step over so many clips a GPU, of the size in the configuration.
+      gpus: GPUs that share a training step; figures are for each.
       dump: a folder that keeps what XLA dumps.
       json: a file for the results.
     """
@@ -83,46 +89,61 @@ class Arguments:
     size: str = "480x854"
     objects: int = 2
     videos: int = 1
+    clips: int | None = None
+    gpus: int = 1
     dump: Path | None = None
     json: Path | None = None
 
     def __post_init__(self) -> None:
-        require_range(self, objects=1, videos=1)
+        require_range(self, objects=1, videos=1, clips=1, gpus=1)
         read_size(self.size)
+        if self.gpus > 1 and self.clips is None:
+            raise ValueError("--gpus: expected --clips N beside it; a video needs one GPU")
+
+
+_SHOWN = ("inference", "memory.gap", "training.clip", "data.crop", "data.clip_frames")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Compiles, counts and prints."""
     jax.config.update("jax_platforms", "cpu")  # of this machine
-    arguments, experiment = parse_experiment(Arguments, argv, ("inference", "memory.gap"))
+    arguments, experiment = parse_experiment(Arguments, argv, _SHOWN)
     if arguments.json is not None:
         require_writable_parent(arguments.json)
     announce(f"{experiment.name}: compiling for {arguments.gpu}, which takes a minute or more")
+    trace = trace_chunk if arguments.clips is None else trace_step
+    traced = trace(arguments, experiment)
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.dump or Path(scratch)
-        memory = compile_chunk(arguments, experiment, folder)
-        is_rough = experiment.inference.precision != "float32"
-        found = Counter(read_dump(folder), _CARDS[arguments.gpu][1], is_rough).chunk()
-    frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
-    print(report(found, memory, frames, gap))
-    parts = {**found._asdict(), "mean": found.mean(frames, gap)}
+        memory = compile_for_gpu(traced, folder)
+        is_rough = arguments.clips is not None or experiment.inference.precision != "float32"
+        counter = Counter(read_dump(folder), _CARDS[arguments.gpu][1], is_rough)
+        frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
+        if arguments.clips is None:
+            parts = parts_of_chunk(counter.chunk(), frames, gap)
+        else:
+            parts = {"step": counter.count(counter.dump.thunks, max)}
+    print(report(parts, memory))
     write_report(
         *(arguments.json, arguments),
         parts={name: dataclasses.asdict(part) for name, part in parts.items()},
-        inference=dataclasses.asdict(experiment.inference),
-        gap=gap,
+        experiment=dataclasses.asdict(experiment),
         memory=memory,
     )
 
 
-def report(found: Chunk, memory: dict[str, int], frames: int, gap: int) -> str:
-    """Returns a table of the parts, the kinds of their kernels, and the memory."""
-    parts = {
+def parts_of_chunk(found: Chunk, frames: int, gap: int) -> dict[str, Counts]:
+    """Returns the parts of a chunk by what they are."""
+    return {
         f"once a chunk of {frames}": found.once,
         "frame": found.frame,
         "frame with a write": found.written,
         f"mean, every {gap}. written": found.mean(frames, gap),
     }
+
+
+def report(parts: dict[str, Counts], memory: dict[str, int]) -> str:
+    """Returns a table of the parts, the kinds of their kernels, and the memory."""
     rows = [
         {
             "": name,
@@ -143,13 +164,12 @@ def _kinds(part: Counts) -> str:
     return ", ".join(f"{number:.4g} {kind}" for kind, number in ordered)
 
 
-def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) -> dict[str, int]:
-    """Compiles the scan over a chunk of frames for a card, dumps it, and returns sizes in bytes."""
-    struct = functools.partial(jax.ShapeDtypeStruct, sharding=_describe(arguments.gpu))
-
-    def abstract(tree: Any) -> Any:
-        return jax.tree.map(lambda x: struct(x.shape, x.dtype), tree)
-
+def trace_chunk(arguments: Arguments, experiment: Experiment) -> jax.stages.Traced:
+    """Traces the scan over a chunk of frames."""
+    (device,) = _describe(arguments.gpu)
+    place = jax.sharding.SingleDeviceSharding(device)
+    struct = functools.partial(jax.ShapeDtypeStruct, sharding=place)
+    abstract = functools.partial(_place, place)
     precision, size = experiment.inference.precision, read_size(arguments.size)
     model = build_model(experiment, backend_for("cuda", precision))
     views = abstract(geometries(experiment, Sizes(size, size)))
@@ -165,19 +185,61 @@ def compile_chunk(arguments: Arguments, experiment: Experiment, folder: Path) ->
         states = abstract(jax.eval_shape(start, variables, views, first, slots))
         scalars = (scalar, struct((videos,), jnp.int32), scalar)
         inputs = (model, variables, views, states, frames, None, scalars)
-        traced = segment_chunks.trace(*inputs, logits_form="none", **kind)
-        options = {
-            **(graph_options("gpu") or {}),
-            "xla_gpu_autotune_level": 0,
-            "xla_dump_to": str(folder),
-            "xla_dump_hlo_as_text": True,
-        }
-        sizes = program_sizes(traced.lower().compile(compiler_options=options))
+        return segment_chunks.trace(*inputs, logits_form="none", **kind)
+
+
+def trace_step(arguments: Arguments, experiment: Experiment) -> jax.stages.Traced:
+    """Traces a training step over ``arguments.clips`` clips on each GPU."""
+    number, clips = arguments.gpus, arguments.clips or 1
+    clip = experiment.training.clip
+    precision = "bfloat16" if clip.precision == "auto" else clip.precision
+    training = dataclasses.replace(experiment.training, batch_size=number * clips)
+    experiment = dataclasses.replace(experiment, training=training)
+    model = build_model(experiment, backend_for("cuda", precision))
+    mesh = Mesh(np.array(_describe(arguments.gpu, number)), (AXIS,))
+    step, shared, sharded = shard_step(model, mesh)
+    state = jax.eval_shape(functools.partial(new_state, experiment), variable_shapes(experiment))
+    parts, data = training.accumulate, experiment.data
+    shape = (number, parts, clips // parts, data.clip_frames, data.crop, data.crop)
+
+    def clips_of_zeros() -> DeviceBatch:
+        numbers = jnp.zeros(shape[:3], jnp.int32)
+        masks = jnp.zeros(shape, jnp.uint8)
+        return DeviceBatch(jnp.zeros((*shape, 3), jnp.uint8), masks, numbers, numbers)
+
+    batch = jax.eval_shape(clips_of_zeros)
+    with jax.default_matmul_precision(matmul_precision(precision)):
+        jitted = jax.jit(step, donate_argnums=(0,))
+        return jitted.trace(_place(shared, state), _place(sharded, batch))
+
+
+def _place(sharding: jax.sharding.Sharding, tree: Any) -> Any:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
+
+
+def compile_for_gpu(traced: jax.stages.Traced, folder: Path) -> dict[str, int]:
+    """Compiles a program, dumps it, and returns the sizes of its buffers in bytes."""
+    options = {
+        **(graph_options("gpu") or {}),
+        "xla_gpu_autotune_level": 0,
+        "xla_dump_to": str(folder),
+        "xla_dump_hlo_as_text": True,
+    }
+    lowered = traced.lower()
+    try:
+        compiled = lowered.compile(compiler_options=options)
+    except jax.errors.JaxRuntimeError as error:
+        if "config" not in str(error):
+            raise
+        announce("without a card XLA finds no tiles for some products: all are left to cuBLAS")
+        options["xla_gpu_enable_triton_gemm"] = False
+        compiled = lowered.compile(compiler_options=options)
+    sizes = program_sizes(compiled)
     return {**sizes, "all": sum(sizes.values())}
 
 
-def _describe(gpu: str) -> jax.sharding.Sharding:
-    """Describes a card to the compiler; returns where its arrays would lie."""
+def _describe(gpu: str, number: int = 1) -> Sequence[Any]:
+    """Describes so many cards to the compiler; returns the devices."""
     from jax.experimental import topologies
 
     versions = {"jax_cuda13_plugin": "13.0.0", "jax_cuda12_plugin": "12.9.0"}
@@ -187,8 +249,10 @@ def _describe(gpu: str) -> jax.sharding.Sharding:
             "expected JAX with its plugin for CUDA, found none; run: pip install 'jax[cuda13]'"
         )
     target = _TARGET.format(**_CARDS[gpu][0], cuda=cuda[0])
-    topology = topologies.get_topology_desc(platform="cuda", target_config=target, topology="1x1x1")
-    return jax.sharding.SingleDeviceSharding(topology.devices[0])
+    topology = topologies.get_topology_desc(
+        platform="cuda", target_config=target, topology=f"1x1x{number}"
+    )
+    return topology.devices
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from jaxtyping import Array, UInt8
 
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch
+from mavos_jax.models.mavos import MAVOS
 from mavos_jax.runtime.devices import graph_options, products_in
 from mavos_jax.training.clip import Clip, clip_loss
 from mavos_jax.training.step import (
@@ -53,13 +54,14 @@ def build_step(
     devices = jax.devices() if devices is None else devices
     _require_trainable(config, len(devices))
     num_local, parts = len(_local(devices)), config.training.accumulate
-    body = functools.partial(train_step, build_training_model(config), axis_name=AXIS)
+    model = build_training_model(config)
     if with_pmap:
+        body = functools.partial(train_step, model, axis_name=AXIS)
         run = _in_graphs(
             jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
         )
     else:
-        run = _shard(body, devices)
+        run = _shard(model, devices)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         shards = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
@@ -88,18 +90,26 @@ def _in_graphs(mapped: Any) -> Callable:
     return run
 
 
-def _shard(body: Callable, devices: Sequence[Any]) -> Callable:
-    mesh = _mesh(devices)
+def shard_step(model: MAVOS, mesh: Mesh) -> tuple[Callable, NamedSharding, NamedSharding]:
+    """Returns a step over a mesh, to be jitted, and how it wants states and clips to lie.
+
+    The clips have a leading axis of devices.
+    """
 
     # Left to itself, jit may gather clips that it cannot tell apart, such as those of a sort.
     def on_each(state: TrainState, batch: DeviceBatch) -> tuple[TrainState, Metrics]:
-        return body(state, jax.tree.map(lambda x: x[0], batch))
+        own = jax.tree.map(lambda x: x[0], batch)
+        return train_step(model, state, own, axis_name=AXIS)
 
     specs = {"in_specs": (_SHARED, _EACH), "out_specs": _SHARED}
     sharded = jax.shard_map(on_each, mesh=mesh, check_vma=False, **specs)
+    return sharded, NamedSharding(mesh, _SHARED), NamedSharding(mesh, _EACH)
+
+
+def _shard(model: MAVOS, devices: Sequence[Any]) -> Callable:
+    sharded, _, over_devices = shard_step(model, _mesh(devices))
     graphs = graph_options(jax.default_backend())
     run = jax.jit(sharded, donate_argnums=(0,), compiler_options=graphs)
-    over_devices = NamedSharding(mesh, _EACH)
 
     def place(local: np.ndarray) -> Array:
         return jax.make_array_from_process_local_data(over_devices, local)

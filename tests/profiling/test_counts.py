@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mavos_jax.profiling.compiled import report
+from mavos_jax.profiling.compiled import parts_of_chunk, report
 from mavos_jax.profiling.counts import Counter, Rates
 from mavos_jax.profiling.dump import read_dump
 
@@ -43,7 +43,7 @@ def test_operations_and_bytes_are_those_of_the_shapes():
 def test_the_mean_shares_the_chunk_and_its_writes():
     chunk = Counter(read_dump(DUMP), RATES).chunk()
     assert chunk.mean(8, 5).kernels == pytest.approx(6 / 8 + 11 + 1 / 5)
-    text = report(chunk, {"temporaries": 2_500_000}, 8, 5)
+    text = report(parts_of_chunk(chunk, 8, 5), {"temporaries": 2_500_000})
     assert re.search(r"mean, every 5\. written +11\.95 ", text)
     assert "temporaries 2" in text
 
