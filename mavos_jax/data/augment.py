@@ -1,8 +1,4 @@
-"""Augmentation of clips.
-
-All frames of a video have one view, every copy of a still image another; colours are drawn frame by
-frame.
-"""
+"""Augmentation: one view for all frames of a video, one for every copy of a still image."""
 
 from __future__ import annotations
 
@@ -39,7 +35,7 @@ _LARGE = 1.5
 class Clip(NamedTuple):
     """Frames as they are stored; the first is the reference."""
 
-    samples: tuple[Sample, ...]  # T frames and masks. Those of a still image are T times the same.
+    samples: tuple[Sample, ...]  # T frames and masks, all the same for a still image
     is_static: bool  # whether they come from one still image
 
 
@@ -48,7 +44,7 @@ class Crops(NamedTuple):
 
     frames: np.ndarray  # uint8 RGB [T, S, S, 3]
     masks: np.ndarray  # uint8 [T, S, S]: 0 = background, 1..n the objects, 255 = ignored
-    num_objects: int  # n, at most 10. All of them are in the reference.
+    num_objects: int  # n, at most 10; all of them are in the reference
 
 
 class View(NamedTuple):
@@ -64,7 +60,7 @@ def augment(clip: Clip, data: DataConfig, rng: Generator) -> Crops:
     """Turns the stored frames of a clip into crops and re-packs the ids.
 
     Kept are the objects with more than 100 pixels in the crop of the reference (fewer in smaller
-    crops), a random ``max_objects`` if there are more. Still images are deformed frame by frame.
+    crops), a random ``max_objects`` if there are more.
     """
     least = pixel_threshold(LEAST_OBJECT, data.crop)
     if clip.is_static:
@@ -106,7 +102,7 @@ def draw_view(reference: np.ndarray, data: DataConfig, least: float, rng: Genera
 
 
 def _look(sample: Sample, view: View, data: DataConfig, rng: Generator) -> Sample:
-    # Scaling with a box reads and writes the pixels of the crop alone.
+    # Scaling with a box reads and writes only the pixels of the crop.
     image = Image.fromarray(sample.frame).resize(view.size, Image.Resampling.BICUBIC, view.box)
     mask = Image.fromarray(sample.mask).resize(view.size, Image.Resampling.NEAREST, view.box)
     frame, ids = np.asarray(recolour(image, data, rng)), np.asarray(mask)
@@ -200,8 +196,7 @@ def paste_over(clip: Crops, pasted: Crops, most: int, rng: Generator) -> Crops:
     """Pastes the foreground of a second clip over a first, frame by frame.
 
     Objects under 100 pixels in the merged reference (fewer in smaller crops) become background, as
-    do all but a random ``most``; the ids of the others are re-packed, the first clip's before the
-    second's. What the second ignores is not pasted.
+    do all but a random ``most``; the first clip's ids come before the second's.
     """
     is_pasted = (pasted.masks > 0) & (pasted.masks != IGNORED)
     frames = np.where(is_pasted[..., None], pasted.frames, clip.frames)

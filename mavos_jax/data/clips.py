@@ -46,7 +46,7 @@ def repeat_image(video: AnnotatedVideo, num_frames: int) -> Clip:
 def draw_indices(
     video: AnnotatedVideo, num_frames: int, max_gap: int, least_foreground: float, rng: Generator
 ) -> list[int]:
-    """Chooses the frames of a clip by their masks alone; see :func:`draw_clip`."""
+    """Chooses the frames of a clip by only their masks; see :func:`draw_clip`."""
     counts: dict[int, np.ndarray] = {}
 
     def count(index: int) -> np.ndarray:

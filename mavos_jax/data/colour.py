@@ -1,4 +1,4 @@
-"""Changes of colour and sharpness that leave masks alone."""
+"""Changes of colour and sharpness that do not touch masks."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Loader(Iterator[Batch]):
         try:
             # Its processes are started by the first call, from threads that it starts.
             with contextlib.nullcontext() if self._is_begun else _held_signals():
-                step = next(self._steps[0])
+                batch, damaged = next(self._steps[0])
             self._is_begun = True
         except Exception as error:
             self._error = _explain_death(error)
@@ -124,9 +124,8 @@ class Loader(Iterator[Batch]):
             if self._error is error:
                 raise
             raise self._error from error
-        self.waited = time.perf_counter() - start
-        self.damaged = step.damaged
-        return step.batch
+        self.waited, self.damaged = time.perf_counter() - start, damaged
+        return batch
 
     def close(self) -> None:
         """Ends its threads and processes."""
@@ -145,14 +144,8 @@ def _place(batch_size: int, index: int, drawn: Drawn) -> tuple[int, Drawn]:
     return index % batch_size, drawn
 
 
-class _Step(NamedTuple):
-    """A batch and one line for each damaged sample that it would have had."""
-
-    batch: Batch
-    damaged: tuple[str, ...]
-
-
-def _stack(clips: Sequence[tuple[int, Drawn]]) -> _Step:
+def _stack(clips: Sequence[tuple[int, Drawn]]) -> tuple[Batch, tuple[str, ...]]:
+    """Returns a batch, and one line for each damaged sample that it would have had."""
     places, drawn = zip(*clips, strict=True)
     # From a loader process they come as a subclass of arrays that live in shared memory.
     batch = Batch(
@@ -161,7 +154,7 @@ def _stack(clips: Sequence[tuple[int, Drawn]]) -> _Step:
         np.array([clip.crops.num_objects for clip in drawn], np.int32),
         np.array(places, np.int32),
     )
-    return _Step(batch, tuple(line for clip in drawn for line in clip.damaged))
+    return batch, tuple(line for clip in drawn for line in clip.damaged)
 
 
 def _close(steps: list[Any]) -> None:

@@ -26,10 +26,9 @@ _SPLITS = ("train", "val", "valid", "trainval", "test", "test-dev")
 def find_folder(options: BenchmarkOptions) -> Layout:
     """Names every folder of images, at most two levels down, below ``<root>/<split>`` or the root.
 
-    Frames in ``JPEGImages`` itself are the sequence ``frames``. Training takes the sequences that
-    ``<root>/<split>.txt`` or ``<root>/ImageSets/<split>.txt`` names, if there are such lists. The
-    first mask is given, and every later one with new ids. All masks are truth if every object is
-    in more than one of them.
+    Training takes those that ``<root>/<split>.txt`` or ``<root>/ImageSets/<split>.txt`` lists, if
+    there is a list. The first mask is given, and every later one with new ids. All masks are truth
+    if every object is in more than one of them.
     """
     root = options.root
     folder = listing.find_pair(root, (*options.split_names, "."))

@@ -15,13 +15,7 @@ import numpy as np
 from mavos_jax.datasets.dataset import BenchmarkOptions
 from mavos_jax.datasets.listing import FRAMES, MASKS
 from mavos_jax.datasets.opening import find_layout, unlabelled_faults
-from mavos_jax.datasets.pairing import (
-    build_sequence,
-    describe_stray,
-    find_faults,
-    find_files,
-    find_images,
-)
+from mavos_jax.datasets.pairing import build_sequence, find_faults, find_files, find_images
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, SequenceFolders
 from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.media.folders import (
@@ -185,15 +179,13 @@ def _check_masks(
         if path.suffix.lower() not in MASK_SUFFIXES:
             yield describe_kind(path, MASK_SUFFIXES)
             continue
-        if stem not in images:
-            yield describe_stray(folders, path)
         size = sizes.get(images[stem]) if stem in images else None
         if size is not None and folder != folders.masks and layout.output_height is not None:
             size = layout.output_height, math.ceil(size[1] * layout.output_height / size[0])
         is_start = folder == folders.masks and stem in starts
         needs_objects = is_start and not (layout.is_loose or layout.starts == "first object")
         context = MaskContext(
-            *(size, is_start, needs_objects, is_binary, folders.objects, layout.origin)
+            size, is_start, needs_objects, is_binary, folders.objects, layout.origin
         )
         yield from find_mask_faults(path, context)
 

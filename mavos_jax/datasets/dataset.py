@@ -81,7 +81,7 @@ class Benchmark:
     is_binary: bool = False  # whether everything in a mask that is not 0 is one object
     # Frames, given masks and truth whose shorter edge is longer are shrunk to it first.
     short_edge: int | None = None
-    output_height: int | None = None  # of result masks; None for that of the frames
+    output_height: int | None = None  # height of result masks; None for that of the frames
 
     @property
     def name(self) -> str:

@@ -22,8 +22,7 @@ from mavos_jax.scores.metrics import ObjectResult
 def find_long_time_video(options: BenchmarkOptions) -> Layout:
     """Names the sequences of ``ImageSets/<split>.txt`` or ``<split>.txt``.
 
-    The first labelled frame is given, and all labelled frames are saved. Frames are in the natural
-    order of their names, also in the release that plays forward, backward and forward again.
+    Frames are in the natural order of their names, also in the release that plays to and fro.
     """
     root = listing.find_pair(options.root, (".",))
     listed = listing.read_split(root, ("ImageSets", "."), options.split_names)
@@ -41,7 +40,7 @@ def find_long_time_video(options: BenchmarkOptions) -> Layout:
 def score_long_time_video(
     sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions
 ) -> Rows:
-    """Scores the object of binary masks on the labelled frames after the given one.
+    """Scores the object on the labelled frames after the given one.
 
     The last label counts for Liang et al. 2020 ("AFB-URR"), not for Cheng and Schwing 2022
     ("XMem"), whom MAVOS follows.

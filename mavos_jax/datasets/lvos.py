@@ -42,12 +42,11 @@ _DECIMALS = 4  # of the variance, before its root
 
 
 def find_lvos(options: BenchmarkOptions) -> Layout:
-    """Names the videos of ``<split>_meta.json``.
+    """Names the videos of ``<split>_meta.json``, or every folder of frames for training.
 
     An object's mask is given at the first frame of its range, and its span is every fifth number
     from there on, the end excluded. If there are only first masks, because the split is test or
-    converted folders of them are all there is, every mask with new ids is given. Training, and test
-    without metadata, take every folder of frames.
+    they have been converted, every mask with new ids is given.
     """
     root, names = options.root, options.split_names
     candidates = (*names, *(f"{n}_480p" for n in names), *listing.own_folder(root, names, "_480p"))

@@ -1,7 +1,4 @@
-"""MOSE v1 and v2: ``<split>/{JPEGImages,Annotations}/<video>``, every frame labelled in train.
-
-The ids of the objects of v2 are in ``meta_<split>.json``.
-"""
+"""MOSE v1 and v2: ``<split>/{JPEGImages,Annotations}/<video>``, ids in ``meta_<split>.json``."""
 
 from __future__ import annotations
 

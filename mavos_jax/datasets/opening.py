@@ -68,7 +68,7 @@ def unlabelled_faults(layout: Layout, sequences: Sequence[SequenceFiles]) -> lis
     return [
         f"{layout.origin}: expected true masks beyond the given ones of all {len(sequences)} "
         f"sequences{'' if layout.is_labelled else ' or of none'}, found none of {len(names)}: "
-        f"{name_some(names)}; restore them, or take the other sequences alone"
+        f"{name_some(names)}; restore them, or leave them out"
     ]
 
 

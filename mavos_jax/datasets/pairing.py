@@ -155,14 +155,6 @@ def find_faults(layout: Layout, folders: SequenceFolders, found: FoundFiles) -> 
         )
 
 
-def describe_stray(folders: SequenceFolders, mask: Path) -> str:
-    """Says that a mask belongs to no frame."""
-    return (
-        f"{mask}: expected the name of a frame in {folders.frames}, found no such frame; "
-        "restore the frame or remove the mask"
-    )
-
-
 def _list_masks(folder: Path) -> FilesByKey[str]:
     return FilesByKey(folder, images_by_stem(folder, MASK_SUFFIXES))
 
@@ -268,7 +260,7 @@ def _missing_labels(layout: Layout, folders: SequenceFolders, found: FoundFiles)
     missing = [name for name in names if name not in found.truth]
     if missing and set(found.truth).intersection(names) - set(given):
         yield (
-            f"{folders.truth}: expected masks of all {len(names)} frames, or first masks alone, "
+            f"{folders.truth}: expected masks of all {len(names)} frames, or only first masks, "
             f"found none for {len(missing)}: {name_some(missing)}; restore them"
         )
 
@@ -277,7 +269,10 @@ def _stray_masks(folders: SequenceFolders, found: FoundFiles) -> Iterator[str]:
     for masks in (found.masks, {} if found.truth is found.masks else found.truth):
         for name, path in masks.items():
             if name not in found.images:
-                yield describe_stray(folders, path)
+                yield (
+                    f"{path}: expected the name of a frame in {folders.frames}, found no such "
+                    "frame; restore the frame or remove the mask"
+                )
 
 
 def _left_out(names: list[str]) -> list[str]:

@@ -53,7 +53,7 @@ class Protocol(NamedTuple):
 
     # Gives the rows of a sequence's objects; raises ValueError for masks with wrong ids.
     score: Callable[[SequenceFiles, SequenceMasks, ScoringOptions], Rows]
-    summarise: Callable[[Sequence[ObjectResult], ScoringOptions], Summary]  # of all objects
+    summarise: Callable[[Sequence[ObjectResult], ScoringOptions], Summary]  # from all rows
     # Makes the official columns of the summary, where they differ.
     official_row: Callable[[Sequence[ObjectResult], Mapping[str, float]], Mapping[str, float]] = (
         lambda objects, summary: summary

@@ -62,15 +62,15 @@ class Layout:
 
     origin: Path  # the list, metadata or folder that names the sequences
     sequences: tuple[SequenceFolders, ...]  # in natural order of their names
-    starts: Starts  # which masks are given
-    frames: Literal["all", "listed", "between"] = "all"  # the images: between the listed ones
+    starts: Starts
+    frames: Literal["all", "listed", "between"] = "all"  # which images; or all between the listed
     saves_labelled: bool = False  # whether a result has only the masks of labelled frames
     is_labelled: bool = False  # whether masks are public for every frame that counts
     is_exhaustive: bool = True  # whether all folders beside the sequences belong to the split
     is_gapless: bool = True  # whether the numbers of frames rise by one step throughout a sequence
     # Masks may be empty and of any frames; they are truth if they show every object more than once.
     is_loose: bool = False
-    output_height: int | None = None  # see :class:`~mavos_jax.datasets.dataset.Benchmark`
+    output_height: int | None = None  # see ``Benchmark``
     num_left_out: int = 0  # videos or images that are unfit for training
     oddities: tuple[str, ...] = ()  # lines about odd lists or metadata that prevent nothing
 

@@ -33,7 +33,6 @@ _MIN_FRAMES = 2
 def find_youtube_vos(options: BenchmarkOptions) -> Layout:
     """Names the videos of ``meta.json``; an object's mask is given at its first listed frame.
 
-    The root holds the split's folder, with or without a folder of the year between, or is it.
     Frames are the listed ones, or with ``all_frames`` every image of ``<split>_all_frames`` from
     the first to the last of them. In training, objects with fewer than 2 listed frames are
     background, and videos without others are left out.

@@ -35,13 +35,13 @@ DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num
 class VideoTask:
     """A video and the masks to start from, checked without decoding all of it."""
 
-    frames: FrameSource  # the frames, from that of ``mask`` on
+    frames: FrameSource  # from that of ``mask`` on
     mask: np.ndarray  # ids of the first frame's objects, uint8 [H, W]
     labels: Mapping[int, np.ndarray]  # masks of new or corrected objects, by frame index
     palette: np.ndarray | None  # the mask's own colours, uint8 [256, 3], or None
     num_objects: int | None  # None numbers objects as they appear; else ids are 1 to it
-    num_given: int  # number of objects in the masks
-    num_skipped: int = 0  # number of frames before the first mask, left out
+    num_given: int  # objects in the masks
+    num_skipped: int = 0  # frames before the first mask, left out
     inputs: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()  # lines for the user
     truth: Callable[[int], np.ndarray] | None = None  # true ids of a frame, uint8 [H, W]

@@ -32,10 +32,8 @@ _DEFAULT_RATE = Fraction(24)  # frames per second of a video made from pictures 
 class OutputFolder:
     """Where the results of one video go: a folder that need not exist until the first is written.
 
-    It gets ``masks/NAME.png``, as ``overlay`` says ``overlays/NAME.jpg`` or ``overlay.mp4``,
-    ``frames/NAME.png`` if wanted, and with ``rle`` ``results.json``. With ``overwrite`` the first
-    result removes those of earlier runs, but nothing that no run wrote or somebody changed since.
-    ``inputs`` must not lie where results go.
+    With ``overwrite`` the first result removes those of earlier runs, but nothing that no run wrote
+    or somebody changed since. ``inputs`` must not lie where results go.
     """
 
     def __init__(

@@ -26,8 +26,8 @@ RESULTS_JSON = "results.json"
 def write_results_json(path: Path, videos: Mapping[str, Sequence[Path]]) -> None:
     """Writes the masks of videos: the files of frames, in order, by the video's name.
 
-    Every object of every video has a record: ``video_id`` counts videos from 1, ``category_id`` and
-    ``score`` are 1, ``segmentations`` has an entry for each mask, null if the object is not seen.
+    Every object of every video has a record, whose ``segmentations`` have an entry for each mask,
+    null if the object is not seen.
     """
     lines = [
         json.dumps(record)

@@ -66,8 +66,6 @@ def evaluate_benchmark(
 
     Several processes may share the sequences by doing this for the same folder at once; one of them
     scores, the others return None. What an earlier call of the same run has finished is kept.
-    ``root`` gets ``masks/``, ``run.json``, ``provenance.json``, a zip for the server,
-    ``report.html`` and, if labels are public, ``scores.json`` and CSV files.
     """
     benchmark = open_benchmark(options.benchmark)
     require_apart(benchmark, root)

@@ -35,8 +35,8 @@ def score_results(
     """Scores masks by the protocol of their benchmark, all sequences of which have truth.
 
     Surplus frames and sequences in ``results`` do no harm. ``num_processes`` score sequences at a
-    time, 0 for this one; the scores are the same. Raises ValueError if truth or masks are missing
-    or wrong, or no frame counts; OSError if a process was ended from outside.
+    time, 0 for this one. Raises ValueError if truth or masks are missing or wrong, or no frame
+    counts; OSError if a process was ended from outside.
     """
     unlabelled = [s.name for s in benchmark.sequences if not s.has_truth]
     if unlabelled:

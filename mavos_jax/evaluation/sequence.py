@@ -38,7 +38,7 @@ class SegmentationOptions(NamedTuple):
     """How the sequences of a set are segmented."""
 
     augmentation: Augmentation = Augmentation()  # the views that are averaged
-    num_objects: int | None = None  # numbers objects as they appear; else ids are 1 to it
+    num_objects: int | None = None  # None numbers objects as they appear
     times_frames: bool = False  # whether to time each frame, which takes frames one at a time
 
 

@@ -77,9 +77,8 @@ def check_submission(benchmark: Benchmark, file: Path, masks: Path | None = None
     """Lists, a line each, everything in a zip that its server would refuse or score wrongly.
 
     These are missing and surplus sequences and frames, wrong folders above the sequences, hidden
-    and repeated files, and masks that are damaged, no indexed PNGs, of another size than results,
-    or that hold ids of no mask given up to their frame, unless the set is binary. If the folder of
-    ``masks`` that was packed is given, its files are named instead of those in the zip.
+    and repeated files, and masks that are damaged, no indexed PNGs, of the wrong size, or with ids
+    of no given mask. If the ``masks`` that were packed are given, messages name their files.
     """
     if not file.is_file():
         found = "a folder or a pipe" if file.exists() else "no such file"

@@ -1,8 +1,4 @@
-"""A bank of grey patterns from which generated surfaces are coloured.
-
-Pattern ``n`` follows from ``n``. A video crops, turns and colours a few of them, which costs a
-tenth of drawing new ones.
-"""
+"""A bank of grey patterns; to crop, turn and colour a few takes a tenth of drawing new ones."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Path(NamedTuple):
     spacing: float  # frames from knot to knot
     darts: bool  # whether the body rests at its knots
     spin: float  # in radians a frame
-    bob: tuple[float, float]  # of a swing up and down: pixels, and radians a frame
+    bob: tuple[float, float]  # a swing up and down: pixels, and radians a frame
 
     def place(self, index: int | float) -> Place:
         """Where the body is at frame ``index``."""
@@ -129,7 +129,7 @@ def random_path(
 class Camera(NamedTuple):
     """Pan, zoom, roll and shake about the first frame's view, and how the background runs past."""
 
-    centre: tuple[float, float]  # of the frame, (x, y) in pixels
+    centre: tuple[float, float]  # the frame's centre, (x, y) in pixels
     pan: tuple[float, float]  # amplitude, (x, y) in pixels
     zoom: float  # amplitude of the logarithm of the scale
     roll: float  # amplitude, in radians

@@ -18,10 +18,10 @@ MIN_FILL = 0.3
 class Outline(NamedTuple):
     """A body's outline in a disc of radius 1 about its centre."""
 
-    points: np.ndarray  # of the trunk at rest, float [P, 2] (x, y)
+    points: np.ndarray  # the trunk at rest, float [P, 2] (x, y)
     wobble: np.ndarray  # relative amplitudes of the waves that run around the trunk, float [3]
-    phases: np.ndarray  # of the waves, float [3] in radians
-    rates: np.ndarray  # of the waves, float [3] in radians a frame
+    phases: np.ndarray  # the waves' phases, float [3], in radians
+    rates: np.ndarray  # the waves' speeds, float [3], in radians a frame
     limbs: np.ndarray  # float [L, 6]: angle, length, half width, swing, its phase, taper
     gait: float  # rate of the limbs' swing, in radians a frame
 

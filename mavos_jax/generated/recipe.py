@@ -14,7 +14,7 @@ class Recipe:
     Lengths are shares of the frame's side (the root of its area), a range is (smallest, largest).
     """
 
-    radius: Range = (0.09, 0.32)  # of the disc that a labelled object stays in, at frame 0
+    radius: Range = (0.09, 0.32)  # the disc that a labelled object stays in, at frame 0
     gap: float = 0.9  # least distance of two discs at frame 0, as a share of their radii' sum
     lookalike: float = 0.3  # probability, for each labelled object, of an unlabelled look-alike
     twin: float = 0.15  # probability that a labelled object looks like the labelled one before it

@@ -21,7 +21,7 @@ class Body(NamedTuple):
     """Something that moves in front of the background."""
 
     outline: Outline  # in a disc of radius 1
-    radius: float  # of the disc, in pixels
+    radius: float  # the disc's radius, in pixels
     angle: float  # at frame 0, in radians
     path: Path  # where it is
     surface: Image.Image  # what it looks like, mode "RGB"
@@ -40,8 +40,8 @@ class Light(NamedTuple):
     """Gain of each colour over time, and what the lens and the sensor add."""
 
     gain: np.ndarray  # mean, float [3]
-    swing: np.ndarray  # amplitude, float [3], and rate in radians a frame of the gain
-    rate: float  # of the swing, in radians a frame
+    swing: np.ndarray  # the gain's amplitude, float [3]
+    rate: float  # the swing's rate, in radians a frame
     falloff: Image.Image | None  # light of each pixel, mode "RGB", or None if even
     kernel: tuple[float, ...] | None  # 3 x 3 weights of the blur, or None if sharp
     blur_rate: float  # in radians a frame of the blur's coming and going
@@ -83,7 +83,7 @@ def draw(
 def draw_mask(
     scene: Scene, index: int, size: tuple[int, int], labels: tuple[int, ...]
 ) -> np.ndarray:
-    """Draws the mask alone; see :func:`draw`."""
+    """Draws only the mask; see :func:`draw`."""
     return _paint(scene, index, size, labels, None)
 
 

@@ -59,7 +59,7 @@ class GeneratedVideo:
         return self.video[index]
 
     def mask(self, index: int) -> np.ndarray:
-        """Draws the mask alone."""
+        """Draws only the mask."""
         return self.video.mask(index)
 
 
@@ -67,7 +67,7 @@ class GeneratedVideo:
 class GeneratedSet:
     """Videos of 30 frames with 1 to 4 objects, from the first of ``TRAINING_SEEDS``."""
 
-    num_videos: int  # how many
+    num_videos: int
     size: tuple[int, int]  # height and width of the frames, in pixels
     max_gap: int
     recipe: Recipe = VARIED  # how often what happens in them

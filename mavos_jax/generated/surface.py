@@ -21,7 +21,7 @@ class Material(NamedTuple):
     fields: tuple[int, int, int]  # patterns of the bank: coarse, fine, which of the two shows
     extents: tuple[float, float, float]  # texels of each that a surface is across
     palettes: np.ndarray  # colours of the two first patterns' grey levels, uint8 [2, 256, 3]
-    share: float  # of the surface that shows the fine pattern, in [0, 1]
+    share: float  # how much of the surface shows the fine pattern, in [0, 1]
     shade: float  # strength of the shading, in [0, 1]
 
 

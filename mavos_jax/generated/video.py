@@ -1,8 +1,4 @@
-"""Generated clips: bodies that move, deform and hide one another under a moving camera.
-
-Everything follows from the seed, and each frame from its index alone, so that a clip can be as long
-as one likes without lying in memory.
-"""
+"""Generated clips, in which everything follows from the seed and each frame from its index."""
 
 from __future__ import annotations
 
@@ -37,10 +33,10 @@ class SyntheticVideo:
     """
 
     seed: int  # what the scene and its motion are drawn from
-    num_frames: int  # frames in the video
-    height: int  # of the frames, in pixels
-    width: int  # of the frames, in pixels
-    num_objects: int = 3  # objects, with ids 1 to ``num_objects`` (at most 254)
+    num_frames: int
+    height: int  # in pixels
+    width: int  # in pixels
+    num_objects: int = 3  # at most 254; their ids are 1 to it
     recipe: Recipe = VARIED  # how often what happens in it
 
     def __post_init__(self) -> None:
@@ -72,7 +68,7 @@ class SyntheticVideo:
 
     @property
     def frames(self) -> GeneratedFrames:
-        """The frames alone, as a :class:`~mavos_jax.media.frames.FrameSource`."""
+        """Only the frames, as a :class:`~mavos_jax.media.frames.FrameSource`."""
         return GeneratedFrames(self)
 
     @functools.cached_property

@@ -91,7 +91,7 @@ def frames_by_stem(folder: Path) -> dict[str, str]:
     mask = _mask_by_name(found) or _mask_by_format(folder, found)
     if mask is not None:
         raise ValueError(
-            f"{folder / mask[0]}: expected frames alone, found one that looks like a mask or a "
+            f"{folder / mask[0]}: expected only frames, found one that looks like a mask or a "
             f"second picture beside {mask[1]}; move the masks to a folder of their own"
         )
     return found

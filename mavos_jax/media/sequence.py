@@ -39,12 +39,10 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
 
     Args:
       path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
-        sibling ``Annotations`` has the same folder; or the parent of both, if there is exactly one
-        sequence.
-      mask: the mask to start from, replacing the annotation of its frame; by default the first
-        annotation that shows an object.
-      start: name or number from 0 of the mask's frame; by default the frame of the mask's name in a
-        folder of frames, or else the first.
+        sibling ``Annotations`` has the same folder; or the parent of both, with one sequence.
+      mask: the mask to start from, by default the first annotation that shows an object.
+      start: name or number from 0 of its frame; by default the frame of the mask's name, or else
+        the first.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)

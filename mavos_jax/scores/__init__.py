@@ -1,1 +1,1 @@
-"""Region and boundary measures: numbers alone."""
+"""Region and boundary measures: only numbers."""

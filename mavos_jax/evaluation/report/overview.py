@@ -1,7 +1,4 @@
-"""What a report shows, and its first view: the summary beside the paper's, the table of sequences.
-
-The paper's speeds are of one V100 GPU by the protocol of AOT.
-"""
+"""What a report shows, and its first view: the summary beside the paper's, and the sequences."""
 
 from __future__ import annotations
 
@@ -31,11 +28,11 @@ class ReportContents:
     title: str
     benchmark: Benchmark
     masks: Path  # the results, <sequence>/<frame>.png; any may be missing
-    scores: BenchmarkScores | None  # the scores of the set, None if its labels are not public
+    scores: BenchmarkScores | None  # None if the labels are not public
     records: Sequence[SequenceRecord]  # what the finished sequences took
-    network: str  # the name of the network or its configuration, which finds the paper's row
+    network: str  # or its configuration; its name finds the paper's row
     provenance: Mapping[str, object]  # nested versions, checksums and settings behind the results
-    max_frames: int = 1500  # number of frames shown as pictures, over all sequences
+    max_frames: int = 1500  # frames shown as pictures, over all sequences
     width: int = 320  # greatest width of the pictures, in pixels
 
     def finished_frames(self, sequence: SequenceFiles) -> tuple[int, ...]:
