@@ -97,10 +97,7 @@ def write_benchmark_tree(
     tree = _Tree(root, dataset, split, suffix, resolution, all_frames, masks_root or root)
     _WRITERS[dataset](tree)
     return BenchmarkOptions(
-        *(dataset, split, root),
-        masks_root=masks_root,
-        resolution=resolution,
-        all_frames=all_frames,
+        *(dataset, split, root), masks_root=masks_root, resolution=resolution, all_frames=all_frames
     )
 
 

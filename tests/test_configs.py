@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from refusals import refuse
 
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import (
@@ -39,8 +40,8 @@ def test_json_form_without_a_field_takes_the_default():
     assert (config.inference, config.elstt) == (InferenceConfig(), ELSTTConfig())
 
 
-def refuses(message, start, *parts):
-    """An error is one line that starts with the field and holds the other parts."""
+def holds(message, start, *parts):
+    """A message is one line that starts with the field and holds the other parts."""
     assert "\n" not in message
     assert message.startswith(start)
     assert [part for part in parts if part not in message] == []
@@ -63,9 +64,7 @@ def refuses(message, start, *parts):
     ],
 )
 def test_json_form_refuses(values, parts):
-    with pytest.raises(ValueError, match=":") as error:
-        from_dict({"name": "a", **values})
-    refuses(str(error.value), *parts)
+    holds(refuse(":", from_dict, {"name": "a", **values}), *parts)
 
 
 WRONG = {
@@ -75,7 +74,7 @@ WRONG = {
     "Experiment('x', encoder=MemoryConfig())": ["encoder:", "MobileNetV2Config"],
     "Experiment('x', elstt=LSTTConfig())": ["memory.policy:", "mca"],
     "Experiment('x', elstt=ELSTTConfig(value_dim=510))": [
-        *("elstt.value_dim:", "memory.num_heads", "510"),
+        *("elstt.value_dim:", "memory.num_heads", "510")
     ],
     "MobileNetV2Config(stem=0)": ["encoder.stem:", "0"],
     "MobileNetV2Config(stages=((1, 16, 1, 1),))": ["encoder.stages:"],
@@ -102,7 +101,7 @@ WRONG = {
     "InferenceConfig(chunk_frames=0)": ["inference.chunk_frames:", "0"],
     "InferenceConfig(min_short_edge=-1)": ["inference.min_short_edge:", "-1"],
     "InferenceConfig(max_long_edge=480, min_short_edge=481)": [
-        *("inference.min_short_edge:", "inference.max_long_edge", "481"),
+        *("inference.min_short_edge:", "inference.max_long_edge", "481")
     ],
     "DataConfig(max_objects=0)": ["data.max_objects:", "10", "0"],
     "DataConfig(max_objects=11)": ["data.max_objects:", "10", "11"],
@@ -128,7 +127,7 @@ def test_construction_refuses():
     command = [sys.executable, "-c", CONSTRUCT]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CONFIGS.parent)
     for line, parts in zip(result.stdout.splitlines(), WRONG.values(), strict=True):
-        refuses(ast.literal_eval(line), *parts)
+        holds(ast.literal_eval(line), *parts)
 
 
 @pytest.mark.parametrize("changes", [{"policy": "bank"}, {"write": "focal_modulation"}])
@@ -169,10 +168,7 @@ def test_a_users_own_file_works_like_ours(user_file):
 )
 def test_a_bad_file_is_named_with_its_line(user_file, text, message):
     user_file.write_text(text)
-    with pytest.raises(ValueError, match=message) as error:
-        load_config(user_file)
-    assert "mine.py" in str(error.value)
-    assert "\n" not in str(error.value)
+    assert "mine.py" in refuse(message, load_config, user_file)
 
 
 @pytest.mark.parametrize(
@@ -186,5 +182,4 @@ def test_a_bad_file_is_named_with_its_line(user_file, text, message):
 )
 def test_a_missing_file_suggests_a_close_name(monkeypatch, given, meant):
     monkeypatch.chdir(CONFIGS.parent)
-    with pytest.raises(ValueError, match=rf"did you mean \S*configs/{meant}\.py\?"):
-        load_config(given)
+    refuse(rf"did you mean \S*configs/{meant}\.py\?", load_config, given)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refuse
 from video_files import QUARTERS, remux, set_matrix, write_quarters
 
 from mavos_jax.commands import score
@@ -171,10 +172,7 @@ def test_what_cannot_be_used_is_refused_alike_by_all(tmp_path, harm):
         door(root)
     HARM[harm](frame, mask)
     for door in doors:
-        with pytest.raises(ValueError, match="frame 0") as caught:
-            door(root)
-        assert len(str(caught.value).splitlines()) == 1
-        assert str(root) in str(caught.value)
+        assert str(root) in refuse("frame 0", door, root)
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mkv", ".mov", ".m4v"])
@@ -192,6 +190,5 @@ def test_a_mask_of_a_turned_video_is_drawn_on_what_players_show(tmp_path, suffix
     for frame in task.frames:
         assert frame.shape[:2] == task.mask.shape
         assert np.abs(frame.astype(int) - np.rot90(QUARTERS, -1)).mean() < 8
-    with pytest.raises(ValueError, match=r"stored\.png: .* swapped") as caught:
-        VideoTask.open(video, tmp_path / "stored.png")
-    assert "resize" not in str(caught.value)
+    message = refuse(r"stored\.png: .* swapped", VideoTask.open, video, tmp_path / "stored.png")
+    assert "resize" not in message

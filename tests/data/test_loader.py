@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refuse
 from video_sets import BoxSet
 
 from mavos_jax.config.data import DataConfig, SourceConfig
@@ -167,8 +168,7 @@ def test_a_closed_loader_says_so_and_tells_how_long_it_waited():
     with make_loader(_config(), [BoxSet()], seed=0, batch_size=2) as loader:
         next(loader)
         assert 0 < loader.waited < 60
-    with pytest.raises(ValueError, match="expected an open loader"):
-        next(loader)
+    refuse("expected an open loader", next, loader)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,7 @@ def test_a_closed_loader_says_so_and_tells_how_long_it_waited():
 )
 def test_arguments_are_checked(changes, message):
     arguments = {"sets": [BoxSet()], "seed": 0, "batch_size": 2} | changes
-    with pytest.raises(ValueError, match=message):
-        make_loader(_config(), **arguments)
+    refuse(message, make_loader, _config(), **arguments)
 
 
 ORPHAN = """

@@ -9,7 +9,7 @@ import pytest
 from benchmark_trees import write_benchmark_tree, write_source
 from datasets.seen import change_json
 from PIL import Image
-from refusals import refuses
+from refusals import refuse
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import check_benchmark, open_benchmark, open_source
@@ -37,9 +37,10 @@ def read(path, **options):
 
 
 def refused(path, read, *words):
-    message = str(refuses(lambda: read(path), path, *words))
+    message = refuse("expected", read, path)
     assert len(message.splitlines()) == 1
     assert len(message) < len(str(path)) + 400
+    assert all(word in message for word in (str(path), *words))
 
 
 def listing(name="bear", number="1", frames=("00000", "00005")):
@@ -166,12 +167,12 @@ def test_odd_names_of_folders_and_frames(tmp_path, dataset, name):
     sequence = open_benchmark(options).sequences[0]
     frame, name = sequence.frames[-1], name.decode(errors="surrogateescape")
     renamed = frame.rename(frame.with_name(f"{name}.jpg"))
-    error = refuses(lambda: open_benchmark(options), "expected the name of a frame")
-    assert str(error) in check_benchmark(options)
+    message = refuse("expected the name of a frame", open_benchmark, options)
+    assert message in check_benchmark(options)
     renamed.rename(frame)
     for folder in (frame.parent, sequence.given[0].path.parent):
         folder.rename(folder.with_name(name))
-    refuses(lambda: open_benchmark(options), "expected the name of a sequence")
+    refuse("expected the name of a sequence", open_benchmark, options)
 
 
 @pytest.mark.parametrize(

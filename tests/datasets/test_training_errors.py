@@ -1,4 +1,4 @@
-"""What is wrong with a training set is a mistake in its layout or damage, in one line."""
+"""Mistakes in a training set and damaged files are told apart, each in one line."""
 
 import dataclasses
 import os
@@ -11,7 +11,7 @@ from benchmark_trees import write_mask, write_source
 from datasets.seen import change_json
 from datasets.tree_videos import LATE_VIDEOS
 from PIL import Image
-from refusals import refuses
+from refusals import refuse
 
 from mavos_jax.config.data import SourceConfig
 from mavos_jax.datasets import TRAINING_KINDS, DamagedSample, open_source
@@ -21,7 +21,8 @@ SIZE = LATE_VIDEOS[0].size
 
 
 def fails(source, *words):
-    refuses(lambda: open_source(source), *words)
+    message = refuse("expected .*found", open_source, source)
+    assert all(str(word) in message for word in words)
 
 
 @pytest.mark.parametrize("kind", TRAINING_KINDS)
@@ -91,6 +92,16 @@ def test_generated_sets():
 @pytest.fixture
 def video(tmp_path):
     return open_source(write_source(tmp_path, "mose"))[0]
+
+
+def refuses(call, *words):
+    """The error of a call, whose one line has all the words."""
+    with pytest.raises(ValueError, match=r"^.*expected .*found.*$") as error:
+        call()
+    message = str(error.value)
+    assert "\n" not in message
+    assert all(str(word) in message for word in words)
+    return error.value
 
 
 def damages(video, *words):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from copying import CHUNK, copy_masks
 from PIL import Image
+from refusals import refuse
 
 from mavos_jax.config import Experiment
 from mavos_jax.evaluation import one_video as module
@@ -24,13 +25,7 @@ from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.results import write_picture
 from mavos_jax.models.mavos import build_model
-from mavos_jax.scores.metrics import (
-    ObjectScores,
-    Statistics,
-    mean_scores,
-    score_frame,
-    statistics,
-)
+from mavos_jax.scores.metrics import ObjectScores, Statistics, mean_scores, score_frame, statistics
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
 SIZE = (32, 48)
@@ -94,8 +89,7 @@ def test_masks_are_named_as_the_frames_and_keep_the_palette(tmp_path, network):
 
 @pytest.mark.parametrize(("number", "words"), [(1, r"first\.png: .* up to 1"), (255, "1 to 254")])
 def test_a_number_of_objects_is_checked(tmp_path, number, words):
-    with pytest.raises(ValueError, match=words):
-        open_clip(tmp_path, number)
+    refuse(words, open_clip, tmp_path, number)
 
 
 def test_the_report_names_its_numbers():
@@ -190,8 +184,7 @@ def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path, i
     task = open_clip(tmp_path)
     os.truncate(tmp_path / f"frames/{index:05d}.png", 900)
     finished = rf".*; finished in .*out: {index} frames" if index else ""
-    with pytest.raises(ValueError, match=rf"{index:05d}\.png: expected {finished}"):
-        segment(task, tmp_path / "out", "video")
+    refuse(rf"{index:05d}\.png: expected {finished}", segment, task, tmp_path / "out", "video")
     results = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert sorted(path.name for path in results) == [f"{i:05d}.png" for i in range(index)]
     for path in results:

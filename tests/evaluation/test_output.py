@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from refusals import refuse
 
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.generated.video import SyntheticVideo
@@ -121,8 +122,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
     first, second = (OutputFolder(tmp_path / "out") for _ in range(2))
     with first.writer(CLIP.frames, None) as add:
         add("00000", CLIP.frame(0), CLIP.mask(0))
-        with pytest.raises(ValueError, match=r"out: .* found one at work; wait"):
-            write(second, 1)
+        refuse(r"out: .* found one at work; wait", write, second, 1)
     with pytest.raises(ValueError, match=r"00000\.png: .* no run wrote|found a file"):
         write(second, 1)  # it was to find an empty folder
     assert files(tmp_path) == ["out/masks/00000.png"]
@@ -144,8 +144,7 @@ def test_results_take_the_place_of_old_ones_when_that_is_asked_for(tmp_path, mon
         with output.writer(Frames(1), None) as add:
             add(name, CLIP.frame(0), CLIP.mask(0))
         assert files(tmp_path / "run:1") == [f"masks/{name}.png", "overlay.mp4"]
-    with pytest.raises(ValueError, match=r"found .*00000\.png; .*--overwrite"):
-        OutputFolder(Path("run:1"))
+    refuse(r"found .*00000\.png; .*--overwrite", OutputFolder, Path("run:1"))
 
 
 def file(root):
@@ -170,8 +169,7 @@ def checkpoint(root):
 def test_what_is_no_folder_for_results_is_refused(tmp_path, make):
     (tmp_path / "above").mkdir()
     make(tmp_path / "above/out")
-    with pytest.raises(ValueError, match=r"above.*; (choose|give) another"):
-        OutputFolder(tmp_path / "above/out", overwrite=True)
+    refuse(r"above.*; (choose|give) another", OutputFolder, tmp_path / "above/out", overwrite=True)
 
 
 @pytest.mark.parametrize(
@@ -183,14 +181,13 @@ def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, fixed,
     if fixed:
         place.mkdir(parents=True)
 
-    def refuse(prefix, dir):  # permissions do not hold for the user of many containers
+    def deny(prefix, dir):  # permissions do not hold for the user of many containers
         if fixed and Path(dir) == place:
             raise PermissionError(13, "Permission denied")
         return make(prefix=prefix, dir=dir)
 
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
-    with pytest.raises(ValueError, match=f"{place} takes no new files"):
-        OutputFolder(tmp_path / output)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", deny)
+    refuse(f"{place} takes no new files", OutputFolder, tmp_path / output)
 
 
 def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):

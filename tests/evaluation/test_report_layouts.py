@@ -10,13 +10,7 @@ import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
 from copying import copy_masks
-from evaluation.report_contents import (
-    contents_of,
-    record_of,
-    score,
-    write_blocks,
-    write_masks,
-)
+from evaluation.report_contents import contents_of, record_of, score, write_blocks, write_masks
 
 import evaluate
 from mavos_jax.datasets import BENCHMARKS, open_benchmark

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image
+from refusals import refuse
 from video_sets import draw_whole
 
 from mavos_jax.generated.recipe import VARIED, Recipe
@@ -182,5 +183,4 @@ def test_frames_as_a_source():
     ],
 )
 def test_numbers_out_of_range_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        SyntheticVideo(**({"seed": 0, "num_frames": 2, **SMALL} | change))
+    refuse(message, SyntheticVideo, **({"seed": 0, "num_frames": 2, **SMALL} | change))

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from refusals import refuses
+from refusals import refuse
 
 from mavos_jax.media.folders import MASK_SUFFIXES, frames_by_stem, images_by_stem
 from mavos_jax.media.frames import ImageFolder, open_frames
@@ -91,7 +91,7 @@ def test_what_is_odd_is_told(tmp_path, change, words):
 def test_a_frame_of_a_format_that_is_not_read_is_named(tmp_path, suffix):
     save(tmp_path, "0.jpg")
     (tmp_path / f"1{suffix}").write_bytes(b"raw")
-    refuses(lambda: ImageFolder.open(tmp_path), f"1{suffix}", f"found {suffix}; convert it")
+    refuse(f"1{suffix}.*found {suffix}; convert it", ImageFolder.open, tmp_path)
     (tmp_path / f"1{suffix}").rename(tmp_path / f"0{suffix}")  # as cameras keep both
     assert f"0{suffix}" in ImageFolder.open(tmp_path).notes[0]
 
@@ -113,7 +113,7 @@ def test_masks_among_frames_are_told_by_their_names_or_format(tmp_path, frames, 
     save(tmp_path, *frames.split())
     save(tmp_path, *masks.split(), mode=mode)
     call = frames_by_stem if mode == "RGB" else ImageFolder.open
-    refuses(lambda: call(tmp_path), masks.split()[0], "looks like a mask")
+    refuse(f"{masks.split()[0]}.*looks like a mask", call, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_masks_may_have_any_lossless_format(tmp_path):
     found = images_by_stem(tmp_path, MASK_SUFFIXES)
     assert found == {"0": "0.png", "1": "1.tif", "2": "2.bmp"}
     save(tmp_path, "3.jpg")
-    refuses(lambda: images_by_stem(tmp_path, MASK_SUFFIXES), "3.jpg: expected an indexed PNG")
+    refuse(r"3\.jpg: expected an indexed PNG", images_by_stem, tmp_path, MASK_SUFFIXES)
 
 
 def deep_image(folder):
@@ -158,22 +158,22 @@ def only_a_video(folder):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda f: save(f, "00002.png", size=(12, 17)), ("00002.png: ", "12 x 16", "12 x 17")),
-        (lambda f: save(f, "00001.jpg"), ("00001.jpg and 00001.png; remove",)),
-        (lambda f: (f / "00001.png").write_text("hello"), ("00001.png: ", "no known image format")),
-        (lambda f: (f / "00001.png").write_bytes(b""), ("00001.png: ", "no known image format")),
-        (deep_image, ("00001.png: expected 8 bits", "mode I;16; convert")),
-        (dangling_link, ("00001.png: ", "a link to gone/1.png")),
-        (only_a_video, ("expected frames", "clip.mov")),
-        (lambda f: f.rename(f.parent / "x"), ("frames: ", "found nothing")),
+        (lambda f: save(f, "00002.png", size=(12, 17)), r"00002\.png: .*12 x 16.* 12 x 17"),
+        (lambda f: save(f, "00001.jpg"), r"00001\.jpg and 00001\.png; remove"),
+        (lambda f: (f / "00001.png").write_text("hello"), r"00001\.png: .*no known image format"),
+        (lambda f: (f / "00001.png").write_bytes(b""), r"00001\.png: .*no known image format"),
+        (deep_image, r"00001\.png: expected 8 bits.*mode I;16; convert"),
+        (dangling_link, r"00001\.png: .*a link to gone/1\.png"),
+        (only_a_video, r"expected frames.*clip\.mov"),
+        (lambda f: f.rename(f.parent / "x"), "frames: .*found nothing"),
     ],
 )
 def test_what_headers_show_is_refused_before_any_decoding(tmp_path, spoil, words):
     folder = tmp_path / "frames"
     save(folder, "00000.png", "00001.png")
-    refuses(lambda: open_frames(folder / "00000.png"), f"give its folder, {folder}")
+    refuse(f"give its folder, {folder}", open_frames, folder / "00000.png")
     spoil(folder)
-    refuses(lambda: open_frames(folder), *words)
+    refuse(words, open_frames, folder)
 
 
 def cut_off(file):
@@ -193,4 +193,4 @@ def test_damage_after_opening_is_named_when_it_is_reached(tmp_path, suffix, spoi
     frames = iter(open_frames(tmp_path))
     spoil(tmp_path / f"1.{suffix}")
     next(frames)
-    refuses(lambda: next(frames), f"1.{suffix}: ")
+    refuse(rf"1\.{suffix}: ", next, frames)

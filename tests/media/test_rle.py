@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from refusals import refuse
 
 from mavos_jax.evaluation.results_json import decode_rle, encode_rle
 
@@ -14,5 +15,4 @@ def test_strings_are_those_of_the_official_tool(goldens):
 
 @pytest.mark.parametrize("counts", ["", "S2", "S", "S1o", "`", "0O1", "\x00\x7f"])
 def test_runs_that_fill_no_mask(counts):
-    with pytest.raises(ValueError, match="5x7"):
-        decode_rle(counts, (5, 7))
+    refuse("5x7", decode_rle, counts, (5, 7))

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from refusals import refuse
 from video_files import write_video
 
 from mavos_jax.media.sequence import open_sequence
@@ -125,15 +126,11 @@ def test_annotations_before_the_first_object_are_skipped(tmp_path):
 
 def test_what_is_no_sequence_is_refused(tmp_path):
     folder = write_sequence(tmp_path, masks=(0, 2))
-    with pytest.raises(ValueError, match=r"frame 1, .*--mask FILE"):
-        open_sequence(folder, start="1")
+    refuse(r"frame 1, .*--mask FILE", open_sequence, folder, start="1")
     (folder / "00002.jpg").unlink()
-    with pytest.raises(ValueError, match=r"00002\.png: expected the name of a frame"):
-        open_sequence(folder)
+    refuse(r"00002\.png: expected the name of a frame", open_sequence, folder)
     for name in ("dog2", "dog10"):
         write_sequence(tmp_path, name)
-    with pytest.raises(ValueError, match=rf"{tmp_path}: .* 3: bike, dog2, dog10; give one of them"):
-        open_sequence(tmp_path)
+    refuse(rf"{tmp_path}: .* 3: bike, dog2, dog10; give one of them", open_sequence, tmp_path)
     (tmp_path / "empty/JPEGImages").mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"JPEGImages: expected a folder of frames"):
-        open_sequence(tmp_path / "empty")
+    refuse(r"JPEGImages: expected a folder of frames", open_sequence, tmp_path / "empty")

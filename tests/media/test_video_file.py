@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from refusals import refuses
+from refusals import refuse
 from video_files import NUM_FRAMES, SIZE, add_sound, add_stream, encode, write_video
 
 from mavos_jax.media import video_file
@@ -40,7 +40,7 @@ def test_a_video_that_is_cut_off_is_refused_at_once(tmp_path, name, options):
     path = write_video(tmp_path / name, **options)
     assert len(list(open_frames(path))) == NUM_FRAMES
     os.truncate(path, path.stat().st_size * 6 // 10 | 1)  # inside a packet
-    refuses(lambda: open_frames(path), f"{name}: expected ", "cut off", "ffmpeg")
+    refuse(f"{name}: expected .* cut off .*ffmpeg", open_frames, path)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "flv1"])
@@ -55,7 +55,7 @@ def test_a_video_without_an_index_that_is_cut_off_is_refused_in_the_end(
     end = positions[18]
     assert end is not None
     os.truncate(path, end - (0 if is_whole_packet else 40))
-    refuses(lambda: list(open_frames(path)), "clip.flv: expected ", "cut off", "ffmpeg")
+    refuse(r"clip\.flv: expected .* cut off .*ffmpeg", lambda: list(open_frames(path)))
 
 
 @pytest.mark.parametrize("name", ["clip.flv", "clip.mkv", "clip.mp4", "clip.ts"])
@@ -70,7 +70,7 @@ def test_sound_longer_than_the_pictures_is_no_cut(tmp_path, name):
 def test_sound_alone_is_refused(tmp_path):
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
         add_sound(container)(1)
-    refuses(lambda: open_frames(tmp_path / "sound.mp4"), "sound.mp4: ", "video stream", "audio;")
+    refuse(r"sound\.mp4: expected a video stream, .* audio;", open_frames, tmp_path / "sound.mp4")
 
 
 def test_damage_inside_a_video_is_named_when_it_is_reached(tmp_path):
@@ -83,7 +83,7 @@ def test_damage_inside_a_video_is_named_when_it_is_reached(tmp_path):
     frames = iter(open_frames(path))
     for _ in range(9):
         next(frames)
-    refuses(lambda: next(frames), "clip.mp4: ", "damaged at frame 9 ")
+    refuse(r"clip\.mp4: .* damaged at frame 9 ", next, frames)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_damage_in_the_last_picture_is_named(tmp_path, name, options):
     # In .mkv the packet's own header comes first.
     data[place + half : place + size] = b"\xff" * (size - half)
     path.write_bytes(data)
-    refuses(lambda: list(open_frames(path)), f"{name}: ", "damaged at frame")
+    refuse(f"{name}: .* damaged at frame", lambda: list(open_frames(path)))
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_a_video_whose_frames_change_size_is_refused(tmp_path):
     frames = iter(open_frames(path))
     for _ in range(4):
         next(frames)
-    refuses(lambda: next(frames), "48 x 64", "as frame 0, found 32 x 64", " 4;")
+    refuse("48 x 64 .* as frame 0, found 32 x 64 .* 4;", next, frames)
 
 
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     path = write_video(tmp_path / "clip.mp4", num_frames=1)
     monkeypatch.setitem(sys.modules, "av", None)
-    refuses(lambda: open_frames(path), "clip.mp4: ", "not installed; pip install av,")
+    refuse(r"clip\.mp4: .*not installed; pip install av,", open_frames, path)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_names_that_ffmpeg_would_take_for_something_else(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("path", ["pipe", "/dev/zero", "/dev/null"])
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path, path):
     os.mkfifo(tmp_path / "pipe")
-    refuses(lambda: open_frames(tmp_path / path), f"{path}: ", "a pipe or a device; save")
+    refuse(f"{path}: .* a pipe or a device; save", open_frames, tmp_path / path)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, path):
 )
 def test_what_is_no_video_is_refused(tmp_path, name, data, found):
     (tmp_path / name).write_bytes(data)
-    refuses(lambda: open_frames(tmp_path / name), f"{name}: expected a video", found)
+    refuse(f"{name}: expected a video.*{found}", open_frames, tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_more_frames_than_a_file_can_hold_are_refused_at_once(tmp_path, box, fie
     data = bytearray(path.read_bytes())
     struct.pack_into(f">{len(fields)}I", data, data.index(box) + 8, *fields)
     path.write_bytes(data)
-    refuses(lambda: open_frames(path), "clip.mp4: ", f"{1 << 25} frames", f"{len(data)} bytes")
+    refuse(rf"clip\.mp4: .* {1 << 25} frames .* {len(data)} bytes", open_frames, path)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,7 @@ def test_videos_of_many_kinds(tmp_path, name, options):
 
 
 @pytest.mark.parametrize(
-    ("name", "times"),
-    [("vfr.mkv", (0, 7, 8, 100, 5000)), ("late.mp4", (900, 901, 902, 903, 904))],
+    ("name", "times"), [("vfr.mkv", (0, 7, 8, 100, 5000)), ("late.mp4", (900, 901, 902, 903, 904))]
 )
 def test_frames_at_odd_times_come_in_their_order(tmp_path, name, times):
     with av.open(str(tmp_path / name), "w") as container:
@@ -230,4 +229,4 @@ def test_frames_from_a_later_one_on(tmp_path):
     assert (later.num_frames, later.name(0), later.size) == (2, "00004", SIZE)
     for found, expected in zip(later, list(frames)[4:], strict=True):
         np.testing.assert_array_equal(found, expected)
-    refuses(lambda: list(frames.starting_at(9)), "clip.mp4: expected a frame 9 ", "found 6 ")
+    refuse(r"clip\.mp4: expected a frame 9 .* found 6 ", list, frames.starting_at(9))

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from refusals import refuse
 
 from mavos_jax.scores.boundary import (
     boundary_map,
@@ -202,8 +203,7 @@ MASK, IDS = blob(1), clip(1, 4)
     ],
 )
 def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=f"^expected .*{message}"):
-        call()
+    refuse(f"^expected .*{message}", call)
 
 
 def test_tolerances_of_mosev2_are_bounded_by_area_and_diagonal():
