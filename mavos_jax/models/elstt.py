@@ -21,13 +21,13 @@ from mavos_jax.models.layers import (
     DropChannels,
     DropPath,
     JoinedLinear,
+    Twins,
     group_norm,
     layer_norm,
     linear,
 )
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.stack import Memories, Stack, State
-from mavos_jax.models.twins import Twins
 
 Updates = tuple[Float[Array, "n d"], Float[Array, "n d"]]
 """What a propagation adds to the visual and to the identity branch."""

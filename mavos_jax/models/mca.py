@@ -19,9 +19,8 @@ from mavos_jax.config import MemoryConfig
 from mavos_jax.models.attention import attend, attend_heads
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.initialisation import lecun_normal
-from mavos_jax.models.layers import DepthwiseConv, DropPath, dense, layer_norm
+from mavos_jax.models.layers import DepthwiseConv, DropPath, Twins, dense, layer_norm
 from mavos_jax.models.memory import KeyValue
-from mavos_jax.models.twins import Twins
 
 
 def gelu(x: Array) -> Array:

@@ -26,11 +26,11 @@ from mavos_jax.models.layers import (
     DepthwiseConv,
     FrozenBatchNorm,
     JoinedLinear,
+    Twins,
     split_rows,
 )
 from mavos_jax.models.lstt import HeadLinear
 from mavos_jax.models.mavos import MAVOS, Variables, small_frame
-from mavos_jax.models.twins import Twins
 
 _CAST: dict[type[nn.Module], tuple[str, ...]] = {
     **dict.fromkeys((nn.Dense, nn.Conv, HeadLinear, JoinedLinear), ("kernel", "bias")),
