@@ -214,6 +214,13 @@ def test_a_number_left_out_of_the_frames(tmp_path, dataset, split):
         open_benchmark(dataclasses.replace(options, all_frames=False))
 
 
+def test_names_that_are_no_numbers_leave_none_out(tmp_path):
+    options = write_benchmark_tree(tmp_path, "mose")
+    path = open_benchmark(options).sequences[0].frames[3]
+    path.rename(path.with_name("a.jpg"))
+    assert check_benchmark(options) == []
+
+
 def keep_first_masks(options, *chosen):
     for sequence in open_benchmark(options).sequences:
         for index, path in sequence.truth.items() if sequence.name in chosen else ():

@@ -147,6 +147,9 @@ def test_the_mask_of_a_later_frame_starts_there(tmp_path):
     task = VideoTask.open(write_frames(tmp_path / "frames"), tmp_path / "00003.png")
     assert str(task) == "frames: 3 from 00003 on, 3 skipped; objects: 2"
     np.testing.assert_array_equal(task.mask, CLIP.mask(3))
+    write_mask(tmp_path / "00003.png", np.ones(SIZE, np.uint8))
+    note = VideoTask.open(tmp_path / "frames", tmp_path / "00003.png").notes[-1]
+    assert "00003.png" in note  # which has no background
 
 
 def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_path):
