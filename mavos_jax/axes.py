@@ -21,22 +21,6 @@ videos are ``jax.vmap`` or ``jax.lax.map`` over these functions.
 
 from jaxtyping import Array, Bool, Float, Int, Integer, UInt8
 
-__all__ = [
-    "Array",
-    "Flag",
-    "Frame",
-    "Frames",
-    "Image",
-    "Integer",
-    "Logits",
-    "Map",
-    "Mask",
-    "Propagated",
-    "Scalar",
-    "SourceMask",
-    "Tokens",
-]
-
 Frame = UInt8[Array, "H W 3"]
 """One RGB frame at source size."""
 

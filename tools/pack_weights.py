@@ -22,6 +22,7 @@ from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model
+from mavos_jax.runtime.files import require_new
 
 _CURVE = "metrics.jsonl"
 _NUM_POINTS = 100
@@ -58,9 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, config = parse_experiment(Arguments, argv)
     stored = read_description(arguments.checkpoint)
     for suffix in (".npz", ".json"):
-        file = arguments.output / f"{config.name}{suffix}"
-        if file.exists() and not arguments.overwrite:
-            raise ValueError(f"{file}: expected no file yet; add --overwrite to replace it")
+        require_new(arguments.output / f"{config.name}{suffix}", arguments.overwrite)
     curve = arguments.curve
     if curve is None and (arguments.checkpoint / _CURVE).is_file():
         curve = arguments.checkpoint / _CURVE

@@ -119,7 +119,6 @@ def require_free(path: PathLike, *, overwrite: bool = False) -> None:
 
 
 def _put_in_place(complete: Path, path: Path, replaced: Path) -> None:
-    """Moves a complete folder to ``path`` and what was there out of the way."""
     if path.exists():
         path.rename(replaced)
     try:

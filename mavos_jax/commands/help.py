@@ -48,7 +48,6 @@ def format_help(kind: type, base: Experiment | None, shown: Sequence[str]) -> st
 def _groups(
     kind: type, values: Any, prefix: str = "", shown: tuple[str, ...] | None = None
 ) -> Iterator[_Group]:
-    """Yields the options of a dataclass as a group, then the groups inside it."""
     texts = [inspect.cleandoc(each.__doc__ or "") for each in reversed(kind.__mro__)]
     found = re.findall(r"^ +(\w+): (.*(?:\n {4,}.*)*)", "\n\n".join(texts), re.M)
     meanings, title = dict(found), texts[-1].partition("\n")[0].rstrip(".")
@@ -91,7 +90,6 @@ def _row(path: str, metavar: str, meaning: str, default: Any) -> tuple[str, str]
 
 
 def _metavar(kind: Any) -> str:
-    """Names the values of a type, such as ``INT INT`` or ``{a,b}``."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return f"{{{','.join(map(str, arguments))}}}"

@@ -14,7 +14,7 @@ from mavos_jax.commands.parser import parse_command
 from mavos_jax.config import MAX_ID
 from mavos_jax.media.folders import IMAGE_SUFFIXES, images_by_stem
 from mavos_jax.media.masks import DEEP, read_colours, voc_palette, write_mask
-from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.files import require_new, require_writable_parent
 
 _MIN_OUTLINE_COLOURS = 3
 
@@ -65,7 +65,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
-    """Finds the pictures of every video, with the folder for its masks."""
     if source.is_file():
         yield [source], output
         return
@@ -83,22 +82,16 @@ def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
 
 
 def _require_free(files: Sequence[Path], folder: Path, arguments: Arguments) -> None:
-    """Raises ValueError if masks would replace files without leave."""
     for file in files:
         target = folder / f"{file.stem}.png"
         if target.exists() and target.samefile(file):
             raise ValueError(
                 f"{target}: expected an output apart from the input; give another --output"
             )
-        if target.exists() and not arguments.overwrite:
-            raise ValueError(
-                f"{target}: expected a new file, found that it exists; give another --output, or "
-                "--overwrite"
-            )
+        require_new(target, arguments.overwrite)
 
 
 def _count_colours(files: Sequence[Path]) -> dict[int, int]:
-    """Counts the pictures in which each colour is, in the order of their first appearance."""
     counts: dict[int, int] = {}
     for file in files:
         packed = read_colours(file)
@@ -127,7 +120,6 @@ def _require_no_smoothing(file: Path, places: np.ndarray, number: int) -> None:
 
 
 def _number(origin: Path, counts: Mapping[int, int], background: int) -> dict[int, int]:
-    """Gives ids to colours."""
     palette = {_packed(colour): number for number, colour in enumerate(voc_palette())}
     if background == 0 and all(colour in palette for colour in counts):
         return {colour: palette[colour] for colour in counts}

@@ -137,7 +137,6 @@ def require_range(arguments: object, most: int | None = None, /, **least: int) -
 
 
 def _parse(kind: type | None, base: Experiment | None, words: Sequence[str]) -> Any:
-    """Parses ``words`` into an object with fields ``arguments`` and ``experiment``."""
     import tyro  # the models and inference must not need it
 
     conf, parts = tyro.conf, []
@@ -181,12 +180,10 @@ def _forbid_overrides(words: Sequence[str], fields: set[str]) -> None:
 
 
 def _sources(fields: Container[str]) -> str:
-    """Names the options of a program that give an experiment."""
     return "--config FILE" + (" or --checkpoint DIR" if "checkpoint" in fields else "")
 
 
 def _condense(console: str) -> str:
-    """Returns the message and the suggestions of tyro's error box as one line."""
     sections: list[list[str]] = [[]]
     for line in map(str.strip, console.splitlines()):
         if line and not line.strip("-"):

@@ -13,7 +13,7 @@ from mavos_jax.datasets import open_benchmark
 from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation.submission import check_submission, submission_form, write_submission
-from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.files import require_new, require_writable_parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,16 +66,11 @@ def describe_server(benchmark: Benchmark) -> str:
 
 
 def _require_free(path: Path, overwrite: bool) -> None:
-    """Raises unless the zip can be written, before any mask is read."""
     if path.suffix.lower() != ".zip":
         raise ValueError(f"{path}: expected a name that ends in .zip, as servers ask for")
     if path.is_dir():
         raise ValueError(f"{path}: expected a file, found a folder; give another --output")
-    if path.exists() and not overwrite:
-        raise ValueError(
-            f"{path}: expected a new file, found that it exists; give another --output, or "
-            "--overwrite"
-        )
+    require_new(path, overwrite)
     require_writable_parent(path)
 
 

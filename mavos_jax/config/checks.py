@@ -57,7 +57,6 @@ def build(kind: Any, values: Any, path: str) -> Any:
 
 
 def _union_member(kind: Any, values: Any, path: str) -> Any:
-    """Picks the member of a union of dataclasses whose ``kind`` the values name."""
     members = {typing.get_type_hints(m)["kind"]: m for m in typing.get_args(kind)}
     names = {typing.get_args(literal)[0]: member for literal, member in members.items()}
     found = values.get("kind") if isinstance(values, Mapping) else values

@@ -178,7 +178,6 @@ def _run(path: Path) -> dict[str, Any]:
 
 
 def _line_of(error: BaseException, path: Path) -> int | None:
-    """Returns the last line of the file that an error passed through, if any."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno
     frames = traceback.extract_tb(error.__traceback__)
@@ -187,7 +186,6 @@ def _line_of(error: BaseException, path: Path) -> int | None:
 
 
 def _suggest(path: Path) -> str:
-    """Names the configuration file that was most likely meant by a missing ``path``."""
     found = {f.stem: f for folder in (Path("configs"), path.parent) for f in folder.glob("*.py")}
     close = difflib.get_close_matches(path.stem, found, n=1)
     return f"; did you mean {found[close[0]]}?" if close else ""

@@ -10,13 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate
-from mavos_jax.config import (
-    Experiment,
-    LSTTConfig,
-    MemoryConfig,
-    ResNetConfig,
-    SwinConfig,
-)
+from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
 from mavos_jax.conversion.convert import NOT_FINITE, find_problems, torch_shapes
 from mavos_jax.conversion.encoders import encoder_kind, has_mark, pytorch_encoder
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
@@ -29,10 +23,7 @@ _ENCODER = "encoder."
 
 _MARK_OF_TORCHVISION_SWIN = r"features\.\d+\.\d+\.attn\."
 
-_BUFFERS = {
-    "num_batches_tracked": r"(^|.*\.)num_batches_tracked",
-    "attn_mask": r".*\.attn_mask",
-}
+_BUFFERS = {"num_batches_tracked": r"(^|.*\.)num_batches_tracked", "attn_mask": r".*\.attn_mask"}
 """Buffers of PyTorch modules that the network has no use for, in any file."""
 
 _KNOWN_CONFIGS = {

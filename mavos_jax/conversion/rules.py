@@ -11,13 +11,7 @@ from typing import NamedTuple, assert_never
 
 import numpy as np
 
-from mavos_jax.config import (
-    ELSTTConfig,
-    Experiment,
-    LSTTConfig,
-    MemoryConfig,
-    TransformerConfig,
-)
+from mavos_jax.config import ELSTTConfig, Experiment, LSTTConfig, MemoryConfig, TransformerConfig
 from mavos_jax.conversion.encoders import pytorch_encoder
 from mavos_jax.conversion.layouts import (
     CONV,

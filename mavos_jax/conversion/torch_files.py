@@ -74,7 +74,6 @@ def torch_file(path: Path, state: Mapping[str, np.ndarray]) -> bytes:
 
 
 def _holds_objects(path: Path, error: Exception) -> bool:
-    """Says whether a file that PyTorch refuses is intact, and holds more than tensors."""
     if not isinstance(error, pickle.UnpicklingError):
         return is_pickle(path)
     # The archives have checksums of their own: where one is opened, its pickle is as written.
@@ -83,7 +82,6 @@ def _holds_objects(path: Path, error: Exception) -> bool:
 
 
 def _name_object(path: Path, error: Exception) -> str:
-    """Names what PyTorch refuses, and the entry that it lies in where that can be told."""
     refused = re.search(r"(?:Unsupported global: GLOBAL|Unsupported class) (\S+)", str(error))
     if refused is None:
         return "Python objects"

@@ -24,17 +24,9 @@ from mavos_jax.runtime.files import require_writable_parent
 class Report:
     """What a conversion did; its text is for the user.
 
-    Attributes:
-      source: the file that was read.
-      kind: what it was recognised as.
-      num_used: its tensors that the network took.
-      dropped: tensors that were left out, counted by kind.
-      others: names of the entries beside the tensors that were left out.
-      fresh: names of the weights that the file lacks and that were initialised.
-      expected: names of all weights of the network.
-      num_parameters: without batch-norm vectors and integer buffers.
-      prefixes: what was taken off the names of the file's tensors.
-      output: the checkpoint that was written, if one was.
+    ``dropped`` counts the tensors left out by kind, ``others`` are the file's entries beside them,
+    ``fresh`` what it lacks, ``prefixes`` what was taken off names. ``num_parameters`` leaves
+    batch-norm vectors and buffers out.
     """
 
     source: Path
@@ -149,7 +141,6 @@ def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> s
 
 
 def _fresh_weights(config: Experiment, names: tuple[str, ...], seed: int) -> dict[str, np.ndarray]:
-    """Initialises the weights of the given PyTorch names."""
     if not names:
         return {}
     state = to_state_dict(config, init_variables(build_model(config), seed))

@@ -25,10 +25,7 @@ _WRAPPERS = (
 """Under which keys training scripts put the state dictionary, and which words they put in front of
 its names, the likeliest first."""
 
-_FORMATS = {
-    ".npz": "NumPy arrays written by numpy.savez",
-    ".safetensors": "a safetensors file",
-}
+_FORMATS = {".npz": "NumPy arrays written by numpy.savez", ".safetensors": "a safetensors file"}
 
 _SAFETENSORS = ("safetensors.numpy", "safetensors")
 """The module and its package."""
@@ -120,7 +117,6 @@ def _unwrap(content: Any) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
 
 
 def _holds_arrays(value: Any, depth: int = 3) -> bool:
-    """Whether a value is a mapping with arrays in it, or in mappings below it."""
     if not isinstance(value, Mapping) or not depth:
         return False
     return _has_arrays(value) or any(_holds_arrays(x, depth - 1) for x in value.values())

@@ -154,7 +154,6 @@ class _Driver:
 
     @property
     def _position(self) -> int:
-        """Index of the next frame."""
         return max(source.position for source in self._sources)
 
     @property
@@ -201,7 +200,6 @@ class _Driver:
         return _Pending(counts, slots[:, None], None if logits is None else logits[:, None])
 
     def _to_memorise(self, counts: list[int], length: int) -> np.ndarray | None:
-        """Returns the given slots [b, length, H, W] of the last frames, padded."""
         pairs = zip(self._sources, counts, strict=True)
         given = [source.to_memorise(count, length) for source, count in pairs]
         slots = [each for each in given if each is not None]
@@ -222,7 +220,6 @@ class _Driver:
         report(self._position - 1, time.perf_counter() - start)
 
     def _make_room(self, num_writes: int) -> None:
-        """Enlarges a memory that grows before the program that fills it."""
         self._num_writes += num_writes
         model = _with_room(self._model, self._capacity, 1 + self._num_writes)
         if model is not self._model:

@@ -60,8 +60,6 @@ Outputs = tuple[Array, Array | None]
 
 
 class _Prediction(NamedTuple):
-    """What one view predicts: logits at stride 4, what memorising needs, and its own slots."""
-
     logits: Float[Array, "g h w o"]
     pending: tuple[Pending, ...]
     slots: SourceMask
@@ -249,7 +247,6 @@ def _where(condition: Flag, new: _Tree, old: _Tree) -> _Tree:
 
 
 def _over_groups(model: MAVOS, function: Callable[..., Any], *operands: Any) -> Any:
-    """Maps a function of one group over the leading axis of its operands."""
     groups = jax.tree.leaves(operands)[0].shape[0]
     if groups == 1:
         result = function(*jax.tree.map(lambda x: x[0], operands))

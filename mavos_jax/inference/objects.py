@@ -82,7 +82,6 @@ class ObjectIds:
 
 
 def _ids_of(mask: np.ndarray, name: str) -> np.ndarray:
-    """Returns the ids in a mask, ascending, without background and ignored pixels."""
     if not np.issubdtype(mask.dtype, np.integer) and mask.dtype != bool:
         raise ValueError(f"{name}: expected integer ids, found {mask.dtype}")
     found = np.unique(mask)

@@ -142,7 +142,6 @@ class Source:
 
 
 def _check_frame(frame: object, position: int, size: tuple[int, int]) -> np.ndarray:
-    """Returns a frame as an array; ``size`` is the first frame's."""
     name = f"frame {position}"
     array = as_array(frame, name)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
@@ -158,7 +157,6 @@ def _check_frame(frame: object, position: int, size: tuple[int, int]) -> np.ndar
 
 
 def _check_mask(mask: object, size: tuple[int, int], name: str) -> np.ndarray:
-    """Returns a mask as an array of the given size; ``name`` names it in the error."""
     if isinstance(mask, (str, bytes, os.PathLike)) or mask is None:
         raise ValueError(f"{name}: expected a mask of integer ids [H, W], found {mask!r}")
     array = as_array(mask, name)

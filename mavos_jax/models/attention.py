@@ -188,9 +188,7 @@ def _attend_places(
     return (out / total).reshape(rows, columns, -1)
 
 
-def _offsets_to_places(
-    relative: Float[Array, "y x dy dx"],
-) -> Float[Array, "y x a b"]:
+def _offsets_to_places(relative: Float[Array, "y x dy dx"]) -> Float[Array, "y x a b"]:
     """Places logits per offset: out[y, x, y + dy, x + dx] = in[y, x, dy, dx], masked elsewhere."""
     by_column = _skew(relative.transpose(0, 2, 1, 3))  # y dy x b
     by_row = _skew(by_column.transpose(2, 3, 0, 1))  # x b y a

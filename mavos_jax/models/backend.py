@@ -26,22 +26,19 @@ class Backend:
         for one tile that covers the map (dense attention with a banded mask).
       heads: whether attention heads run one after the other or as one batch.
       groups: whether groups of objects run one after the other or as one batch.
-      compute: the operands' type in products and convolutions. Parameters, softmax, norms,
-        residual sums and logits are float32 with either.
+      compute: the operands' type in products and convolutions; all else is float32.
       encoder: whether the frames of a chunk are encoded one by one, each before it is propagated,
         or all together before the first.
-      short_chunk: what happens to a chunk that is not full: its loop ``stops`` early, for which
-        the host waits for the device, or it runs on and ``discards`` the surplus frames.
+      short_chunk: whether the loop over a chunk that is not full ``stops`` early, for which the
+        host waits for the device, or runs on and ``discards`` the surplus frames.
       softmax: whether attention divides by the sum of its weights ``before`` the product with the
         values, so that a softmax is one kernel, or ``after`` it, where there is less to divide.
-      most_scores: how many attention scores of a group are in memory at once, so that large frames
-        fit; ``None`` for no limit.
-      joins: whether a linear layer of two maps side by side joins them by a ``copy``, or sums
-        their ``products``.
+      most_scores: how many attention scores of a group are in memory at once; ``None``: no limit.
+      joins: whether a linear layer of two maps side by side joins them by a ``copy``, or sums their
+        ``products``.
       twins: whether modules of one shape, such as the outputs of long- and short-term propagation,
         run one after the other or as one batch.
-      group_norm: whether group normalisation sums over ``groups`` at once, or over ``channels``
-        first.
+      group_norm: whether group normalisation sums over ``groups`` at once, or ``channels`` first.
       conv_gradient: whether the gradient of a convolution's kernel is XLA's own, and one reduction
         over all taps of a depthwise one, or a matrix product over patches, and a loop over taps.
     """
@@ -71,10 +68,7 @@ class Backend:
 
 
 _CPU = Backend(
-    short_term_tile=11,
-    heads="sequential",
-    groups="sequential",
-    conv_gradient="products",
+    short_term_tile=11, heads="sequential", groups="sequential", conv_gradient="products"
 )
 _ACCELERATOR = Backend(
     short_term_tile=None,

@@ -28,8 +28,6 @@ SMALLEST_DRAW = 2**14
 
 
 class _Draw(NamedTuple):
-    """An array that is still to be drawn."""
-
     distribution: Distribution
     shape: Shape
     factor: np.float32
@@ -75,8 +73,6 @@ def _draw(key: Array, draw: _Draw) -> np.ndarray:
 
 
 def _drawn(distribution: Distribution, factor: Callable[[Shape], np.float32]) -> Initializer:
-    """Returns an initialiser: random numbers times a factor that depends on the shape."""
-
     def init(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Array:
         notes = _NOTES.get()
         if notes is None:

@@ -16,12 +16,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Map
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.convolution import convolve, depthwise
-from mavos_jax.models.initialisation import (
-    Initializer,
-    he_depthwise,
-    lecun_normal,
-    xavier_uniform,
-)
+from mavos_jax.models.initialisation import Initializer, he_depthwise, lecun_normal, xavier_uniform
 
 EPSILON = 1e-5
 """Added to the variance by every normalisation, as in PyTorch."""
@@ -89,11 +84,7 @@ def linear(features: int, name: str, backend: Backend) -> nn.Dense:
 
 
 class JoinedLinear(nn.Module):
-    """A linear layer of maps that stand side by side, initialised as :func:`linear`.
-
-    ``Backend.joins`` says whether the maps are joined by a copy, or have a product each, which
-    XLA merges with other products of the same map.
-    """
+    """A linear layer of maps side by side: joined by a copy, or with a product each (``joins``)."""
 
     features: int
     backend: Backend

@@ -157,10 +157,7 @@ class MemoryModulation(nn.Module):
         self.twins = Twins(self.backend)
 
     def __call__(
-        self,
-        new: tuple[KeyValue, ...],
-        dynamic: tuple[KeyValue, ...],
-        size: tuple[int, int],
+        self, new: tuple[KeyValue, ...], dynamic: tuple[KeyValue, ...], size: tuple[int, int]
     ) -> tuple[KeyValue, ...]:
         pairs = list(zip(new, dynamic, strict=True))
         keys = self.twins([x.key for x in self.blocks], [(x.key, y.key) for x, y in pairs], size)

@@ -87,7 +87,6 @@ def _first_slot(places: int, num_writes: Scalar) -> Scalar:
 
 
 def _ring(places: int | None) -> Policy:
-    """The reference, and written frames of which a new one replaces the oldest."""
     return Policy(
         places,
         _in_first_place,

@@ -42,14 +42,7 @@ Path = tuple[str, ...]
 
 
 class _Plan(NamedTuple):
-    """What is stored otherwise, by path.
-
-    Attributes:
-      casts: variables to store in the backend's type.
-      folds: frozen batch norms, and the kernels before them.
-      joins: linear layers of several maps, and the maps' channels.
-      twins: what runs modules as one, and the modules.
-    """
+    """What is stored otherwise, by path: casts, frozen norms and kernels, joined layers, twins."""
 
     casts: frozenset[Path]
     folds: tuple[tuple[Path, Path], ...]
@@ -107,7 +100,6 @@ def _prepare(model: MAVOS, variables: Variables) -> Variables:
 
 @functools.partial(jax.jit, static_argnames=("plan", "dtype"))
 def _compute(plan: _Plan, variables: Variables, dtype: DTypeLike | None) -> dict[Path, Any]:
-    """Returns the variables that are new, by path."""
     flat = _flatten(variables)
     fresh = {path: flat[path] for path in plan.casts}
     biases = {}

@@ -55,10 +55,7 @@ def network_size(
     if max(rows, columns) > max_long_edge:
         factor = max_long_edge / max(rows, columns)
         rows, columns = rows * factor, columns * factor
-    return (
-        _snap(int(rows * scale), align_corners),
-        _snap(int(columns * scale), align_corners),
-    )
+    return (_snap(int(rows * scale), align_corners), _snap(int(columns * scale), align_corners))
 
 
 def _snap(size: int, align_corners: bool) -> int:

@@ -56,16 +56,11 @@ platform_name: "CUDA" dnn_version_info {{ major: 9 minor: 10 }} device_descripti
 """
 """A card in the form that XLA reads (``GpuTargetConfigProto``)."""
 
-_CARDS: dict[str, tuple[dict[str, Any], Rates]] = {
-    "h100": (
-        {"name": "NVIDIA H100 80GB HBM3", "bandwidth": 3352320000000, "memory": 84942979072},
-        Rates(memory=3.0e12, half=700e12, rough=350e12, full=45e12),
-    ),
-    "h200": (
-        {"name": "NVIDIA H200 141GB HBM3e", "bandwidth": 4800000000000, "memory": 151397597184},
-        Rates(memory=4.3e12, half=700e12, rough=350e12, full=45e12),
-    ),
+_CARDS: dict[str, dict[str, Any]] = {
+    "h100": {"name": "NVIDIA H100 80GB HBM3", "bandwidth": 3352320000000, "memory": 84942979072},
+    "h200": {"name": "NVIDIA H200 141GB HBM3e", "bandwidth": 4800000000000, "memory": 151397597184},
 }
+_RATES = {"h100": Rates(memory=3.0e12), "h200": Rates(memory=4.3e12)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = arguments.dump or Path(scratch)
         memory = compile_for_gpu(traced, folder)
         is_rough = arguments.clips is not None or experiment.inference.precision != "float32"
-        counter = Counter(read_dump(folder), _CARDS[arguments.gpu][1], is_rough)
+        counter = Counter(read_dump(folder), _RATES[arguments.gpu], is_rough)
         frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
         if arguments.clips is None:
             parts = parts_of_chunk(counter.chunk(), frames, gap)
@@ -248,7 +243,7 @@ def _describe(gpu: str, number: int = 1) -> Sequence[Any]:
         raise ValueError(
             "expected JAX with its plugin for CUDA, found none; run: pip install 'jax[cuda13]'"
         )
-    target = _TARGET.format(**_CARDS[gpu][0], cuda=cuda[0])
+    target = _TARGET.format(**_CARDS[gpu], cuda=cuda[0])
     topology = topologies.get_topology_desc(
         platform="cuda", target_config=target, topology=f"1x1x{number}"
     )

@@ -31,9 +31,9 @@ class Rates(NamedTuple):
     """
 
     memory: float
-    half: float
-    rough: float
-    full: float
+    half: float = 700e12
+    rough: float = 350e12
+    full: float = 45e12
     floor: float = 2.5e-6
 
 

@@ -163,7 +163,6 @@ def _close(text: str, start: int, *ends: str) -> int:
 
 @functools.cache
 def _elements(shape: str) -> list[str]:
-    """Splits the text of a tuple's shape."""
     parts, start = [], 1
     while start < len(shape) - 1:
         end = _close(shape, start, ",", ")")

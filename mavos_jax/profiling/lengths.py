@@ -114,7 +114,6 @@ def unbounded(experiment: Experiment, num_frames: int) -> Experiment:
 
 
 def _point(job: Job, outcomes: list[Outcome | str]) -> dict[str, Any]:
-    """Returns the figures of a network at a length; none where there is a failure."""
     memory = job.network.experiment.memory
     runs = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
     failure = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)

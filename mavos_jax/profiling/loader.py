@@ -107,7 +107,6 @@ def _cases(folder: Path) -> dict[str, tuple[DataConfig, tuple[int, int]]]:
 
 
 def _write_videos(root: Path) -> None:
-    """Writes generated videos as folders of JPEG frames and indexed PNG masks."""
     for seed in range(_NUM_VIDEOS):
         video = SyntheticVideo(seed + 1, _NUM_FRAMES, *_VIDEO)
         for index in range(_NUM_FRAMES):

@@ -142,5 +142,4 @@ def _cell(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    """Writes a number with four digits that count, without an exponent."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

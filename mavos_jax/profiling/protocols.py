@@ -62,10 +62,7 @@ def frame_seconds(workload: Workload, num_frames: int, gap: int | None = None) -
 def speeds(seconds: Sequence[float]) -> dict[str, float]:
     """Returns frames a second by the protocols that time frame by frame."""
     total = sum(seconds)
-    return {
-        "aot": (len(seconds) - 1) / (total - seconds[0]),
-        "xmem": len(seconds) / total,
-    }
+    return {"aot": (len(seconds) - 1) / (total - seconds[0]), "xmem": len(seconds) / total}
 
 
 def end_to_end_sampler(workload: Workload, chunk_frames: int, num_frames: int) -> Sampler:
@@ -87,7 +84,6 @@ def end_to_end_sampler(workload: Workload, chunk_frames: int, num_frames: int) -
 
 
 def _write_video(folder: Path, workload: Workload, num_frames: int) -> Path:
-    """Writes the frames as JPEG files; returns the file of the first mask."""
     folder.mkdir()
     for index, frame in enumerate(workload.video(num_frames)):
         Image.fromarray(np.ascontiguousarray(frame)).save(folder / f"{index:05d}.jpg", quality=95)

@@ -76,8 +76,6 @@ class Case(NamedTuple):
 
 
 class _Step:
-    """A compiled step; every run goes on from the state that the last one left."""
-
     def __init__(self, config: Experiment, variables: Variables, case: Case) -> None:
         clip = dataclasses.replace(
             config.training.clip, rematerialise=case.rematerialised, precision=case.precision

@@ -97,7 +97,6 @@ def _mend_cache() -> None:
 
 
 def _remove_damaged(folder: Path, program: str) -> None:
-    """Removes a program's damaged entries, or all of its entries if none looks damaged."""
     entries = sorted(folder.glob(f"{glob.escape(program)}-*-cache"))
     for entry in [x for x in entries if not _is_whole(x)] or entries:
         entry.unlink(missing_ok=True)

@@ -142,6 +142,15 @@ def require_writable_parent(path: str | os.PathLike[str]) -> None:
         ) from None
 
 
+def require_new(path: Path, overwrite: bool = False) -> None:
+    """Raises ValueError for what is at a path, unless it may be overwritten."""
+    if path.exists() and not overwrite:
+        raise ValueError(
+            f"{path}: expected a new file, found that it exists; give another --output, or "
+            "--overwrite"
+        )
+
+
 def inside(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
     """Returns ``path`` if it lies below ``root`` once links among its parents are followed.
 

@@ -29,12 +29,7 @@ class Progress:
     """
 
     def __init__(
-        self,
-        total: int | None,
-        what: str,
-        *,
-        unit: str = "frame",
-        say: Callable[[str], None] = say,
+        self, total: int | None, what: str, *, unit: str = "frame", say: Callable[[str], None] = say
     ) -> None:
         self._total, self._what, self._unit = total, what, unit
         self._say = say
@@ -64,7 +59,6 @@ class Progress:
             self._look(time.monotonic())
 
     def _look(self, now: float) -> None:
-        """Says what is to be said at this time, in seconds."""
         if not self._bar.disable:
             with self._lock:
                 self._bar.set_postfix_str("compiling" if is_compiling() else "")
@@ -72,7 +66,6 @@ class Progress:
             self._say(self._line(now))
 
     def _line(self, now: float) -> str:
-        """Words for the steps done, their rate since the last line, and the time left."""
         done, (before, done_before) = self._done, self._last
         self._last = (now, done)
         rate = (done - done_before) / max(now - before, 1e-9)

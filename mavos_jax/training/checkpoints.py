@@ -144,8 +144,7 @@ class Checkpoints:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
-                    weights=ocp.args.StandardSave(weights),
-                    training=ocp.args.StandardSave(training),
+                    weights=ocp.args.StandardSave(weights), training=ocp.args.StandardSave(training)
                 ),
                 force=True,
             )

@@ -186,7 +186,6 @@ def _first_copy(state: TrainState) -> TrainState:
 
 
 def _drop_axis(state: TrainState) -> TrainState:
-    """Takes the axis of devices away that ``pmap`` gives a state."""
     return jax.tree.map(lambda x: x[0], state) if state.step.ndim else state
 
 

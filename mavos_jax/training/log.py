@@ -110,7 +110,6 @@ class MetricsBuffer:
 
 
 def _memory_use() -> dict[str, float]:
-    """Returns the peak of the device's memory, where it tells, and the host's, in GB."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     values = {}
     if "peak_bytes_in_use" in statistics:

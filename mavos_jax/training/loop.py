@@ -24,13 +24,7 @@ from mavos_jax.runtime.devices import in_32_bits, products_in
 from mavos_jax.runtime.progress import describe_seconds
 from mavos_jax.runtime.provenance import describe_software
 from mavos_jax.training.checkpoints import Checkpoints
-from mavos_jax.training.devices import (
-    Step,
-    build_prediction,
-    build_step,
-    replicate,
-    unreplicate,
-)
+from mavos_jax.training.devices import Step, build_prediction, build_step, replicate, unreplicate
 from mavos_jax.training.log import Log, MetricsBuffer, paint_clip
 from mavos_jax.training.processes import StopRequest, is_first, print_once
 from mavos_jax.training.resume import is_due, join_fingerprints

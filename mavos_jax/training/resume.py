@@ -170,7 +170,6 @@ def _forms(tree: Any) -> dict[str, str]:
 
 
 def _damage(folder: Path) -> str | None:
-    """Returns what is wrong with a checkpoint's files, or None."""
     try:
         (folder / CONFIG).read_bytes()
         stored = read_description(folder)

@@ -69,7 +69,6 @@ def opened_workdir(path: Path) -> Iterator[Path]:
 
 
 def _remove_unused(workdir: Path, is_new: bool) -> None:
-    """Removes what was made of a folder that nothing was written into."""
     with contextlib.suppress(OSError):
         if [x.name for x in workdir.iterdir()] == [_LOCK]:
             (workdir / _LOCK).unlink()
@@ -133,7 +132,6 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
 
 
 def _require_trained_encoder(config: Experiment) -> None:
-    """Raises ValueError where an encoder that starts fresh would be frozen."""
     if config.training.start and not any(
         part.partition("/")[0] == "encoder" for part in config.training.fresh
     ):
@@ -160,7 +158,6 @@ def _fresh(config: Experiment) -> Variables:
 
 
 def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Variables, str]:
-    """Adds fresh weights for those that are missing or that ``training.fresh`` names."""
     expected, leaves = expected_shapes(config), _leave_out(config, leaves_by_path(stored))
     problems = compare_shapes(expected, {path: np.shape(leaf) for path, leaf in leaves.items()})
     if problems.unexpected or problems.mismatched or len(problems.missing) == len(expected):
@@ -180,7 +177,6 @@ def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Varia
 
 
 def _leave_out(config: Experiment, leaves: Leaves) -> Leaves:
-    """Drops the parts that ``training.fresh`` names."""
     for part in config.training.fresh:
         prefixes = (f"params/{part}/", f"constants/{part}/")
         kept = {path: x for path, x in leaves.items() if not f"{path}/".startswith(prefixes)}

@@ -30,12 +30,10 @@ from mavos_jax.training.optimizer import (
 class TrainState(NamedTuple):
     """What a step takes and returns; a pytree of arrays, the same on every device.
 
-    Attributes:
-      step: steps done, skipped ones included; the index of the next one, from 0.
-      average: the exponential moving average of ``trained``, which is what evaluation reads.
-      constants: the frozen batch-norm vectors, nested as the model has them.
-      skipped: steps that were skipped, because their loss or gradient was not finite.
-      key: gives, with the step and a clip's place in the global batch, all random numbers.
+    ``step`` counts the steps done, ``skipped`` those of them that changed nothing. ``average`` is
+    the exponential moving average of ``trained``, which evaluation reads; ``constants`` are nested
+    as in the model. ``key`` gives, with the step and a clip's place in the batch, all random
+    numbers.
     """
 
     step: Scalar
@@ -200,7 +198,5 @@ def _advance(model: MAVOS, state: TrainState, gradient: Leaves) -> TrainState:
 
 def _skip(state: TrainState) -> TrainState:
     return state._replace(
-        step=state.step + 1,
-        skipped=state.skipped + 1,
-        skipped_in_row=state.skipped_in_row + 1,
+        step=state.step + 1, skipped=state.skipped + 1, skipped_in_row=state.skipped_in_row + 1
     )
