@@ -26,12 +26,7 @@ from mavos_jax.checkpoints.description import (
     read_description,
     write_description,
 )
-from mavos_jax.checkpoints.mismatch import (
-    compare_shapes,
-    expected_shapes,
-    require_finite,
-    require_shapes,
-)
+from mavos_jax.checkpoints.mismatch import require_finite, require_shapes, summarise_misfit
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
@@ -167,18 +162,17 @@ def _restore(stored: Stored) -> Variables:
             found = {
                 name: tuple(leaf.shape) for name, leaf in leaves_by_path(metadata.tree).items()
             }
-            problems = compare_shapes(expected_shapes(stored.config), found)
-            restored = None if problems else checkpointer.restore(stored.weights)
+            misfit = summarise_misfit(stored.config, found)
+            restored = None if misfit else checkpointer.restore(stored.weights)
     except MemoryError:
         raise
     # Orbax and its storage raise many kinds of exceptions for damaged files.
     except Exception as error:
         raise _damaged(stored, str(error).partition("\n")[0]) from None
     if restored is None:
-        summary = problems.summary(expected_shapes(stored.config), found)
         raise ValueError(
             f"{stored.weights}: expected the weights of the configuration beside them, found "
-            f"{summary}; write the checkpoint again"
+            f"{misfit}; write the checkpoint again"
         )
     require_finite(stored.weights, leaves_by_path(restored))
     return {"params": restored["params"], "constants": restored.get("constants", {})}

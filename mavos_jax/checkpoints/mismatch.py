@@ -100,6 +100,12 @@ def compare_forms(
     )
 
 
+def summarise_misfit(config: Experiment, found: Shapes) -> str:
+    """Returns how shapes by path differ from those of a configuration; nothing if they fit."""
+    expected = expected_shapes(config)
+    return compare_shapes(expected, found).summary(expected, found)
+
+
 def require_shapes(config: Experiment, leaves: Mapping[str, Any]) -> None:
     """Raises WeightsMismatch unless arrays by path are the variables of a configuration."""
     found = {path: np.shape(leaf) for path, leaf in leaves.items()}

@@ -19,12 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mavos_jax.checkpoints.mismatch import (
-    compare_shapes,
-    expected_shapes,
-    require_finite,
-    require_shapes,
-)
+from mavos_jax.checkpoints.mismatch import require_finite, require_shapes, summarise_misfit
 from mavos_jax.config import Experiment, from_dict, to_dict
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
@@ -84,13 +79,11 @@ def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
         arrays = read_npz(io.BytesIO(content))
     except ValueError as error:
         raise ValueError(f"{file}: expected arrays, found damaged ones ({error}); {_FIX}") from None
-    shapes, found = expected_shapes(description.config), {k: x.shape for k, x in arrays.items()}
-    problems = compare_shapes(shapes, found)
-    if problems:
-        summary = problems.summary(shapes, found)
+    misfit = summarise_misfit(description.config, {name: x.shape for name, x in arrays.items()})
+    if misfit:
         raise ValueError(
             f"{file}: expected the weights of the configuration in {DEFAULT_NAME}.json, found "
-            f"{summary}; {_FIX}"
+            f"{misfit}; {_FIX}"
         )
     require_finite(file, arrays)
     return build_model(description.config), to_variables(arrays)

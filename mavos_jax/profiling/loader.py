@@ -23,9 +23,6 @@ from mavos_jax.media.samples import VideoSet
 from mavos_jax.profiling.measuring import measure_in_turns, table
 
 _VIDEO = (480, 854)
-_NUM_VIDEOS = 4
-_NUM_FRAMES = 12
-_CLIP_FRAMES = 8
 _BATCH = 2
 
 
@@ -86,30 +83,26 @@ def _sample(data: DataConfig, size: tuple[int, int], arguments: Arguments) -> Ma
     videos = open_source(data.sources[0], size)
     found = {"per_core_second": measure_core(data, videos, arguments.seconds)}
     for workers in arguments.workers:
-        with_workers = dataclasses.replace(data, workers=workers)
-        found[f"{workers}_workers"] = measure_loader(
-            with_workers, [videos], _BATCH, arguments.seconds
-        )
+        data = dataclasses.replace(data, workers=workers)
+        found[f"{workers}_workers"] = measure_loader(data, [videos], _BATCH, arguments.seconds)
     return found
 
 
 def _cases(folder: Path) -> dict[str, tuple[DataConfig, tuple[int, int]]]:
     """Returns what is loaded: configurations, but for their workers, and sizes of the frames."""
-    generated = DataConfig(clip_frames=_CLIP_FRAMES, short_edge=0, threads=1)
-    _write_videos(folder)
-    files = (SourceConfig(kind="folder", root=str(folder)),)
-    read = DataConfig(files, clip_frames=_CLIP_FRAMES, threads=1)
     drawn = {
-        f"synthetic {crop}x{crop}": (dataclasses.replace(generated, crop=crop), (crop, crop))
+        f"synthetic {crop}x{crop}": (DataConfig(crop=crop, short_edge=0, threads=1), (crop, crop))
         for crop in (129, 193)
     }
+    _write_videos(folder)
+    read = DataConfig((SourceConfig(kind="folder", root=str(folder)),), threads=1)
     return {**drawn, f"JPEG {_VIDEO[0]}x{_VIDEO[1]} to {read.crop}x{read.crop}": (read, _VIDEO)}
 
 
 def _write_videos(root: Path) -> None:
-    for seed in range(_NUM_VIDEOS):
-        video = SyntheticVideo(seed + 1, _NUM_FRAMES, *_VIDEO)
-        for index in range(_NUM_FRAMES):
+    for seed in range(4):
+        video = SyntheticVideo(seed + 1, 12, *_VIDEO)
+        for index in range(len(video)):
             frame, mask = video[index]
             for part, name in ((frame, "JPEGImages/{}.jpg"), (mask, "Annotations/{}.png")):
                 file = root / name.format(f"{seed:02d}/{index:05d}")

@@ -29,7 +29,6 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model
 from mavos_jax.models.memory import POLICIES
-from mavos_jax.profiling.measuring import Sampler
 from mavos_jax.profiling.workload import Network, Setting, Workload
 from mavos_jax.runtime.compilation import CompilationClock, keep_compilations
 from mavos_jax.runtime.devices import peak_memory, products_in
@@ -65,22 +64,18 @@ def speeds(seconds: Sequence[float]) -> dict[str, float]:
     return {"aot": (len(seconds) - 1) / (total - seconds[0]), "xmem": len(seconds) / total}
 
 
-def end_to_end_sampler(workload: Workload, chunk_frames: int, num_frames: int) -> Sampler:
+def end_to_end_speed(workload: Workload, chunk_frames: int, num_frames: int) -> float:
     """Measures a video by ``end-to-end``, in a temporary folder."""
     config = workload.model.config
     inference = dataclasses.replace(config.inference, chunk_frames=chunk_frames)
     model = build_model(dataclasses.replace(config, inference=inference))
-
-    def sample() -> dict[str, float]:
-        with tempfile.TemporaryDirectory() as name, products_in(workload.setting.precision):
-            root = Path(name)
-            mask = _write_video(root / "frames", workload, num_frames)
-            task = VideoTask.open(root / "frames", mask, workload.setting.objects)
-            output = OutputFolder(root / "result")
-            report = segment_to_folder(model, workload.variables, task, output)
-        return {"end-to-end": report.num_frames / (report.seconds - report.compilation_seconds)}
-
-    return sample
+    with tempfile.TemporaryDirectory() as name, products_in(workload.setting.precision):
+        root = Path(name)
+        mask = _write_video(root / "frames", workload, num_frames)
+        task = VideoTask.open(root / "frames", mask, workload.setting.objects)
+        output = OutputFolder(root / "result")
+        report = segment_to_folder(model, workload.variables, task, output)
+    return report.num_frames / (report.seconds - report.compilation_seconds)
 
 
 def _write_video(folder: Path, workload: Workload, num_frames: int) -> Path:
