@@ -144,6 +144,8 @@ class ELSTTConfig:
       drop_path: rate, in training, at which self propagation drops a branch's update.
     """
 
+    normalises_identification = True  # the embedding; no field
+
     kind: Literal["elstt"] = "elstt"
     num_blocks: int = 3
     dim: int = 256
@@ -159,11 +161,6 @@ class ELSTTConfig:
         check.that(_can_be_built(self.num_blocks), "num_blocks", _BLOCKS)
         check.rates("channel_dropout", "drop_path")
 
-    @property
-    def normalises_identification(self) -> bool:
-        """Whether the identification embedding is normalised."""
-        return True
-
 
 @dataclasses.dataclass(frozen=True)
 class LSTTConfig:
@@ -178,6 +175,8 @@ class LSTTConfig:
       drop_path: rate, in training, at which a block drops the updates of its self attention and of
         its multi-layer perceptron.
     """
+
+    normalises_identification = False  # the embedding; no field
 
     kind: Literal["lstt"] = "lstt"
     num_blocks: int = 3
@@ -197,11 +196,6 @@ class LSTTConfig:
         check.that(is_divisor, "num_heads", f"a divisor of elstt.dim ({self.dim})")
         is_grouped = self.hidden_dim % 32 == 0
         check.that(is_grouped, "hidden_dim", "a multiple of 32 (normalisation groups)")
-
-    @property
-    def normalises_identification(self) -> bool:
-        """Whether the identification embedding is normalised."""
-        return False
 
 
 TransformerConfig = ELSTTConfig | LSTTConfig

@@ -32,7 +32,7 @@ _LOCK = "run.lock"
 def opened_workdir(path: Path) -> Iterator[Path]:
     """Makes or takes the folder of a run and locks it; yields its absolute path.
 
-    Raises ValueError where nothing can be written, another run is writing, or no run belongs.
+    Raises ValueError where nothing can be written, or another run or something else is there.
     """
     workdir = Path(os.path.abspath(path))
     if not is_first():
