@@ -40,6 +40,14 @@ IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 IMAGE_DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
 
 
+class Network(NamedTuple):
+    """A model with its variables, and how every view of a frame enters and leaves it."""
+
+    model: MAVOS
+    variables: Variables
+    geometries: Geometries
+
+
 class VideoState(NamedTuple):
     """What is carried from frame to frame; the memories of a view have an axis g of groups."""
 
@@ -75,34 +83,26 @@ def prepare(geometry: Geometry, frame: Frame) -> Image:
     return normalise(apply_taps(frame.astype(jnp.float32), *geometry.frame))
 
 
-def encode_frame(model: MAVOS, variables: Variables, geometries: Geometries, frame: Frame) -> Views:
+def encode_frame(network: Network, frame: Frame) -> Views:
     """Returns the features of a frame."""
+    model, variables, geometries = network
     return tuple(step.encode(model, variables, prepare(view, frame)) for view in geometries)
 
 
 def start_frame(
-    model: MAVOS,
-    variables: Variables,
-    geometries: Geometries,
-    frame: Frame,
-    slots: SourceMask,
-    *,
-    groups: int,
-    identities: int,
+    network: Network, frame: Frame, slots: SourceMask, *, groups: int, identities: int
 ) -> VideoState:
     """Returns the state after the first frame, given its slots."""
-    views = encode_frame(model, variables, geometries, frame)
+    views = encode_frame(network, frame)
     memories = (
-        _start(model, variables, features, split_groups(view.given_mask(slots), groups), identities)
-        for view, features in zip(geometries, views, strict=True)
+        _start(network, features, split_groups(view.given_mask(slots), groups), identities)
+        for view, features in zip(network.geometries, views, strict=True)
     )
     return VideoState(tuple(memories), jnp.int32(0))
 
 
 def advance_frame(
-    model: MAVOS,
-    variables: Variables,
-    geometries: Geometries,
+    network: Network,
     state: VideoState,
     views: Views,
     memorise_with: SourceMask | None,
@@ -119,9 +119,8 @@ def advance_frame(
     was.
     """
     num_objects, gap = scalars
-    slots, predictions = _predict(
-        model, variables, geometries, state, views, num_objects, identities
-    )
+    model, variables, geometries = network
+    slots, predictions = _predict(network, state, views, num_objects, identities)
     since_write = state.since_write + 1
     is_due = since_write >= gap
     if is_real is not None:
@@ -144,9 +143,7 @@ def advance_frame(
 
 
 def label_frame(
-    model: MAVOS,
-    variables: Variables,
-    geometries: Geometries,
+    network: Network,
     state: VideoState,
     frame: Frame,
     masks: tuple[SourceMask, SourceMask | None],
@@ -164,29 +161,24 @@ def label_frame(
     """
     label, given = masks
     before, after = identities
-    views = encode_frame(model, variables, geometries, frame)
-    slots, predictions = _predict(model, variables, geometries, state, views, num_objects, before)
+    geometries, views = network.geometries, encode_frame(network, frame)
+    slots, predictions = _predict(network, state, views, num_objects, before)
     memories = []
     for view, memory, features, found in zip(
         geometries, state.memories, views, predictions, strict=True
     ):
         mask = put_label(label, found.slots if given is None else given)
         parts = split_groups(view.predicted_mask(mask), groups)
-        memories.append(_refer(model, variables, memory, features, parts, after))
+        memories.append(_refer(network, memory, features, parts, after))
     logits = select_logits(predictions[0].logits, geometries[0].output, logits_form)
     return VideoState(tuple(memories), jnp.int32(0)), (put_label(label, slots), logits)
 
 
 def _predict(
-    model: MAVOS,
-    variables: Variables,
-    geometries: Geometries,
-    state: VideoState,
-    views: Views,
-    num_objects: Scalar,
-    identities: int,
+    network: Network, state: VideoState, views: Views, num_objects: Scalar, identities: int
 ) -> tuple[Array, tuple[_Prediction, ...]]:
     """Segments a frame from memory: the slots that the views decide together, and each view's."""
+    model, variables, geometries = network
     found = []
     for memory, features in zip(state.memories, views, strict=True):
         logits, pending = _over_groups(
@@ -208,9 +200,8 @@ def _predict(
     )
 
 
-def _start(
-    model: MAVOS, variables: Variables, features: Features, masks: Array, identities: int
-) -> Memory:
+def _start(network: Network, features: Features, masks: Array, identities: int) -> Memory:
+    model, variables, _ = network
     return _over_groups(
         model,
         lambda mask: step.start(model, variables, features, mask, num_identities=identities),
@@ -219,14 +210,10 @@ def _start(
 
 
 def _refer(
-    model: MAVOS,
-    variables: Variables,
-    memory: Memory,
-    features: Features,
-    masks: Array,
-    identities: int,
+    network: Network, memory: Memory, features: Features, masks: Array, identities: int
 ) -> Memory:
     """Returns the memories of groups, known and new ones, after a later reference frame."""
+    model, variables, _ = network
     known = memory.num_writes.shape[0]
     memory = _over_groups(
         model,
@@ -238,7 +225,7 @@ def _refer(
     )
     if len(masks) == known:
         return memory
-    added = _start(model, variables, features, masks[known:], identities)
+    added = _start(network, features, masks[known:], identities)
     return jax.tree.map(lambda x, y: jnp.concatenate([x, y]), memory, added)
 
 

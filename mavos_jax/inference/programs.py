@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from mavos_jax.axes import Array, Flag, Frames, Scalar
 from mavos_jax.inference.frame import (
+    Network,
     Outputs,
     VideoState,
     advance_frame,
@@ -29,14 +30,11 @@ from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.runtime.devices import GraphProgram
 
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def segment_chunk(
-    model: MAVOS,
-    variables: Variables,
-    geometries: Geometries,
+    network: Network,
     state: VideoState,
     frames: Frames,
     memorise_with: Array | None,
@@ -47,25 +45,24 @@ def segment_chunk(
 ) -> tuple[VideoState, Outputs]:
     """Scans :func:`~.frame.advance_frame` over the frames of one video."""
     num_frames, num_objects, gap = scalars
-    encode = functools.partial(encode_frame, model, variables, geometries)
-    encoded = jax.vmap(encode)(frames) if model.backend.encoder == "chunk" else None
+    backend, geometry = network.model.backend, network.geometries[0]
+    encode = functools.partial(encode_frame, network)
+    encoded = jax.vmap(encode)(frames) if backend.encoder == "chunk" else None
 
     def advance(index: Scalar, state: VideoState, is_real: Flag | None) -> tuple[Any, Outputs]:
         frame, given = jax.tree.map(
             lambda x: jax.lax.dynamic_index_in_dim(x, index, keepdims=False),
             (frames if encoded is None else encoded, memorise_with),
         )
+        views = encode(frame) if encoded is None else frame
         return advance_frame(
-            *(model, variables, geometries, state),
-            encode(frame) if encoded is None else frame,
-            given,
-            (num_objects, gap),
+            *(network, state, views, given, (num_objects, gap)),
             identities=identities,
             logits_form=logits_form,
             is_real=is_real,
         )
 
-    if model.backend.short_chunk == "discards":
+    if backend.short_chunk == "discards":
         return jax.lax.scan(
             lambda state, index: advance(index, state, index < num_frames),
             state,
@@ -79,18 +76,18 @@ def segment_chunk(
             *(carry[1], outputs),
         )
 
-    size = geometries[0].output_size
-    shape = logits_shape(geometries[0].network_size, size, state.groups, logits_form)
+    size = geometry.output_size
+    shape = logits_shape(geometry.network_size, size, state.groups, logits_form)
     slots = jnp.zeros((len(frames), *size), jnp.uint8)
     logits = None if shape is None else jnp.zeros((len(frames), *shape))
     return jax.lax.fori_loop(0, num_frames, put, (state, (slots, logits)))
 
 
 def _over_videos(
-    function: Callable[_P, _R],
+    function: Callable[..., _R],
     in_axes: Callable[[VideoState], tuple[Any, ...]],
     out_axes: Callable[[VideoState], Any],
-) -> Callable[_P, _R]:
+) -> Callable[..., _R]:
     """Maps a function of one video over the axis of videos; the axes are those of a state.
 
     A single video loses the axis: mapped over a length of one, its program would be slower.
@@ -99,17 +96,17 @@ def _over_videos(
     # ones would compute them for every frame.
     memory = Memory._make((0, 0, None))
 
-    @functools.wraps(function)
     def mapped(
         model: MAVOS, variables: Variables, geometries: Geometries, *operands: Any, **static: Any
     ) -> Any:
-        one: Any = functools.partial(function, model, variables, geometries, **static)
+        one: Any = functools.partial(function, Network(model, variables, geometries), **static)
         state = VideoState._make(((memory,) * len(geometries), None))
         if len(operands[1]) > 1:
             return jax.vmap(one, in_axes(state), out_axes(state))(*operands)
         result = one(*_at_axes(lambda x: jnp.squeeze(x, 0), in_axes(state), operands))
         return _at_axes(lambda x: x[None], out_axes(state), result)
 
+    mapped.__name__ = function.__name__
     return mapped
 
 
@@ -133,7 +130,7 @@ segment_chunks = GraphProgram(
         segment_chunk, lambda state: (state, 0, 0, (None, 0, None)), lambda state: (state, 0)
     ),
     static_argnames=("model", "identities", "logits_form"),
-    donate_argnames=("state",),
+    donate_argnums=3,  # the state
 )
 """Segments and memorises frames [b, t, H, W, 3] in one scan; see :func:`~.frame.advance_frame`.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mavos_jax
-from mavos_jax.inference.frame import advance_frame, encode_frame, start_frame
+from mavos_jax.inference.frame import Network, advance_frame, encode_frame, start_frame
 from mavos_jax.inference.geometry import Sizes, geometries
 from mavos_jax.inference.objects import ObjectIds
 from mavos_jax.inference.video import stream_masks
@@ -25,17 +25,23 @@ def loop_over_frames(model, variables, frames, mask, *, identities):
     # sums, which round differently.
     @jax.jit
     def advance(variables, views, state, frame):
-        features = encode_frame(model, variables, views, frame)
+        network = Network(model, variables, views)
+        features = encode_frame(network, frame)
         return advance_frame(
-            *(model, variables, views, state, features, None, (jnp.int32(2), jnp.int32(GAP))),
+            *(network, state, features, None, (jnp.int32(2), jnp.int32(GAP))),
             identities=identities,
             logits_form="stride4",
         )
 
     ids = ObjectIds()
     slots = ids.add(mask, "mask")
-    start = functools.partial(start_frame, model, groups=1, identities=identities)
-    state = jax.jit(start)(variables, views, frames[0], slots)
+
+    @jax.jit
+    def start(variables, views, frame, slots):
+        network = Network(model, variables, views)
+        return start_frame(network, frame, slots, groups=1, identities=identities)
+
+    state = start(variables, views, frames[0], slots)
     masks, logits = [mask], []
     for frame in frames[1:]:
         state, (slots, frame_logits) = advance(variables, views, state, frame)
