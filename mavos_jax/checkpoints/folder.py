@@ -50,8 +50,7 @@ def save(
       overwrite: replace a checkpoint that is there.
 
     Raises:
-      WeightsMismatch: a :class:`ValueError`; the variables are not those of the configuration.
-      ValueError: something is at ``path`` that must not be replaced.
+      ValueError: the variables are not the configuration's, or something else is at ``path``.
     """
     path = _absolute(path)
     require_kind("config", config, Experiment, "an Experiment")

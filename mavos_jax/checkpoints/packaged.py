@@ -55,15 +55,8 @@ class Description(NamedTuple):
 def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
     """Returns a small network and its weights, trained on generated videos as a demonstration.
 
-    Args:
-      folder: where the files lie; by default in the package.
-
-    Returns:
-      The model, and ``{"params": ..., "constants": ...}`` as float32 NumPy arrays, on no device
-      yet.
-
-    Raises:
-      ValueError: the files are missing, damaged, or do not belong together.
+    They lie in the package, or in ``folder``. Variables are float32 NumPy arrays, on no device yet.
+    Raises ValueError if the files are missing, damaged, or do not belong together.
     """
     folder = packaged_folder() if folder is None else folder
     require_kind("folder", folder, (Path, Traversable), "a Path of a folder, or none")

@@ -45,16 +45,8 @@ class BenchmarkArguments:
                 "expected --dataset NAME and --root FOLDER of a benchmark, found "
                 f"{'neither' if self.dataset == self.root else 'one of them'}"
             )
-        return BenchmarkOptions(
-            dataset=self.dataset,
-            split=self.split,
-            root=self.root,
-            masks_root=self.masks_root,
-            resolution=self.resolution,
-            all_frames=self.all_frames,
-            short_edge=self.short_edge,
-            sequences=tuple(sequences),
-        )
+        given = {x.name: getattr(self, x.name) for x in dataclasses.fields(BenchmarkArguments)}
+        return BenchmarkOptions(**given, sequences=tuple(sequences))
 
 
 @dataclasses.dataclass(frozen=True)

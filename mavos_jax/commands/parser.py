@@ -61,22 +61,19 @@ def parse_command(
     """Parses a command line: the program's own options and the overrides of the experiment.
 
     The experiment starts from the file of ``--config``, or else from the configuration stored in
-    ``--checkpoint``, or else from the packaged one. The file must fit the checkpoint's parameters.
+    ``--checkpoint``, or else from the ``packaged`` one. The file must fit the checkpoint's weights.
+    Where nothing gives an experiment, None is returned.
 
     Args:
-      kind: a frozen dataclass of the program's options with a field ``config: Path | None`` if it
-        has an experiment and, if it reads checkpoints, ``checkpoint: Path | None``. Fields that are
-        dataclasses group options. Its docstring is the help.
+      kind: a frozen dataclass of the program's options, whose docstring is the help; with fields
+        ``config`` and ``checkpoint`` of type ``Path | None`` as needed. Fields that are dataclasses
+        group options.
       argv: the words after the program's name; those of this process by default.
       shown: what the paths of fields begin with that the help lists; others can be overridden, too.
       packaged: returns the configuration of the weights that the program uses without options.
 
-    Returns:
-      The program's options, and the experiment or None where nothing gives one.
-
     Raises:
-      ValueError: an option is wrong or missing, the configuration or the checkpoint cannot be read,
-        or overrides would change the shapes of the weights.
+      ValueError: an option is wrong or missing, or would change the shapes of the weights.
       SystemExit: with code 0 after ``--help``.
     """
     words = [expand_home(word) for word in (sys.argv[1:] if argv is None else argv)]

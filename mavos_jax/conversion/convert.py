@@ -26,14 +26,10 @@ NOT_FINITE = "expected finite numbers, found NaN or infinity"
 
 
 def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variables:
-    """Converts a PyTorch state dictionary into the network's variables.
+    """Converts a PyTorch state dictionary, arrays by name, into the network's variables.
 
     Total: every array is used and every variable is filled. Arrays of other floating-point types
     become float32. The integer buffers ``relative_position_index`` may be missing.
-
-    Args:
-      config: the experiment whose network the weights are for.
-      state: arrays by PyTorch name.
 
     Returns:
       ``{"params": weights, "constants": batch-norm vectors}``, NumPy arrays.
@@ -56,10 +52,6 @@ def convert_state_dict(config: Experiment, state: Mapping[str, Any]) -> Variable
 
 def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Converts variables into a PyTorch state dictionary: the inverse of the conversion.
-
-    Args:
-      config: the experiment whose network the variables are for.
-      variables: ``{"params": ..., "constants": ...}``.
 
     Returns:
       Arrays by PyTorch name, float32, and the integer buffers ``relative_position_index``.

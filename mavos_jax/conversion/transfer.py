@@ -72,9 +72,8 @@ def convert_file(
 ) -> Report:
     """Converts a file of PyTorch weights into a checkpoint that :func:`load` reads.
 
-    The file may be a full model, DeAOT-L's pre-training (MCA is initialised) or an ImageNet encoder
-    (all else is initialised). ``allow_missing`` also initialises what else is missing, and drops
-    what is unexpected.
+    The file may be a full model, DeAOT-L's pre-training or an ImageNet encoder; the rest starts
+    fresh. ``allow_missing`` also initialises what else is missing, and drops what is unexpected.
     """
     require_free(output, overwrite=overwrite)
     variables, report = read_variables(config, source, seed=seed, allow_missing=allow_missing)

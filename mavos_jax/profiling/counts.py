@@ -116,10 +116,7 @@ class Counter:
     def count(
         self, thunks: Iterable[Thunk], choose: Callable[..., Counts], in_graph: bool = False
     ) -> Counts:
-        """Counts thunks and what is inside them.
-
-        ``choose``, ``min`` or ``max``, says which branch of a condition counts, by its kernels.
-        """
+        """Counts thunks and what is inside; of branches the ``min`` or ``max`` by their kernels."""
         total = Counts()
         for thunk in thunks:
             if thunk.kind == "kCommandBuffer":

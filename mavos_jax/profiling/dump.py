@@ -1,7 +1,6 @@
 """Reads what XLA dumps of a program for a GPU: its instructions and its thunks.
 
-A thunk is one step of XLA's GPU runtime: a kernel, a library call, a copy, a CUDA graph of these, a
-loop or a condition.
+A thunk is a step of the runtime: a kernel, library call, copy, CUDA graph, loop or condition.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Speed and memory against the length of the video: ``python -m mavos_jax.profiling.lengths``.
 
-As in Fig. 1 of the paper. Every video is segmented in a process of its own, frames are made on the
-way, and the memory is that of the whole run. Networks and lengths take turns, after a round that
-compiles the programs: on a CPU, where JAX keeps no count, compiling would be the peak.
+As in Fig. 1 of the paper. Every video is segmented in a process of its own, whose memory it is. A
+round before the first compiles: on a CPU, where JAX keeps no count, that would be the peak.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a training step costs: ``python -m mavos_jax.profiling.training --config FILE``.
-
-One device, random clips. With several devices each does this work and the gradients are averaged.
-"""
+"""What a training step costs on one device: ``python -m mavos_jax.profiling.training``."""
 
 from __future__ import annotations
 

@@ -8,14 +8,13 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import jax
 
 from mavos_jax.config import Experiment
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
@@ -92,10 +91,10 @@ def graph_options(platform: str) -> dict[str, str] | None:
     return {_GRAPHS: _IN_GRAPHS}
 
 
-class GraphProgram(Generic[_P, _R]):
+class GraphProgram(Generic[_R]):
     """``jax.jit`` with :func:`graph_options` of the platform, which is asked at the first use."""
 
-    def __init__(self, function: Callable[_P, _R], **options: Any) -> None:
+    def __init__(self, function: Callable[..., _R], **options: Any) -> None:
         functools.update_wrapper(self, function)
         self.function, self._options = function, options
 
@@ -105,7 +104,7 @@ class GraphProgram(Generic[_P, _R]):
         graphs = graph_options(jax.default_backend())
         return jax.jit(self.function, compiler_options=graphs, **self._options)
 
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def __call__(self, *args: Any, **kwargs: Any) -> _R:
         """Runs the function."""
         return self.jitted(*args, **kwargs)
 

@@ -118,10 +118,9 @@ class Checkpoints:
     ) -> None:
         """Starts to write a checkpoint, once the one before is complete.
 
-        A failure of that one is reported, and the new one tried all the same: a network or a quota
-        may have recovered. A retry that fails does not count towards the failures that end a run.
-        ``state`` holds NumPy arrays that nobody changes any more; ``score`` is J&F of its moving
-        average.
+        A failure of that one is reported, and the new one tried all the same. A retry that fails
+        does not count towards the three failures in a row that end a run. ``state`` holds NumPy
+        arrays that nobody changes any more; ``score`` is J&F of its moving average.
 
         Raises:
           OSError: there is no room, or three in a row that were due could not be written.

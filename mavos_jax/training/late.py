@@ -1,7 +1,6 @@
 """Objects that come later: a clip's reference lacks them, the label of a later frame brings them.
 
-A network that never met this in training has not learned to take an object into a memory that began
-without it (``memory.on_label``).
+Without them in training, a network does not learn to take an object into a memory of others.
 """
 
 from __future__ import annotations

@@ -71,10 +71,9 @@ def is_early(encoder: EncoderConfig, path: str) -> bool:
 
 
 def decays(path: str, dimensions: int) -> bool:
-    """Whether weight decay applies to a parameter.
+    """Whether weight decay applies: to two or more dimensions, and the scales of the encoder.
 
-    To those of two or more dimensions, but for relative positions and the decoder's last
-    convolution, and to the scales of the encoder's norms.
+    Relative positions and the decoder's last convolution are left out.
     """
     name = path.rpartition("/")[2]
     if dimensions >= 2:

@@ -126,9 +126,8 @@ def _is_harmless(name: str) -> bool:
 def newest_whole(workdir: Path) -> int | None:
     """Returns the newest step with a whole checkpoint, or None if there are no checkpoints.
 
-    Newer, damaged ones are moved to ``WORKDIR/damaged``, each with a line. Raises OtherVersion
-    where the newest is another version's, ValueError where none is whole, OSError where a file
-    cannot be read now.
+    Newer, damaged ones are moved to ``WORKDIR/damaged``, each with a line. Raises ValueError where
+    none is whole or another version wrote the newest, OSError where a file cannot be read now.
     """
     folder = workdir / STEPS
     damaged: dict[int, str] = {}

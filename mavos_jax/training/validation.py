@@ -111,8 +111,7 @@ def score_video(
 ) -> list[tuple[float, float]]:
     """Segments a video and returns J and F of each of its objects, averaged over frames.
 
-    As in DAVIS 2017, an object's first frame and the last frame do not count. An object that
-    appears later gets its first mask when it does.
+    As in DAVIS 2017, an object's first frame, whose mask is given, and the last do not count.
     """
     masks = [video.mask(t) for t in range(len(video))]
     first = next((t for t, mask in enumerate(masks) if object_ids(mask)), len(masks))
