@@ -119,7 +119,6 @@ def write_videos(folder: Path, lengths: Mapping[str, int]) -> None:
 
 
 def write_mask(path: Path, ids: np.ndarray) -> None:
-    """Writes an indexed PNG with the PASCAL VOC palette."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(ids)
     image.putpalette(voc_palette().tobytes())

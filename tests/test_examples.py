@@ -29,7 +29,6 @@ def example(name):
 
 @pytest.fixture
 def videos(tmp_path):
-    """A folder of one video, with a mask for each frame."""
     for index, frame in enumerate(VIDEO.frames):
         write_picture(tmp_path / f"JPEGImages/a/{index:05}.jpg", frame)
         write_mask(tmp_path / f"Annotations/a/{index:05}.png", VIDEO.mask(index))

@@ -63,7 +63,6 @@ def masks(output):
 
 
 def finished(output):
-    """The names of the sequences that are finished."""
     names = []
     for path in (output / "sequences").glob("*.json"):
         with contextlib.suppress(OSError, ValueError):

@@ -31,7 +31,6 @@ def draw(index):
 
 
 def write_tree(root, frame_suffix=".png", mask_suffix=".png", mode=np.uint8, **options):
-    """Writes a sequence whose frames and masks have some format."""
     frames, masks = (root / kind / "my clip" for kind in ("JPEGImages", "Annotations"))
     for index in range(NUM_FRAMES):
         frame, mask = draw(index)

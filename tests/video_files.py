@@ -36,7 +36,6 @@ def add_sound(container):
 
 
 def encode(container, stream, pictures):
-    """Encodes pictures, uint8 [H, W, 3], into a stream."""
     for picture in pictures:
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
@@ -55,7 +54,6 @@ def write_video(path, num_frames=NUM_FRAMES, codec="libx264", size=SIZE, **optio
 
 
 def write_quarters(path, num_frames=3, codec="libx264"):
-    """Writes :data:`QUARTERS` over and over."""
     with av.open(f"file:{path}", "w") as container:
         encode(container, add_stream(container, codec), [QUARTERS] * num_frames)
     return path

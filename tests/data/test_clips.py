@@ -8,8 +8,6 @@ from mavos_jax.media.samples import Sample
 
 
 class CountingVideo(MaskVideo):
-    """Counts what is read."""
-
     def __init__(self, masks):
         super().__init__(masks)
         object.__setattr__(self, "decoded", [])

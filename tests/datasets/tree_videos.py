@@ -21,7 +21,6 @@ class TreeVideo(NamedTuple):
     starts: tuple[int, ...]
 
     def frame(self, index: int) -> np.ndarray:
-        """Draws a frame, uint8 RGB [H, W, 3]."""
         return _draw(self.seed, self.size, len(self.ids), index)[0]
 
     def mask(self, index: int, at: int | None = None) -> np.ndarray:
@@ -35,7 +34,6 @@ class TreeVideo(NamedTuple):
         return mask
 
     def ids_starting_at(self, index: int) -> tuple[int, ...]:
-        """The objects that appear at labelled frame ``index``."""
         return tuple(i for i, start in zip(self.ids, self.starts, strict=True) if start == index)
 
 

@@ -98,7 +98,6 @@ def record_of(
 
 
 def contents_of(root: Path, sequences: list[SequenceFiles], **changes) -> ReportContents:
-    """Puts a report together, with scores of the sequences with all labels."""
     scored = [s for s in sequences if len(s.truth) == len(s.frames) > 2 and "scores" not in changes]
     results = [result for sequence in scored for result in score(root, sequence)]
     means = [(r.scores.region.mean, r.scores.boundary.mean) for r in results]

@@ -32,7 +32,6 @@ def drifting(seed, num_frames, ids=(1, 2), size=SIZE):
 
 
 def in_memory(truth, prediction):
-    """Masks [T, H, W] as a scorer reads them."""
     return SequenceMasks(lambda t: truth[t], lambda t: prediction[t])
 
 
@@ -90,7 +89,6 @@ def write_benchmark(
 
 
 def write_results(folder: Path, predictions: Mapping[str, np.ndarray], name_frame="{:05d}".format):
-    """Writes predicted masks as a folder of results."""
     for name, masks in predictions.items():
         for index, ids in enumerate(masks):
             write_mask(folder / name / f"{name_frame(index)}.png", ids)
@@ -103,7 +101,6 @@ def lvos_name(index: int) -> str:
 
 
 def lvos_spans(golden) -> dict[str, dict[int, tuple[int, ...]]]:
-    """The life spans of the golden LVOS videos."""
     spans = {}
     for name, video in json.loads(str(golden["lvos_meta"]))["videos"].items():
         ranges = {int(k): v["frame_range"] for k, v in video["objects"].items()}

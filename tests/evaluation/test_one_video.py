@@ -58,7 +58,6 @@ def segment(task, root, *options, **named):
 
 
 def only(mask, number):
-    """A mask with one of its objects."""
     return np.where(mask == number, mask, 0).astype(np.uint8)
 
 

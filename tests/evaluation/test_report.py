@@ -43,8 +43,6 @@ class Blocks(HTMLParser):
 
 @pytest.fixture
 def written(tmp_path):
-    """Writes a report and reads its page."""
-
     def write(contents):
         write_report(tmp_path / "new/report.html", contents)
         return Blocks(tmp_path / "new/report.html")

@@ -13,7 +13,6 @@ EXTRA, MISSED, SWAPPED = (255, 92, 70), (64, 160, 255), (255, 214, 10)
 
 @pytest.fixture
 def report(tmp_path, open_page):
-    """A report's page."""
     sequences = [
         write_blocks(tmp_path, name, length, labelled=name != "hidden")
         for name, length in ((BOLD, 8), ("short", 6), ("hidden", 8))

@@ -134,7 +134,6 @@ def without_objects(root):
 
 
 def without_numbers(root):
-    """Scores, statistics and the summary hold NaN."""
     sequence = write_blocks(root, "nan")
     contents = contents_of(root, [sequence])
     first, second = score(root, sequence)

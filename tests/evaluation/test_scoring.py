@@ -22,7 +22,6 @@ NAMES = ("cat", "dog")
 
 @pytest.fixture
 def tree(tmp_path):
-    """A benchmark of two sequences and results for it."""
     truth = {name: drifting(seed, 5) for seed, name in enumerate(NAMES)}
     results = {name: drifting(seed + 9, 5) for seed, name in enumerate(NAMES)}
     benchmark = write_benchmark(tmp_path / "set", truth)

@@ -48,7 +48,6 @@ def write_results(benchmark, folder):
 
 
 def pack(root, *tree, **settings):
-    """A benchmark, its results, and a submission."""
     benchmark = open_tree(root / "set", *tree, **settings)
     results = write_results(benchmark, root / "results")
     return benchmark, results, write_submission(benchmark, results, root / "right.zip").path
@@ -199,8 +198,6 @@ MASK = "Annotations/dog-10/00008.png"  # object 1 is there from 00002 on, and 3 
 
 
 def paint(number):
-    """Saves an image with some pixels of one id."""
-
     def save(image, file):
         ids = np.array(image)
         ids[:2] = number

@@ -88,7 +88,6 @@ def test_smoothed_masks_of_real_sizes_are_refused(tmp_path, height, smooth):
 
 
 def crowd(height):
-    """Sixty objects of all sizes."""
     image = Image.new("L", (height * 16 // 9, height))
     draw = ImageDraw.Draw(image)
     for i in range(60):

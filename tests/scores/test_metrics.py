@@ -55,7 +55,6 @@ def slow_boundary_map(mask):
 
 
 def slow_boundary_measure(truth, prediction, tolerance, find=slow_boundary_map):
-    """Compares every pixel of one boundary with every pixel of the other."""
     true, predicted = (np.argwhere(find(mask)) for mask in (truth, prediction))
     if not len(true) or not len(predicted):
         return float(len(true) == len(predicted))
