@@ -114,9 +114,7 @@ class Arguments:
 
     def __post_init__(self) -> None:
         if not self.scales or not all(0 < scale < 10 for scale in self.scales):
-            raise ValueError(
-                f"--scales: expected numbers above 0 and below 10, found {self.scales}"
-            )
+            raise ValueError(f"--scales: expected numbers above 0, below 10, found {self.scales}")
         require_range(self, num_objects=1)
 
 
@@ -244,9 +242,7 @@ def _require_sources(arguments: Arguments) -> None:
         # The generated clip takes --overlay.
         _refuse_any(arguments.one, "--video PATH", () if dataset else ("overlay",))
         if arguments.mask is not None:
-            raise ValueError(
-                "expected --video PATH for --mask, found none; give it, or drop --mask"
-            )
+            raise ValueError("expected --video PATH for --mask, found none; give it or drop --mask")
     if dataset is None and not arguments.benchmark.check_data:
         _refuse_any(arguments.benchmark, "--dataset NAME", ("num_devices", "report_frames"))
         _refuse_any(arguments.scoring, "--dataset NAME", ("scoring_processes",))
@@ -257,9 +253,7 @@ def _refuse_any(group: Any, needed: str, harmless: Sequence[str]) -> None:
     for field in dataclasses.fields(group):
         name = field.name
         if name not in harmless and getattr(group, name) != field.default:
-            raise ValueError(
-                f"expected {needed} for --{name}, found none; give it, or drop --{name}"
-            )
+            raise ValueError(f"expected {needed} for --{name}, found none; add it or drop --{name}")
 
 
 def _load_model(arguments: Arguments, experiment: Experiment) -> tuple[MAVOS, Variables]:

@@ -158,9 +158,7 @@ def _restore(stored: Stored) -> Variables:
             metadata = checkpointer.metadata(stored.weights).item_metadata
             if metadata is None:
                 raise FileNotFoundError("their description is missing or unreadable")
-            found = {
-                name: tuple(leaf.shape) for name, leaf in leaves_by_path(metadata.tree).items()
-            }
+            found = {path: tuple(x.shape) for path, x in leaves_by_path(metadata.tree).items()}
             misfit = summarise_misfit(stored.config, found)
             restored = None if misfit else checkpointer.restore(stored.weights)
     except MemoryError:

@@ -204,9 +204,7 @@ def _reshaping_fields(
         if before[f"{part}.kind"] != after[f"{part}.kind"]:
             # The sizes of different encoders have nothing to do with each other.
             before, after = _without_sizes(part, before), _without_sizes(part, after)
-    differing = {
-        name: (before[name], after[name]) for name in before if before[name] != after[name]
-    }
+    differing = {x: (before[x], after[x]) for x in before if before[x] != after[x]}
     # Each look traces a network, which takes up to a second.
     reshaping = (item for item in differing.items() if _reshapes(stored, item[0], item[1][1]))
     return dict(itertools.islice(reshaping, limit)) or differing

@@ -115,9 +115,7 @@ def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
         with np.errstate(over="ignore"):  # what overflows is reported by its name
             array = np.asarray(leaf, np.float16 if is_half else np.float32, order="C")
         if not np.isfinite(array).all():
-            raise ValueError(
-                f"{name}: expected numbers that {array.dtype} holds, found larger ones"
-            )
+            raise ValueError(f"{name}: expected numbers that {array.dtype} holds, found larger")
         arrays[name] = array
     return arrays
 

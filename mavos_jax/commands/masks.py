@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, _ = parse_command(Arguments, argv)
     if not all(0 <= value <= 255 for value in arguments.background):
         raise ValueError(
-            f"--background: expected three values from 0 to 255, got {arguments.background}"
+            f"--background: expected three values from 0 to 255, found {arguments.background}"
         )
     background = _packed(arguments.background)
     require_writable_parent(arguments.output / "masks")

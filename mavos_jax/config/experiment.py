@@ -146,9 +146,7 @@ def read_config_file(path: Path) -> Experiment:
         raise ValueError(f"{path}: expected an Experiment named `config`, found no such name")
     config = names["config"]
     if not isinstance(config, Experiment):
-        raise ValueError(
-            f"{path}: expected `config` to be an Experiment, found {type(config).__name__}"
-        )
+        raise ValueError(f"{path}: expected an Experiment `config`, found {type(config).__name__}")
     return config
 
 

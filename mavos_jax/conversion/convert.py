@@ -73,9 +73,7 @@ def to_state_dict(config: Experiment, variables: Mapping[str, Any]) -> dict[str,
 def torch_shapes(config: Experiment) -> dict[str, tuple[int, ...]]:
     """Returns the shape of every weight by its PyTorch name, in PyTorch's order."""
     shapes = expected_shapes(config)
-    return {
-        rule.torch: rule.layout.torch_shape(shapes[rule.flax]) for rule in conversion_rules(config)
-    }
+    return {x.torch: x.layout.torch_shape(shapes[x.flax]) for x in conversion_rules(config)}
 
 
 def find_problems(config: Experiment, state: Mapping[str, Any]) -> Problems:

@@ -119,9 +119,7 @@ class _Driver:
                 length = 1 if is_labelled else self._options.chunk_frames
                 size = padded_size(self._sizes.frame)
                 frames = np.zeros((len(self._sources), length, *size, 3), np.uint8)
-                counts = [
-                    source.pull(chunk) for source, chunk in zip(self._sources, frames, strict=True)
-                ]
+                counts = [x.pull(chunk) for x, chunk in zip(self._sources, frames, strict=True)]
                 if any(counts):
                     start = self._label if is_labelled else self._segment
                     yield start(frames, counts)

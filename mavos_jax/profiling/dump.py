@@ -121,10 +121,8 @@ def _read_program(text: str) -> dict[str, list[Instruction]]:
                 stop = _close(line, start, ")")
                 inside = line[start:stop]
                 operands = tuple(re.findall(r"%([\w.\-]+(?:#\d+)?)", inside))
-                shape = line[found.end() : end]
-                current.append(
-                    Instruction(found[1], shape, op[1], operands, inside, line[stop + 1 :])
-                )
+                shape, attributes = line[found.end() : end], line[stop + 1 :]
+                current.append(Instruction(found[1], shape, op[1], operands, inside, attributes))
     return computations
 
 

@@ -25,9 +25,8 @@ def use_precision(config: Experiment) -> None:
     has the last word.
     """
     if _is_free():
-        jax.config.update(
-            "jax_default_matmul_precision", matmul_precision(config.inference.precision)
-        )
+        precision = matmul_precision(config.inference.precision)
+        jax.config.update("jax_default_matmul_precision", precision)
 
 
 @contextlib.contextmanager

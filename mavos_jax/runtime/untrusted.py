@@ -112,9 +112,7 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         try:
             shape, is_fortran, dtype = _HEADERS[version](member)
         except MemoryError as error:  # of Python's parser, for too many brackets
-            raise ValueError(
-                f"{entry.filename}: {error or 'a header that nests too deep'}"
-            ) from None
+            raise ValueError(f"{entry.filename}: {error or 'a header nested too deep'}") from None
         if dtype.hasobject:
             raise ValueError(f"{entry.filename}: expected numbers, found Python objects")
         data = member.read()

@@ -77,10 +77,8 @@ class MetricsBuffer:
         self.finish()
         seconds = max(time.perf_counter() - self._start, 1e-9)
         clips = num_clips * self._num_steps / seconds
-        values = {
-            name: np.mean(rows, axis=0, dtype=np.float64).tolist()
-            for name, rows in self._rows.items()
-        }
+        means = {name: np.mean(rows, axis=0, dtype=float) for name, rows in self._rows.items()}
+        values = {name: mean.tolist() for name, mean in means.items()}
         values |= {
             "clips_per_second": clips,
             "frames_per_second": clips * clip_frames,

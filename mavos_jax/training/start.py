@@ -132,9 +132,8 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
 
 
 def _require_trained_encoder(config: Experiment) -> None:
-    if config.training.start and not any(
-        part.partition("/")[0] == "encoder" for part in config.training.fresh
-    ):
+    fresh = {part.partition("/")[0] for part in config.training.fresh}
+    if config.training.start and "encoder" not in fresh:
         return
     for field, parts in (("freeze_encoder", "weights"), ("freeze_early", "first stages")):
         if getattr(config.training.optimizer, field):
