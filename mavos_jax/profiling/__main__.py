@@ -34,7 +34,7 @@ from mavos_jax.profiling.protocols import (
 )
 from mavos_jax.profiling.workload import (
     NEVER,
-    Network,
+    Contender,
     Precision,
     Scan,
     Setting,
@@ -90,7 +90,7 @@ class Arguments:
         for size in self.sizes:
             read_size(size)
 
-    def cases(self, networks: Sequence[Network]) -> Iterator[Case]:
+    def cases(self, networks: Sequence[Contender]) -> Iterator[Case]:
         """Yields every combination of the options."""
         precisions = self.precisions or (networks[0].experiment.inference.precision,)
         sizes = map(read_size, self.sizes)
@@ -103,7 +103,7 @@ class Arguments:
 class Case(NamedTuple):
     """What a row is about."""
 
-    network: Network
+    network: Contender
     setting: Setting
     chunk_frames: int
     videos: int
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_report(arguments.json, arguments, rows=rows)
 
 
-def measure_rows(networks: Sequence[Network], arguments: Arguments) -> list[dict[str, Any]]:
+def measure_rows(networks: Sequence[Contender], arguments: Arguments) -> list[dict[str, Any]]:
     """Measures every combination of the options; returns values by the names of columns."""
     variables = {network: network.variables() for network in networks}
     scans: dict[Case, Scan] = {}

@@ -21,7 +21,7 @@ from mavos_jax.config import MAX_ID, Experiment
 from mavos_jax.models.memory import POLICIES
 from mavos_jax.profiling.measuring import Timing, announce, table, write_report
 from mavos_jax.profiling.protocols import Job, Outcome, run_in_own_process
-from mavos_jax.profiling.workload import Network, Setting, read_networks, read_size
+from mavos_jax.profiling.workload import Contender, Setting, read_networks, read_size
 from mavos_jax.runtime.files import require_writable_parent
 
 
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         draw_lengths(points, arguments.plot)
 
 
-def measure_lengths(networks: Sequence[Network], arguments: Arguments) -> list[dict[str, Any]]:
+def measure_lengths(networks: Sequence[Contender], arguments: Arguments) -> list[dict[str, Any]]:
     """Measures every network on every length; returns values by the names of columns."""
     precision = networks[0].experiment.inference.precision
     setting = Setting(read_size(arguments.size), arguments.objects, precision)

@@ -29,7 +29,7 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import build_model
 from mavos_jax.models.memory import POLICIES
-from mavos_jax.profiling.workload import Network, Setting, Workload
+from mavos_jax.profiling.workload import Contender, Setting, Workload
 from mavos_jax.runtime.compilation import CompilationClock, keep_compilations
 from mavos_jax.runtime.devices import peak_memory, products_in
 
@@ -90,7 +90,7 @@ def _write_video(folder: Path, workload: Workload, num_frames: int) -> Path:
 class Job(NamedTuple):
     """A video to segment; ``gap`` replaces the network's frames between two long-term writes."""
 
-    network: Network
+    network: Contender
     setting: Setting
     num_frames: int
     gap: int | None = None

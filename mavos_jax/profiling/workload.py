@@ -33,8 +33,8 @@ _NUM_FRAMES = 4
 """Different frames; a longer video repeats them."""
 
 
-class Network(NamedTuple):
-    """A network to measure, with the folder of its weights or fresh ones."""
+class Contender(NamedTuple):
+    """A network that takes its turn, with the folder of its weights or fresh ones."""
 
     experiment: Experiment
     checkpoint: Path | None = None
@@ -49,9 +49,9 @@ class Network(NamedTuple):
 
 def read_networks(
     experiment: Experiment, checkpoint: Path | None, against: Sequence[Path]
-) -> list[Network]:
+) -> list[Contender]:
     """Returns a network and those of other configuration files."""
-    return [Network(experiment, checkpoint), *(Network(read_config_file(x)) for x in against)]
+    return [Contender(experiment, checkpoint), *(Contender(read_config_file(x)) for x in against)]
 
 
 class Setting(NamedTuple):

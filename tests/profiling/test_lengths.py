@@ -17,7 +17,7 @@ from mavos_jax.profiling.lengths import (
 )
 from mavos_jax.profiling.measuring import Timing
 from mavos_jax.profiling.protocols import Job, Outcome, run_in_own_process
-from mavos_jax.profiling.workload import Network, Setting
+from mavos_jax.profiling.workload import Contender, Setting
 
 SETTING = Setting((33, 49), 2, "float32")
 
@@ -72,7 +72,7 @@ def test_networks_and_lengths_take_turns(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.campaign
 def test_a_video_runs_in_its_own_process():
-    outcome = run_in_own_process(Job(Network(MOBILENET), SETTING, 3))
+    outcome = run_in_own_process(Job(Contender(MOBILENET), SETTING, 3))
     assert isinstance(outcome, Outcome)
     assert outcome.memory[0] == "peak resident memory"
     assert outcome.memory[1] > 1e7
@@ -81,7 +81,7 @@ def test_a_video_runs_in_its_own_process():
 
 def test_other_failures_of_the_process_are_not_taken_for_memory():
     with pytest.raises(RuntimeError, match="ended with"):
-        run_in_own_process(Job(Network(MOBILENET), SETTING._replace(size=(0, 0)), 3))
+        run_in_own_process(Job(Contender(MOBILENET), SETTING._replace(size=(0, 0)), 3))
 
 
 def test_the_configured_bank_is_kept(monkeypatch):
@@ -93,7 +93,7 @@ def test_the_configured_bank_is_kept(monkeypatch):
 
     monkeypatch.setattr(lengths, "run_in_own_process", run)
     arguments = Arguments(lengths=(70,), bank="configured", repeats=1)
-    (found,) = measure_lengths([Network(BANK)], arguments)
+    (found,) = measure_lengths([Contender(BANK)], arguments)
     assert seen == [BANK.memory]
     assert found["bank_frames"] == BANK.memory.capacity
 
