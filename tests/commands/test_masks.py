@@ -141,5 +141,5 @@ def test_results_below_the_input_are_not_converted_again(tmp_path, colours):
 def test_a_background_that_is_nowhere_is_told(tmp_path, colours, capsys):
     convert(colours, tmp_path / "ids", "--background", 9, 9, 9)
     assert "no background (9, 9, 9); --background RED GREEN BLUE" in capsys.readouterr().out
-    with pytest.raises(ValueError, match=r"--background: .*0 to 255, got \(300, 0, 0\)"):
+    with pytest.raises(ValueError, match=r"--background: .*0 to 255, found \(300, 0, 0\)"):
         convert(colours, tmp_path / "other", "--background", 300, 0, 0)
