@@ -66,7 +66,7 @@ def commands_of(script):
     for path in DOCUMENTS:
         blocks = re.findall(r"^```bash\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
         shell = "\n".join(blocks).replace("\\\n", " ")
-        for command in re.findall(rf"python {re.escape(script)}\b(.*)$", shell, re.MULTILINE):
+        for command in re.findall(rf'python {re.escape(script)}\b([^"\n]*)', shell):
             yield path.name, shlex.split(command, comments=True)
 
 
