@@ -218,7 +218,6 @@ def _held_signals() -> Iterator[None]:
 
 def _begin_process(index: int, count: int) -> None:
     """Sets up a loader process, which only its parent ends."""
-    del index, count
     # The parent still needs batches until it has written its checkpoint.
     for number in _NOTICES:
         signal.signal(number, signal.SIG_IGN)

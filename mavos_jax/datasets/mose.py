@@ -127,7 +127,6 @@ def lost_object(sequence: str, number: int) -> ObjectResult:
 
 def summarise_mosev2(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
     """Averages over objects; J&F_d and J&F_r are over the frames after they vanish and return."""
-    del options
     region, boundary = mean_of(objects, region_mean), mean_of(objects, boundary_mean)
     classical = mean_of(objects, lambda row: row.extra["F"])
     clips = {}

@@ -132,7 +132,6 @@ def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
             )
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-            del dl_manager
             return {SPLIT: self._generate_examples()}
 
         def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
@@ -56,7 +56,7 @@ def sequences_below(
     )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Layout:
     """A data set whose sequences have been named; none has been opened."""
 
@@ -75,7 +75,7 @@ class Layout:
     oddities: tuple[str, ...] = ()  # lines about odd lists or metadata that prevent nothing
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FilesInOrder(Sequence[Path]):
     """Files of one folder, kept by name: a set has many, and goes to every loader process."""
 
@@ -95,7 +95,7 @@ class FilesInOrder(Sequence[Path]):
         return self.folder / self.names[index]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FilesByKey(Mapping[_Key, Path], Generic[_Key]):
     """Files of one folder under keys, also kept by name."""
 
@@ -115,7 +115,7 @@ class FilesByKey(Mapping[_Key, Path], Generic[_Key]):
         return self.folder / self.names[key]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GivenMask:
     """An annotation to start from, and the new objects to take from it; None takes all."""
 
@@ -123,23 +123,18 @@ class GivenMask:
     ids: tuple[int, ...] | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class SequenceFiles:
     """The files of a sequence. Benchmarks count frames from the first given mask on."""
 
     name: str
     frames: Sequence[Path]  # its images, in order
-    # Annotations to start from, by frame; 0 is there. Empty in training.
-    given: Mapping[int, GivenMask] = dataclasses.field(default_factory=dict)
-    # All annotations to compare with, by frame; empty where labels are not public.
-    truth: Mapping[int, Path] = dataclasses.field(default_factory=dict)
+    given: Mapping[int, GivenMask] = field(default_factory=dict)  # by frame, 0 too; not in training
+    truth: Mapping[int, Path] = field(default_factory=dict)  # annotations to compare with, by frame
     saved: tuple[int, ...] = ()  # frames whose masks make up a result, ascending; empty in training
-    # The frames of each object that metadata list, by its id.
-    spans: Mapping[int, tuple[int, ...]] = dataclasses.field(default_factory=dict)
-    # The objects' categories, by id, where metadata name them.
-    categories: Mapping[int, str] = dataclasses.field(default_factory=dict)
-    # The number of frames that metadata of LVOS state, by object; spans may differ.
-    declared_frames: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    spans: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # listed frames, by object
+    categories: Mapping[int, str] = field(default_factory=dict)  # of some metadata, by object
+    declared_frames: Mapping[int, int] = field(default_factory=dict)  # stated by LVOS, by object
     num_unmasked: int = 0  # images that training leaves out because they have no mask
 
     def frame_name(self, index: int) -> str:

@@ -137,7 +137,6 @@ def summarise_youtube_vos(objects: Sequence[ObjectResult], options: ScoringOptio
 
     Without a list of unseen categories, J&F over all objects takes the place of G.
     """
-    del options  # the rows tell which are unseen
     parts = split_by_seen(objects)
     summary = {
         f"{letter}_{name}" if name else letter: mean_of(part, value)
