@@ -110,7 +110,7 @@ def test_a_damaged_description_is_one_line(folder, damage, message):
 def test_numbers_that_are_beyond_float16_are_refused_by_name(value):
     variables = {"params": {"a": {"b": np.asarray([1, value], np.float32)}}, "constants": {}}
     refuse("params/a/b: expected numbers that float16 holds", to_arrays, variables)
-    kept = to_variables(to_arrays({"params": {}, "constants": {"c": np.float32([1e5])}}))
+    kept = to_variables(to_arrays({"params": {}, "constants": {"c": np.float32(1e5)}}))
     assert kept["constants"]["c"] == 1e5
 
 

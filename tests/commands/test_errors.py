@@ -1,5 +1,3 @@
-"""How scripts end: one line for errors that users can mend, tracebacks for defects."""
-
 import errno
 import os
 import re
@@ -41,33 +39,31 @@ def test_what_users_can_mend_is_one_line(error, line, capsys):
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), MemoryError("for 8.7 TiB"), RuntimeError("std::bad_alloc")]
+    ("error", "code", "line"),
+    [
+        (MemoryError(), 2, r"error: out of memory.*ulimit -v\)"),
+        (MemoryError("for 8.7 TiB"), 2, r"error: out of memory.*ulimit -v\)"),
+        (RuntimeError("std::bad_alloc"), 2, r"error: out of memory.*ulimit -v\)"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
 )
-def test_out_of_memory_leaves_at_once(error, capsys):
+def test_out_of_memory_and_interruption_leave_at_once(error, code, line, capsys):
     codes = []
     main_with_errors(raising(error), codes.append)
-    assert codes == [2]
-    assert re.fullmatch(r"error: out of memory.*ulimit -v\)\n", capsys.readouterr().err)
+    assert codes == [code]
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert re.fullmatch(rf"{line}\n", output.err)
 
 
 @pytest.mark.parametrize("platforms", ["cuda", "CPU", "nothing"])
 def test_a_platform_without_a_device_is_one_line(platforms):
-    command = (
-        "from mavos_jax.commands.errors import main_with_errors as m; import jax; m(jax.devices)"
-    )
+    code = "from mavos_jax.commands.errors import *; import jax; main_with_errors(jax.devices)"
     environment = os.environ | {"JAX_PLATFORMS": platforms, "CUDA_VISIBLE_DEVICES": ""}
-    result = subprocess.run(
-        [sys.executable, "-c", command], env=environment, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 2
     assert re.fullmatch(rf"error: JAX_PLATFORMS={platforms}: .*found none.*\n", result.stderr)
-
-
-def test_interruption_leaves_with_130(capsys):
-    codes = []
-    main_with_errors(raising(KeyboardInterrupt), codes.append)
-    assert codes == [130]
-    assert capsys.readouterr() == ("", "interrupted\n")
 
 
 COMPILES = """
@@ -97,10 +93,9 @@ main_with_errors(main)
 
 def test_interruption_while_compiling_is_no_crash():
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": "", "JAX_PLATFORMS": "cpu"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", COMPILES]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, env=environment, **streams) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "compiling\n"
         process.send_signal(signal.SIGINT)
@@ -116,7 +111,3 @@ def test_other_exceptions_pass(error):
     with pytest.raises(type(error)) as caught:
         main_with_errors(raising(error))
     assert caught.value is error
-
-
-def test_success_returns():
-    assert main_with_errors(lambda: None) is None

@@ -1,5 +1,4 @@
-"""``python -m mavos_jax.commands.submit``."""
-
+import re
 import runpy
 import sys
 import zipfile
@@ -7,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
+from refusals import refuse
 
 from mavos_jax.commands import submit
 from mavos_jax.datasets import open_benchmark
@@ -17,11 +17,11 @@ from mavos_jax.media.pictures import read_frame_header
 
 @pytest.fixture
 def tree(tmp_path):
-    """Options that open a set, and its results, which are empty."""
     return write_set(tmp_path, "youtube_vos2019", "valid")
 
 
 def write_set(tmp_path, dataset, split):
+    """Options that open a set, and its results, which are empty."""
     options = write_benchmark_tree(tmp_path / "set", dataset, split=split)
     for sequence in open_benchmark(options).sequences:
         for index in sequence.saved:
@@ -37,12 +37,9 @@ def test_the_command_packs_and_checks(tree, tmp_path, capsys):
     submit.main([*words, "--results", str(results), "--output", str(output)])
     first, second = capsys.readouterr().out.splitlines()
     size = f"{output.stat().st_size / 1e6:.1f} MB"
-    assert first == (
-        f"{output}: 3 sequences, 18 frames, {size}, as Annotations/<sequence>/<frame>.png"
-    )
-    assert second == (
-        "Hand it in at the server of youtube_vos2019 valid, to which https://youtube-vos.org links."
-    )
+    assert first.startswith(f"{output}: 3 sequences, 18 frames, {size}, ")
+    assert "youtube_vos2019 valid" in second
+    assert "https://youtube-vos.org" in second
     submit.main([*words, "--check", str(output)])
     assert capsys.readouterr().out.splitlines() == [f"{output}: no problem found", second]
 
@@ -52,8 +49,7 @@ def test_an_existing_file_is_replaced_on_request_alone(tree, tmp_path):
     output = tmp_path / "x.zip"
     output.write_text("old")
     command = [*words, "--results", str(results), "--output", str(output)]
-    with pytest.raises(ValueError, match=r"x\.zip: expected a new file, found that it exists"):
-        submit.main(command)
+    refuse(r"x\.zip: expected a new file, found that it exists", submit.main, command)
     assert output.read_text() == "old"
     submit.main([*command, "--overwrite"])
     assert zipfile.is_zipfile(output)
@@ -70,29 +66,22 @@ def test_problems_are_printed_before_the_error(tree, tmp_path, capsys, monkeypat
     assert end.value.code == 2
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 4  # two of the sequence bear, and one of each other
-    assert err == (
-        f"error: {tmp_path}/x.zip: expected a submission for youtube_vos2019 valid, found 4 "
-        "problems, listed above\n"
-    )
+    assert re.fullmatch(f"error: {tmp_path}/x.zip: expected .*, found 4 problems.*\n", err)
 
 
 @pytest.mark.parametrize(
-    ("dataset", "split", "sentence"),
+    ("dataset", "split", "place"),
     [
-        ("davis2017", "test-dev", "server of davis2017 test-dev, to which https://davischallenge"),
-        (
-            "davis2017",
-            "val",
-            "The labels of davis2017 val are here: python -m mavos_jax.commands.score",
-        ),
-        ("lvos2", "test", "server of lvos2 test, to which https://lingyihongfd.github.io/lvos"),
-        ("mose", "valid", "server of mose valid, to which https://mose.video links"),
+        ("davis2017", "test-dev", "https://davischallenge"),
+        ("davis2017", "val", "python -m mavos_jax.commands.score"),
+        ("lvos2", "test", "https://lingyihongfd.github.io/lvos"),
+        ("mose", "valid", "https://mose.video"),
     ],
 )
-def test_the_right_server_is_named(tmp_path, capsys, dataset, split, sentence):
+def test_the_right_server_is_named(tmp_path, capsys, dataset, split, place):
     words, results = write_set(tmp_path, dataset, split)
     submit.main([*words, "--results", str(results), "--output", str(tmp_path / "x.zip")])
-    assert sentence in capsys.readouterr().out
+    assert re.search(f"{dataset} {split}.* {place}", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -112,5 +101,4 @@ def test_the_right_server_is_named(tmp_path, capsys, dataset, split, sentence):
 def test_wrong_options_are_named(tree, tmp_path, words, message):
     (tmp_path / "empty/d.zip").mkdir(parents=True)
     words = [word.format(tmp_path / "empty") for word in words]
-    with pytest.raises(ValueError, match=message):
-        submit.main([*tree[0], *words])
+    refuse(message, submit.main, [*tree[0], *words])

@@ -1,5 +1,3 @@
-"""Files that are no configuration, or fail as one."""
-
 import zipfile
 
 import pytest

@@ -1,5 +1,3 @@
-"""State dictionaries and variables: total in both directions, every problem reported at once."""
-
 import json
 from pathlib import Path
 

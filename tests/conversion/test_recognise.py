@@ -1,5 +1,3 @@
-"""Files that do not fit are named, with what would fit them."""
-
 from pathlib import Path
 
 import numpy as np

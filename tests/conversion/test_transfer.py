@@ -1,5 +1,3 @@
-"""Files of every kind become checkpoints: what is used, dropped and initialised is said."""
-
 import functools
 
 import jax

@@ -1,52 +1,33 @@
-"""Attention: every form equals a plain loop over tokens."""
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from models.formulas import attend_windows
 
 from mavos_jax.models.attention import attend, attend_window
 
 
-def softmax(x):
-    weights = np.exp(x - x.max())
-    return weights / weights.sum()
-
-
-def loop_over_windows(query, key, value, relative, size, radius):
-    """Short-term attention written from its definition, in double precision."""
-    rows, columns = size
-    side = 2 * radius + 1
-    out = np.zeros_like(value)
-    for i in range(rows):
-        for j in range(columns):
-            logits, neighbours = [], []
-            for offset in range(side * side):
-                y, x = i + offset // side - radius, j + offset % side - radius
-                if 0 <= y < rows and 0 <= x < columns:
-                    token = y * columns + x
-                    logits.append(query[i * columns + j] @ key[token])
-                    logits[-1] += relative[i * columns + j, offset]
-                    neighbours.append(token)
-            out[i * columns + j] = softmax(np.array(logits)) @ value[neighbours]
-    return out
-
-
 @pytest.mark.parametrize(
-    ("tile", "most_scores"),
-    [(None, None), (1, None), (3, None), (4, None), (11, None), (None, 1), (None, 200)],
+    ("tile", "most_scores", "has_table"),
+    [
+        *((tile, None, has_table) for tile, has_table in ((None, True), (1, False), (3, True))),
+        *((4, None, False), (11, None, True), (None, 1, False), (None, 200, True)),
+    ],
 )
 @pytest.mark.parametrize(("size", "radius"), [((5, 9), 2), ((3, 3), 7), ((12, 4), 1)])
-def test_window_attention_equals_a_loop(size, radius, tile, most_scores):
+def test_window_attention_equals_a_loop(size, radius, tile, most_scores, has_table):
     random = np.random.RandomState(0)
     tokens = size[0] * size[1]
     query, key = random.randn(2, tokens, 4)
     value = random.randn(tokens, 6)
     relative = random.randn(tokens, (2 * radius + 1) ** 2)
-    expected = loop_over_windows(query, key, value, relative, size, radius)
-    arrays = [jnp.asarray(x, jnp.float32) for x in (query, key, value, relative)]
-    limits = {"tile": tile, "most_scores": most_scores}
-    found = attend_window(*arrays, size=size, radius=radius, **limits)
+    table = has_table * random.randn((2 * radius + 1) ** 2, 6)
+    expected = attend_windows(query, key, value, relative, table, size, radius)
+    arrays = [jnp.asarray(x, jnp.float32) for x in (query, key, value, relative, table)]
+    options = {"size": size, "radius": radius, "tile": tile, "most_scores": most_scores}
+    found = attend_window(*(arrays if has_table else arrays[:4]), **options)
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
@@ -76,20 +57,14 @@ def test_few_scores_at_once_change_nothing(most_scores):
 
 def test_dividing_before_or_after_the_product_is_the_same():
     random = np.random.RandomState(2)
-    query, key, value = (jnp.asarray(random.randn(12, 6), jnp.float32) for _ in range(3))
-    after, before = (attend(query, key, value, softmax=form) for form in ("after", "before"))
-    np.testing.assert_allclose(before, after, atol=1e-6)
-    relative = jnp.asarray(random.randn(12, 9), jnp.float32)
-    inputs = (query, key, value, relative, jnp.asarray(random.randn(9, 6), jnp.float32))
-    after, before = (
-        attend_window(*inputs, size=(3, 4), radius=1, tile=None, softmax=form)
-        for form in ("after", "before")
-    )
-    np.testing.assert_allclose(before, after, atol=2e-6)
+    shapes = (12, 6), (12, 6), (12, 6), (12, 9), (9, 6)
+    inputs = [jnp.asarray(random.randn(*shape), jnp.float32) for shape in shapes]
+    window = functools.partial(attend_window, size=(3, 4), radius=1, tile=None)
+    for form, arrays, atol in ((attend, inputs[:3], 1e-6), (window, inputs, 2e-6)):
+        after, before = (form(*arrays, softmax=softmax) for softmax in ("after", "before"))
+        np.testing.assert_allclose(before, after, atol=atol)
 
 
 def test_large_logits_do_not_overflow():
-    query = jnp.full((1, 1), 1e4)
-    key = jnp.array([[1.0], [-1.0]])
-    found = attend(query, key, jnp.array([[3.0], [5.0]]))
-    np.testing.assert_allclose(found, [[3.0]])
+    query, key, value = jnp.array([[1e4]]), jnp.array([[1.0], [-1.0]]), jnp.array([[3.0], [5.0]])
+    np.testing.assert_allclose(attend(query, key, value), [[3.0]])

@@ -1,5 +1,3 @@
-"""Convolutions with gradients of their own against XLA's convolution and its gradients."""
-
 import functools
 
 import jax
@@ -13,29 +11,15 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 # size, kernel, stride, padding
 DENSE = [
-    ((9, 8), 1, 2, 0),
-    ((9, 8), 3, 1, 1),
-    ((8, 9), 3, 1, 0),
-    ((7, 8), 3, 1, 4),
-    ((33, 30), 3, 2, 1),
-    ((9, 8), 3, 16, 1),
-    ((11, 10), 5, 2, 1),
-    ((20, 19), 7, 2, 3),
-    ((16, 32), 16, 16, 0),
-    ((40, 37), 17, 16, 8),
+    *(((9, 8), 1, 2, 0), ((9, 8), 3, 1, 1), ((8, 9), 3, 1, 0), ((7, 8), 3, 1, 4)),
+    *(((33, 30), 3, 2, 1), ((9, 8), 3, 16, 1), ((11, 10), 5, 2, 1), ((20, 19), 7, 2, 3)),
+    *(((16, 32), 16, 16, 0), ((40, 37), 17, 16, 8)),
 ]
 # size, kernel, stride, dilation
 DEPTHWISE = [
-    ((9, 8), 1, 1, 1),
-    ((9, 8), 3, 1, 1),
-    ((9, 8), 3, 2, 1),
-    ((8, 9), 3, 2, 2),
-    ((9, 8), 3, 1, 2),
-    ((7, 6), 5, 1, 1),
-    ((10, 9), 5, 2, 2),
-    ((4, 3), 7, 1, 1),
-    ((19, 20), 7, 2, 1),
-    ((33, 20), 5, 16, 1),
+    *(((9, 8), 1, 1, 1), ((9, 8), 3, 1, 1), ((9, 8), 3, 2, 1), ((8, 9), 3, 2, 2)),
+    *(((9, 8), 3, 1, 2), ((7, 6), 5, 1, 1), ((10, 9), 5, 2, 2), ((4, 3), 7, 1, 1)),
+    *(((19, 20), 7, 2, 1), ((33, 20), 5, 16, 1)),
 ]
 
 
@@ -45,7 +29,7 @@ def draw(*shapes):
 
 
 def with_gradients(function):
-    """A function of (x, kernel) as one of (x, kernel, gradient of the output)."""
+    """A function of map and kernel as one of both and the gradient of the output."""
 
     def run(x, kernel, gradient):
         out, back = jax.vjp(function, x, kernel)
@@ -58,10 +42,8 @@ def check(found, expected, mark=1e-5):
     """Compares the output and the gradients of map and kernel, relative to the largest value."""
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == other.dtype
-        scale = np.abs(np.asarray(other, np.float32)).max()
-        np.testing.assert_allclose(
-            np.asarray(one, np.float32), np.asarray(other, np.float32), rtol=0, atol=mark * scale
-        )
+        one, other = (np.asarray(x, np.float32) for x in (one, other))
+        np.testing.assert_allclose(one, other, rtol=0, atol=mark * np.abs(other).max())
 
 
 def dense_pair(stride, padding):
@@ -122,14 +104,9 @@ def test_depthwise(size, kernel, stride, dilation, gradient):
 def test_mapped_over_samples(pair, x, kernel):
     x, kernel, gradient = arrays_for(pair, x, kernel)
 
-    @jax.jit
-    def mapped(x, kernel, gradient):
-        return [
-            jax.vmap(with_gradients(function), in_axes=(0, None, 0))(x, kernel, gradient)
-            for function in pair
-        ]
-
-    check(*mapped(jnp.stack([x, -2 * x]), kernel, jnp.stack([gradient, gradient + 1])))
+    x, gradient = jnp.stack([x, -2 * x]), jnp.stack([gradient, gradient + 1])
+    mapped = (jax.vmap(with_gradients(function), (0, None, 0)) for function in pair)
+    check(*(jax.jit(function)(x, kernel, gradient) for function in mapped))
 
 
 def test_dense_in_bfloat16():

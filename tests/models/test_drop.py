@@ -1,5 +1,3 @@
-"""Dropping: how often, what is left, and that it depends on the key alone."""
-
 import functools
 
 import flax.linen as nn
@@ -35,18 +33,14 @@ def test_rate_and_expectation(kind):
     assert abs(found.mean() - 1) < 4 * deviation / (1 - RATE)
 
 
-def test_whole_channels_are_dropped_each_on_its_own():
-    channels = many(DropChannels)
+def test_whole_channels_are_dropped_each_on_its_own_or_the_whole_update():
+    updates, channels = many(DropPath), many(DropChannels)
+    assert (updates == updates[:, :1, :1, :1]).all()
     assert (channels == channels[:, :1, :1]).all()
     is_dropped = channels[:, 0, 0] == 0
     expected = RATE**2 + np.eye(6) * RATE * (1 - RATE)
     together = is_dropped.T.astype(float) @ is_dropped / len(KEYS)
     np.testing.assert_allclose(together, expected, atol=0.05)
-
-
-def test_the_whole_update_is_dropped():
-    updates = many(DropPath).reshape(len(KEYS), -1)
-    assert (updates == updates[:, :1]).all()
 
 
 @pytest.mark.parametrize("kind", [DropChannels, DropPath])

@@ -1,4 +1,4 @@
-"""The whole networks, by shape alone where they are of full size."""
+import functools
 
 import jax
 import numpy as np
@@ -6,23 +6,17 @@ import pytest
 
 from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.commands.parser import load_config
-from mavos_jax.models.mavos import (
-    build_model,
-    init_variables,
-    variable_shapes,
-)
+from mavos_jax.models.backend import backend_for
+from mavos_jax.models.mavos import build_model, init_variables, variable_shapes
+
+
+def test_backend_depends_on_the_platform():
+    assert backend_for("cpu").short_term_tile is not None
+    assert backend_for("gpu") == backend_for("cuda") == backend_for("tpu")
 
 
 def count(tree):
     return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(tree))
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("mavos", 34_429_833), ("r50_mavos", 41_077_385), ("swinb_mavos", 91_566_145)],
-)
-def test_parameter_counts(name, expected):
-    assert count(variable_shapes(load_config(f"configs/{name}.py"))["params"]) == expected
 
 
 def test_weights_of_tiny_fit_the_package_in_half_precision():
@@ -31,18 +25,19 @@ def test_weights_of_tiny_fit_the_package_in_half_precision():
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [("mavos", (481, 849)), ("r50_mavos", (481, 849)), ("swinb_mavos", (480, 848))],
+    ("name", "num_parameters", "size"),
+    [
+        ("mavos", 34_429_833, (481, 849)),
+        ("r50_mavos", 41_077_385, (481, 849)),
+        ("swinb_mavos", 91_566_145, (480, 848)),
+    ],
 )
-def test_strides_of_the_full_networks(name, size):
+def test_parameters_and_strides_of_the_full_networks(name, num_parameters, size):
     config = load_config(f"configs/{name}.py")
-    model = build_model(config)
-    image = jax.ShapeDtypeStruct((*size, 3), np.float32)
-    features = jax.eval_shape(
-        lambda variables, x: model.apply(variables, x, method="encode"),
-        variable_shapes(config),
-        image,
-    )
+    variables, image = variable_shapes(config), jax.ShapeDtypeStruct((*size, 3), np.float32)
+    assert count(variables["params"]) == num_parameters
+    encode = functools.partial(build_model(config).apply, method="encode")
+    features = jax.eval_shape(encode, variables, image)
     sizes = [tuple(-(-n // stride) for n in size) for stride in (4, 8, 16)]
     assert [x.shape[:2] for x in features.shortcuts] == sizes
     assert features.projected.shape == (*sizes[2], config.elstt.dim)

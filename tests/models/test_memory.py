@@ -1,5 +1,3 @@
-"""The memory: fixed shapes, where frames go, what is dropped, and how it grows."""
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +19,13 @@ from mavos_jax.models.memory import (
 
 TOKENS = 3
 CAPACITY = 4
+HELD = {
+    "mca": [[9, 9], [1, 9], [2, 9], [3, 9], [4, 9]],
+    "reference": [[9]] * 5,
+    "previous": [[9], [1], [2], [3], [4]],
+    "reference_previous": [[9], [9, 1], [9, 2], [9, 3], [9, 4]],
+    "bank": [[9], [9, 1], [9, 1, 2], [9, 1, 2, 3], [9, 4, 2, 3]],
+}
 
 
 def frame(number):
@@ -29,8 +34,8 @@ def frame(number):
     return (KeyValue(key, value),)
 
 
-def write(config, memory, number):
-    long_term, num_writes = put_frame(config, memory, frame(number))
+def write(config, memory, new):
+    long_term, num_writes = put_frame(config, memory, new)
     return memory._replace(long_term=long_term, num_writes=num_writes)
 
 
@@ -44,62 +49,34 @@ def frames_held(config, memory):
     return key[in_use][::TOKENS].tolist()
 
 
-@pytest.mark.parametrize(
-    ("policy", "expected"),
-    [
-        ("mca", [[9, 9], [1, 9], [2, 9], [3, 9], [4, 9]]),
-        ("reference", [[9]] * 5),
-        ("previous", [[9], [1], [2], [3], [4]]),
-        ("reference_previous", [[9], [9, 1], [9, 2], [9, 3], [9, 4]]),
-        ("bank", [[9], [9, 1], [9, 1, 2], [9, 1, 2, 3], [9, 4, 2, 3]]),
-    ],
-)
-def test_frames_that_each_policy_holds(policy, expected):
+@pytest.mark.parametrize("policy", POLICIES)
+def test_frames_that_each_policy_holds(policy):
     config = MemoryConfig(policy=policy, capacity=CAPACITY)
     memory = start_memory(config, frame(9))
-    held = [frames_held(config, memory)]
+    shapes, held = jax.eval_shape(lambda: memory), [frames_held(config, memory)]
     for number in range(1, 5):
-        memory = write(config, memory, number)
+        memory = write(config, memory, frame(number))
         held.append(frames_held(config, memory))
-    assert held == expected
+        assert jax.eval_shape(lambda memory=memory: memory) == shapes
+    assert held == HELD[policy]
     assert memory.num_writes == (0 if policy == "reference" else 4)
-
-
-def test_every_policy_is_tested_here():
-    tested = {"mca", "reference", "previous", "reference_previous", "bank"}
-    assert set(POLICIES) == tested
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_shapes_are_fixed_from_the_reference_on(policy):
-    config = MemoryConfig(policy=policy, capacity=CAPACITY)
-    memory = start_memory(config, frame(1))
-    written = jax.eval_shape(lambda memory: write(config, memory, 2), memory)
-    assert jax.eval_shape(lambda x: x, memory) == written
-    frames = {"mca": 2, "reference": 1, "previous": 1, "reference_previous": 2, "bank": CAPACITY}
-    assert memory.long_term[0].key.shape[0] == frames[policy] * TOKENS
+    num_frames = CAPACITY if policy == "bank" else len(held[-1])
+    assert memory.long_term[0].key.shape[0] == num_frames * TOKENS
 
 
 def test_dynamic_part_is_the_frame_that_writes_replace():
     config = MemoryConfig()
-    memory = write(config, start_memory(config, frame(7)), 3)
+    memory = write(config, start_memory(config, frame(7)), frame(3))
     np.testing.assert_array_equal(dynamic_part(memory.long_term, TOKENS)[0].key, 3)
 
 
 def test_bank_of_two_is_reference_and_previous():
     bank = MemoryConfig(policy="bank", capacity=2)
     both = MemoryConfig(policy="reference_previous", capacity=9)
-    memories = [start_memory(config, frame(5)) for config in (bank, both)]
+    one, two = (start_memory(config, frame(5)) for config in (bank, both))
     for number in range(4):
-        jax.tree.map(np.testing.assert_array_equal, *memories)
-        memories = [
-            write(config, memory, number)
-            for config, memory in zip((bank, both), memories, strict=True)
-        ]
-
-
-def capacities(config):
-    return [with_room_for(config, frames).capacity for frames in range(1, 2 * config.capacity)]
+        jax.tree.map(np.testing.assert_array_equal, one, two)
+        one, two = write(bank, one, frame(number)), write(both, two, frame(number))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +85,7 @@ def capacities(config):
 )
 def test_room_doubles_up_to_the_capacity(capacity, expected):
     config = MemoryConfig(policy="bank", capacity=capacity, grows=True)
-    found = capacities(config)
+    found = [with_room_for(config, frames).capacity for frames in range(1, 2 * capacity)]
     assert set(found) == expected
     assert len(expected) <= np.log2(capacity)
     assert all(room >= min(frames, capacity) for frames, room in enumerate(found, start=1))
@@ -134,17 +111,12 @@ def test_growing_bank_attends_to_what_the_fixed_bank_does():
     query = jnp.float32(random.randn(5, 2))
     for count, new in enumerate(written, start=1):
         room = with_room_for(config, 1 + count)
-        growing = grow_memory(room, growing)
+        fixed, growing = write(config, fixed, new), write(room, grow_memory(room, growing), new)
         results = []
         for part, memory in ((config, fixed), (room, growing)):
-            long_term, num_writes = put_frame(part, memory, new)
-            bias = long_term_bias(part, num_writes, TOKENS)
+            bias = long_term_bias(part, memory.num_writes, TOKENS)
             assert bias is not None
-            assert len(long_term[0].key) == len(bias) == num_places(part) * TOKENS
-            results.append(attend(query, *long_term[0], bias[None]))
-            if part is config:
-                fixed = fixed._replace(long_term=long_term, num_writes=num_writes)
-            else:
-                growing = growing._replace(long_term=long_term, num_writes=num_writes)
+            assert len(memory.long_term[0].key) == len(bias) == num_places(part) * TOKENS
+            results.append(attend(query, *memory.long_term[0], bias=bias[None]))
         np.testing.assert_allclose(*results, atol=1e-6)
     jax.tree.map(np.testing.assert_array_equal, fixed, growing)

@@ -1,13 +1,10 @@
-"""Prepared variables compute the same with fewer and smaller arrays."""
-
-import dataclasses
 import gc
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_configs import MOBILENET, RESNET, SWIN
+from small_configs import MOBILENET, RESNET, SWIN, vary
 
 from mavos_jax.models import prepare
 from mavos_jax.models.backend import backend_for
@@ -15,33 +12,25 @@ from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.models.prepare import prepare_variables, prepared_shapes
 
 
-def random_variables(model):
-    """Variables whose frozen norms do something."""
-    keys = iter(jax.random.split(jax.random.PRNGKey(0), 1000))
-    return jax.tree.map(
-        lambda x: x + 0.2 * jax.random.uniform(next(keys), x.shape), init_variables(model)
-    )
-
-
 @pytest.mark.parametrize("config", [MOBILENET, RESNET], ids=lambda config: config.name)
 def test_folded_norms_change_the_features_by_rounding_alone(config):
     model = build_model(config)
-    variables = random_variables(model)
-    prepared = prepare_variables(model, variables)
-    assert len(jax.tree.leaves(prepared["constants"])) * 4 == len(
-        jax.tree.leaves(variables["constants"])
+    random = np.random.default_rng(0)  # so that frozen norms do something
+    variables = jax.tree.map(
+        lambda x: x + 0.2 * random.random(x.shape, np.float32), init_variables(model)
     )
+    prepared = prepare_variables(model, variables)
+    sizes = [len(jax.tree.leaves(x["constants"])) for x in (prepared, variables)]
+    assert sizes[0] * 4 == sizes[1]
     encode = jax.jit(lambda variables, x: model.apply(variables, x, method="encode"))
     image = jax.random.normal(jax.random.PRNGKey(1), (33, 49, 3))
-    for x, y in zip(
-        *(jax.tree.leaves(encode(v, image)) for v in (variables, prepared)), strict=True
-    ):
+    features = (jax.tree.leaves(encode(x, image)) for x in (variables, prepared))
+    for x, y in zip(*features, strict=True):
         np.testing.assert_allclose(y, x, rtol=2e-5, atol=2e-6 * float(jnp.abs(x).max()))
 
 
 def test_in_bfloat16_what_products_cast_is_stored_so():
-    inference = dataclasses.replace(RESNET.inference, precision="bfloat16")
-    model = build_model(dataclasses.replace(RESNET, inference=inference))
+    model = build_model(vary(RESNET, inference={"precision": "bfloat16"}))
     params = prepare_variables(model, init_variables(model))["params"]
     assert params["encoder"]["stem"]["kernel"].dtype == jnp.bfloat16
     assert params["elstt"]["block_0"]["gate"]["bias"].dtype == jnp.bfloat16
@@ -86,12 +75,8 @@ def test_arrays_that_may_change_are_prepared_anew():
     assert not second["params"]["encoder"]["stem"]["kernel"].any()
 
 
-def test_variables_of_another_network_are_left_for_its_modules_to_name():
-    variables = init_variables(build_model(RESNET))
-    assert prepare_variables(build_model(MOBILENET), variables) is variables
-
-
-def test_where_there_is_nothing_to_prepare_they_are_the_given_ones():
-    model = build_model(SWIN)
-    variables = init_variables(model)
-    assert prepare_variables(model, variables) is variables
+# Of another network, whose modules are left to name them, and where there is nothing to prepare.
+@pytest.mark.parametrize(("config", "given"), [(MOBILENET, RESNET), (SWIN, SWIN)])
+def test_variables_that_are_left_as_they_are(config, given):
+    variables = init_variables(build_model(given))
+    assert prepare_variables(build_model(config), variables) is variables

@@ -12,7 +12,7 @@ from mutation.archives import change_entries, change_zip, read_zip
 from mutation.changes import change_bytes
 from mutation.documents import change_document, change_lines, odd_names
 from mutation.pictures import change_png
-from mutation.subject import Damage, put, require_lines
+from mutation.trial import Damage, put, require_lines
 
 from mavos_jax.config import SourceConfig
 from mavos_jax.datasets import Benchmark, BenchmarkName, check_benchmark, open_benchmark

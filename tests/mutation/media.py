@@ -3,7 +3,7 @@
 from mutation.boxes import change_video, other_videos, sound_videos
 from mutation.changes import change_bytes
 from mutation.pictures import SIZE, draw_mask
-from mutation.subject import Damage, put, require_array, require_lines
+from mutation.trial import Damage, put, require_array, require_lines
 
 from mavos_jax.commands import masks as masks_command
 from mavos_jax.config import SourceConfig

@@ -5,6 +5,7 @@ damaged files stay in its temporary folder. ``mutation.trial.Trial`` tries one i
 """
 
 import faulthandler
+import functools
 import os
 import resource
 import tempfile
@@ -13,10 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mutation import trial as trial_module
-from mutation.subject import Damage, put
-from mutation.trial import SUBJECTS, Trial
+from mutation import datasets, media, trial, weights
+from mutation.pictures import change_jpeg, change_png, sound_jpegs, sound_pngs
+from mutation.trial import Damage, Trial, put
 
+SUBJECTS = {
+    "png": functools.partial(media.pictures, ".png", sound_pngs, change_png),
+    "jpeg": functools.partial(media.pictures, ".jpg", sound_jpegs, change_jpeg),
+    "mp4": media.video,
+    "npz": weights.npz,
+    "safetensors": weights.safetensors,
+    "pth": weights.pth,
+    "checkpoint": weights.checkpoint,
+    "metadata": datasets.metadata,
+    "records": datasets.records,
+    "scores": datasets.scores,
+    "submission": datasets.submission,
+}
 NUM_INPUTS = {
     **{"png": 25, "jpeg": 25, "mp4": 25, "npz": 9, "safetensors": 12, "pth": 20, "checkpoint": 6},
     **{"metadata": 12, "records": 20, "scores": 20, "submission": 20},
@@ -32,8 +46,8 @@ def folder():
 
 @pytest.mark.parametrize("kind", NUM_INPUTS)
 def test_damaged_files_are_read_or_refused(folder, kind):
-    trial = Trial(kind, folder)
-    outcomes = [trial.run(seed) for seed in range(NUM_INPUTS[kind])]
+    run = Trial(kind, SUBJECTS[kind], folder).run
+    outcomes = [run(seed) for seed in range(NUM_INPUTS[kind])]
     assert not [failure for outcome in outcomes for failure in outcome.failures]
     assert any(outcome.num_right for outcome in outcomes)
     # What is wrong with a zip is listed, not raised.
@@ -44,8 +58,8 @@ def test_damaged_files_are_read_or_refused(folder, kind):
 @pytest.mark.parametrize("start", range(0, 2000, 250))
 @pytest.mark.parametrize("kind", SUBJECTS)
 def test_thousands_of_damaged_files_are_read_or_refused(folder, kind, start):
-    trial = Trial(kind, folder)
-    trial.run(-1)  # imports, caches and pools are no growth
+    run = Trial(kind, SUBJECTS[kind], folder).run
+    run(-1)  # imports, caches and pools are no growth
     limits = resource.getrlimit(resource.RLIMIT_AS)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + (4 << 30), limits[1]))
@@ -54,7 +68,7 @@ def test_thousands_of_damaged_files_are_read_or_refused(folder, kind, start):
         with os.fdopen(os.dup(2), "w") as errors:  # the standard error output is listened to
             for seed in range(start, start + 250):
                 faulthandler.dump_traceback_later(120, exit=True, file=errors)
-                failures += trial.run(seed).failures
+                failures += run(seed).failures
     finally:
         faulthandler.cancel_dump_traceback_later()
         resource.setrlimit(resource.RLIMIT_AS, limits)
@@ -120,15 +134,14 @@ def test_readers_that_break_a_rule_are_found(folder, monkeypatch):
 
         return lambda _: Damage({"file": b"damaged"}, [read])
 
-    monkeypatch.setitem(SUBJECTS, "odd", odd)
-    monkeypatch.setattr(trial_module, "MAX_GROWTH", 50_000_000)
-    trial = Trial("odd", folder)
+    monkeypatch.setattr(trial, "MAX_GROWTH", 50_000_000)
+    tried = Trial("odd", odd, folder)
     for rule, reason in RULES.items():
-        failures = trial.run(0).failures
+        failures = tried.run(0).failures
         assert len(failures) == (reason is not None), rule
         if reason is not None:
             assert reason in failures[0], rule
         while KEPT:
             KEPT.pop().close()
-        assert (trial.places.tree / "file").read_bytes() == b"sound"
-        assert [p.name for p in trial.places.outside.iterdir()] == ["notes.txt"]
+        assert (tried.places.tree / "file").read_bytes() == b"sound"
+        assert [p.name for p in tried.places.outside.iterdir()] == ["notes.txt"]

@@ -4,43 +4,73 @@ A reader may give a right result, or raise one line that names the file. Anythin
 another exception, a warning, words of a library on the standard error output, a hang, memory that
 grows, files written or removed where they must not be.
 
-``Trial("png", folder).run(17)`` tries one input again; ``apply(damage(17).files)`` leaves it there.
+:meth:`Trial.run` tries one input again; ``apply(damage(seed).files)`` leaves it in its folder.
 """
 
-import functools
+import contextlib
 import os
 import random
 import shutil
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mutation import datasets, media, weights
-from mutation.pictures import change_jpeg, change_png, sound_jpegs, sound_pngs
-from mutation.subject import Places, Subject, put
-from mutation.watch import Guard, forget_peak, listening, peak, resident
+import numpy as np
+from mutation.watch import Guard, listening, memory
 
-SUBJECTS: dict[str, Callable[[Places], Subject]] = {
-    "png": functools.partial(media.pictures, ".png", sound_pngs, change_png),
-    "jpeg": functools.partial(media.pictures, ".jpg", sound_jpegs, change_jpeg),
-    "mp4": media.video,
-    "npz": weights.npz,
-    "safetensors": weights.safetensors,
-    "pth": weights.pth,
-    "checkpoint": weights.checkpoint,
-    "metadata": datasets.metadata,
-    "records": datasets.records,
-    "scores": datasets.scores,
-    "submission": datasets.submission,
-}
 MAX_GROWTH = 500_000_000
 """Bytes that reading one input may take."""
 _MAX_SECONDS = 10
 """Of the processor, for one reader of one input."""
 _MAX_LENGTH = 10_000
 _MAX_FILES = 50
+
+
+class Places(NamedTuple):
+    """The folders of a campaign, side by side.
+
+    ``tree`` has the files that are read, some of them damaged. Readers may write into ``output``,
+    which is empty at the start of each. ``outside`` are somebody else's files, which must stay.
+    """
+
+    tree: Path
+    output: Path
+    outside: Path
+
+
+Reader = Callable[[], object]
+"""Reads damaged files; returns after it has checked the result, or raises ``ValueError``."""
+
+
+class Damage(NamedTuple):
+    """Damaged content of files by their names below the tree, and everything that reads them."""
+
+    files: Mapping[str, bytes | None]  # None removes one
+    readers: Sequence[Reader]
+    owns_tree: bool = False  # whether readers may write into the tree, as the folder of a run
+    needs_name: bool = True  # whether a message must name a damaged file or its folder; else any
+    may_speak: bool = False  # whether a library may write on the standard error output
+
+
+def put(path: Path, data: bytes) -> None:
+    """Writes a file, and folders as needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def require_array(array: object, shape: tuple[int, ...]) -> None:
+    """Fails unless something is an array of bytes of a shape."""
+    assert isinstance(array, np.ndarray), type(array)
+    assert (array.dtype, array.shape) == (np.uint8, shape), (array.dtype, array.shape)
+
+
+def require_lines(lines: list[str], root: Path) -> None:
+    """Fails unless a check's findings are lines that say where."""
+    for line in lines:
+        assert len(line.splitlines()) == 1, line
+        assert str(root) in line, line
 
 
 class Outcome(NamedTuple):
@@ -52,15 +82,18 @@ class Outcome(NamedTuple):
 
 
 class Trial:
-    """Sound files of one of :data:`SUBJECTS` in a folder, to be damaged again and again."""
+    """Sound files of a kind in a folder, to be damaged again and again.
 
-    def __init__(self, kind, root):
+    ``write_sound`` writes them into places, and returns what chooses damage with a generator.
+    """
+
+    def __init__(self, kind, write_sound, root):
         self._kind = kind
         self.places = Places(root / "tree", root / "output", root / "outside")
         for place in self.places:
             place.mkdir(parents=True)
         put(self.places.outside / "notes.txt", b"mine")
-        self._subject = SUBJECTS[kind](self.places)
+        self._subject = write_sound(self.places)
         self._tree, self._outside = Guard(self.places.tree), Guard(self.places.outside)
         self._held: tuple[int, int] | None = None
 
@@ -81,9 +114,9 @@ class Trial:
 
     def _leaks(self):
         """Says what the process holds more and more of; its first input sets the measure."""
-        held = resident(), len(os.listdir("/proc/self/fd"))
-        memory, files = (now - then for now, then in zip(held, self._held or held, strict=True))
-        leaks = [f"kept {memory / 1e6:.0f} MB"] if memory > MAX_GROWTH else []
+        held = memory("VmRSS"), len(os.listdir("/proc/self/fd"))
+        growth, files = (now - then for now, then in zip(held, self._held or held, strict=True))
+        leaks = [f"kept {growth / 1e6:.0f} MB"] if growth > MAX_GROWTH else []
         leaks += [f"kept {files} files open"] if files > _MAX_FILES else []
         if leaks or self._held is None:
             self._held = held
@@ -100,8 +133,9 @@ class Trial:
         shutil.rmtree(self.places.output)
         self.places.output.mkdir()
         before, reasons, is_refused = self._tree.look(), [], False
-        forget_peak()
-        start, memory = time.process_time(), resident()
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
+        start, resident = time.process_time(), memory("VmRSS")
         with listening() as said:
             try:
                 reader()
@@ -112,7 +146,7 @@ class Trial:
             reasons.append(f"said {said[0][:300]}")
         if (seconds := time.process_time() - start) > _MAX_SECONDS:
             reasons.append(f"took {seconds:.0f} s")
-        if (growth := peak() - memory) > MAX_GROWTH:
+        if (growth := memory("VmHWM") - resident) > MAX_GROWTH:
             reasons.append(f"took {growth / 1e6:.0f} MB")
         if self._outside.restore():
             reasons.append("changed files outside")

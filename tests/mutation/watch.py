@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import stat
 import tempfile
 import warnings
@@ -69,23 +70,7 @@ def listening():
             said += [" ".join(text.split()) for text in words if text.strip()]
 
 
-def resident():
-    """Bytes of memory that the process holds."""
-    return _status("VmRSS")
-
-
-def forget_peak():
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak():
-    """The most that it held since :func:`forget_peak`."""
-    return _status("VmHWM")
-
-
-def _status(name):
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def memory(name):
+    """Bytes that the process holds, ``VmRSS``, or has held at most, ``VmHWM``."""
+    found = re.search(rf"^{name}:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

@@ -13,7 +13,7 @@ import torch
 from mutation.archives import change_npz, change_safetensors, change_torch
 from mutation.changes import change_bytes
 from mutation.documents import change_document, change_text, change_value, dump, odd_names
-from mutation.subject import Damage, put
+from mutation.trial import Damage, put
 from pack_weights import read_curve
 from safetensors.numpy import save as to_safetensors
 from small_configs import BANK, LSTT, MOBILENET, RESNET

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from refusals import refuse
 
 from mavos_jax.profiling.compiled import parts_of_chunk, report
 from mavos_jax.profiling.counts import Counter, Rates
@@ -58,5 +59,4 @@ def test_without_graphs_the_host_launches_everything_and_waits(tmp_path):
 
 
 def test_a_folder_without_a_dump_is_named(tmp_path):
-    with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
-        read_dump(tmp_path)
+    refuse(re.escape(str(tmp_path)), read_dump, tmp_path)

@@ -1,20 +1,12 @@
-"""Speed and memory against the length of the video."""
-
-import dataclasses
 import json
 import sys
 
 import pytest
-from small_configs import BANK, MOBILENET
+from refusals import refuse
+from small_configs import BANK, MOBILENET, vary
 
 from mavos_jax.profiling import lengths
-from mavos_jax.profiling.lengths import (
-    Arguments,
-    draw_lengths,
-    main,
-    measure_lengths,
-    unbounded,
-)
+from mavos_jax.profiling.lengths import Arguments, draw_lengths, main, measure_lengths, unbounded
 from mavos_jax.profiling.measuring import Timing
 from mavos_jax.profiling.protocols import Job, Outcome, run_in_own_process
 from mavos_jax.profiling.workload import Contender, Setting
@@ -29,9 +21,7 @@ def point(network, num_frames, fps):
 
 
 def test_an_unbounded_bank_has_room_for_every_write():
-    every_five = dataclasses.replace(
-        BANK, memory=dataclasses.replace(BANK.memory, gap=5, capacity=3)
-    )
+    every_five = vary(BANK, memory={"gap": 5, "capacity": 3})
     # Frames 5, 10, ..., 65 of 0 to 69 are written beside the reference.
     memory = unbounded(every_five, 70).memory
     assert (memory.capacity, memory.grows) == (14, True)
@@ -52,20 +42,16 @@ def test_networks_and_lengths_take_turns(tmp_path, monkeypatch, capsys):
     for name in ("MOBILENET", "BANK"):
         (tmp_path / f"{name}.py").write_text(f"from small_configs import {name} as config\n")
     file = tmp_path / "lengths.json"
-    options = (
-        f"--config {tmp_path / 'MOBILENET.py'} --against {tmp_path / 'BANK.py'} --lengths 70 900 "
-        f"--repeats 2 --json {file}"
-    )
-    main(options.split())
+    configs = f"--config {tmp_path / 'MOBILENET.py'} --against {tmp_path / 'BANK.py'}"
+    main(f"{configs} --lengths 70 900 --repeats 2 --json {file}".split())
     # What compiles the programs writes after every frame: the bank has room for 7 frames.
     assert calls[:2] == [("small_mobilenet", 4, 1), ("small_bank", 9, 1)]
     turn = [("small_mobilenet", 70), ("small_bank", 70), ("small_mobilenet", 900)]
     assert [call[:2] for call in calls[4:]] == [*turn, ("small_bank", 900), *turn]
     points = json.loads(file.read_text())["lengths"]
-    assert [point["bank_frames"] for point in points] == [None, 7, None, 90]
-    assert [point["failure"] for point in points] == [None, None, None, "out of memory"]
-    assert points[0]["memory_MB"] == [1, 1, 1]
-    assert points[0]["aot_FPS"] == [10, 10, 10]
+    found = [(point["bank_frames"], point["failure"]) for point in points]
+    assert found == [(None, None), (7, None), (None, None), (90, "out of memory")]
+    assert (points[0]["memory_MB"], points[0]["aot_FPS"]) == ([1, 1, 1], [10, 10, 10])
     assert points[3]["aot_FPS"] is None
     assert "out of memory" in capsys.readouterr().out
 
@@ -85,16 +71,10 @@ def test_other_failures_of_the_process_are_not_taken_for_memory():
 
 
 def test_the_configured_bank_is_kept(monkeypatch):
-    seen = []
-
-    def run(job):
-        seen.append(job.network.experiment.memory)
-        return "out of memory"
-
-    monkeypatch.setattr(lengths, "run_in_own_process", run)
-    arguments = Arguments(lengths=(70,), bank="configured", repeats=1)
+    monkeypatch.setattr(lengths, "run_in_own_process", lambda job: seen.append(job) or "failed")
+    seen, arguments = [], Arguments(lengths=(70,), bank="configured", repeats=1)
     (found,) = measure_lengths([Contender(BANK)], arguments)
-    assert seen == [BANK.memory]
+    assert [job.network.experiment.memory for job in seen] == [BANK.memory]
     assert found["bank_frames"] == BANK.memory.capacity
 
 
@@ -113,12 +93,10 @@ def test_the_picture_names_the_networks(tmp_path):
     ["--lengths 1", "--objects 0", "--size 480", "--repeats 0", "--plot lengths.gif"],
 )
 def test_options_out_of_range(option):
-    with pytest.raises(ValueError, match=option.split()[0]):
-        main(["--config", "configs/tiny.py", *option.split()])
+    refuse(option.split()[0], main, ["--config", "configs/tiny.py", *option.split()])
 
 
 def test_a_missing_matplotlib_is_found_before_anything_is_measured(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     words = ["--config", "configs/tiny.py", "--plot", str(tmp_path / "lengths.svg")]
-    with pytest.raises(ValueError, match=r"--plot: .*mavos_jax\[plot\]"):
-        main(words)
+    refuse(r"--plot: .*mavos_jax\[plot\]", main, words)

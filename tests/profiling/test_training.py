@@ -1,8 +1,7 @@
-"""Rows of training steps."""
-
 import json
 
 import pytest
+from refusals import refuse
 
 from mavos_jax.profiling.training import main
 
@@ -39,5 +38,4 @@ def test_rematerialising_saves_memory(tmp_path, capsys):
     ],
 )
 def test_wrong_options_come_before_any_work(words, message):
-    with pytest.raises(ValueError, match=message):
-        main(words.split())
+    refuse(message, main, words.split())

@@ -41,13 +41,8 @@ def run(cache, *words, without=(), options=()):
     environment.pop("JAX_COMPILATION_CACHE_DIR")
     if cache is not None:
         environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
-    result = subprocess.run(
-        [sys.executable, *options, "-c", COMPILES, *words],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [sys.executable, *options, "-c", COMPILES, *words]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     *others, last = result.stderr.splitlines()
     assert all(line.startswith("compiling ") for line in others)  # no warning
     number, word = last.split()
@@ -55,11 +50,9 @@ def run(cache, *words, without=(), options=()):
     return [*others, *result.stdout.splitlines()], int(number)
 
 
-def damage_half(content):
-    return content[: len(content) // 2]
-
-
-@pytest.mark.parametrize("damage", [damage_half, lambda _: b"", lambda x: bytes(len(x))])
+@pytest.mark.parametrize(
+    "damage", [lambda x: x[: len(x) // 2], lambda _: b"", lambda x: bytes(len(x))]
+)
 def test_a_damaged_entry_is_replaced(tmp_path, damage):
     lines, number = run(tmp_path)
     assert number > 0

@@ -8,7 +8,7 @@ from mavos_jax.runtime.progress import Progress, say
 
 @pytest.fixture
 def started(monkeypatch):
-    """Starts progress at second 0 whose ticks are the test's; gives it and the lines it says."""
+    """Starts progress at second 0, with ticks of the test's; returns it and the lines it says."""
     monkeypatch.setattr(module.time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_LOOKS", 1e6)
 

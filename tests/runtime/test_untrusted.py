@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from refusals import refuse
 
 from mavos_jax.runtime.untrusted import read_npz
 
@@ -60,14 +61,12 @@ def test_it_reads_what_numpy_writes(write):
     ],
 )
 def test_strange_headers_are_one_error(content):
-    with pytest.raises(ValueError, match=r"\S") as caught:
-        read_npz(content)
-    assert "\n" not in str(caught.value)
+    refuse(r"\S", read_npz, content)
 
 
 @pytest.mark.parametrize("position", range(3, 60, 3))
 def test_damaged_archives_are_one_error(position):
-    """Of the directory at the end, where zipfile raises several kinds."""
+    """In the directory at the end, where zipfile raises several kinds."""
     whole = packed(header("(2,)")).getvalue()
     damaged = bytearray(whole)
     damaged[-position] ^= 0xFF
