@@ -23,10 +23,8 @@ from mavos_jax.media.samples import VideoSet
 _SEEDS = 2**32
 
 _WATCH_S = 1.0
-_NOTICES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""What reaches the whole group of processes when a run should stop."""
-_DEATH = "Worker process was terminated unexpectedly"
-"""How grain's message for a process that is gone begins."""
+_NOTICES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # reach all processes of a run
+_DEATH = "Worker process was terminated unexpectedly"  # grain's words for a dead process
 
 
 class Batch(NamedTuple):

@@ -36,8 +36,7 @@ _FIRST_MASKS = ("Annotations_convert", "Annotations_first_only")
 _STEP = 5
 _DIGITS = 8
 _UNLABELLED = "test"
-_MAX_MISSING = 1000
-"""Frames of a range beyond those that a folder holds, which are missed one by one."""
+_MAX_MISSING = 1000  # frames of a range beyond those in the folder that are reported one by one
 _DECIMALS = 4  # of the variance, before its root
 
 

@@ -44,8 +44,7 @@ class SequenceMasks(NamedTuple):
 
 Rows = tuple[ObjectResult, ...]  # the scores of objects
 
-Summary = tuple[str, dict[str, float]]
-"""The protocol in words, and the summary of a set, its headline first."""
+Summary = tuple[str, dict[str, float]]  # the protocol in words; scores of a set, the headline first
 
 
 class Protocol(NamedTuple):

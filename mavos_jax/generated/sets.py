@@ -19,8 +19,7 @@ from mavos_jax.generated.video import GENERATOR_VERSION, SyntheticVideo
 from mavos_jax.media.samples import Sample
 from mavos_jax.runtime.files import short_hash
 
-TRAINING_SEEDS = range(1, 2**29)
-"""What training draws its seeds from; seed 0 is the demonstration's."""
+TRAINING_SEEDS = range(1, 2**29)  # seed 0 is the demonstration's
 HELD_OUT_SEEDS = range(10**9, 10**9 + 100_000)
 
 

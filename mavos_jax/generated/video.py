@@ -19,8 +19,9 @@ from mavos_jax.generated.scene import Light, Scene, draw, draw_mask
 from mavos_jax.generated.surface import background_surface, random_ground
 from mavos_jax.media.samples import Sample
 
-GENERATOR_VERSION = 1
-"""Raise it with every change of what a seed draws, and write the held-out list again."""
+GENERATOR_VERSION = (
+    1  # raise it when a seed draws something else, and write the held-out list again
+)
 _MIN_CELL = 6
 _MAX_BACKGROUND = 400
 

@@ -25,9 +25,7 @@ _FORMATS = (
 """Pillow also opens documents and icons; for some of those it starts programs."""
 
 _DEEP_MODES = ("I", "F")  # what the modes of pictures with more than 8 bits per channel begin with
-_MAX_PIXELS = 2 * 4320 * 7680
-"""Twice an 8K frame; larger pictures are damaged, or made to fill the memory."""
-
+_MAX_PIXELS = 2 * 4320 * 7680  # twice an 8K frame; larger pictures are damaged or malicious
 _MAX_LETTERS = 200
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -12,16 +12,11 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 _NUM_LOOKED_FOR = 2
-_DEFAULT, _COVERS = 0x1, 0x400 | 0x800
-"""FFmpeg's dispositions of streams: the default; attached pictures or timed thumbnails."""
-
-_HDR = (16, 18)
-"""FFmpeg's transfer characteristics of HDR: perceptual quantiser (HDR10) and hybrid log-gamma."""
-
+_DEFAULT, _COVERS = 0x1, 0x400 | 0x800  # FFmpeg's dispositions: default; pictures or thumbnails
+_HDR = (16, 18)  # FFmpeg's transfer characteristics of HDR10 and hybrid log-gamma
 _MATRIX_NAME = "DISPLAYMATRIX"
 _MATRIX = struct.Struct("=9i")
-_SLANT = 0.01
-"""The share of another direction up to which an axis of a display matrix counts as straight."""
+_SLANT = 0.01  # the share of another direction that a straight axis of a display matrix may have
 
 
 class Turn(NamedTuple):
@@ -142,17 +137,12 @@ _MATROSKA = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 
 _SYNC_BYTE = 0x47
-_PACKET_SIZES = {0: 188, 4: 192}
-"""Of MPEG transport streams, by the position of the first sync byte: .ts and .m2ts."""
-
+_PACKET_SIZES = {0: 188, 4: 192}  # of .ts and .m2ts, by the position of the first sync byte
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
-_COUNTS = {b"stsz": 8, b"trun": 4}
-"""Boxes of .mp4 that say how many frames or samples follow, and where in them."""
+_COUNTS = {b"stsz": 8, b"trun": 4}  # boxes of .mp4 that count frames or samples, and where in them
 _MOST_DEPTH = 6
 _MOST_PER_BYTE = 32  # samples in a byte of the file; the sparsest old sound has some ten
-_DECLARING = ("flv", "matroska,webm")
-"""Formats whose header declares a duration; others' is estimated, or checked by their index."""
-
+_DECLARING = ("flv", "matroska,webm")  # formats whose header declares a duration, not an estimate
 _MICROSECONDS = 1_000_000
 _NUM_TOLERATED = 4
 _SLOWEST_RATE = 10

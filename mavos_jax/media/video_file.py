@@ -28,14 +28,11 @@ from mavos_jax.media.video_container import (
     require_whole_index,
 )
 
-_PICTURES = re.compile(r"image2|.*_pipe|tty|bin|xbin|adf|idf")
-"""Formats of FFmpeg's that are single pictures, or texts drawn as pictures."""
-
+_PICTURES = re.compile(r"image2|.*_pipe|tty|bin|xbin|adf|idf")  # FFmpeg's pictures, and texts
 _CONTROL = bytes({*range(32)} - set(b"\t\n\r\f\x1b"))
 _TEXT_HEADED = b"YUV4MPEG2"
 
-_READING_ERRORS = (ArithmeticError, LookupError, MemoryError, UnicodeError)
-"""What PyAV may raise of damaged files besides its own errors."""
+_READING_ERRORS = (ArithmeticError, LookupError, MemoryError, UnicodeError)  # of PyAV
 
 
 @dataclasses.dataclass(frozen=True)
