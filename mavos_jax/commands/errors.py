@@ -31,7 +31,7 @@ _SMALLER = (
 
 
 def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] = os._exit) -> None:
-    """Runs a program; reports what files, devices and the system raise in one line, as code 2.
+    """Runs a program; reports errors of files, devices and the system in one line, with code 2.
 
     Other exceptions are defects and keep their tracebacks. ``leave`` ends the process after an
     interruption (130) and once memory has run out (2): at once by default, because a compilation

@@ -26,7 +26,7 @@ class ClipConfig:
         share of the pixels it costs one half, over all of them nearly 1. At 0, as released, the
         network learns to predict something rather than nothing.
       absence_weight: weight of this penalty in a frame's mean over classes, where a visible class
-        has 1; it needs ``absence``. Scores favour more: one wrong pixel costs all of such a frame.
+        has 1; it needs ``absence``. Scores reward more than 1: one wrong pixel costs everything.
       background_margin: amount taken off the background's logit inside the losses, so that a
         network in doubt prefers the background. Short clips show absent objects less often than
         videos, where a pixel of one costs more than a missed pixel.

@@ -48,7 +48,8 @@ class WeightFile(NamedTuple):
 def read_weight_file(path: Path) -> WeightFile:
     """Reads a state dictionary from ``.npz``, ``.safetensors``, or a PyTorch file.
 
-    It may lie under a usual key, its names may have what wrappers such as ``torch.compile`` add.
+    It may lie under a usual key, and its names may have prefixes of wrappers like
+    ``torch.compile``.
     """
     if not path.is_file():
         found = "a folder; name the file in it" if path.is_dir() else "nothing"

@@ -158,7 +158,8 @@ def resize_planes(
 ) -> Float[Array, "c h2 w2"]:
     """Resizes as :func:`resize_bilinear` does a map whose channels come first.
 
-    Two products with constant matrices: their gradients are products, those of gathers scatters.
+    Two products with constant matrices: their gradients are products, those of gathers are
+    scatters.
     """
     if x.shape[1:] == size:
         return x

@@ -28,7 +28,7 @@ _SLOW_SECONDS = 5.0
 
 
 def keep_compilations() -> None:
-    """Keeps compiled programs between runs, in ``JAX_COMPILATION_CACHE_DIR`` or a folder of ours.
+    """Keeps compiled programs in ``JAX_COMPILATION_CACHE_DIR`` or :func:`default_folder`.
 
     A damaged one is compiled again; a line says so where none can be kept.
     """

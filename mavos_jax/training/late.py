@@ -35,7 +35,7 @@ def give_late(
     """Holds objects back until frame ``label_at``, whose label brings them; 0 for none.
 
     Of n objects a random 1 to n - 1 are there from the reference on, in any slots. A single object
-    is there from the start, and the label brings it once more.
+    is there from the start, and the label brings it again.
     """
     many, turn = jax.random.split(key)
     most = jnp.maximum(num_objects, 1)

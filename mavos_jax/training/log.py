@@ -121,7 +121,7 @@ def _memory_use() -> dict[str, float]:
 class Log:
     """Writes metrics to the files of a run and to the console; a context manager.
 
-    What earlier parts of the run wrote about later steps than ``step``, and did not save, goes.
+    Lines about steps after ``step``, which an earlier part of the run did not save, are removed.
     Processes that are not ``is_writer`` do nothing.
     """
 

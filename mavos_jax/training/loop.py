@@ -85,8 +85,8 @@ def train(
             Checkpoints(folder, config, facts) as checkpoints,
             Log(folder, first, steps, is_first()) as log,
         ):
-            run = _Run(config, folder, advance, loader, checkpoints, log, stop, held_out)
-            last = run.train(state)
+            run = _Run(config, folder, advance, loader, checkpoints, log, stop, held_out, state)
+            last = run.train()
     if last == steps:
         print_once(f"complete: {last} steps in {folder}")
         return
@@ -128,17 +128,16 @@ class _Run:
     log: Log
     stop: StopRequest
     held_out: VideoSet | None
-    state: TrainState = dataclasses.field(init=False)
-    step: int = dataclasses.field(init=False)
-    saved: int = dataclasses.field(init=False)
-    buffer: MetricsBuffer = dataclasses.field(init=False)
+    state: TrainState
 
-    def train(self, host_state: TrainState) -> int:
+    def __post_init__(self) -> None:
+        self.step = self.saved = int(self.state.step)
+        self.buffer = MetricsBuffer(int(self.state.skipped_in_row))
+        self.state = replicate(self.state)
+
+    def train(self) -> int:
         """Trains until the last step or a request to stop, and saves; returns the step reached."""
         loop, last = self.config.training.loop, self.config.training.steps
-        self.step = self.saved = int(host_state.step)
-        self.buffer = MetricsBuffer(int(host_state.skipped_in_row))
-        self.state = replicate(host_state)
         batch, score = self._next_batch(), None
         compilation = CompilationClock()
         while self.step < last and not self.stop.reached(self.step):
