@@ -91,7 +91,7 @@ def test_help_is_short_and_begins_with_what_a_newcomer_needs(monkeypatch, capsys
 
 def test_overrides_keep_the_shapes_of_the_packaged_weights(packaged, capsys):
     line = run.fail(capsys, "--memory.gap", 5, "--elstt.num_blocks", 2)
-    assert "packaged weights" in line
+    assert "packaged network" in line
     assert "drop --elstt.num_blocks" in line
 
 

@@ -81,7 +81,7 @@ def parse_command(
     config = _path_option("config", words)
     checkpoint = _path_option("checkpoint", words) if "checkpoint" in fields else None
 
-    stored, source = None, "the packaged weights"
+    stored, source = None, "the packaged network"
     if checkpoint is not None:
         from mavos_jax.checkpoints.folder import load_config_of
 
