@@ -156,7 +156,7 @@ def test_a_users_own_file_works_like_ours(user_file):
     ("text", "message"),
     [
         ("x = 1\n", "Experiment .*`config`"),
-        ("config = {'memory': 3}\n", "`config` .*Experiment.*dict"),
+        ("config = {'memory': 3}\n", "Experiment `config`.*dict"),
         ("x = 1\n\nconfig = 1 / 0\n", r"mine\.py, line 3: ZeroDivisionError: division by zero"),
         ("config = = 1\n", r"mine\.py, line 1: SyntaxError"),
         ("import mavos_jacks\n", r"mine\.py, line 1: ModuleNotFoundError: .*mavos_jacks"),
