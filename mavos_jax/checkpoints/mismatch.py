@@ -163,9 +163,7 @@ def _children(prefix: str, names: Iterable[str]) -> dict[str, list[str]]:
 
 _NUM_NAMED = 3
 
-_PARTS_OF_KINDS = ("encoder", "elstt")
-"""Parts of the network that are of one of several kinds."""
-
+_PARTS_OF_KINDS = ("encoder", "elstt")  # parts of the network that are of one of several kinds
 _SHORT = reprlib.Repr()
 _SHORT.maxtuple = 3
 

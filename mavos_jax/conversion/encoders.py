@@ -69,18 +69,13 @@ _SWIN_MERGING: tuple[Row, ...] = (
 
 
 class PyTorchEncoder(NamedTuple):
-    """How PyTorch files name an encoder's tensors; names have no ``encoder`` in front.
+    """How PyTorch files name an encoder's tensors; names have no ``encoder`` in front."""
 
-    Attributes:
-      mark: a pattern of how names begin that this encoder alone has.
-      rows: its part of the conversion table.
-      surplus: what a classifier has beyond the encoder: label and pattern of names.
-      buffers: the integer buffers of its state dictionary.
-    """
-
-    mark: str
-    rows: Callable[[], Iterable[Row]]
+    mark: str  # a pattern of how names begin that this encoder alone has
+    rows: Callable[[], Iterable[Row]]  # its part of the conversion table
+    # What a classifier has beyond the encoder: label and pattern of names.
     surplus: Mapping[str, str]
+    # The integer buffers of its state dictionary.
     buffers: Callable[[], dict[str, np.ndarray]] = dict
 
 

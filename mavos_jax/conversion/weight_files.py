@@ -27,9 +27,7 @@ its names, the likeliest first."""
 
 _FORMATS = {".npz": "NumPy arrays written by numpy.savez", ".safetensors": "a safetensors file"}
 
-_SAFETENSORS = ("safetensors.numpy", "safetensors")
-"""The module and its package."""
-
+_SAFETENSORS = ("safetensors.numpy", "safetensors")  # the module and its package
 _COMPILED = ("_orig_mod", "module")
 """Words that torch.compile and data-parallel wrappers put into names, at any place."""
 

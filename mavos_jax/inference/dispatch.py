@@ -24,8 +24,7 @@ from mavos_jax.models.memory import grow_memory, with_room_for
 from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import in_32_bits
 
-Result = tuple[np.ndarray, np.ndarray | None]
-"""The ids of a frame, and its logits if asked for."""
+Result = tuple[np.ndarray, np.ndarray | None]  # the ids of a frame, and its logits if asked for
 
 
 class Options(NamedTuple):

@@ -60,8 +60,7 @@ class VideoState(NamedTuple):
         return self.memories[0].num_writes.shape[0]
 
 
-Views = tuple[Features, ...]
-"""The features of every view of a frame."""
+Views = tuple[Features, ...]  # the features of every view of a frame
 
 Outputs = tuple[Array, Array | None]
 """Padded slots, and logits if asked for; of one frame, or of several with a leading axis."""

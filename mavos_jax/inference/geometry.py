@@ -22,9 +22,7 @@ from mavos_jax.models.resize import (
     take_nearest,
 )
 
-PADDED_TO = 16
-"""Frames and masks come padded to multiples of this many pixels."""
-
+PADDED_TO = 16  # frames and masks come padded to multiples of this many pixels
 DECODER_STRIDE = 4
 """Pixels of the network's size to one of the decoder's logits, by rows and by columns."""
 
@@ -44,18 +42,15 @@ class Sizes(NamedTuple):
 
 
 class Geometry(NamedTuple):
-    """One view of the frames of a video; rows and columns each.
+    """One view of the frames of a video; rows and columns each."""
 
-    Attributes:
-      frame: cubic taps from the frame to the network's h1 rows and w1 columns.
-      given: nearest pixels of a mask of the frame's size, int32 [h1] and [w1].
-      predicted: nearest pixels of a mask of the output's size, int32 [h1] and [w1].
-      output: bilinear taps from stride 4 to the padded output, in the frame's own direction.
-    """
-
+    # Cubic taps from the frame to the network's h1 rows and w1 columns.
     frame: tuple[ResizeTaps, ResizeTaps]
+    # Nearest pixels of a mask of the frame's size, int32 [h1] and [w1].
     given: tuple[np.ndarray, np.ndarray]
+    # Nearest pixels of a mask of the output's size, int32 [h1] and [w1].
     predicted: tuple[np.ndarray, np.ndarray]
+    # Bilinear taps from stride 4 to the padded output, in the frame's own direction.
     output: tuple[ResizeTaps, ResizeTaps]
 
     @property
@@ -79,8 +74,7 @@ class Geometry(NamedTuple):
         return take_nearest(slots, *self.predicted)
 
 
-Geometries = tuple[Geometry, ...]
-"""The geometry of every view."""
+Geometries = tuple[Geometry, ...]  # the geometry of every view
 
 
 def geometries(

@@ -21,9 +21,7 @@ from mavos_jax.models.resize import ResizeTaps, apply_taps
 LogitsForm = Literal["none", "stride4", "merged"]
 """Which logits to return: none, one group's at stride 4, or all groups' merged; of one view."""
 
-MERGED_STEP = 4
-"""Merged logits are returned at every fourth row and column of the output."""
-
+MERGED_STEP = 4  # merged logits are returned at every fourth row and column of the output
 UNUSED_LOGIT = -1e10
 CHANNEL_BUCKETS = (3, 6, NUM_IDENTITIES)
 CLAMP = 1e-5

@@ -18,11 +18,9 @@ from mavos_jax.inference.objects import ObjectIds
 from mavos_jax.models.mavos import MAVOS
 from mavos_jax.models.resize import nearest_indices
 
-_LONGEST_GAP = 2**31 - 1
-"""Longer than any video, and all that int32 holds."""
+_LONGEST_GAP = 2**31 - 1  # longer than any video, and all that int32 holds
 
-Labels = Mapping[int, np.ndarray]
-"""Masks of new or corrected objects, by frame."""
+Labels = Mapping[int, np.ndarray]  # masks of new or corrected objects, by frame
 
 Masks = Sequence[np.ndarray] | np.ndarray
 

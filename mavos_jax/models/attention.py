@@ -11,8 +11,7 @@ from jaxtyping import Array, Float
 from mavos_jax.axes import Tokens
 from mavos_jax.models.backend import Backend, Softmax
 
-MASKED = -1e30
-"""Added to the logits of places that must get no weight."""
+MASKED = -1e30  # added to the logits of places that must get no weight
 
 
 def attend(

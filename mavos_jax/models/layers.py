@@ -18,12 +18,8 @@ from mavos_jax.models.backend import Backend
 from mavos_jax.models.convolution import convolve, depthwise
 from mavos_jax.models.initialisation import Initializer, he_depthwise, lecun_normal, xavier_uniform
 
-EPSILON = 1e-5
-"""Added to the variance by every normalisation, as in PyTorch."""
-
-CONSTANTS = "constants"
-"""The collection of the vectors of frozen batch normalisation."""
-
+EPSILON = 1e-5  # added to the variance by every normalisation, as in PyTorch
+CONSTANTS = "constants"  # the collection of the vectors of frozen batch normalisation
 PREPARED = "prepared"
 """The collection of what :mod:`mavos_jax.models.prepare` stores in another shape."""
 
@@ -171,8 +167,7 @@ class DepthwiseConv(nn.Module):
         return depthwise(x, kernel, self.stride, self.dilation, self.backend.conv_gradient)
 
 
-STREAM = "dropout"
-"""The name of the stream of random numbers."""
+STREAM = "dropout"  # the name of the stream of random numbers
 
 
 class DropPath(nn.Module):

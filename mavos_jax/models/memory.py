@@ -56,20 +56,16 @@ class Memory(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What the long-term memory keeps, in places of one frame each.
+    """What the long-term memory keeps, in places of one frame each."""
 
-    Attributes:
-      places: how many there are; ``None``: as many as ``MemoryConfig.capacity``.
-      start: returns all places of an array, given the reference's tokens and the number of places.
-      slot: returns the place that a write replaces, given the number of places and of the writes
-        before; ``None``: nothing is ever written.
-      in_use: returns how many places, the first ones, hold a frame, given the same two numbers;
-        ``None``: all from frame 0 on.
-    """
-
-    places: int | None
+    places: int | None  # how many there are; ``None``: as many as ``MemoryConfig.capacity``
+    # Returns all places of an array, given the reference's tokens and the number of places.
     start: Callable[[Array, int], Array]
+    # Returns the place that a write replaces, given the number of places and of the writes before;
+    # ``None``: nothing is ever written.
     slot: Callable[[int, Scalar], Scalar] | None
+    # Returns how many places, the first ones, hold a frame, given the same two numbers; ``None``:
+    # all from frame 0 on.
     in_use: Callable[[int, Scalar], Scalar] | None
 
 
@@ -150,8 +146,7 @@ def long_term_bias(
     return jnp.where(frame < in_use, 0.0, MASKED)
 
 
-FIRST_CAPACITY = 4
-"""The frames that a bank which grows has room for at first."""
+FIRST_CAPACITY = 4  # the frames that a bank which grows has room for at first
 
 
 def with_room_for(config: MemoryConfig, num_frames: int) -> MemoryConfig:

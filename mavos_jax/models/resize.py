@@ -12,9 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
-CUBIC_A = -0.75
-"""The free parameter of the cubic kernel, OpenCV's and PyTorch's value."""
-
+CUBIC_A = -0.75  # the free parameter of the cubic kernel, OpenCV's and PyTorch's value
 MAX_SHORT_EDGE = 480 * 1.3
 """Cap on the short edge when several test-time scales are used, in pixels."""
 

@@ -13,9 +13,7 @@ from mavos_jax.profiling.dump import Dump, Instruction, Thunk, arrays, num_bytes
 
 Kind = Literal["convolution", "product", "reduction", "gather", "conversion", "layout", "other"]
 
-Number = int | float
-"""A count, or a mean of counts."""
-
+Number = int | float  # a count, or a mean of counts
 _COPIES = {"kCopy", "kDeviceToDeviceCopy", "kMemset32BitValue", "kMemzero"}
 _PRODUCTS = {"kGemm", "kCublasLtMatmul", "kCuDnn"}
 _LAUNCHED = {"kKernel", "kCustomKernel", "kConvolution", "kCustomCall", *_COPIES, *_PRODUCTS}
@@ -39,28 +37,18 @@ class Rates(NamedTuple):
 
 @dataclasses.dataclass
 class Counts:
-    """What a part of a program costs.
+    """What a part of a program costs."""
 
-    Attributes:
-      kernels: kernels, library calls and copies.
-      graphs: CUDA graphs.
-      launches: what the host launches: graphs, and kernels outside them.
-      waits: times that the host waits for the device to decide a condition or a loop.
-      bytes: bytes read and written.
-      operations: operations of products and convolutions.
-      seconds: modelled time: each kernel takes the longest of a floor, its bytes at the memory's
-        rate and its operations at theirs, without gaps and waits.
-      kinds: kernels of each kind.
-    """
-
-    kernels: Number = 0
-    graphs: Number = 0
-    launches: Number = 0
-    waits: Number = 0
-    bytes: Number = 0
-    operations: Number = 0
+    kernels: Number = 0  # kernels, library calls and copies
+    graphs: Number = 0  # CUDA graphs
+    launches: Number = 0  # what the host launches: graphs, and kernels outside them
+    waits: Number = 0  # times that the host waits for the device to decide a condition or a loop
+    bytes: Number = 0  # bytes read and written
+    operations: Number = 0  # operations of products and convolutions
+    # Modelled time: each kernel takes the longest of a floor, its bytes at the memory's rate and
+    # its operations at theirs, without gaps and waits.
     seconds: Number = 0
-    kinds: dict[Kind, Number] = dataclasses.field(default_factory=dict)
+    kinds: dict[Kind, Number] = dataclasses.field(default_factory=dict)  # kernels of each kind
 
     def add(self, other: Counts, times: Number = 1) -> Counts:
         """Adds what another part costs, so many times; returns itself."""

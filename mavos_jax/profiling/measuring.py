@@ -17,8 +17,7 @@ from mavos_jax.runtime.provenance import describe_software, this_command
 
 _Key = TypeVar("_Key", bound=Hashable)
 
-Sampler = Callable[[], Mapping[str, float]]
-"""Measures one thing once; returns values by name."""
+Sampler = Callable[[], Mapping[str, float]]  # measures one thing once; returns values by name
 
 
 class Timing(NamedTuple):

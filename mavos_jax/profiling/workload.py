@@ -23,14 +23,9 @@ from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.profiling.measuring import announce, compile_program, seconds
 from mavos_jax.runtime.devices import products_in
 
-Precision = Literal["float32", "bfloat16", "tf32"]
-"""As in ``inference.precision``."""
-
-NEVER = 2**30
-"""A gap that no video here reaches: no long-term writes."""
-
-_NUM_FRAMES = 4
-"""Different frames; a longer video repeats them."""
+Precision = Literal["float32", "bfloat16", "tf32"]  # as in ``inference.precision``
+NEVER = 2**30  # a gap that no video here reaches: no long-term writes
+_NUM_FRAMES = 4  # different frames; a longer video repeats them
 
 
 class Contender(NamedTuple):

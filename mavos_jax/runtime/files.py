@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _NUM_DECODERS = 4
-_MAX_DECODED = 16
-"""Frames that wait decoded, which bounds the memory they take."""
+_MAX_DECODED = 16  # frames that wait decoded, which bounds the memory they take
 _CHUNK = 1 << 20
 
 

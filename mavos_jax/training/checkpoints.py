@@ -44,11 +44,8 @@ TRAINING = "training"
 
 _MARGIN = 1.1
 _TEMPORARY = "{}.orbax-checkpoint-tmp"
-_MAX_FAILURES = 3
-"""A run ends when so many checkpoints in a row that were due cannot be written."""
-_WAIT_SECONDS = 600
-"""How long processes wait for one another's part of a checkpoint."""
-
+_MAX_FAILURES = 3  # a run ends when so many checkpoints in a row that were due cannot be written
+_WAIT_SECONDS = 600  # how long processes wait for one another's part of a checkpoint
 _DISK_FULL = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota exceeded")
 
 

@@ -15,12 +15,8 @@ from mavos_jax.axes import Scalar
 from mavos_jax.config import EncoderConfig, OptimizerConfig, TrainingConfig
 from mavos_jax.models.encoders import early_modules
 
-Leaves = dict[str, Any]
-"""Arrays by the path of their parameter, such as ``decoder/conv_in/kernel``."""
-
-MUON_SIZE = 0.4
-"""Root mean square of Muon's updates before the learning rate: about that of Adam's."""
-
+Leaves = dict[str, Any]  # arrays by the path of their parameter, such as ``decoder/conv_in/kernel``
+MUON_SIZE = 0.4  # root mean square of Muon's updates before the learning rate: about that of Adam's
 _MUON_DECAY = 0.95
 _ITERATIONS = 5
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)

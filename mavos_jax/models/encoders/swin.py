@@ -15,8 +15,7 @@ from mavos_jax.models.initialisation import truncated_normal
 from mavos_jax.models.layers import DropPath, conv, dense, layer_norm
 
 PATCH = 4
-NUM_LEFT_OUT = 2
-"""Blocks of the classifier's last stage, which no output needs."""
+NUM_LEFT_OUT = 2  # blocks of the classifier's last stage, which no output needs
 SHIFT_MASK = -100.0
 """Added to the logits of tokens that a cyclic shift brought together, as in the PyTorch code."""
 
