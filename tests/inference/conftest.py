@@ -21,19 +21,16 @@ def tiny():
 
 @pytest.fixture(scope="session")
 def segment(tiny):
-    """``segment_video`` of the small model."""
     return functools.partial(mavos_jax.segment_video, *tiny)
 
 
 @pytest.fixture(scope="session")
 def stream(tiny):
-    """``stream_video`` of the small model."""
     return functools.partial(mavos_jax.stream_video, *tiny)
 
 
 @pytest.fixture(scope="session")
 def stream_in_chunks(tiny):
-    """``stream_masks`` of the small model."""
     return functools.partial(stream_masks, *tiny)
 
 

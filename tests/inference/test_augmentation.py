@@ -1,21 +1,16 @@
-"""Views of several scales, mirrored or not, and programs that several sizes share."""
-
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_configs import vary
 
-import mavos_jax
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
-from mavos_jax.inference.video import stream_masks
 from mavos_jax.models.resize import apply_taps
 
 
-def run(tiny, frames, mask, **options):
-    model, variables = tiny
-    return np.stack(list(stream_masks(model, variables, frames, mask, **options)))
+@pytest.fixture
+def run(stream_in_chunks):
+    return lambda *clip, **options: np.stack(list(stream_in_chunks(*clip, **options)))
 
 
 def test_a_mirrored_view_is_the_view_of_mirrored_frames(tiny, clip):
@@ -39,39 +34,33 @@ def test_a_mirrored_view_is_the_view_of_mirrored_frames(tiny, clip):
 
 def test_frames_below_the_least_short_edge_are_seen_as_at_the_scale_that_reaches_it(tiny):
     config, sizes = tiny[0].config, Sizes((48, 64), (48, 64))
-    inference = dataclasses.replace(config.inference, min_short_edge=96)
-    enlarging = dataclasses.replace(config, inference=inference)
     (doubled,) = geometries(config, sizes, Augmentation(scales=(2.0,)))
-    (found,) = geometries(enlarging, sizes)
+    (found,) = geometries(vary(config, inference={"min_short_edge": 96}), sizes)
     jax.tree.map(np.testing.assert_array_equal, found, doubled)
     assert found.network_size == (97, 129)
     assert found.output_size == (48, 64)
 
 
 @pytest.mark.campaign
-def test_mirroring_a_video_mirrors_its_masks_when_both_views_decide(tiny, clip):
+def test_mirroring_a_video_mirrors_its_masks_when_both_views_decide(run, clip):
     frames, mask = clip
     both = Augmentation(flip=True)
-    masks = run(tiny, frames, mask, augmentation=both)
-    mirrored = run(tiny, frames[:, :, ::-1], mask[:, ::-1], augmentation=both)
+    masks = run(frames, mask, augmentation=both)
+    mirrored = run(frames[:, :, ::-1], mask[:, ::-1], augmentation=both)
     np.testing.assert_array_equal(masks, mirrored[:, :, ::-1])
-    assert (masks != run(tiny, frames, mask)).any()
+    assert (masks != run(frames, mask)).any()
 
 
 @pytest.mark.campaign
-def test_the_same_view_twice_changes_nothing(tiny, clip):
-    frames, mask = clip
-    masks = run(tiny, frames, mask)
-    twice = run(tiny, frames, mask, augmentation=Augmentation(scales=(1.0, 1.0)))
-    np.testing.assert_array_equal(masks, twice)
+def test_the_same_view_twice_changes_nothing(run, clip):
+    twice = run(*clip, augmentation=Augmentation(scales=(1.0, 1.0)))
+    np.testing.assert_array_equal(run(*clip), twice)
 
 
 @pytest.mark.campaign
-def test_labels_reach_every_view(tiny, clip, late_label):
-    frames, mask = clip
-    masks = run(
-        tiny, frames, mask, labels={4: late_label}, augmentation=Augmentation((1.0, 0.75), True)
-    )
+def test_labels_reach_every_view(run, clip, late_label):
+    views = Augmentation((1.0, 0.75), True)
+    masks = run(*clip, labels={4: late_label}, augmentation=views)
     new = late_label > 0
     np.testing.assert_array_equal(masks[4][new], late_label[new])
     assert set(np.unique(late_label)) <= set(np.unique(masks[4]))
@@ -91,20 +80,16 @@ def test_padding_is_seen_by_nothing(segment, clip, size):
     np.testing.assert_array_equal(masks, segment(other[:, :height, :width], mask[:height, :width]))
 
 
-def test_sizes_that_enter_the_network_alike_share_a_program(tiny, clip, count_compilations):
+def test_sizes_that_enter_the_network_alike_share_a_program(segment, clip, count_compilations):
     frames, mask = clip
-    model, variables = tiny
-    mavos_jax.segment_video(model, variables, frames[:, :46, :62], mask[:46, :62])
+    segment(frames[:, :46, :62], mask[:46, :62])
     with count_compilations() as count:
-        mavos_jax.segment_video(model, variables, frames[:, :45, :63], mask[:45, :63])
+        segment(frames[:, :45, :63], mask[:45, :63])
     assert count.compilations == 0
 
 
-def test_masks_of_another_size_than_the_frames(tiny, clip):
-    frames, mask = clip
-    masks = run(tiny, frames, mask, output_size=(25, 33))
+def test_masks_of_another_size_than_the_frames(run, clip):
+    masks = run(*clip, output_size=(25, 33))
     assert masks.shape[1:] == (25, 33)
-    np.testing.assert_array_equal(masks[0], mask[::2, ::2])
-    full = run(tiny, frames, mask)
-    agreement = (full[:, ::2, ::2] == masks).mean()
-    assert agreement > 0.9
+    np.testing.assert_array_equal(masks[0], clip[1][::2, ::2])
+    assert (run(*clip)[:, ::2, ::2] == masks).mean() > 0.9

@@ -1,9 +1,10 @@
-import dataclasses
 import functools
 
 import jax
 import numpy as np
 import pytest
+from refusals import refuse
+from small_configs import vary
 from video_sets import draw_whole
 
 from mavos_jax.generated.video import SyntheticVideo
@@ -58,46 +59,32 @@ def test_videos_in_a_batch_get_the_masks_that_they_get_alone(tiny, clips, inputs
 @pytest.mark.campaign
 def test_a_bank_that_grows_grows_for_all(tiny, inputs):
     model, variables = tiny
-    bank = dataclasses.replace(model.config.memory, policy="bank", capacity=16, grows=True, gap=1)
-    growing = build_model(dataclasses.replace(model.config, memory=bank))
-    fixed = build_model(
-        dataclasses.replace(model.config, memory=dataclasses.replace(bank, grows=False))
-    )
-    for masks, expected in zip(
-        segment_batch(growing, variables, *inputs),
-        segment_batch(fixed, variables, *inputs),
-        strict=True,
-    ):
+    bank = {"policy": "bank", "capacity": 16, "gap": 1}
+    configs = (vary(model.config, memory=bank | {"grows": grows}) for grows in (True, False))
+    growing, fixed = (segment_batch(build_model(x), variables, *inputs) for x in configs)
+    for masks, expected in zip(growing, fixed, strict=True):
         assert (masks != expected).mean() < 1e-3
 
 
 def test_the_schedule_stays_a_branch(tiny):
-    """A mapped schedule would compute the write of every frame and throw most of them away."""
     model, variables = tiny
     size = (48, 64)
     views = geometries(model.config, Sizes(size, size))
 
-    def writes(videos):
-        """The branches of the program of so many videos."""
-        frames, slots = (
-            np.zeros((videos, 4, *size, 3), np.uint8),
-            np.zeros((videos, *size), np.uint8),
-        )
+    def branches(videos):
+        frames = np.zeros((videos, 4, *size, 3), np.uint8)
         start = functools.partial(start_videos, model, groups=1, identities=3)
-        states = jax.eval_shape(start, variables, views, frames[:, 0], slots)
+        states = jax.eval_shape(start, variables, views, frames[:, 0], frames[:, 0, ..., 0])
         scalars = np.int32(4), np.ones(videos, np.int32), np.int32(5)
-        traced = segment_chunks.trace(
-            *(model, variables, views, states, frames, None, scalars),
-            identities=3,
-            logits_form="none",
-        )
+        inputs = model, variables, views, states, frames, None, scalars
+        traced = segment_chunks.trace(*inputs, identities=3, logits_form="none")
         return str(traced.jaxpr).count("cond[")
 
-    assert writes(2) == writes(1) > 0
+    # A mapped schedule would compute the write of every frame and throw most of them away.
+    assert branches(2) == branches(1) > 0
 
 
 def test_wrong_arguments_are_named(tiny, inputs):
-    model, variables = tiny
     frames, masks = inputs
     cases = [
         (([], []), {}, "videos: expected at least one video"),
@@ -110,5 +97,4 @@ def test_wrong_arguments_are_named(tiny, inputs):
         ((frames[:2], [masks[0], masks[1][:8]]), {}, r"masks\[1\]: expected 48x72 pixels"),
     ]
     for arguments, options, message in cases:
-        with pytest.raises(ValueError, match=message):
-            segment_batch(model, variables, *arguments, **options)
+        refuse(message, segment_batch, *tiny, *arguments, **options)

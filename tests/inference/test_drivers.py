@@ -1,5 +1,3 @@
-"""Scan, loop and stream are the same computation, compiled once, whatever the video's length."""
-
 import dataclasses
 import functools
 
@@ -7,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_configs import vary
 
 import mavos_jax
 from mavos_jax.inference.frame import Network, advance_frame, encode_frame, start_frame
@@ -61,20 +60,15 @@ def test_scan_loop_and_stream_agree_bit_for_bit(segment, stream, tiny, clip):
     assert len(np.unique(masks)) == 3
 
 
-def restarting(network):
-    """The network with a memory that begins again at every label."""
-    model, variables = network
-    memory = dataclasses.replace(model.config.memory, on_label="restart")
-    return model.clone(config=dataclasses.replace(model.config, memory=memory)), variables
-
-
 def test_a_label_can_begin_the_memory_again(segment, tiny, clip):
     frames, mask = clip
     label = np.zeros_like(mask)
     label[2:12, 40:60] = 9
-    network, at = restarting(tiny), 5
+    model, variables = tiny
+    model = model.clone(config=vary(model.config, memory={"on_label": "restart"}))
+    at = 5
     options = {"labels": {at: label}, "gap": GAP}
-    masks = mavos_jax.segment_video(*network, frames, mask, **options)
+    masks = mavos_jax.segment_video(model, variables, frames, mask, **options)
     fused = segment(frames, mask, **options)
     np.testing.assert_array_equal(masks[: at + 1], fused[: at + 1])
     assert (masks[at + 1 :] != fused[at + 1 :]).any()
@@ -82,7 +76,7 @@ def test_a_label_can_begin_the_memory_again(segment, tiny, clip):
     # What follows is a video that starts with the labelled frame.
     rest = segment(frames[at:], masks[at], gap=GAP)
     np.testing.assert_array_equal(masks[at:], rest)
-    streamed = stream_masks(*network, frames, mask, **options, chunk_frames=3)
+    streamed = stream_masks(model, variables, frames, mask, **options, chunk_frames=3)
     np.testing.assert_array_equal(masks, np.stack(list(streamed)))
 
 

@@ -1,13 +1,10 @@
-"""The drivers against a second one, written with Python counters and one group at a time."""
-
-import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_configs import BANK, MOBILENET
+from small_configs import BANK, MOBILENET, vary
 from whole_maps import resize_cubic, resize_nearest
 
 import mavos_jax
@@ -21,8 +18,7 @@ GAP = 3
 
 @functools.cache
 def network(config):
-    memory = dataclasses.replace(config.memory, capacity=3)
-    model = mavos_jax.build_model(dataclasses.replace(config, memory=memory))
+    model = mavos_jax.build_model(vary(config, memory={"capacity": 3}))
     return model, init_variables(model)
 
 
@@ -48,10 +44,10 @@ class Driver:
             max_long_edge=model.config.inference.max_long_edge,
         )
         self.encode = jax.jit(lambda x: step.encode(model, variables, self.prepare(x)))
-        self.start = jax.jit(functools.partial(step.start, model, variables))
-        self.segment = jax.jit(functools.partial(step.segment, model, variables))
-        self.memorise = jax.jit(functools.partial(step.memorise, model, variables))
-        self.refer = jax.jit(functools.partial(step.memorise_reference, model, variables))
+        steps = (step.start, step.segment, step.memorise, step.memorise_reference)
+        self.start, self.segment, self.memorise, self.refer = (
+            jax.jit(functools.partial(one, model, variables)) for one in steps
+        )
 
     def prepare(self, frame):
         return normalise(resize_cubic(frame.astype(jnp.float32), self.network_size))
@@ -97,22 +93,19 @@ class Driver:
                 found, kept = (
                     np.where(label, label, np.where(np.isin(x, shown), 0, x)) for x in (found, kept)
                 )
-                parts = [self.own(kept, group) for group in range(-(-len(self.ids) // 10))]
-                known = len(memories)
-                memories = [
-                    self.refer(memory, features, part)
-                    for memory, part in zip(memories, parts, strict=False)
-                ] + [self.start(features, part) for part in parts[known:]]
+                groups = range(-(-len(self.ids) // 10))
+                parts = [self.own(kept, group) for group in groups]
+                old = zip(memories, parts, strict=False)
+                new = parts[len(memories) :]
+                memories = [self.refer(memory, features, part) for memory, part in old]
+                memories += [self.start(features, part) for part in new]
                 since = 0
             else:
                 since += 1
+                is_due = jnp.bool_(since == GAP)
                 memories = [
-                    self.memorise(
-                        memory, pending, self.own(kept, group), is_due=jnp.bool_(since == GAP)
-                    )
-                    for group, (memory, (_, pending)) in enumerate(
-                        zip(memories, results, strict=True)
-                    )
+                    self.memorise(memory, pending, self.own(kept, group), is_due=is_due)
+                    for group, memory, (_, pending) in zip(groups, memories, results, strict=True)
                 ]
                 since %= GAP
             names = np.array([0, *self.ids, *[255] * (255 - len(self.ids))], np.uint8)

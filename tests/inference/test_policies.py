@@ -1,13 +1,10 @@
-"""What each memory policy segments, against a driver that keeps frames in Python lists."""
-
-import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_configs import BANK, LSTT, MOBILENET
+from small_configs import BANK, LSTT, MOBILENET, vary
 from whole_maps import resize_cubic, resize_nearest
 
 import mavos_jax
@@ -23,8 +20,8 @@ GAP = 2
 CAPACITY = 4
 MEMORIES = {
     "mca": MOBILENET.memory,
-    "cross_attention": dataclasses.replace(MOBILENET.memory, write="cross_attention"),
-    "focal_modulation": dataclasses.replace(MOBILENET.memory, write="focal_modulation"),
+    "cross_attention": vary(MOBILENET.memory, write="cross_attention"),
+    "focal_modulation": vary(MOBILENET.memory, write="focal_modulation"),
     "reference": MemoryConfig(policy="reference"),
     "previous": MemoryConfig(policy="previous"),
     "reference_previous": MemoryConfig(policy="reference_previous"),
@@ -37,17 +34,12 @@ ROUNDING = 1e-5
 
 
 def build(memory, chunk_frames=4):
-    config = dataclasses.replace(
-        MOBILENET,
-        memory=memory,
-        inference=dataclasses.replace(MOBILENET.inference, chunk_frames=chunk_frames),
-    )
-    return mavos_jax.build_model(config)
+    inference = {"chunk_frames": chunk_frames}
+    return mavos_jax.build_model(vary(MOBILENET, memory=memory, inference=inference))
 
 
 @functools.cache
 def shared_variables():
-    """Fresh variables of the network without a modulated memory; frozen ones and all."""
     return init_variables(build(BANK.memory))
 
 
@@ -63,14 +55,12 @@ def variables_of(model):
 
 
 def segment(memory, clip, chunk_frames=4, **options):
-    """The masks and logits of the package."""
     model = build(memory, chunk_frames)
-    variables = variables_of(model)
-    return mavos_jax.segment_video(model, variables, *clip, return_logits=True, **options)
+    video = (model, variables_of(model), *clip)
+    return mavos_jax.segment_video(*video, return_logits=True, **options)
 
 
 def kept(memory, reference, writes):
-    """The frames that a policy keeps, of all that there were."""
     frames = {
         "reference": [reference],
         "previous": [reference, *writes][-1:],
@@ -90,24 +80,21 @@ def propagate(module, features, long_term, short_term):
 
 @functools.cache
 def shared_parts():
-    """The parts of the network that no memory changes, compiled."""
-    methods = {
-        "encode": "encode",
-        "propagate": propagate,
-        "refer": lambda module, x, mask: module.reference(x, module.identify(mask))[1],
-        "remember": lambda module, x, mask: module.remember(x, module.identify(mask)),
-    }
-    model, variables = build(BANK.memory), shared_variables()
-    parts = {
-        name: jax.jit(functools.partial(model.apply, method=method))
-        for name, method in methods.items()
-    }
-    return {name: functools.partial(part, variables) for name, part in parts.items()}
+    methods = (
+        "encode",
+        propagate,
+        lambda module, x, mask: module.reference(x, module.identify(mask))[1],
+        lambda module, x, mask: module.remember(x, module.identify(mask)),
+    )
+    apply, variables = build(BANK.memory).apply, shared_variables()
+    parts = (jax.jit(functools.partial(apply, method=method)) for method in methods)
+    return [functools.partial(part, variables) for part in parts]
 
 
 def segment_with_lists(memory, frames, mask):
     """The masks and logits of two objects with ids 3 and 8."""
-    model, parts = build(memory), shared_parts()
+    model = build(memory)
+    encode_image, segment, refer, remember = shared_parts()
     update = functools.partial(
         jax.jit(model.apply, static_argnames=("method", "size")),
         variables_of(model),
@@ -116,22 +103,21 @@ def segment_with_lists(memory, frames, mask):
     size = network_size(*mask.shape, align_corners=True, max_long_edge=1040)
 
     def encode(frame):
-        image = normalise(resize_cubic(jnp.asarray(frame, jnp.float32), size))
-        return parts["encode"](image)
+        return encode_image(normalise(resize_cubic(jnp.asarray(frame, jnp.float32), size)))
 
     def shrink(ids):
         return resize_nearest(jnp.asarray(np.searchsorted([0, 3, 8], ids)), size)
 
-    reference = parts["refer"](encode(frames[0]), shrink(mask))
+    reference = refer(encode(frames[0]), shrink(mask))
     short_term, writes, masks, all_logits = reference, [], [mask], []
     for t, frame in enumerate(frames[1:], start=1):
         features = encode(frame)
         long_term = kept(memory, reference, writes)
-        logits, pending = parts["propagate"](features, long_term, short_term)
+        logits, pending = segment(features, long_term, short_term)
         full = resize_bilinear(logits[..., :3], mask.shape, align_corners=True)
         masks.append(np.array([0, 3, 8], np.uint8)[np.asarray(full).argmax(-1)])
         all_logits.append(logits[..., :3])
-        short_term = parts["remember"](pending, shrink(masks[-1]))
+        short_term = remember(pending, shrink(masks[-1]))
         if t % GAP == 0:
             new = short_term
             if memory.is_modulated and writes:
@@ -150,23 +136,20 @@ def test_masks_are_those_of_a_driver_with_lists(clip, name):
 
 
 @pytest.mark.campaign
-def test_policies_differ_from_the_first_write_on(clip):
-    all_logits = {name: segment(MEMORIES[name], clip, gap=GAP)[1][..., :3] for name in MEMORIES}
-    plain = ("reference", "previous", "reference_previous", "bank")
-    for name in plain[1:]:
-        distance = abs(all_logits[name] - all_logits["reference"]).max(axis=(1, 2, 3))
-        assert (distance[:GAP] < 1e-5).all()
-        assert (distance[GAP:] > 1e-4).all()
-    distance = abs(all_logits["bank"] - all_logits["reference_previous"]).max(axis=(1, 2, 3))
-    assert (distance[: 2 * GAP] < 1e-5).all()
-    assert (distance[2 * GAP :] > 1e-4).all()
-
-
-def test_previous_before_the_first_write_is_reference(clip):
-    masks, logits = segment(MEMORIES["previous"], clip, gap=50)
-    expected, expected_logits = segment(MEMORIES["reference"], clip, gap=50)
-    np.testing.assert_array_equal(masks, expected)
-    np.testing.assert_allclose(logits, expected_logits, atol=1e-6)
+@pytest.mark.parametrize(
+    ("name", "other", "same_frames"),
+    [
+        ("previous", "reference", GAP),
+        ("reference_previous", "reference", GAP),
+        ("bank", "reference", GAP),
+        ("bank", "reference_previous", 2 * GAP),
+    ],
+)
+def test_policies_differ_from_their_first_different_write_on(clip, name, other, same_frames):
+    one, two = (segment(MEMORIES[x], clip, gap=GAP)[1][..., :3] for x in (name, other))
+    distance = abs(one - two).max(axis=(1, 2, 3))
+    assert (distance[:same_frames] < 1e-5).all()
+    assert (distance[same_frames:] > 1e-4).all()
 
 
 @pytest.mark.campaign
@@ -189,8 +172,8 @@ CARRIES = [
     ("config", "name"), CARRIES, ids=lambda x: x if isinstance(x, str) else x.name
 )
 def test_carry_is_fixed_from_frame_0_on(config, name, on_label):
-    memory = dataclasses.replace(MEMORIES[name], on_label=on_label)
-    model = mavos_jax.build_model(dataclasses.replace(config, memory=memory))
+    memory = vary(MEMORIES[name], on_label=on_label)
+    model = mavos_jax.build_model(vary(config, memory=memory))
     views = geometries(model.config, Sizes((50, 66), (50, 66)))
     variables, padded = variable_shapes(model.config), padded_size((50, 66))
     frames = jax.ShapeDtypeStruct((1, 3, *padded, 3), jnp.uint8)
@@ -202,11 +185,10 @@ def test_carry_is_fixed_from_frame_0_on(config, name, on_label):
         return jax.eval_shape(functools.partial(program, model, **kind), variables, views, *inputs)
 
     before = shapes(start_videos, first, slots, groups=2, identities=11)
-    kind = {"identities": 11, "logits_form": "none"}
-    scalars = (zero, zeros, zero)
-    assert before == shapes(segment_chunks, before, frames, None, scalars, **kind)[0]
-    kind = {"groups": 2, "identities": (11, 11), "logits_form": "none"}
-    assert before == shapes(label_frames, before, first, (slots, None), zeros, **kind)[0]
+    inputs, kind = (frames, None, (zero, zeros, zero)), {"logits_form": "none"}
+    assert before == shapes(segment_chunks, before, *inputs, identities=11, **kind)[0]
+    inputs, kind = (first, (slots, None), zeros), kind | {"groups": 2}
+    assert before == shapes(label_frames, before, *inputs, identities=(11, 11), **kind)[0]
     (memory,) = before.memories
     held = memory.long_term[0].key.shape[2] // memory.short_term[0].key.shape[2]
     assert held == {"reference": 1, "previous": 1, "bank": CAPACITY}.get(name, 2)
@@ -227,9 +209,6 @@ def test_gradient_of_a_clip_has_the_form_of_the_weights(name):
     assert jax.eval_shape(jax.grad(loss), variables, clip) == variables
 
 
-# A bank that grows
-
-
 @pytest.fixture(scope="module")
 def long_clip(clip):
     frames, mask = clip
@@ -239,8 +218,7 @@ def long_clip(clip):
 def test_growing_bank_equals_the_fixed_bank_and_compiles_a_program_per_size(
     long_clip, count_compilations
 ):
-    fixed = dataclasses.replace(GROWING, grows=False)
-    expected = segment(fixed, long_clip, chunk_frames=2, gap=GAP)
+    expected = segment(vary(GROWING, grows=False), long_clip, chunk_frames=2, gap=GAP)
     with count_compilations() as count:
         masks, logits = segment(GROWING, long_clip, chunk_frames=2, gap=GAP)
     np.testing.assert_array_equal(masks, expected[0])
@@ -254,9 +232,9 @@ def test_growing_bank_equals_the_fixed_bank_and_compiles_a_program_per_size(
 
 def growing_and_fixed(capacity, clip, rounding=ROUNDING, **options):
     """The logits of a bank that grows, whose masks are those of one that does not."""
-    growing = dataclasses.replace(GROWING, capacity=capacity)
+    growing = vary(GROWING, capacity=capacity)
     masks, logits = segment(growing, clip, **options)
-    expected = segment(dataclasses.replace(growing, grows=False), clip, **options)
+    expected = segment(vary(growing, grows=False), clip, **options)
     np.testing.assert_array_equal(masks, expected[0])
     np.testing.assert_allclose(logits, expected[1], atol=rounding)
     return logits
@@ -265,7 +243,7 @@ def growing_and_fixed(capacity, clip, rounding=ROUNDING, **options):
 @pytest.mark.campaign
 def test_growing_bank_drops_the_oldest_once_it_is_full(long_clip):
     logits = growing_and_fixed(6, long_clip, gap=GAP)
-    _, unbounded = segment(dataclasses.replace(GROWING, grows=False), long_clip, gap=GAP)
+    _, unbounded = segment(vary(GROWING, grows=False), long_clip, gap=GAP)
     assert abs(logits - unbounded)[2 * 6 * GAP :].max() > 1e-4
 
 

@@ -3,17 +3,13 @@
 ``python -m training.device_campaign NETWORK`` is one of those processes: it prints its losses.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -23,7 +19,6 @@ from mavos_jax.commands.parser import load_config
 from mavos_jax.config import (
     ClipConfig,
     DataConfig,
-    Experiment,
     MemoryConfig,
     OptimizerConfig,
     ResNetConfig,
@@ -33,7 +28,7 @@ from mavos_jax.data.loader import Batch
 from mavos_jax.models.mavos import init_variables
 from mavos_jax.training.devices import build_step, replicate
 from mavos_jax.training.processes import connect
-from mavos_jax.training.step import TrainState, build_training_model, new_state
+from mavos_jax.training.step import build_training_model, new_state
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10
@@ -55,15 +50,15 @@ SMALL = dataclasses.replace(
 TINY_OVERRIDES = ("--training.clip.dropout", "True", "--data.crop", "65", "--data.clip_frames", "4")
 
 
-def network(name: str) -> Experiment:
-    """Returns a configuration with everything that draws random numbers switched on."""
+def network(name):
+    """A configuration with everything that draws random numbers switched on."""
     if name == "small":
         return SMALL
     return load_config(ROOT / "configs" / "tiny.py", TINY_OVERRIDES)
 
 
-def make_batch(config: Experiment, seed: int) -> Batch:
-    """Returns a global batch of moving rectangles, with ignored pixels, before a noisy ground."""
+def make_batch(config, seed):
+    """A global batch of moving rectangles, with ignored pixels, before a noisy ground."""
     random = np.random.RandomState(seed)
     clips, length, side = config.training.batch_size, config.data.clip_frames, config.data.crop
     coarse = random.randint(0, 200, (clips, length, -(-side // 8), -(-side // 8), 3))
@@ -83,17 +78,14 @@ def make_batch(config: Experiment, seed: int) -> Batch:
     return Batch(frames.astype(np.uint8), masks, num_objects.astype(np.int32), index)
 
 
-def start_state(config: Experiment) -> TrainState:
-    """Returns the state before the first step, the same wherever it is computed."""
-    model = build_training_model(config)
-    variables = init_variables(model, config.training.seed)
+def start_state(config):
+    """The state before the first step, the same wherever it is computed."""
+    variables = init_variables(build_training_model(config), config.training.seed)
     return jax.device_get(new_state(config, variables))
 
 
-def losses_on(
-    config: Experiment, devices: Sequence[Any] | None = None, with_pmap: bool = True
-) -> list[float]:
-    """Returns the losses of the first steps on some devices; every process gets them all."""
+def losses_on(config, devices=None, with_pmap=True):
+    """The losses of the first steps on some devices; every process gets them all."""
     process, processes = jax.process_index(), jax.process_count()
     step = build_step(config, devices, with_pmap=with_pmap)
     state, losses = replicate(start_state(config), devices, with_pmap=with_pmap), []
@@ -104,8 +96,7 @@ def losses_on(
     return losses
 
 
-def losses_of_processes(name: str, num_processes: int = 2) -> list[list[float]]:
-    """Returns what each of several processes with two devices finds."""
+def losses_of_processes(name, num_processes=2):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"

@@ -9,6 +9,7 @@ on which no video can be scored.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from small_configs import MOBILENET
+from small_configs import MOBILENET, vary
 
 from mavos_jax.config import DataConfig, LoopConfig, OptimizerConfig, SourceConfig, TrainingConfig
 from mavos_jax.models.mavos import variable_shapes
@@ -52,14 +53,10 @@ CONFIG = dataclasses.replace(
 )
 
 
-def changed(**fields):
-    """Returns the configuration with other values of its training and loop."""
-    training = CONFIG.training
-    names = {field.name for field in dataclasses.fields(training.loop)}
-    steps = {name: value for name, value in fields.items() if name in names}
-    others = {name: value for name, value in fields.items() if name not in names}
-    every = dataclasses.replace(training.loop, **steps)
-    return dataclasses.replace(CONFIG, training=dataclasses.replace(training, loop=every, **others))
+def changed(data: Any = (), **fields: Any):
+    """The configuration with other values of its data, training and loop."""
+    loop = {name: fields.pop(name) for name in [*fields] if hasattr(CONFIG.training.loop, name)}
+    return vary(CONFIG, data=dict(data), training={**fields, "loop": loop})
 
 
 def stand_in_step(seconds=0.0, bad_steps=(), fails_at=None):
@@ -68,30 +65,24 @@ def stand_in_step(seconds=0.0, bad_steps=(), fails_at=None):
     def build(config):
         def step(state, batch):
             time.sleep(seconds)
+            state = jax.tree.map(np.asarray, state)
             index = int(state.step[0])
             content = float(batch.frames.mean(dtype=np.float64) + batch.masks.sum()) / 255
             is_bad = index in bad_steps
             if index == fails_at:
                 raise RuntimeError("as if the process had died")
             state = state._replace(
-                step=np.asarray(state.step) + np.int32(1),
-                skipped=np.asarray(state.skipped) + np.int32(is_bad),
+                step=state.step + np.int32(1),
+                skipped=state.skipped + np.int32(is_bad),
                 skipped_in_row=np.where(is_bad, state.skipped_in_row + 1, 0).astype(np.int32),
             )
             if not is_bad:
                 add = np.float32(content * (index + 1) * 1e-3)
-                trained = {
-                    path: np.asarray(x) * np.float32(0.9) + add for path, x in state.trained.items()
-                }
+                trained = {path: x * np.float32(0.9) + add for path, x in state.trained.items()}
                 state = state._replace(
                     trained=trained,
-                    average={
-                        path: (np.asarray(x) + trained[path]) / 2
-                        for path, x in state.average.items()
-                    },
-                    optimizer=jax.tree.map(
-                        lambda x: np.asarray(x) + np.ones_like(x), state.optimizer
-                    ),
+                    average={path: (x + trained[path]) / 2 for path, x in state.average.items()},
+                    optimizer=jax.tree.map(lambda x: x + np.ones_like(x), state.optimizer),
                 )
             loss: Any = np.float32(np.nan if is_bad else content)
             frames: Any = np.full(config.data.clip_frames, loss)
@@ -134,11 +125,10 @@ def complaints(errors):
 
 def fail_writes(monkeypatch, times, error):
     """Lets the first so many checkpoints fail while they are written behind the run."""
-    write, calls = checkpoints.write_description, []
+    write, calls = checkpoints.write_description, itertools.count()
 
     def failing(*arguments):
-        calls.append(1)
-        if len(calls) <= times:
+        if next(calls) < times:
             raise error
         write(*arguments)
 
@@ -146,7 +136,6 @@ def fail_writes(monkeypatch, times, error):
 
 
 def fail_on(process):
-    """Stands in for scoring a video."""
     if jax.process_index() == process:
         raise ValueError("a held-out video is damaged")
     return [(1.0, 1.0)]
@@ -160,18 +149,17 @@ def parameters(workdir, config=CONFIG):
 
 
 def lines(workdir):
-    """Returns what a run wrote into its file of metrics."""
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
 def saved_steps(workdir):
-    """Returns the steps whose checkpoints are there."""
     return sorted(int(x.name) for x in (workdir / "checkpoints").iterdir())
 
 
 def same(first, second):
-    """Says whether two lists of arrays are the same bit for bit."""
-    return len(first) == len(second) and all(map(np.array_equal, first, second))
+    """Says whether two trees of arrays are the same bit for bit."""
+    is_alike = jax.tree.structure(first) == jax.tree.structure(second)
+    return is_alike and jax.tree.all(jax.tree.map(np.array_equal, first, second))
 
 
 def main():

@@ -1,14 +1,12 @@
-"""The loss of a clip: against a plain loop over the steps of inference, and what it trains."""
-
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_configs import MOBILENET, RESNET, SWIN
+from jax.flatten_util import ravel_pytree
+from small_configs import MOBILENET, RESNET, SWIN, vary
 from training.device_campaign import SMALL, make_batch
 
 from mavos_jax.config import ClipConfig, DataConfig, TrainingConfig
@@ -36,8 +34,8 @@ QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time
 
 
 def changed(config=CONFIG, **fields):
-    clip = dataclasses.replace(RECIPE, **fields)
-    return dataclasses.replace(config, training=dataclasses.replace(CONFIG.training, clip=clip))
+    config = dataclasses.replace(config, training=CONFIG.training)
+    return vary(config, training={"clip": fields})
 
 
 @functools.cache
@@ -62,7 +60,6 @@ def loss_of(config, compute="float32"):
 
 @functools.cache
 def gradient_of(config, compute="float32"):
-    """The loss with its gradient, compiled; without a key."""
     loss = loss_of(config, compute)
 
     def run(params, clip, at):
@@ -87,14 +84,9 @@ def parts():
         loss = frame_loss(full, labels, num_objects, share, RECIPE)
         return loss, mean_iou(slots, labels, num_objects), slots
 
-    names = (
-        step.encode,
-        step.start_segmented,
-        step.segment,
-        step.memorise,
-        step.memorise_reference,
-    )
-    return [jax.jit(functools.partial(name, model)) for name in names] + [jax.jit(score)]
+    names = ("encode", "start_segmented", "segment", "memorise", "memorise_reference")
+    steps = [jax.jit(functools.partial(getattr(step, name), model)) for name in names]
+    return [*steps, jax.jit(score)]
 
 
 def drive(clip, at, is_forced, places=tuple(range(11)), given=None, label_at=0):
@@ -172,40 +164,41 @@ def test_a_label_is_taken_in_as_in_inference(at, is_forced, label_at):
     assert abs(float(found[0]) - other[0]) > 1e-4 * float(found[0])
 
 
-@pytest.mark.parametrize("late", [0.0, 1.0])
-def test_no_label_changes_nothing(late):
-    config = changed(late=late, shuffle_identities=False)
+def test_no_label_changes_nothing():
+    config = changed(late=1.0, shuffle_identities=False)
     found = jax.jit(loss_of(config))(variables(), clip(), FREE, KEY, jnp.int32(0))
     _, result, _ = measure(FREE)
     np.testing.assert_allclose(found[1].loss, result.loss, rtol=1e-5)
 
 
-def test_the_identification_bank_learns_from_true_masks_alone():
-    for at, is_trained in ((FORCED, True), (FREE, False)):
-        _, _, gradient = measure(at)
-        for name, part in gradient.items():
-            leaves = jax.tree.leaves(part)
-            assert all(np.isfinite(leaf).all() for leaf in leaves), name
-            assert any(leaf.any() for leaf in leaves) == (name != "identification" or is_trained)
-        if is_trained:
-            assert gradient["identification"]["kernel"].any()
-            assert gradient["identification"]["norm"]["scale"].any()
+@pytest.mark.parametrize(("at", "is_trained"), [(FORCED, True), (FREE, False)])
+def test_the_identification_bank_learns_from_true_masks_alone(at, is_trained):
+    _, _, gradient = measure(at)
+    for name, part in gradient.items():
+        leaves = jax.tree.leaves(part)
+        assert all(np.isfinite(leaf).all() for leaf in leaves), name
+        assert any(leaf.any() for leaf in leaves) == (name != "identification" or is_trained)
+    bank = gradient["identification"]
+    assert bank["kernel"].any() == bank["norm"]["scale"].any() == is_trained
 
 
 @pytest.mark.parametrize(
-    ("gap", "times"),
-    [(1, [1, 2, 3, 4]), (2, [2, 4]), (3, [3]), (5, []), (9, [])],
+    ("num_frames", "gap", "label_at", "times"),
+    [
+        (6, 1, None, [1, 2, 3, 4]),  # frame 5, the last, never enters the memory
+        (6, 2, None, [2, 4]),
+        (6, 3, None, [3]),
+        (6, 5, None, []),
+        (6, 9, None, []),
+        (9, 2, 0, [2, 4, 6]),  # without a label
+        (9, 2, 3, [2, 3, 5, 7]),  # counted from the label on
+        (9, 2, 4, [2, 4, 6]),
+    ],
 )
-def test_write_times(gap, times):
-    """Of frames 1 to 5; frame 5, the last, never enters the memory."""
-    found = write_times(6, gap)
+def test_write_times(num_frames, gap, label_at, times):
+    found = write_times(num_frames, gap, label_at if label_at is None else jnp.int32(label_at))
     assert found.dtype == bool
     np.testing.assert_array_equal(1 + np.flatnonzero(found), times)
-
-
-def test_writes_are_counted_from_a_label_on():
-    found = [1 + np.flatnonzero(write_times(9, 2, jnp.int32(at))) for at in (0, 3, 4)]
-    assert [times.tolist() for times in found] == [[2, 4, 6], [2, 3, 5, 7], [2, 4, 6]]
 
 
 def test_rematerialising_changes_nothing():
@@ -226,11 +219,9 @@ def test_bfloat16_keeps_losses_and_gradients_in_float32():
     assert low != loss
     np.testing.assert_allclose(low, loss, rtol=0.02)
     np.testing.assert_allclose(found.loss, result.loss, rtol=0.02)
-    leaves, others = jax.tree.leaves(gradient), jax.tree.leaves(reduced)
-    assert all(leaf.dtype == jnp.float32 for leaf in others)
-    flat = [np.concatenate([np.ravel(leaf) for leaf in part]) for part in (leaves, others)]
-    cosine = flat[0] @ flat[1] / np.linalg.norm(flat[0]) / np.linalg.norm(flat[1])
-    assert cosine > 0.98
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(reduced))
+    one, two = (ravel_pytree(leaves)[0] for leaves in (gradient, reduced))
+    assert one @ two > 0.98 * jnp.linalg.norm(one) * jnp.linalg.norm(two)
 
 
 @pytest.mark.parametrize(
@@ -244,11 +235,8 @@ def test_bfloat16_keeps_losses_and_gradients_in_float32():
 def test_every_network_trains_in_bfloat16_with_everything_on(base):
     config = changed(base, dropout=True, rematerialise=True)
     side = 33 if config.align_corners else 32
-    shape: Any = jax.ShapeDtypeStruct
-    sample = Clip(
-        shape((3, side, side, 3), jnp.uint8), shape((3, side, side), jnp.uint8), jnp.int32(2)
-    )
-    shapes = variable_shapes(config)
+    frames, masks = jnp.zeros((3, side, side, 3), jnp.uint8), jnp.zeros((3, side, side), jnp.uint8)
+    sample, shapes = Clip(frames, masks, jnp.int32(2)), variable_shapes(config)
 
     def run(params, sample):
         loss = loss_of(config, "bfloat16")

@@ -5,12 +5,13 @@ the device that it is on. The campaign compares the true one, and processes; it 
 minutes.
 """
 
-import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_configs import vary
 from training.device_campaign import (
     SMALL,
     STEPS,
@@ -25,7 +26,7 @@ from mavos_jax.training.devices import build_step, replicate, unreplicate
 from mavos_jax.training.step import Metrics, TrainState
 
 COUNTS = (1, 2, 4)
-CONFIG = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, batch_size=8))
+CONFIG = vary(SMALL, training={"batch_size": 8})
 
 
 def stand_in(_, state, batch, *, axis_name):
@@ -61,9 +62,9 @@ def test_jit_shares_clips_out_as_pmap_does(count, monkeypatch):
     options = {"xla_embed_ir_in_executable": True}  # in place of a GPU's
     monkeypatch.setattr(training_devices, "graph_options", lambda _: options)
     others += [run(count, True), run(count, False)]
+    assert_same = functools.partial(np.testing.assert_array_equal, strict=True)
     for other in others:
-        assert [x.dtype for x in mapped] == [x.dtype for x in other]
-        jax.tree.map(np.testing.assert_array_equal, mapped, other)
+        jax.tree.map(assert_same, mapped, other)
     assert mapped[0] == 3  # steps
 
 

@@ -1,6 +1,7 @@
 """Losses, gradients and AdamW steps of the full networks against the PyTorch training code."""
 
 import dataclasses
+import functools
 import json
 import zlib
 from pathlib import Path
@@ -11,11 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from seeded_weights import seeded_state_dict
+from small_configs import vary
 
 import mavos_jax
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import ClipConfig, Experiment, OptimizerConfig
 from mavos_jax.conversion.rules import conversion_rules
+from mavos_jax.models.mavos import variable_shapes
 from mavos_jax.training.clip import Clip, clip_loss
 from mavos_jax.training.optimizer import decays, encoder_rate, learning_rate, update
 from mavos_jax.training.step import TrainState, merge, new_state
@@ -42,15 +45,14 @@ PARAMETERS = [
 
 
 @pytest.fixture(scope="module", params=PARAMETERS)
-def network(request):
+def network(request, goldens):
     """The tests of one network follow one another, so that its gradient is compiled once."""
     name = request.param
-    golden = dict(np.load(GOLDENS / f"train_{name}.npz"))
+    golden = goldens(f"train_{name}")
     config = load_config(f"configs/{name}.py")
     clip = ClipConfig(gap=int(golden["mem_gap"]), shuffle_identities=False, dropout=False)
     rates = OptimizerConfig(min_rate=2e-5 if name == "mavos" else 1e-5)
-    training = dataclasses.replace(config.training, clip=clip, optimizer=rates)
-    config = dataclasses.replace(config, training=training)
+    config = vary(config, training={"clip": clip, "optimizer": rates})
     shapes = json.loads((GOLDENS / f"state_dict_{name}.json").read_text())
     weights = seeded_state_dict(shapes, int(golden["weight_seed"]))
     state = new_state(config, mavos_jax.convert_state_dict(config, weights))
@@ -84,10 +86,10 @@ def measure(network, trained, step):
 
 def by_torch_name(config, leaves):
     """Arrays of parameters in PyTorch's layout, by PyTorch name."""
+    rules = {rule.flax.removeprefix("params/"): rule for rule in conversion_rules(config)}
     return {
-        rule.torch: rule.layout.to_torch(np.asarray(leaves[rule.flax.removeprefix("params/")]))
-        for rule in conversion_rules(config)
-        if rule.flax.removeprefix("params/") in leaves
+        rules[path].torch: rules[path].layout.to_torch(np.asarray(leaf))
+        for path, leaf in leaves.items()
     }
 
 
@@ -133,8 +135,9 @@ def test_three_steps_of_adamw(network):
             training, trained, gradient, optimizer, jnp.int32(step)
         )
     change = by_torch_name(config, {path: trained[path] - start[path] for path in start})
+    marks = {"norm_mark": 3e-3, "sample_mark": 5e-2}
     try:
-        check_changes(change, golden)
+        check_tensors(change, golden, "opt_delta", **marks)
     except AssertionError:
         # Rounding decides which way R50's steps go. In float64, parameters moved by 6e-8 or 6e-7 of
         # themselves left the third loss within 4e-6 in seven draws of eight; in the eighth it came
@@ -142,15 +145,13 @@ def test_three_steps_of_adamw(network):
         exact = GOLDENS / f"train_{network.name}_float64.npz"
         if not exact.exists():
             raise
-        check_changes(change, np.load(exact))
+        check_tensors(change, np.load(exact), "opt_delta", **marks)
 
 
-def check_changes(change, golden):
-    check_tensors(change, golden, "opt_delta", norm_mark=3e-3, sample_mark=5e-2)
-
-
-def test_trained_tensors_and_their_weight_decay(network):
-    config, state, golden = network.config, network.state, network.golden
+@pytest.mark.parametrize("name", NETWORKS)
+def test_trained_tensors_and_their_weight_decay(goldens, name):
+    golden, config = goldens(f"train_{name}"), load_config(f"configs/{name}.py")
+    state = jax.eval_shape(functools.partial(new_state, config), variable_shapes(config))
     rules = {rule.flax.removeprefix("params/"): rule.torch for rule in conversion_rules(config)}
     found = {
         rules[path]: config.training.optimizer.weight_decay * decays(path, leaf.ndim)
@@ -160,10 +161,9 @@ def test_trained_tensors_and_their_weight_decay(network):
     assert found == {str(name): value for name, value in expected}
 
 
-def test_schedule():
-    rows = np.load(GOLDENS / "lr_schedule.npz")["rows"]
+def test_schedule(goldens):
     base = load_config("configs/mavos.py").training
-    for low, step, encoder, other in rows:
+    for low, step, encoder, other in goldens("lr_schedule")["rows"]:
         training = dataclasses.replace(base, optimizer=OptimizerConfig(min_rate=float(low)))
         rate = learning_rate(training, int(step))
         np.testing.assert_allclose(rate, other, rtol=1e-12)

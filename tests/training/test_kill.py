@@ -1,5 +1,3 @@
-"""Runs that are killed at random moments and go on, against one that is not."""
-
 import json
 import random
 import signal
@@ -41,7 +39,7 @@ def test_killed_runs_end_as_one_that_was_not(tmp_path, num_kills, steps):
     whole = tmp_path / "whole"
     whole.mkdir()
     start(whole, config=config).communicate()
-    assert same(parameters(tmp_path / "run"), parameters(whole / "run")), "other parameters"
+    assert same(parameters(tmp_path / "run"), parameters(whole / "run"))
     found, expected = lines(tmp_path / "run"), lines(whole / "run")
     assert [line["step"] for line in found] == list(range(1, steps + 1))
     assert [line["loss"] for line in found] == [line["loss"] for line in expected]

@@ -2,6 +2,7 @@ import errno
 import json
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,8 @@ def test_averages_leave_out_skipped_steps():
     for values in (metrics(1.0), metrics(np.nan, is_skipped=True), metrics(3.0)):
         meter.add(values)
     values = meter.summary(num_clips=4, clip_frames=8)
-    assert values["loss"] == 2.0
-    assert values["frame_losses"] == [2.0, 3.0]
-    assert values["skipped"] == 1.0
+    found = [values[name] for name in ("loss", "frame_losses", "skipped")]
+    assert found == [2.0, [2.0, 3.0], 1.0]
     assert np.isclose(values["frames_per_second"], 8 * values["clips_per_second"])
     assert meter.summary(4, 8)["skipped"] == 0.0
 
@@ -63,12 +63,12 @@ def test_later_and_torn_lines_are_cut(tmp_path):
 
 
 def test_metrics_go_to_files_and_console(tmp_path, capsys):
-    with Log(tmp_path, 0, 9) as log:
-        log.write("train", 3, {"loss": 0.5, "frame_ious": [0.9, 0.4, 0.6]})
-        log.picture("clip", 3, np.zeros((4, 6, 3), np.uint8))
     values = {"loss": 0.5, "frame_ious": [0.9, 0.4, 0.6]}
+    with Log(tmp_path, 0, 9) as log:
+        log.write("train", 3, values, "  3 min left")
+        log.picture("clip", 3, np.zeros((4, 6, 3), np.uint8))
     assert lines(tmp_path) == [{"step": 3, "kind": "train", **values}]
-    assert capsys.readouterr().out == "step 3/9  train: loss 0.5  iou 0.500\n"
+    assert capsys.readouterr().out == "step 3/9  train: loss 0.5  iou 0.500  3 min left\n"
     assert (tmp_path / "pictures" / "clip_00000003.png").is_file()
     assert list((tmp_path / "tensorboard").iterdir())
 
@@ -126,32 +126,17 @@ def test_a_full_disk_of_metrics_names_the_file(tmp_path):
             log._file = open("/dev/full", "w")  # noqa: SIM115 - the log closes it
             log.write("train", 1, {"loss": 0.5})
 
-    with pytest.raises(
-        OSError, match=r"metrics\.jsonl: expected to write metrics, found: No space"
-    ):
+    with pytest.raises(OSError, match=r"metrics\.jsonl: .*No space"):
         write()
 
 
-@pytest.mark.parametrize(("is_ready", "counted"), [(False, 0.0), (True, 2.0)])
-def test_a_wait_for_data_counts_if_the_device_had_finished(is_ready, counted):
-    class Loss:
-        def __array__(self, dtype=None, copy=None):
-            return np.zeros((), dtype)
-
-        def is_ready(self):
-            return is_ready
-
+@pytest.mark.parametrize("is_ready", [False, True])
+def test_a_wait_for_data_counts_if_the_device_had_finished(is_ready):
+    loss: Any = SimpleNamespace(is_ready=lambda: is_ready)
     meter = MetricsBuffer()
-    meter.add(metrics(1.0)._replace(loss=Loss()))
+    meter.add(metrics(1.0)._replace(loss=loss))
     meter.waited_for_data(2.0)
-    assert meter._data_seconds == counted
-
-
-def test_the_console_says_how_much_time_is_left(tmp_path, capsys):
-    with Log(tmp_path, 0, 10) as log:
-        log.write("train", 4, {"loss": 0.5}, "  3 min left")
-    assert "step 4/10  train: loss 0.5  3 min left\n" in capsys.readouterr().out
-    assert "left" not in (tmp_path / "metrics.jsonl").read_text()
+    assert meter._data_seconds == 2.0 * is_ready
 
 
 def test_time_that_is_left_out_does_not_slow_the_rates():

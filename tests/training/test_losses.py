@@ -1,7 +1,3 @@
-"""The losses of one frame."""
-
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,8 +23,8 @@ CONFIG = ClipConfig()
 
 
 @pytest.fixture(scope="module")
-def golden():
-    stored = dict(np.load(Path(__file__).parents[1] / "goldens" / "losses.npz"))
+def golden(goldens):
+    stored = goldens("losses")
     logits = jnp.asarray(stored["logits"])
     labels = jnp.asarray(stored["labels"], jnp.int32)
     return stored, logits, labels, jnp.asarray(stored["num_objects"], jnp.int32)
@@ -38,14 +34,10 @@ def golden():
 def test_cross_entropy_of_the_hardest_pixels(golden, step):
     stored, logits, labels, num_objects = golden
 
-    @jax.jit
-    def losses(step):
-        share = kept_share(CONFIG, step, STEPS)
-        return jax.vmap(bootstrapped_cross_entropy, (0, 0, 0, None))(
-            logits, labels, num_objects, share
-        )
-
-    np.testing.assert_allclose(losses(jnp.int32(step)), stored[f"ce_step{step}"], rtol=1e-6)
+    share = kept_share(CONFIG, jnp.int32(step), STEPS)
+    losses = jax.jit(jax.vmap(bootstrapped_cross_entropy, (0, 0, 0, None)))
+    found = losses(logits, labels, num_objects, share)
+    np.testing.assert_allclose(found, stored[f"ce_step{step}"], rtol=1e-6)
 
 
 def test_jaccard(golden):
@@ -75,9 +67,10 @@ def test_a_margin_is_what_the_background_must_win_by():
     labels = jnp.zeros((6, 6), jnp.int32).at[:3].set(1)
     logits = jax.random.normal(jax.random.PRNGKey(0), (11, 6, 6))
     arguments = labels, jnp.int32(2), jnp.float32(0.5)
-    found = frame_loss(logits.at[0].add(0.7), *arguments, ClipConfig(background_margin=0.7))
-    np.testing.assert_allclose(found, frame_loss(logits, *arguments, ClipConfig()), rtol=1e-6)
-    assert frame_loss(logits, *arguments, ClipConfig(background_margin=0.7)) != found
+    margin = ClipConfig(background_margin=0.7)
+    found = frame_loss(logits.at[0].add(0.7), *arguments, margin)
+    np.testing.assert_allclose(found, frame_loss(logits, *arguments, CONFIG), rtol=1e-6)
+    assert frame_loss(logits, *arguments, margin) != found
 
 
 @pytest.mark.parametrize("size", [(80, 80), (81, 81), (464, 464), (465, 465)])
@@ -128,8 +121,8 @@ def test_ignored_pixels_and_unused_slots_have_no_gradient(golden):
 def test_a_frame_without_known_pixels_has_no_loss_and_a_finite_gradient():
     logits = jax.random.normal(jax.random.PRNGKey(0), (11, 6, 7))
     labels = jnp.full((6, 7), 255, jnp.int32)
-    arguments = logits, labels, jnp.int32(2), jnp.float32(0.5)
-    loss, gradient = jax.value_and_grad(both_losses)(*arguments)
+    measure = jax.value_and_grad(both_losses)
+    loss, gradient = measure(logits, labels, jnp.int32(2), jnp.float32(0.5))
     assert loss == 0
     assert not gradient.any()
 
@@ -137,11 +130,9 @@ def test_a_frame_without_known_pixels_has_no_loss_and_a_finite_gradient():
 def test_weights_that_fall_with_the_steps():
     assert kept_share(CONFIG, jnp.int32(0), STEPS) == 1
     np.testing.assert_allclose(kept_share(CONFIG, jnp.int32(STEPS), STEPS), 0.15, rtol=1e-6)
-    config = ClipConfig(reference_loss=0.1)
-    assert reference_weight(config, jnp.int32(0), STEPS) == 1
-    assert reference_weight(config, jnp.int32(5_000), STEPS) == 0.5
-    assert reference_weight(config, jnp.int32(10_000), STEPS) == 0
-    assert reference_weight(ClipConfig(reference_loss=0.0), jnp.int32(0), STEPS) == 0
+    for share, step, expected in ((0.1, 0, 1), (0.1, 5_000, 0.5), (0.1, 10_000, 0), (0.0, 0, 0)):
+        config = ClipConfig(reference_loss=share)
+        assert reference_weight(config, jnp.int32(step), STEPS) == expected
 
 
 def test_prediction_and_iou():

@@ -1,5 +1,4 @@
 import contextlib
-import dataclasses
 import os
 import signal
 import socket
@@ -19,7 +18,6 @@ CONFIG = changed(steps=12, save_every=1000)
 
 
 def start_together(folder, count, **options):
-    """Starts processes of one run."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -51,22 +49,16 @@ def test_a_signal_saves_and_ends(tmp_path, run, number, code):
         assert same(parameters(tmp_path / "run"), parameters(tmp_path / "whole"))
 
 
-def test_one_process_notes_a_signal():
-    before = signal.getsignal(signal.SIGTERM)
+def test_a_second_interruption_ends_at_once_and_the_handler_is_put_back():
+    before = signal.getsignal(signal.SIGINT)
     with StopRequest() as stop:
         assert not stop.reached(3)
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.reached(4)
-        assert stop.reason == "SIGTERM"
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_a_second_interruption_ends_at_once():
-    with StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGINT)
-        assert stop.is_interruption
+        assert stop.reached(4)
+        assert (stop.reason, stop.is_interruption) == ("SIGINT", True)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(("count", "number"), [(1, signal.SIGUSR1), (2, signal.SIGTERM)])
@@ -88,8 +80,7 @@ def test_processes_stop_together(tmp_path, count, number):
 
 @pytest.mark.parametrize("moment", ["begins", "runs"])
 def test_a_notice_to_the_whole_group_spares_the_loader(tmp_path, moment):
-    config = changed(steps=400, save_every=1000)
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, workers=2))
+    config = changed({"workers": 2}, steps=400, save_every=1000)
     process = start(tmp_path, seconds=0.05, config=config, start_new_session=True)
     if moment == "runs":
         wait_for_lines(process, tmp_path, 2)

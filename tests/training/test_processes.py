@@ -1,32 +1,30 @@
 import pytest
+from refusals import refuse
 
 from mavos_jax.training.processes import connect, local_devices
 
 SLURM = {
-    "SLURM_JOB_ID": "1",
-    "SLURM_STEP_NODELIST": "node1",
-    "SLURM_PROCID": "0",
-    "SLURM_LOCALID": "0",
+    **{"SLURM_JOB_ID": "1", "SLURM_STEP_NODELIST": "node1", "SLURM_NTASKS": "1"},
+    **{"SLURM_PROCID": "0", "SLURM_LOCALID": "0"},
 }
 
 
-def test_a_process_on_its_own_needs_no_others():
-    assert not connect(environment={})
-    assert not connect(environment={**SLURM, "SLURM_NTASKS": "1"})
+@pytest.mark.parametrize("environment", [{}, SLURM])
+def test_a_process_on_its_own_needs_no_others(environment):
+    assert not connect(environment=environment)
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [
-        (("host:1",), {}, r"--num_processes N and --process_id I together"),
-        (("host", 2, 0), {}, r"--coordinator: expected HOST:PORT, found 'host'"),
-        (("host:1", 2, 2), {}, r"--process_id: expected 0 to 1"),
-        ((), {"JAX_NUM_PROCESSES": "two"}, r"JAX_NUM_PROCESSES: expected a number, found 'two'"),
+        (("host:1",), {}, "--num_processes N and --process_id I"),
+        (("host", 2, 0), {}, "--coordinator: expected HOST:PORT, found 'host'"),
+        (("host:1", 2, 2), {}, "--process_id: expected 0 to 1"),
+        ((), {"JAX_NUM_PROCESSES": "two"}, "JAX_NUM_PROCESSES: expected a number, found 'two'"),
     ],
 )
 def test_addresses_that_do_not_fit_are_refused(arguments, environment, words):
-    with pytest.raises(ValueError, match=words):
-        connect(*arguments, environment=environment)
+    refuse(words, connect, *arguments, environment=environment)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 import dataclasses
-from typing import Any
+import functools
 
 import numpy as np
 import pytest
+from refusals import refuse
 from training.stand_in import CONFIG
+from video_sets import draw_whole
 
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.inference.video import segment_video
@@ -47,27 +49,22 @@ def network():
 
 @pytest.fixture(scope="module")
 def video():
-    drawn = SyntheticVideo(seed=3, num_frames=6, height=48, width=64, num_objects=2)
-    frames, masks = zip(*(drawn[t] for t in range(6)), strict=True)
-    return Video(np.stack(frames), np.stack(masks))
+    drawn = draw_whole(SyntheticVideo(seed=3, num_frames=6, height=48, width=64, num_objects=2))
+    return Video(drawn.frames, drawn.masks)
 
 
 @pytest.fixture(scope="module")
 def score(network):
-    """Scores one video, or several together."""
-    model, variables = network
+    return functools.partial(evaluate, *network)
 
-    def of(videos: Any, **options):
-        if isinstance(videos, Video):
-            return score_video(model, variables, videos)
-        return evaluate(model, variables, videos, **options)
 
-    return of
+@pytest.fixture(scope="module")
+def score_one(network):
+    return functools.partial(score_video, *network)
 
 
 def test_scores_are_those_of_davis(network, score, video):
-    model, variables = network
-    predicted = segment_video(model, variables, video.frames, video.masks[0])
+    predicted = segment_video(*network, frames=video.frames, mask=video.masks[0])
     counted = zip(video.masks[1:-1], predicted[1:-1], strict=True)
     expected = np.mean([score_frame(truth, mask, (1, 2)) for truth, mask in counted], axis=(0, 2))
     found = score(Videos([video]))
@@ -76,16 +73,15 @@ def test_scores_are_those_of_davis(network, score, video):
     assert found.num_objects == 2
 
 
-def test_the_mean_is_over_the_objects_of_all_videos(score, video):
+def test_the_mean_is_over_the_objects_of_all_videos(score, score_one, video):
     one = Video(video.frames, np.where(video.masks == 1, 1, 0).astype(np.uint8))
-    tables = [score(v) for v in (video, one)]
+    rows = score_one(video) + score_one(one)
     found = score(Videos([video, one]))
-    assert np.allclose(found[:2], np.mean(tables[0] + tables[1], axis=0))
-    only = score(Videos([video, one]), num_videos=1)
-    assert only.num_objects == 2
+    assert np.allclose(found[:2], np.mean(rows, axis=0))
+    assert score(Videos([video, one]), num_videos=1).num_objects == 2
 
 
-def test_a_later_object_is_given_when_it_appears(score, video, monkeypatch):
+def test_a_later_object_is_given_when_it_appears(score_one, video, monkeypatch):
     masks = video.masks.copy()
     masks[:2][masks[:2] == 2] = 0
     given = {}
@@ -95,23 +91,21 @@ def test_a_later_object_is_given_when_it_appears(score, video, monkeypatch):
         return iter(masks)
 
     monkeypatch.setattr(evaluation, "stream_masks", perfect)
-    scores = score(Video(video.frames, masks))
-    assert scores == [(1.0, 1.0), (1.0, 1.0)]
+    assert score_one(Video(video.frames, masks)) == [(1.0, 1.0), (1.0, 1.0)]
     assert list(given) == [2]
     assert set(np.unique(given[2])) == {0, 2}
 
 
-def test_frames_before_the_first_object_are_left_out(score, video):
+def test_frames_before_the_first_object_are_left_out(score_one, video):
     masks = video.masks.copy()
     masks[0] = 0
     later = Video(video.frames[1:], video.masks[1:])
-    assert score(Video(video.frames, masks)) == score(later)
+    assert score_one(Video(video.frames, masks)) == score_one(later)
 
 
 def test_videos_without_objects_are_refused(score, video):
     empty = Video(video.frames, np.zeros_like(video.masks))
-    with pytest.raises(ValueError, match="expected held-out videos with objects"):
-        score(Videos([empty]))
+    refuse("expected held-out videos with objects", score, Videos([empty]))
 
 
 def test_an_evaluation_can_be_given_up(score, video):
