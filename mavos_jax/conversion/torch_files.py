@@ -78,7 +78,7 @@ def _holds_objects(path: Path, error: Exception) -> bool:
         return is_pickle(path)
     # The archives have checksums of their own: where one is opened, its pickle is as written.
     is_refused = any(reason in str(error) for reason in ("Unsupported global", "Unsupported class"))
-    return is_refused or zipfile.is_zipfile(path) or is_pickle(path)
+    return is_refused or _is_zip(path) or is_pickle(path)
 
 
 def _name_object(path: Path, error: Exception) -> str:
@@ -156,9 +156,16 @@ def describe_foreign(path: Path) -> str | None:
         return f"it is {_MARKS[mark]}"
     if path.suffix != ".safetensors" and re.match(rb"[^\0]*\0{1,7}\{", head[:9]):
         return f"it is a safetensors file; rename it to {path.stem}.safetensors"
-    if zipfile.is_zipfile(path):
+    if _is_zip(path):
         return _describe_archive(path)
     return _describe_text(path, head)
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # raised for one on several disks
+        return False
 
 
 def _describe_archive(path: Path) -> str | None:

@@ -4,7 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
-from evaluation.scored_trees import drifting, write_benchmark, write_results
+from evaluation.scored_trees import (
+    drifting,
+    lvos_name,
+    lvos_spans,
+    write_benchmark,
+    write_results,
+)
 from PIL import Image
 from refusals import refuse
 
@@ -89,21 +95,24 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
 
 
 def test_a_real_tree_scores_as_by_the_official_tool(goldens, tmp_path):
-    golden, root, results = goldens("scorers"), tmp_path / "DAVIS", tmp_path / "results"
-    clips = ("clip0", "clip1", "clip2")
-    for name in clips:
-        write_results(root / "Annotations/480p", {name: golden[f"davis_{name}_gt"]})
-        write_results(results, {name: golden[f"davis_{name}_pred"]})
-        (root / "JPEGImages/480p" / name).mkdir(parents=True)
-        for path in (results / name).iterdir():
-            (root / "JPEGImages/480p" / name / f"{path.stem}.jpg").touch()
-    (root / "ImageSets/2017").mkdir(parents=True)
-    (root / "ImageSets/2017/val.txt").write_text("\n".join(clips))
-    summary = read(score_results_of("davis2017", results, root))["summary"]
-    for measure in "JF":
-        for statistic in ("Mean", "Recall", "Decay"):
-            expected = golden[f"davis_{measure}_{statistic[0]}"].mean()
-            assert summary[f"{measure}-{statistic}"] == pytest.approx(expected, abs=1e-12)
+    golden, root, results = goldens("scorers"), tmp_path / "LVOS/valid", tmp_path / "results"
+    for name in lvos_spans(golden):
+        write_results(root / "Annotations", {name: golden[f"lvos_{name}_gt"]}, lvos_name)
+        write_results(results, {name: golden[f"lvos_{name}_pred"]}, lvos_name)
+        (root / "JPEGImages" / name).mkdir(parents=True)
+        for path in (root / "Annotations" / name).iterdir():
+            (root / "JPEGImages" / name / f"{path.stem}.jpg").touch()
+    (tmp_path / "LVOS/valid_meta.json").write_text(str(golden["lvos_meta"]))
+    (tmp_path / "unseen.txt").write_text("\n".join(golden["lvos_unseen"].tolist()))
+    words = "--unseen", str(tmp_path / "unseen.txt")
+    stored = read(score_results_of("lvos2", results, tmp_path / "LVOS", *words))
+    by_object = [f"{row['sequence']}_{row['id']}" for row in stored["objects"]]
+    assert by_object == golden["lvos_objects"].tolist()
+    for measure in "JFV":
+        for part in ("seen", "unseen"):
+            expected = float(golden[f"lvos_{measure}_{part}_mean"])
+            assert stored["summary"][f"{measure}_{part[0]}"] == pytest.approx(expected, abs=1e-12)
+    assert stored["summary"]["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
 
 
 def test_output_elsewhere_leaves_the_results_alone(tree, tmp_path):
