@@ -9,7 +9,5 @@ Expected: J&F 83.8 on DAVIS 2017 val, 60.3 on LVOS val with an unbounded bank (t
 from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig
 
 config = Experiment(
-    name="aot_l",
-    elstt=LSTTConfig(),
-    memory=MemoryConfig(policy="bank", gap=5, capacity=16),
+    name="aot_l", elstt=LSTTConfig(), memory=MemoryConfig(policy="bank", gap=5, capacity=16)
 )

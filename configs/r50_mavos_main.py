@@ -15,13 +15,7 @@ import dataclasses
 
 from r50_mavos import config as network
 
-from mavos_jax.config import (
-    ClipConfig,
-    DataConfig,
-    OptimizerConfig,
-    SourceConfig,
-    TrainingConfig,
-)
+from mavos_jax.config import ClipConfig, DataConfig, OptimizerConfig, SourceConfig, TrainingConfig
 
 config = dataclasses.replace(
     network,

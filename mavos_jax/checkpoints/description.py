@@ -10,8 +10,6 @@
   others             what a training run adds: its step, its score and more
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -6,8 +6,6 @@ A checkpoint is a folder::
   weights/      ``{"params": ..., "constants": ...}``, written by Orbax
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -1,7 +1,5 @@
 """What does not fit between named arrays, a network, and the options of a command."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

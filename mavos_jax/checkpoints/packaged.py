@@ -6,8 +6,6 @@ Two files in ``mavos_jax/weights``, which ``tools/pack_weights.py`` makes::
   NAME.json   the configuration, a checksum of the other file, and where the weights come from
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.resources
 import io

@@ -1,7 +1,5 @@
 """The options of the programs that read a benchmark or score one."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Sequence

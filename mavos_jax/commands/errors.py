@@ -3,8 +3,6 @@
 What nobody can read any more ends nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import io

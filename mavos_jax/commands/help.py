@@ -1,7 +1,5 @@
 """The help of a command: its options in groups, with a sentence each."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import re

@@ -1,7 +1,5 @@
 """Makes indexed masks from coloured or grey ones: ``python -m mavos_jax.commands.masks``."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ Every field of an :class:`~mavos_jax.config.Experiment` is an option named by it
 written with dashes or underscores.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import inspect

@@ -1,7 +1,5 @@
 """Writes a data set as records: ``python -m mavos_jax.commands.prepare``."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path

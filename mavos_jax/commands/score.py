@@ -1,7 +1,5 @@
 """Scores a folder of masks: ``python -m mavos_jax.commands.score --results DIR ...``."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Packs masks for a server, or checks a zip: ``python -m mavos_jax.commands.submit ...``."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path

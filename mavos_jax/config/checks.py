@@ -1,7 +1,5 @@
 """Checks of configuration values: types as declared, ranges, and values from plain mappings."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import types

@@ -1,7 +1,5 @@
 """The data of training: which sets, how clips are drawn from them, how they are loaded."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal
 

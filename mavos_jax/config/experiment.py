@@ -4,8 +4,6 @@ A Python file in ``configs/`` builds an :class:`Experiment` and names it ``confi
 be overridden on the command line by its field path, for example ``--memory.gap 5``.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import sys

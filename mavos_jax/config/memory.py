@@ -1,7 +1,5 @@
 """The long-term memory of a network."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The parts of the network beside the memory: encoders, transformers and decoder."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The recipe of training: clips, optimiser, loop."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Applies the conversion table in both directions."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -102,5 +100,4 @@ def _is_floating(array: np.ndarray) -> bool:
 
 
 def _own(view: np.ndarray) -> np.ndarray:
-    """Copies a view, so that the result shares no memory with its source."""
     return np.array(view, np.float32, order="C")

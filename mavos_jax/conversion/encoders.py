@@ -1,7 +1,5 @@
 """How PyTorch files name the encoders' tensors: those of ImageNet classifiers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, assert_never, get_args

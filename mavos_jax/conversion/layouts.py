@@ -1,7 +1,5 @@
 """How PyTorch and Flax hold a layer: the order of each tensor's axes, and the kinds of layers."""
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Iterable, Iterator
 

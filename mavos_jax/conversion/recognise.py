@@ -1,7 +1,5 @@
 """What a file of weights is: a full model, DeAOT-L's pre-training, or an ImageNet encoder alone."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Each row names a module in the released PyTorch code, the module here that does 
 kind of layer, which says what tensors the two hold and how their axes differ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple, assert_never
 

@@ -4,8 +4,6 @@ The only module that imports PyTorch, and only when a file is read or written. F
 ``weights_only=True``, which refuses what is not plain tensors and containers before it can run.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import importlib

@@ -1,7 +1,5 @@
 """Whole files of weights: a PyTorch file into a checkpoint, and a checkpoint into such a file."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Mapping

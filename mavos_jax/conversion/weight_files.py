@@ -1,7 +1,5 @@
 """State dictionaries in files: PyTorch's own, ``.npz`` and ``.safetensors``."""
 
-from __future__ import annotations
-
 import collections
 from collections.abc import Mapping
 from pathlib import Path

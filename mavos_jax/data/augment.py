@@ -1,7 +1,5 @@
 """Augmentation: one view for all frames of a video, one for every copy of a still image."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

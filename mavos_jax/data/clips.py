@@ -1,7 +1,5 @@
 """Training clips, chosen as in the paper (4.1) and the released code, augmented and merged."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Changes of colour and sharpness that do not touch masks."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Batches of clips as a pure function of (seed, step), decoded in threads or processes (grain)."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import multiprocessing
@@ -45,7 +43,7 @@ def make_loader(
     start_step: int = 0,
     process_index: int = 0,
     process_count: int = 1,
-) -> Loader:
+) -> "Loader":
     """Opens the endless stream of training batches.
 
     Step ``s`` holds the same clips in the same order for any number of processes, loader processes
@@ -131,7 +129,7 @@ class Loader(Iterator[Batch]):
         if self._error is None:
             self._error = ValueError("expected an open loader, found it closed")
 
-    def __enter__(self) -> Loader:
+    def __enter__(self) -> "Loader":
         return self
 
     def __exit__(self, *_: object) -> None:

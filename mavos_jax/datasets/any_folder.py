@@ -1,7 +1,5 @@
 """Folders of one's own: of videos, and of still images for pre-training."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mavos_jax.datasets import listing

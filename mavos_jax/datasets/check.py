@@ -1,7 +1,5 @@
 """Validates the tree of a data set: every missing or odd file, not only the first."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections import Counter

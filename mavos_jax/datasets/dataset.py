@@ -1,7 +1,5 @@
 """A data set as one value: where its files lie, how it is scored, what its server takes."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """DAVIS 2016 and 2017: ``{JPEGImages,Annotations}/<resolution>/<sequence>``, lists in ImageSets."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from pathlib import Path

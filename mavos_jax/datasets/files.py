@@ -1,7 +1,5 @@
 """Training's view of a data set: the sequences that have two masks or more."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Iterable
@@ -29,7 +27,7 @@ class VideoSummary(NamedTuple):
     ids: tuple[int, ...] | None
 
     @classmethod
-    def of(cls, sequence: SequenceFiles) -> VideoSummary:
+    def of(cls, sequence: SequenceFiles) -> "VideoSummary":
         """The summary of a video that is laid out as files."""
         return cls(
             name=sequence.name,

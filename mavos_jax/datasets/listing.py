@@ -1,7 +1,5 @@
 """Folders, lists and metadata of a data set: finding them, and saying what is wrong with them."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Long-Time Video: ``{JPEGImages,Annotations}/<sequence>``, of which some frames are labelled."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mavos_jax.datasets import listing

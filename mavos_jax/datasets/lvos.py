@@ -1,7 +1,5 @@
 """LVOS v1 and v2: ``<split>/{JPEGImages,Annotations}/<video>`` and ``<split>_meta.json``."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import os

@@ -1,7 +1,5 @@
 """MOSE v1 and v2: ``<split>/{JPEGImages,Annotations}/<video>``, ids in ``meta_<split>.json``."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

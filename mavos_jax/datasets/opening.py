@@ -1,7 +1,5 @@
 """Opens any data set, as a benchmark or as training videos."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Pairs the frames of a sequence with its masks, for benchmarks and for training."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools
@@ -160,13 +158,11 @@ def _list_masks(folder: Path) -> FilesByKey[str]:
 
 
 def _by_frame(masks: FilesByKey[str], index: Mapping[str, int]) -> FilesByKey[int]:
-    """The masks that are there, by frame index instead of name."""
     names = {i: masks.names[name] for name, i in index.items() if name in masks}
     return FilesByKey(masks.folder, names)
 
 
 def _starts_of_listed(folders: SequenceFolders) -> dict[str, tuple[int, ...]]:
-    """The objects that start at a listed frame, by its name."""
     starts: dict[str, tuple[int, ...]] = {}
     for number, listed in sorted(folders.objects.items()):
         starts[listed.frames[0]] = (*starts.get(listed.frames[0], ()), number)
@@ -237,7 +233,6 @@ def _masks_with_new_ids(folders: SequenceFolders, found: FoundFiles) -> dict[str
 
 
 def _has_truth(layout: Layout, found: FoundFiles, given: Mapping[str, GivenMask]) -> bool:
-    """Whether there are masks to score against beyond the given ones."""
     if not set(found.truth) - set(given):
         return False
     if not layout.is_loose:

@@ -1,7 +1,5 @@
 """How data sets are scored: protocols, their variants, and what they share."""
 
-from __future__ import annotations
-
 import dataclasses
 import statistics as means
 from collections.abc import Callable, Iterable, Mapping, Sequence

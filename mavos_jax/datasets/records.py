@@ -5,8 +5,6 @@ Datasets keeps records in ``<root>/<kind>/<split>/1.0.0`` in an order of its own
 beside them says which record holds what.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json
@@ -48,7 +46,7 @@ class RecordIndex(NamedTuple):
 class RecordedFrames:
     """The files of one video in its records, of which the last few are kept."""
 
-    def __init__(self, records: RecordSet, video: RecordedVideo) -> None:
+    def __init__(self, records: "RecordSet", video: RecordedVideo) -> None:
         self._records = records
         self._video = video
         self._cache: dict[int, dict[str, Any]] = {}

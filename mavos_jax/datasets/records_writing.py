@@ -1,7 +1,5 @@
 """Writing a data set as records, with TensorFlow Datasets and without TensorFlow."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """SA-V: a folder of binary masks for each object, at a quarter of the frames."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The sequences of a data set: their folders, and the files in them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,8 +86,8 @@ class FilesInOrder(Sequence[Path]):
     @overload
     def __getitem__(self, index: int) -> Path: ...
     @overload
-    def __getitem__(self, index: slice) -> FilesInOrder: ...
-    def __getitem__(self, index: int | slice) -> Path | FilesInOrder:
+    def __getitem__(self, index: slice) -> "FilesInOrder": ...
+    def __getitem__(self, index: int | slice) -> "Path | FilesInOrder":
         if isinstance(index, slice):
             return FilesInOrder(self.folder, self.names[index])
         return self.folder / self.names[index]

@@ -1,7 +1,5 @@
 """The data sets by their names: one line each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal
 

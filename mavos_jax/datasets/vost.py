@@ -1,7 +1,5 @@
 """VOST: ``{JPEGImages,Annotations}/<sequence>`` at 5 frames a second, lists in ImageSets."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """One video: its frames and masks are checked, segmented into a folder and, if known, scored."""
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import time
@@ -55,7 +53,7 @@ class VideoTask:
         *,
         start: str | None = None,
         annotations: AnnotationUse = "auto",
-    ) -> VideoTask:
+    ) -> "VideoTask":
         """Opens what :func:`~mavos_jax.media.sequence.open_sequence` opens; checks its masks."""
         sequence = open_sequence(video, mask, start)
         first = sequence.annotations.get(0)
@@ -97,7 +95,7 @@ class VideoTask:
         )
 
     @classmethod
-    def demonstration(cls, num_objects: int | None = None) -> VideoTask:
+    def demonstration(cls, num_objects: int | None = None) -> "VideoTask":
         """The generated clip, its first mask, and the truth."""
         video = DEMONSTRATION
         if num_objects is not None:

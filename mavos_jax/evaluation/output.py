@@ -1,7 +1,5 @@
 """The folder that the results of one video go to."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Reads a benchmark's frames and masks at the sizes it asks for, and the masks of results."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath

@@ -1,7 +1,5 @@
 """What segmenting a sequence took, as recorded on disk, and the speed over a set."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple

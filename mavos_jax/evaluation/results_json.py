@@ -4,8 +4,6 @@ A mask is read down its columns, as the lengths of its runs: zeros, ones, and so
 on as differences to the run before the last. A character holds five bits, the lowest first.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """From a network to the results of a benchmark: masks, scores, a submission and a report."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path

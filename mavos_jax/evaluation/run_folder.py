@@ -6,8 +6,6 @@ after its last mask has reached the disk, and as long as its files and masks do 
 files that a run wrote are removed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json
@@ -55,7 +53,7 @@ class RunFolder:
         *,
         conclusions: Sequence[str] = (),
         overwrite: bool = False,
-    ) -> Iterator[RunFolder]:
+    ) -> "Iterator[RunFolder]":
         """Starts or continues a run, for the length of the block.
 
         ``identity`` are the JSON values on which the masks depend; ValueError if the folder's run

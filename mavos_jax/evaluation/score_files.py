@@ -1,7 +1,5 @@
 """Scores on disk: ``scores.json`` with every number unrounded, and tables as CSV or text."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import json

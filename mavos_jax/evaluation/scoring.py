@@ -1,7 +1,5 @@
 """Scores a folder of result masks by the protocol of its benchmark, in several processes."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import multiprocessing

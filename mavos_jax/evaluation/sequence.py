@@ -1,7 +1,5 @@
 """One sequence of a benchmark: checked first, decoded ahead, segmented, masks written behind."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import time
@@ -56,7 +54,7 @@ class SequenceTask:
     @classmethod
     def open(
         cls, benchmark: Benchmark, sequence: SequenceFiles, num_objects: int | None = None
-    ) -> SequenceTask:
+    ) -> "SequenceTask":
         """Reads the given masks of a sequence, and the header of its first frame."""
         stored = read_frame_header(sequence.frames[0]).size
         known: set[int] = set()

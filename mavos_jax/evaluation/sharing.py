@@ -1,7 +1,5 @@
 """Segments all sequences of a benchmark, spread over devices and processes."""
 
-from __future__ import annotations
-
 import os
 import queue
 import threading

@@ -1,7 +1,5 @@
 """Zips of masks for the servers of benchmarks: writing them, and checking any."""
 
-from __future__ import annotations
-
 import lzma
 import struct
 import zipfile

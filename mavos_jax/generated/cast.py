@@ -1,7 +1,5 @@
 """Draws the bodies of a generated scene, apart from one another in its first frame."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A bank of grey patterns; to crop, turn and colour a few takes a tenth of drawing new ones."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

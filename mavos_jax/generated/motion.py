@@ -1,7 +1,5 @@
 """Where generated bodies and the camera are at each frame."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -23,13 +21,13 @@ class Affine(NamedTuple):
     e: float
     f: float
 
-    def inverse(self) -> Affine:
+    def inverse(self) -> "Affine":
         """The map back."""
         det = self.a * self.e - self.b * self.d
         a, b, d, e = self.e / det, -self.b / det, -self.d / det, self.a / det
         return Affine(a, b, -a * self.c - b * self.f, d, e, -d * self.c - e * self.f)
 
-    def after(self, first: Affine) -> Affine:
+    def after(self, first: "Affine") -> "Affine":
         """The map that applies ``first`` and then this one."""
         a, b, c, d, e, f = self
         return Affine(

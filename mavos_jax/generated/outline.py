@@ -1,7 +1,5 @@
 """Outlines of generated bodies: smooth or angular, with or without limbs, and never quite rigid."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

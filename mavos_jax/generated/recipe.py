@@ -1,7 +1,5 @@
 """How often a generated video shows what, and how strongly."""
 
-from __future__ import annotations
-
 import dataclasses
 
 Range = tuple[float, float]

@@ -3,8 +3,6 @@
 World coordinates are the pixels (x, y) of the first frame; pixel i covers [i, i + 1).
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import NamedTuple

@@ -4,8 +4,6 @@ Every clip of the list has a labelled object that goes and returns, and a look-a
 ``tools/select_held_out.py`` makes and checks ``held_out.json``.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.resources
 import json

@@ -1,7 +1,5 @@
 """Coloured surfaces of generated scenes: what bodies and the background look like."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

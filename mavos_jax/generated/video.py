@@ -1,7 +1,5 @@
 """Generated clips, in which everything follows from the seed and each frame from its index."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Iterator
@@ -68,7 +66,7 @@ class SyntheticVideo:
         return Sample(*draw(self.scene, index, self._size, self._labels, self.seed))
 
     @property
-    def frames(self) -> GeneratedFrames:
+    def frames(self) -> "GeneratedFrames":
         """Only the frames, as a :class:`~mavos_jax.media.frames.FrameSource`."""
         return GeneratedFrames(self)
 

@@ -1,7 +1,5 @@
 """Starts the compiled programs one after the other and hands their results out in order."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import functools
@@ -232,7 +230,6 @@ class _Driver:
 
 
 def _with_room(model: MAVOS, capacity: MemoryConfig, num_frames: int) -> MAVOS:
-    """Returns the network with room for frames, itself if it has it; variables fit both."""
     memory = with_room_for(capacity, num_frames)
     if memory == model.config.memory:
         return model
@@ -241,5 +238,4 @@ def _with_room(model: MAVOS, capacity: MemoryConfig, num_frames: int) -> MAVOS:
 
 @functools.partial(jax.jit, static_argnames=("config",))
 def _grow(state: VideoState, *, config: MemoryConfig) -> VideoState:
-    """Returns the state with unused places added to the memories of all videos and groups."""
     return state._replace(memories=tuple(grow_memory(config, each) for each in state.memories))

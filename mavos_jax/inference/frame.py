@@ -6,8 +6,6 @@ mean of the views decides, and each memorises its own prediction. ``groups`` is 
 of ten objects, ``identities`` the channels of a group that can be in use.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar

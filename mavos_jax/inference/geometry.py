@@ -4,8 +4,6 @@ Programs see frames padded to a multiple of 16, and the geometry says where the 
 found, so that videos of nearly the same size share a program.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

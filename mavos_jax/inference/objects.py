@@ -4,8 +4,6 @@ Ids are the user's numbers, any of 1..254. Slots are the network's: 1..n without
 holds slots 10 i + 1 .. 10 i + 10 and sees the pixels of the others as background.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import jax

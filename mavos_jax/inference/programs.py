@@ -5,8 +5,6 @@ device idle on one video. A program is traced once per model, number of videos, 
 network sizes of the views, number of groups, channel bucket and form of its arguments.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """What users hand in: arguments, checked by type before use, and videos, checked frame by frame."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +56,7 @@ class Source:
         self._frames = iter(video.frames)
         self._error: Exception | None = None
 
-    def start(self, first: Source) -> tuple[np.ndarray, np.ndarray]:
+    def start(self, first: "Source") -> tuple[np.ndarray, np.ndarray]:
         """Returns the first frame, of the size of the ``first`` video's, and its slots, padded."""
         frame, name = self._next(), self._mask_name
         if frame is None:

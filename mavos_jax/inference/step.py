@@ -15,8 +15,6 @@ mask can hold, background included; fewer cost less. Training passes a ``key``, 
 frame, the source of dropout; without a key nothing is dropped.
 """
 
-from __future__ import annotations
-
 import jax
 from jaxtyping import Array
 

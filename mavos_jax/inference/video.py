@@ -1,7 +1,5 @@
 """Whole videos as an array, a stream or a batch; no memory on device or host grows with length."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, overload
 

@@ -1,7 +1,5 @@
 """The pictures of a folder: which files are frames or masks, and which are neither."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import re

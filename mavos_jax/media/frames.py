@@ -1,7 +1,5 @@
 """Frames of a video, decoded one at a time."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
@@ -72,7 +70,7 @@ class ImageFolder:
     frame_rate = None  # pictures carry no time
 
     @classmethod
-    def open(cls, folder: Path) -> ImageFolder:
+    def open(cls, folder: Path) -> "ImageFolder":
         """Lists the pictures of a folder and reads their headers.
 
         Raises ValueError if there is none, one is unreadable or deeper than 8 bits, their sizes
@@ -118,7 +116,7 @@ class ImageFolder:
         """The picture's file name without its suffix."""
         return self.files[index].stem
 
-    def starting_at(self, index: int) -> ImageFolder:
+    def starting_at(self, index: int) -> "ImageFolder":
         """The same folder without its first ``index`` frames."""
         return dataclasses.replace(self, files=self.files[index:])
 

@@ -1,7 +1,5 @@
 """Object ids of masks: counted, renumbered, and told from what only looks like ids."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The one reader of masks, from a path or from bytes, and their writer."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import NamedTuple

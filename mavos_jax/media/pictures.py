@@ -1,7 +1,5 @@
 """The one reader of pictures, from a path or from bytes, and why it refuses some."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -4,8 +4,6 @@ A mark names the program, the file and, where pixels are stored without loss, th
 under another name, or a mask that somebody mended, is no result any more.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What every data set looks like to training: annotated videos."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 

@@ -1,7 +1,5 @@
 """Sequences in the layout ``JPEGImages/<sequence>`` beside ``Annotations/<sequence>``."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """What the container of a video tells: which stream players show, which side up, and its end."""
 
-from __future__ import annotations
-
 import io
 import struct
 from collections.abc import Callable
@@ -27,7 +25,7 @@ class Turn(NamedTuple):
     flips_columns: bool = False
 
     @classmethod
-    def of(cls, path: Path, frame: Any) -> Turn:
+    def of(cls, path: Path, frame: Any) -> "Turn":
         """Reads a PyAV frame's display matrix; raises ValueError unless it turns by quarters."""
         data = next((d for d in frame.side_data if d.type.name == _MATRIX_NAME), None)
         if data is None:

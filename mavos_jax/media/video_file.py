@@ -1,7 +1,5 @@
 """Video files, decoded with PyAV (extra ``video``)."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import dataclasses
@@ -50,7 +48,7 @@ class VideoFile:
     notes: tuple[str, ...] = ()  # what was chosen or done to the pictures, for the user
 
     @classmethod
-    def open(cls, path: Path) -> VideoFile:
+    def open(cls, path: Path) -> "VideoFile":
         """Reads a file's index and its first frame; raises ValueError unless it is a video."""
         av = import_av(path)
         _require_no_text(path)
@@ -92,7 +90,7 @@ class VideoFile:
         """The frame's number in the file, padded to five digits."""
         return f"{self.start + index:05d}"
 
-    def starting_at(self, index: int) -> VideoFile:
+    def starting_at(self, index: int) -> "VideoFile":
         """The same file without its first ``index`` frames."""
         return dataclasses.replace(self, start=self.start + index)
 

@@ -1,7 +1,5 @@
 """Attention over tokens: dense, and inside a window around each token; of one head or several."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import jax

@@ -4,8 +4,6 @@ Every choice computes the same function; they differ in speed. A CPU wants small
 plain loops over channels, a GPU few and large kernels.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, Literal
 

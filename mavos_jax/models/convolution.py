@@ -5,8 +5,6 @@ map, a sum of shifted maps' is one padded map per tap. Here the first is a matri
 patches, the second a convolution with the turned kernel.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from typing import Any

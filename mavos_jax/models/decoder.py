@@ -3,8 +3,6 @@
 PyTorch ``FPNSegmentationHead``.
 """
 
-from __future__ import annotations
-
 import flax.linen as nn
 from jaxtyping import Array, Float
 

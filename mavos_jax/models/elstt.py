@@ -3,8 +3,6 @@
 Paper Sec. 3.1; PyTorch ``DualBranchGPM`` and its blocks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import flax.linen as nn

@@ -3,8 +3,6 @@
 PyTorch ``patch_wise_id_bank`` and ``id_norm``; the sine position embedding is AOT-L's alone.
 """
 
-from __future__ import annotations
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp

@@ -5,8 +5,6 @@ which arrays are to be drawn. The first n of 2^k random numbers are the n that J
 themselves, so a program for each 2^k serves every shape.
 """
 
-from __future__ import annotations
-
 import contextvars
 import functools
 import math

@@ -1,9 +1,6 @@
 """The layers that several parts share: convolutions and normalisations of one [h, w, c] map."""
 
-from __future__ import annotations
-
 import functools
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -100,7 +97,7 @@ class JoinedLinear(nn.Module):
         products = [
             x.astype(dtype) @ kernel.astype(dtype) for x, kernel in zip(maps, kernels, strict=True)
         ]
-        return functools.reduce(operator.add, products) + bias.astype(dtype)
+        return sum(products[1:], products[0]) + bias.astype(dtype)
 
 
 def split_rows(kernel: Float[Array, "c f"], widths: Sequence[int]) -> tuple[Array, ...]:
@@ -200,9 +197,8 @@ class DropChannels(DropPath):
 class Twins(nn.Module):
     """Runs modules one after the other, or as one batch, as ``Backend.twins`` says.
 
-    It has no variables of its own: the modules keep theirs, or
-    :mod:`mavos_jax.models.prepare` has stacked them. Where variables are made or dropout is drawn,
-    the modules run one after the other.
+    The variables are the modules', or :mod:`mavos_jax.models.prepare` has stacked them. Where they
+    are made, or dropout is drawn, the modules run one after the other.
     """
 
     backend: Backend
@@ -215,18 +211,15 @@ class Twins(nn.Module):
         is_sequential = self.backend.twins == "sequential"
         if is_sequential or self.is_initializing() or self.has_rng(STREAM):
             return [module(*own, *static) for module, own in zip(modules, inputs, strict=True)]
+        stack = functools.partial(jax.tree.map, lambda *leaves: jnp.stack(leaves))
         if self.has_variable(PREPARED, "params"):
             params = self.get_variable(PREPARED, "params")
         else:
-            params = jax.tree.map(_stack, *(module.variables["params"] for module in modules))
+            params = stack(*(module.variables["params"] for module in modules))
         alike = modules[0].clone(parent=None)
 
         def run(params: Any, given: tuple[Any, ...]) -> Any:
             return alike.apply({"params": params}, *given, *static)
 
-        together = jax.vmap(run)(params, jax.tree.map(_stack, *inputs))
+        together = jax.vmap(run)(params, stack(*inputs))
         return [jax.tree.map(lambda x, i=i: x[i], together) for i in range(len(modules))]
-
-
-def _stack(*leaves: jax.Array) -> jax.Array:
-    return jnp.stack(leaves)

@@ -3,8 +3,6 @@
 PyTorch ``LongShortTermTransformer`` and its blocks (Yang et al. 2021).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import flax.linen as nn

@@ -4,8 +4,6 @@ One frame of one group of objects; :mod:`mavos_jax.inference.step` composes thes
 transition that inference and training share.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, assert_never
@@ -16,13 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
-from mavos_jax.config import (
-    NUM_IDENTITIES,
-    ELSTTConfig,
-    Experiment,
-    LSTTConfig,
-    TransformerConfig,
-)
+from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, LSTTConfig, TransformerConfig
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.backend import Backend, backend_for
 from mavos_jax.models.decoder import Adapted, FPNDecoder

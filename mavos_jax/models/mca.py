@@ -4,8 +4,6 @@ Paper Sec. 3.2, Eq. 4-6; PyTorch ``MemoryJointModulation``. ``MemoryConfig.write
 away, for the paper's Table 6.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import assert_never
 

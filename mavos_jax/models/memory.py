@@ -4,8 +4,6 @@ All shapes are fixed from the reference frame on, so a memory is the carry of a 
 What the long-term memory keeps is a :class:`Policy`; the rest of the package does not know which.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple

@@ -5,8 +5,6 @@ products and convolutions are stored in the type that they are computed in, and 
 used together lie together.
 """
 
-from __future__ import annotations
-
 import functools
 import weakref
 from typing import Any, NamedTuple
@@ -90,11 +88,11 @@ def _prepare(model: MAVOS, variables: Variables) -> Variables:
     replaced = {norm for norm, _ in plan.folds}
     replaced |= {("params", *path, "kernel") for path, _ in plan.joins}
     replaced |= {("params", *path) for _, paths in plan.twins for path in paths}
-
-    def is_kept(path: Path) -> bool:
-        return not any(path[:depth] in replaced for depth in range(len(path) + 1))
-
-    kept = {path: x for path, x in _flatten(variables).items() if is_kept(path)}
+    kept = {
+        path: x
+        for path, x in _flatten(variables).items()
+        if not any(path[:depth] in replaced for depth in range(len(path) + 1))
+    }
     return unflatten_dict({**kept, **fresh})
 
 

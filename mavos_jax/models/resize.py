@@ -3,8 +3,6 @@
 The taps are computed on the host; on the device a resize is two gathers.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

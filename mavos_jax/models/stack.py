@@ -1,7 +1,5 @@
 """What the E-LSTT and the LSTT share: blocks one after the other, each with its own memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import flax.linen as nn

@@ -1,7 +1,5 @@
 """Times a network: ``python -m mavos_jax.profiling --config FILE``."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools
@@ -90,7 +88,7 @@ class Arguments:
         for size in self.sizes:
             read_size(size)
 
-    def cases(self, networks: Sequence[Contender]) -> Iterator[Case]:
+    def cases(self, networks: Sequence[Contender]) -> "Iterator[Case]":
         """Yields every combination of the options."""
         precisions = self.precisions or (networks[0].experiment.inference.precision,)
         sizes = map(read_size, self.sizes)

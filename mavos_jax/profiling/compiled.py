@@ -5,8 +5,6 @@ of buffers are the compiler's; times are a model. What tuning on the card decide
 libraries for single products, and the workspaces of convolutions.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import importlib.util
@@ -149,14 +147,12 @@ def report(parts: dict[str, Counts], memory: dict[str, int]) -> str:
         }
         for name, part in parts.items()
     ]
-    kinds = [f"{name}: {_kinds(part)}" for name, part in parts.items()]
+    kinds = []
+    for name, part in parts.items():
+        ordered = sorted(part.kinds.items(), key=lambda item: -item[1])
+        kinds.append(f"{name}: " + ", ".join(f"{number:.4g} {kind}" for kind, number in ordered))
     sizes = ", ".join(f"{name} {size / 1e6:,.0f}" for name, size in memory.items())
     return "\n".join([table(rows), *kinds, f"memory, MB: {sizes}"])
-
-
-def _kinds(part: Counts) -> str:
-    ordered = sorted(part.kinds.items(), key=lambda item: -item[1])
-    return ", ".join(f"{number:.4g} {kind}" for kind, number in ordered)
 
 
 def trace_chunk(arguments: Arguments, experiment: Experiment) -> jax.stages.Traced:
@@ -195,14 +191,9 @@ def trace_step(arguments: Arguments, experiment: Experiment) -> jax.stages.Trace
     step, shared, sharded = shard_step(model, mesh)
     state = jax.eval_shape(functools.partial(new_state, experiment), variable_shapes(experiment))
     parts, data = training.accumulate, experiment.data
-    shape = (number, parts, clips // parts, data.clip_frames, data.crop, data.crop)
-
-    def clips_of_zeros() -> DeviceBatch:
-        numbers = jnp.zeros(shape[:3], jnp.int32)
-        masks = jnp.zeros(shape, jnp.uint8)
-        return DeviceBatch(jnp.zeros((*shape, 3), jnp.uint8), masks, numbers, numbers)
-
-    batch = jax.eval_shape(clips_of_zeros)
+    masks = np.zeros((number, parts, clips // parts, data.clip_frames, data.crop, data.crop), "u1")
+    numbers = np.zeros(masks.shape[:3], np.int32)
+    batch = DeviceBatch(np.zeros((*masks.shape, 3), "u1"), masks, numbers, numbers)  # pyright: ignore[reportArgumentType]
     with jax.default_matmul_precision(matmul_precision(precision)):
         jitted = jax.jit(step, donate_argnums=(0,))
         return jitted.trace(_place(shared, state), _place(sharded, batch))

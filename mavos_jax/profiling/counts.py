@@ -1,7 +1,5 @@
 """Counts what a program launches, and models how long it takes."""
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import math
@@ -50,7 +48,7 @@ class Counts:
     seconds: Number = 0
     kinds: dict[Kind, Number] = dataclasses.field(default_factory=dict)  # kernels of each kind
 
-    def add(self, other: Counts, times: Number = 1) -> Counts:
+    def add(self, other: "Counts", times: Number = 1) -> "Counts":
         """Adds what another part costs, so many times; returns itself."""
         for field in dataclasses.fields(self):
             if field.name != "kinds":

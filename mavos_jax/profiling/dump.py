@@ -3,8 +3,6 @@
 A thunk is a step of the runtime: a kernel, library call, copy, CUDA graph, loop or condition.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import math
@@ -46,10 +44,10 @@ class Thunk:
 
     kind: str
     number: int
-    branches: dict[str, list[Thunk]] = dataclasses.field(default_factory=dict)
+    branches: "dict[str, list[Thunk]]" = dataclasses.field(default_factory=dict)
 
     @property
-    def inside(self) -> Iterator[Thunk]:
+    def inside(self) -> "Iterator[Thunk]":
         """All thunks directly inside."""
         return (thunk for branch in self.branches.values() for thunk in branch)
 

@@ -4,8 +4,6 @@ As in Fig. 1 of the paper. Every video is segmented in a process of its own, who
 round before the first compiles: on a CPU, where JAX keeps no count, that would be the peak.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import os

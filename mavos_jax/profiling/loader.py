@@ -1,7 +1,5 @@
 """How fast clips are loaded: ``python -m mavos_jax.profiling.loader``."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import tempfile

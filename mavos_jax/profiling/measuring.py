@@ -1,7 +1,5 @@
 """Compiling, timing in turns, and the results as a table and as a JSON file."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import statistics
@@ -28,11 +26,11 @@ class Timing(NamedTuple):
     highest: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Timing:
+    def of(cls, values: Sequence[float]) -> "Timing":
         """Summarises repeated measurements."""
         return cls(statistics.median(values), min(values), max(values))
 
-    def times(self, factor: float) -> Timing:
+    def times(self, factor: float) -> "Timing":
         """Returns it in another unit."""
         return Timing(*(factor * value for value in self))
 

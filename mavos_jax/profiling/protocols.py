@@ -7,8 +7,6 @@ files to written PNG files, in wall-clock time. None of them includes compilatio
 A video in a process of its own also tells the peak of its memory.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import pickle
 import signal
@@ -95,7 +93,7 @@ class Job(NamedTuple):
     num_frames: int
     gap: int | None = None
 
-    def warming(self) -> Job:
+    def warming(self) -> "Job":
         """Returns a shorter video that writes every frame and compiles the same programs."""
         memory = self.network.experiment.memory
         writes = memory.capacity if POLICIES[memory.policy].places is None else 2

@@ -1,7 +1,5 @@
 """What a training step costs on one device: ``python -m mavos_jax.profiling.training``."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

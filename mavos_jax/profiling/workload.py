@@ -1,7 +1,5 @@
 """What is measured on: a network, frames of random pixels and a mask of stripes."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
@@ -93,7 +91,7 @@ class Workload(NamedTuple):
     slots: np.ndarray
 
     @classmethod
-    def build(cls, experiment: Experiment, variables: Variables, setting: Setting) -> Workload:
+    def build(cls, experiment: Experiment, variables: Variables, setting: Setting) -> "Workload":
         """Prepares a network for a setting; compiles nothing."""
         inference = dataclasses.replace(experiment.inference, precision=setting.precision)
         model = build_model(dataclasses.replace(experiment, inference=inference))

@@ -1,7 +1,5 @@
 """Compiled programs: kept between runs, announced while they take long, and timed."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import glob
@@ -179,7 +177,7 @@ class CompilationClock:
             covered = max(covered, end)
         return total
 
-    def __enter__(self) -> CompilationClock:
+    def __enter__(self) -> "CompilationClock":
         jax.monitoring.register_event_duration_secs_listener(self._listen)
         return self
 

@@ -1,7 +1,5 @@
 """The devices: which there are, the precision of their products, graphs, and their memory."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os
@@ -40,7 +38,6 @@ def products_in(precision: str) -> Iterator[None]:
 
 
 def _is_free() -> bool:
-    """Whether there is something to choose, and the user has not."""
     return jax.default_backend() != "cpu" and "JAX_DEFAULT_MATMUL_PRECISION" not in os.environ
 
 

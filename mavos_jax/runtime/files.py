@@ -1,7 +1,5 @@
 """Files: written whole, read ahead, locked and checksummed; and whether a path can be written."""
 
-from __future__ import annotations
-
 import collections
 import contextlib
 import fcntl
@@ -77,7 +75,7 @@ class WriteBehind:
             self._pending.popleft().result()
         self._pending.append(self._executor.submit(call, *arguments))
 
-    def __enter__(self) -> WriteBehind:
+    def __enter__(self) -> "WriteBehind":
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:

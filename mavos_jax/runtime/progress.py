@@ -1,7 +1,5 @@
 """How far a long piece of work is, for whoever waits at a terminal or reads a log."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import threading
@@ -44,7 +42,7 @@ class Progress:
             self._done += count
             self._bar.update(count)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         self._last = (time.monotonic(), 0)
         self._ticker.start()
         return self

@@ -1,7 +1,5 @@
 """Where results come from: software, code, devices and command."""
 
-from __future__ import annotations
-
 import datetime
 import importlib.metadata
 import platform

@@ -1,7 +1,5 @@
 """The leaves of nested values by their path."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Files that strangers hand in: JSON read with limits, and ``.npz`` without trust in headers."""
 
-from __future__ import annotations
-
 import collections
 import errno
 import json

@@ -5,8 +5,6 @@ shift that integer sideways for the runs and by whole rows for the stack: some s
 instead of 197 passes over a frame.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 

@@ -4,8 +4,6 @@ Source: the official evaluation of DAVIS 2017, semi-supervised (Pont-Tuset et al
 objects and frames count is a matter of the data set's protocol.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -10,8 +10,6 @@ Orbax writes a step under a temporary name; once ``config.json`` lies in it, too
 its own name. Whenever the process dies, a step is there with its checksums or not at all.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import errno
@@ -169,7 +167,7 @@ class Checkpoints:
             reason = (str(cause).splitlines() or [type(cause).__name__])[0]
             print_once(f"step {step} could not be saved, a later one is tried: {reason}")
 
-    def __enter__(self) -> Checkpoints:
+    def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:

@@ -5,8 +5,6 @@ memorised: with its true mask at first (teacher forcing), with its own predictio
 What does not depend on the previous frame, features and losses, is computed for all frames at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ are averaged over all devices of all processes, so that the result does not depe
 are. ``pmap`` does that, or ``jit`` over a mesh, with the same result: :data:`WITH_PMAP` chooses.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -79,7 +77,6 @@ def _in_graphs(mapped: Any) -> Callable:
     options = graph_options(jax.default_backend())
     if options is None:
         return mapped
-
     compiled: list[Any] = []
 
     def run(*inputs: Any) -> Any:

@@ -3,8 +3,6 @@
 Without them in training, a network does not learn to take an object into a memory of others.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

@@ -1,7 +1,5 @@
 """What a run reports: ``metrics.jsonl``, TensorBoard, pictures, and the console's lines or bar."""
 
-from __future__ import annotations
-
 import collections
 import contextlib
 import json
@@ -204,7 +202,7 @@ class Log:
         folder = self._workdir / "tensorboard"
         self.print(f"{folder}: cannot be written ({reason}); metrics only go to {METRICS}")
 
-    def __enter__(self) -> Log:
+    def __enter__(self) -> "Log":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:

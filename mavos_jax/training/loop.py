@@ -1,7 +1,5 @@
 """The training loop: steps, and what happens every so many of them."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import functools

@@ -5,8 +5,6 @@ are in use; labels of 255 are ignored. Slots come first, unlike in the networks:
 last, a CPU would find nothing to vectorise.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,7 +1,5 @@
 """AdamW or Muon with the released schedule, over parameters by path."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple, assert_never
 

@@ -1,7 +1,5 @@
 """Several processes that train together: joining, agreeing, and stopping after the same step."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal
@@ -164,7 +162,7 @@ class StopRequest:
             return multihost_utils.reached_preemption_sync_point(step)
         return self.is_noted
 
-    def __enter__(self) -> StopRequest:
+    def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
             handler = self._pass_on if self._is_shared else self._note
             for number in _SIGNALS:

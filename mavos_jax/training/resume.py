@@ -1,7 +1,5 @@
 """Going on with a run: its newest checkpoint that is whole, if it is one of the same experiment."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

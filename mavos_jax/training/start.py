@@ -1,7 +1,5 @@
 """The state that a run begins with: that of its newest checkpoint, or starting weights."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The state of a run, and one optimiser step of it over one device's clips."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Periodic evaluation: held-out videos, segmented from their first masks and scored."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import NamedTuple

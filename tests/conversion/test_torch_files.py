@@ -46,10 +46,7 @@ def test_what_people_download_is_named(tmp_path, suffix, content, what):
 
 @pytest.mark.parametrize(
     ("names", "shown"),
-    [
-        (["README", "weights/mavos.pth"], r"weights/mavos\.pth"),
-        (["two\nlines"], "two lines"),
-    ],
+    [(["README", "weights/mavos.pth"], r"weights/mavos\.pth"), (["two\nlines"], "two lines")],
 )
 def test_a_zip_around_the_weights_names_what_is_inside(tmp_path, names, shown):
     with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:

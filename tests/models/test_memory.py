@@ -80,8 +80,7 @@ def test_bank_of_two_is_reference_and_previous():
 
 
 @pytest.mark.parametrize(
-    ("capacity", "expected"),
-    [(2, {2}), (3, {3}), (4, {4}), (6, {4, 6}), (64, {4, 8, 16, 32, 64})],
+    ("capacity", "expected"), [(2, {2}), (3, {3}), (4, {4}), (6, {4, 6}), (64, {4, 8, 16, 32, 64})]
 )
 def test_room_doubles_up_to_the_capacity(capacity, expected):
     config = MemoryConfig(policy="bank", capacity=capacity, grows=True)

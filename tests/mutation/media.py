@@ -17,12 +17,7 @@ from mavos_jax.media.sequence import open_sequence
 _NUM_FRAMES = 3
 
 
-def pictures(
-    suffix,
-    sound,
-    change,
-    places,
-):
+def pictures(suffix, sound, change, places):
     """A sequence of frames and masks, one of which is damaged."""
     sources = sound()
     frames, masks = places.tree / "JPEGImages/s", places.tree / "Annotations/s"

@@ -89,8 +89,7 @@ def test_the_picture_names_the_networks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "option",
-    ["--lengths 1", "--objects 0", "--size 480", "--repeats 0", "--plot lengths.gif"],
+    "option", ["--lengths 1", "--objects 0", "--size 480", "--repeats 0", "--plot lengths.gif"]
 )
 def test_options_out_of_range(option):
     refuse(option.split()[0], main, ["--config", "configs/tiny.py", *option.split()])

@@ -1,7 +1,5 @@
 """What a report shows, and its first view: the summary beside the paper's, and the sequences."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re

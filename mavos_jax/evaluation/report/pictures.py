@@ -1,7 +1,5 @@
 """The pictures of a report: which frames it shows, and how small files of them are made."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

@@ -1,7 +1,5 @@
 """Writes a report: one page that needs no other file, nor a network."""
 
-from __future__ import annotations
-
 import functools
 import html
 import importlib.resources

@@ -1,7 +1,5 @@
 """Image encoders: each maps a normalised image to maps at strides 4, 8, 16 and 16."""
 
-from __future__ import annotations
-
 from typing import assert_never
 
 import flax.linen as nn

@@ -1,7 +1,5 @@
 """MobileNetV2 (Sandler et al. 2018), held at output stride 16 by dilation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

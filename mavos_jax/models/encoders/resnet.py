@@ -1,7 +1,5 @@
 """Bottleneck ResNet (He et al. 2016) without its last stage."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import assert_never

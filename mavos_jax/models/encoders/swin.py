@@ -1,7 +1,5 @@
 """Swin Transformer (Liu et al. 2021) without its last stage."""
 
-from __future__ import annotations
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
