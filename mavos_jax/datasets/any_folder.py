@@ -46,7 +46,6 @@ def find_folder(options: BenchmarkOptions) -> Layout:
 
 
 def _has_lists(root: Path, split: str) -> bool:
-    """Whether there is a list of any split; other texts beside the data do not count."""
     return any(
         (root / folder / f"{name}.txt").is_file()
         for folder in _LIST_FOLDERS

@@ -84,7 +84,6 @@ class Cast:
         return bodies
 
     def _radii(self, num_objects: int, num_bodies: int) -> np.ndarray:
-        """Radii of the labelled objects, in pixels, float [num_objects]."""
         small, large = self.recipe.radius
         large = max(small, min(large, 0.55 / math.sqrt(num_bodies)))
         radii = self._side * self.rng.uniform(small, large, num_objects)

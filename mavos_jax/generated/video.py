@@ -82,7 +82,6 @@ class SyntheticVideo:
 
     @functools.cached_property
     def _labels(self) -> tuple[int, ...]:
-        """What the mask says where each body is seen."""
         count = self.num_objects
         return (*range(1, count + 1), *[0] * (len(self.scene.bodies) - count))
 

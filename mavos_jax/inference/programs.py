@@ -109,7 +109,6 @@ def _over_videos(
 
 
 def _at_axes(function: Callable[[Array], Array], axes: Any, tree: Any) -> Any:
-    """Applies a function to the arrays of a tree where its prefix ``axes`` is not ``None``."""
     return jax.tree.map(
         lambda axis, part: part if axis is None else jax.tree.map(function, part),
         *(axes, tree),

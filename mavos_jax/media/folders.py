@@ -156,7 +156,6 @@ def describe_series(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _files(folder: Path) -> list[str]:
-    """Lists the visible files and dangling links of a folder, in natural order."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:

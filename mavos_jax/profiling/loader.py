@@ -87,7 +87,6 @@ def _sample(data: DataConfig, size: tuple[int, int], arguments: Arguments) -> Ma
 
 
 def _cases(folder: Path) -> dict[str, tuple[DataConfig, tuple[int, int]]]:
-    """Returns what is loaded: configurations, but for their workers, and sizes of the frames."""
     drawn = {
         f"synthetic {crop}x{crop}": (DataConfig(crop=crop, short_edge=0, threads=1), (crop, crop))
         for crop in (129, 193)

@@ -4,13 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from evaluation.scored_trees import (
-    drifting,
-    lvos_name,
-    lvos_spans,
-    write_benchmark,
-    write_results,
-)
+from evaluation.scored_trees import drifting, lvos_name, lvos_spans, write_benchmark, write_results
 from PIL import Image
 from refusals import refuse
 

@@ -81,7 +81,6 @@ def _worst_frames(results: Sequence[ObjectResult]) -> list[int]:
 
 
 def _spread(values: Sequence[int], number: int) -> list[int]:
-    """Picks some values at even distances, the first and the last among them."""
     if number <= 0:
         return []
     return [values[i] for i in np.linspace(0, len(values) - 1, number).round().astype(int)]
