@@ -16,7 +16,7 @@ from benchmark_trees import write_benchmark_tree
 from copying import copy_masks
 from PIL import Image
 from refusals import refuse
-from small_configs import MOBILENET
+from small_configs import MOBILENET, vary
 
 import mavos_jax
 from mavos_jax.datasets import Benchmark, GivenMask, SequenceFiles, open_benchmark
@@ -30,8 +30,8 @@ from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import init_variables
 
 OPTIONS = SegmentationOptions()
-INFERENCE = dataclasses.replace(MOBILENET.inference, max_long_edge=48, chunk_frames=3)
-MODEL = mavos_jax.build_model(dataclasses.replace(MOBILENET, inference=INFERENCE))
+INFERENCE = {"max_long_edge": 48, "chunk_frames": 3}
+MODEL = mavos_jax.build_model(vary(MOBILENET, elstt={"num_blocks": 1}, inference=INFERENCE))
 
 
 @functools.cache

@@ -13,9 +13,10 @@ from mavos_jax.models.mavos import build_model, init_variables
 
 @pytest.fixture(scope="session")
 def tiny():
-    """The small model with fresh weights, labels fused as released: (model, variables)."""
-    words = ("--inference.chunk-frames", "4", "--memory.on_label", "fuse")
-    model = build_model(load_config("configs/tiny.py", words))
+    """A small model with fresh weights, labels fused as released: (model, variables)."""
+    words = "--inference.chunk_frames 4 --memory.on_label fuse"
+    smaller = "--elstt.num_blocks 1 --encoder.depths 1 1 1"  # which compiles in less time
+    model = build_model(load_config("configs/tiny.py", f"{words} {smaller}".split()))
     return model, init_variables(model)
 
 
