@@ -50,7 +50,7 @@ class VideoState(NamedTuple):
     """What is carried from frame to frame; the memories of a view have an axis g of groups."""
 
     memories: tuple[Memory, ...]
-    since_write: Scalar
+    since_write: Scalar  # frames since the last long-term write or reference, of all groups
 
     @property
     def groups(self) -> int:

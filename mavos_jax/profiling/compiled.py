@@ -34,7 +34,7 @@ from mavos_jax.profiling.workload import read_size
 from mavos_jax.runtime.devices import graph_options, matmul_precision
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.training.devices import AXIS, shard_step
-from mavos_jax.training.step import DeviceBatch, new_state
+from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, training_precision
 
 _TARGET = """
 gpu_device_info {{
@@ -109,8 +109,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.dump or Path(scratch)
         memory = compile_for_gpu(traced, folder)
-        is_rough = arguments.clips is not None or experiment.inference.precision != "float32"
-        counter = Counter(read_dump(folder), _RATES[arguments.gpu], is_rough)
+        is_step, precision = arguments.clips is not None, experiment.inference.precision
+        used = training_precision(experiment, "cuda") if is_step else precision
+        counter = Counter(read_dump(folder), _RATES[arguments.gpu], used != "float32")
         frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
         if arguments.clips is None:
             parts = parts_of_chunk(counter.chunk(), frames, gap)
@@ -182,11 +183,9 @@ def trace_chunk(arguments: Arguments, experiment: Experiment) -> jax.stages.Trac
 def trace_step(arguments: Arguments, experiment: Experiment) -> jax.stages.Traced:
     """Traces a training step over ``arguments.clips`` clips on each GPU."""
     number, clips = arguments.gpus, arguments.clips or 1
-    clip = experiment.training.clip
-    precision = "bfloat16" if clip.precision == "auto" else clip.precision
     training = dataclasses.replace(experiment.training, batch_size=number * clips)
     experiment = dataclasses.replace(experiment, training=training)
-    model = build_model(experiment, backend_for("cuda", precision))
+    model = build_training_model(experiment, "cuda")
     mesh = Mesh(np.array(_describe(arguments.gpu, number)), (AXIS,))
     step, shared, sharded = shard_step(model, mesh)
     state = jax.eval_shape(functools.partial(new_state, experiment), variable_shapes(experiment))
@@ -194,7 +193,7 @@ def trace_step(arguments: Arguments, experiment: Experiment) -> jax.stages.Trace
     masks = np.zeros((number, parts, clips // parts, data.clip_frames, data.crop, data.crop), "u1")
     numbers = np.zeros(masks.shape[:3], np.int32)
     batch = DeviceBatch(np.zeros((*masks.shape, 3), "u1"), masks, numbers, numbers)  # pyright: ignore[reportArgumentType]
-    with jax.default_matmul_precision(matmul_precision(precision)):
+    with jax.default_matmul_precision(matmul_precision(training_precision(experiment, "cuda"))):
         jitted = jax.jit(step, donate_argnums=(0,))
         return jitted.trace(_place(shared, state), _place(sharded, batch))
 

@@ -1,6 +1,5 @@
 """The state of a run, and one optimiser step of it over one device's clips."""
 
-import dataclasses
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -97,17 +96,19 @@ class DeviceBatch(NamedTuple):
     places: Int32[Array, "parts b"]
 
 
-def build_training_model(config: Experiment) -> MAVOS:
-    """Returns the network in the precision of the recipe."""
-    backend = backend_for(jax.default_backend())
-    return build_model(config, dataclasses.replace(backend, compute=training_precision(config)))
+def build_training_model(config: Experiment, platform: str | None = None) -> MAVOS:
+    """Returns the network in the precision of the recipe, for JAX's platform or another."""
+    platform = platform or jax.default_backend()
+    return build_model(config, backend_for(platform, training_precision(config, platform)))
 
 
-def training_precision(config: Experiment) -> Literal["float32", "bfloat16"]:
-    """Returns the precision of the recipe here, in which a step should also be traced."""
+def training_precision(
+    config: Experiment, platform: str | None = None
+) -> Literal["float32", "bfloat16"]:
+    """Returns the precision of the recipe on a platform, in which a step should also be traced."""
     precision = config.training.clip.precision
     if precision == "auto":
-        return "float32" if jax.default_backend() == "cpu" else "bfloat16"
+        return "float32" if (platform or jax.default_backend()) == "cpu" else "bfloat16"
     return precision
 
 
