@@ -33,7 +33,7 @@ from mavos_jax.profiling.measuring import announce, program_sizes, table, write_
 from mavos_jax.profiling.workload import read_size
 from mavos_jax.runtime.devices import graph_options, matmul_precision
 from mavos_jax.runtime.files import require_writable_parent
-from mavos_jax.training.devices import AXIS, shard_step
+from mavos_jax.training.devices import AXIS, require_trainable, shard_step
 from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, training_precision
 
 _TARGET = """
@@ -185,6 +185,7 @@ def trace_step(arguments: Arguments, experiment: Experiment) -> jax.stages.Trace
     number, clips = arguments.gpus, arguments.clips or 1
     training = dataclasses.replace(experiment.training, batch_size=number * clips)
     experiment = dataclasses.replace(experiment, training=training)
+    require_trainable(experiment, number)
     model = build_training_model(experiment, "cuda")
     mesh = Mesh(np.array(_describe(arguments.gpu, number)), (AXIS,))
     step, shared, sharded = shard_step(model, mesh)

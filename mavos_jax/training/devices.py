@@ -50,7 +50,7 @@ def build_step(
     the network or the devices cannot train.
     """
     devices = jax.devices() if devices is None else devices
-    _require_trainable(config, len(devices))
+    require_trainable(config, len(devices))
     num_local, parts = len(_local(devices)), config.training.accumulate
     model = build_training_model(config)
     if with_pmap:
@@ -114,7 +114,8 @@ def _shard(model: MAVOS, devices: Sequence[Any]) -> Callable:
     return lambda state, batch: run(state, jax.tree.map(place, batch))
 
 
-def _require_trainable(config: Experiment, num_devices: int) -> None:
+def require_trainable(config: Experiment, num_devices: int) -> None:
+    """Raises ValueError for a recipe that the network or so many devices cannot train."""
     rest = 1 if config.align_corners else 0
     if config.data.crop % 16 != rest:
         raise ValueError(
