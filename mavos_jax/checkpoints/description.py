@@ -52,9 +52,7 @@ class Score(NamedTuple):
     conditions: str | None
 
 
-def write_description(
-    folder: Path, config: Experiment, others: Mapping[str, Any] | None = None
-) -> None:
+def write_description(folder: Path, config: Experiment, others: Mapping[str, Any] = {}) -> None:
     """Describes the weights in a checkpoint's folder; ``others`` are JSON values kept with them."""
     values = to_dict(config)
     description = {
@@ -74,9 +72,8 @@ def write_description(
 def read_description(path: Path) -> Stored:
     """Returns the configuration of a checkpoint and what its weights should be.
 
-    A training run's folder stands for its best checkpoint, among those scored under the conditions
-    of the newest score, or for its newest if none was scored. Raises :class:`OtherVersion` for what
-    another version wrote.
+    A training run's folder stands for its best checkpoint under the conditions of the newest score,
+    or for its newest if none was scored. Raises :class:`OtherVersion` for what another one wrote.
     """
     if not path.exists():
         raise ValueError(f"{path}: expected a checkpoint folder, found nothing")

@@ -17,18 +17,12 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from mavos_jax.checkpoints.description import (
-    CONFIG,
-    WEIGHTS,
-    Stored,
-    read_description,
-    write_description,
-)
+from mavos_jax.checkpoints import description
 from mavos_jax.checkpoints.mismatch import require_finite, require_shapes, summarise_misfit
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
-from mavos_jax.runtime.files import file_checksums, require_writable_parent
+from mavos_jax.runtime.files import file_checksums, replace_folder, require_writable_parent
 from mavos_jax.runtime.trees import leaves_by_path
 
 PathLike = str | os.PathLike[str]
@@ -39,16 +33,9 @@ def save(
 ) -> None:
     """Writes weights and their configuration into a folder that :func:`load` reads.
 
-    The folder appears complete or not at all.
-
-    Args:
-      path: the folder to create.
-      config: the experiment whose network the variables are for.
-      variables: ``{"params": trained and frozen weights, "constants": batch-norm vectors}``.
-      overwrite: replace a checkpoint that is there.
-
-    Raises:
-      ValueError: the variables are not the configuration's, or something else is at ``path``.
+    The folder appears complete or not at all. ``variables`` are ``{"params": trained and frozen
+    weights, "constants": batch-norm vectors}``. Raises ValueError if they are not those of the
+    configuration, or something else is at ``path``.
     """
     path = _absolute(path)
     require_kind("config", config, Experiment, "an Experiment")
@@ -61,33 +48,26 @@ def save(
         complete, replaced = Path(name) / "complete", Path(name) / "replaced"
         complete.mkdir()
         with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(complete / WEIGHTS, host)
-        write_description(complete, config)
-        _put_in_place(complete, path, replaced)
+            checkpointer.save(complete / description.WEIGHTS, host)
+        description.write_description(complete, config)
+        replace_folder(path, complete, replaced)
 
 
 def load(path: PathLike) -> tuple[MAVOS, Variables]:
-    """Returns the network of a checkpoint and its variables.
+    """Returns the network of a checkpoint and its variables, NumPy arrays on no device yet.
 
-    Args:
-      path: a folder written by :func:`save` or by ``convert_torch_weights.py``; or that of a
-        training run, for the moving average of its best step.
-
-    Returns:
-      The model, and ``{"params": ..., "constants": ...}`` as NumPy arrays, on no device yet.
-
-    Raises:
-      ValueError: there is no checkpoint at ``path``, or it is damaged, or its weights are not
-        those of its configuration.
+    ``path`` is a folder written by :func:`save` or by ``convert_torch_weights.py``; or that of a
+    training run, for the moving average of its best step. Raises ValueError if there is no
+    checkpoint, it is damaged, or its weights are not those of its configuration.
     """
-    stored = read_description(_absolute(path))
+    stored = description.read_description(_absolute(path))
     _require_checksums(stored)
     return build_model(stored.config), _restore(stored)
 
 
 def load_config_of(path: PathLike) -> Experiment:
     """Returns the configuration of a checkpoint without reading its weights."""
-    return read_description(_absolute(path)).config
+    return description.read_description(_absolute(path)).config
 
 
 def _absolute(path: PathLike) -> Path:
@@ -106,22 +86,11 @@ def require_free(path: PathLike, *, overwrite: bool = False) -> None:
             f"{path}: expected a path where nothing is yet; choose another, or overwrite it "
             "(--overwrite)"
         )
-    if not (path / CONFIG).is_file() or not (path / WEIGHTS).is_dir():
+    if not (path / description.CONFIG).is_file() or not (path / description.WEIGHTS).is_dir():
         raise ValueError(f"{path}: expected a checkpoint to overwrite, found something else")
 
 
-def _put_in_place(complete: Path, path: Path, replaced: Path) -> None:
-    if path.exists():
-        path.rename(replaced)
-    try:
-        complete.rename(path)
-    except BaseException:
-        if replaced.exists():
-            replaced.rename(path)
-        raise
-
-
-def _require_checksums(stored: Stored) -> None:
+def _require_checksums(stored: description.Stored) -> None:
     """Raises for damaged files before Orbax, which does not notice every wrong byte, reads them."""
     try:
         _require_readable(stored.weights)
@@ -149,7 +118,7 @@ def _require_readable(folder: Path) -> None:
         pass
 
 
-def _restore(stored: Stored) -> Variables:
+def _restore(stored: description.Stored) -> Variables:
     """Reads the weights after a look at their names and shapes, which costs little."""
     try:
         with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
@@ -173,7 +142,7 @@ def _restore(stored: Stored) -> Variables:
     return {"params": restored["params"], "constants": restored.get("constants", {})}
 
 
-def _damaged(stored: Stored, reason: str) -> ValueError:
+def _damaged(stored: description.Stored, reason: str) -> ValueError:
     return ValueError(
         f"{stored.weights}: expected readable weights, found damaged ones ({reason}); "
         "write the checkpoint again"

@@ -45,11 +45,7 @@ class Problems:
         )
 
     def _describe(self, join: Callable[[Sequence[str], str], str]) -> str:
-        parts = {
-            "missing": self.missing,
-            "unexpected": self.unexpected,
-            "mismatched": tuple(self.mismatched),
-        }
+        parts = {kind: tuple(names) for kind, names in vars(self).items()}
         return "; ".join(
             f"{len(names)} {kind}: {join(names, kind)}" for kind, names in parts.items() if names
         )
@@ -169,10 +165,7 @@ _SHORT.maxtuple = 3
 def require_same_shapes(
     weights: str, stored: Experiment, asked: Experiment, file: Experiment | None = None
 ) -> None:
-    """Raises unless weights fit the configuration that a command asks for.
-
-    ``asked`` has the command's overrides, ``file`` is that of ``--config`` without them.
-    """
+    """Raises unless weights fit ``asked``, which has a command's overrides; ``file`` has none."""
     if file is not None and not _have_same_shapes(stored, file):
         changes = _describe_fields(_reshaping_fields(stored, file, _NUM_NAMED + 1))
         raise ValueError(

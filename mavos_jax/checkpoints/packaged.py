@@ -35,14 +35,11 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Description(NamedTuple):
-    """What is known of packaged weights without reading them.
-
-    ``checksum`` is the SHA-256 of the arrays' file; ``origin`` tells of the training run.
-    """
+    """What is known of packaged weights without reading them."""
 
     config: Experiment
-    checksum: str
-    origin: Mapping[str, Any]
+    checksum: str  # SHA-256 of the file of arrays
+    origin: Mapping[str, Any]  # tells of the training run
 
     def __str__(self) -> str:
         scores = self.origin.get("scores", {}).get("demonstration", {})
@@ -102,11 +99,7 @@ def packaged_folder() -> Traversable:
 
 
 def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Returns variables as they are stored.
-
-    Parameters are halved to float16, whose 11 bits change them by at most 1 part in 2048; the
-    vectors of batch normalisation are few and may be beyond its range.
-    """
+    """Returns variables as they are stored: halved, but batch-norm vectors may exceed float16."""
     arrays = {}
     for name, leaf in sorted(leaves_by_path(variables).items()):
         is_half = name.startswith("params/")
@@ -127,10 +120,7 @@ def to_variables(arrays: Arrays) -> Variables:
 def write_default(
     folder: Path, config: Experiment, arrays: Arrays, origin: Mapping[str, Any]
 ) -> list[Path]:
-    """Writes the two files that :func:`load_default` reads, under the configuration's name.
-
-    The same input gives the same bytes; ``origin`` holds JSON values to keep with the arrays.
-    """
+    """Writes the two files that :func:`load_default` reads; the same input gives the same bytes."""
     require_shapes(config, arrays)
     buffer = io.BytesIO()
     # Not compressed: it saves little, and its bytes would depend on the library that does it.

@@ -1,7 +1,4 @@
-"""How a program ends: one line for an error that the user can mend, a traceback for a defect.
-
-What nobody can read any more ends nothing.
-"""
+"""How a program ends: one line for an error that the user can mend, a traceback for a defect."""
 
 import contextlib
 import errno
@@ -31,9 +28,9 @@ _SMALLER = (
 def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] = os._exit) -> None:
     """Runs a program; reports errors of files, devices and the system in one line, with code 2.
 
-    Other exceptions are defects and keep their tracebacks. ``leave`` ends the process after an
-    interruption (130) and once memory has run out (2): at once by default, because a compilation
-    under way crashes an interpreter that shuts down. Context managers of ``main`` are done by then.
+    Other exceptions are defects and keep their tracebacks. ``leave`` ends the process at once after
+    an interruption (130) and once memory has run out (2), outside all context managers of ``main``:
+    a compilation under way crashes an interpreter that shuts down.
     """
     code = None
     with lasting_streams():
@@ -91,14 +88,12 @@ def _describe(error: Exception) -> str | None:
 
 @contextlib.contextmanager
 def lasting_streams() -> Iterator[None]:
-    """Lets the block print on, without an error, where its output is closed or its disk full.
-
-    File names that the output's encoding does not know are written with backslashes. Streams that
-    are no files, such as those of tests, stay as they are.
-    """
+    """Lets the block print on, without an error, where its output is closed or its disk full."""
     # Else files that are opened later get their numbers, and libraries write messages into them.
     for number in (0, 1, 2):
-        if not _is_open(number):
+        try:
+            os.fstat(number)
+        except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_lasting, before)
@@ -148,11 +143,3 @@ def _lasting(stream: Any) -> Any:
         errors="backslashreplace",
         line_buffering=stream.line_buffering,
     )
-
-
-def _is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True

@@ -25,10 +25,7 @@ class _Group(NamedTuple):
 
 
 def format_help(kind: type, base: Experiment | None, shown: Sequence[str]) -> str:
-    """Writes the help of a command from the dataclass of its options.
-
-    The docstring opens the help; a field that is a dataclass is a group, titled by its docstring.
-    """
+    """Writes the help of a command from the docstrings and fields of its options' dataclasses."""
     text = inspect.cleandoc(kind.__doc__ or "").partition("\nAttributes:")[0].strip()
     paragraphs, groups = text.split("\n\n"), list(_groups(kind, None))
     groups[0].rows.append(("--help", "Show this help."))

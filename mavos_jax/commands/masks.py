@@ -41,11 +41,10 @@ class Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     """Writes the masks that the command line asks for, and says which colour has which id."""
     arguments, _ = parse_command(Arguments, argv)
-    if not all(0 <= value <= 255 for value in arguments.background):
-        raise ValueError(
-            f"--background: expected three values from 0 to 255, found {arguments.background}"
-        )
-    background = _packed(arguments.background)
+    colour = arguments.background
+    if not all(0 <= value <= 255 for value in colour):
+        raise ValueError(f"--background: expected three values from 0 to 255, found {colour}")
+    background = _packed(colour)
     require_writable_parent(arguments.output / "masks")
     for files, folder in _videos(arguments.input, arguments.output):
         _require_free(files, folder, arguments)

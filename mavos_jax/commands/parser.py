@@ -28,13 +28,9 @@ _Arguments = TypeVar("_Arguments")
 def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Experiment:
     """Runs a configuration file and returns its experiment with overrides applied.
 
-    Args:
-      path: a Python file that names its :class:`~mavos_jax.config.Experiment` ``config``.
-      overrides: words as on a command line, for example ``("--memory.gap", "5")``.
-
-    Raises:
-      ValueError: the file is missing, fails or holds no experiment, or an override names no field
-        or gives a value of the wrong type or range.
+    Overrides are words as on a command line, such as ``("--memory.gap", "5")``. Raises ValueError
+    if the file is missing, fails or holds no experiment, or for an override of no field, or with a
+    value of the wrong type or range.
     """
     require_kind("path", path, (str, os.PathLike), "the path of a configuration file")
     words = "words as on a command line, such as ('--memory.gap', '5')"
@@ -60,7 +56,7 @@ def parse_command(
 
     The experiment starts from the file of ``--config``, or else from the configuration stored in
     ``--checkpoint``, or else from the ``packaged`` one. The file must fit the checkpoint's weights.
-    Where nothing gives an experiment, None is returned.
+    Where nothing gives an experiment, None is returned. Raises ValueError for wrong options.
 
     Args:
       kind: a frozen dataclass of the program's options, whose docstring is the help; with fields
@@ -69,10 +65,6 @@ def parse_command(
       argv: the words after the program's name; those of this process by default.
       shown: what the paths of fields begin with that the help lists; others can be overridden, too.
       packaged: returns the configuration of the weights that the program uses without options.
-
-    Raises:
-      ValueError: an option is wrong or missing, or would change the shapes of the weights.
-      SystemExit: with code 0 after ``--help``.
     """
     words = [expand_home(word) for word in (sys.argv[1:] if argv is None else argv)]
     fields = set(inspect.signature(kind).parameters)

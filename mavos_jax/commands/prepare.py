@@ -34,9 +34,8 @@ class Arguments:
 
     def __post_init__(self) -> None:
         if self.kind not in TRAINING_KINDS:
-            raise ValueError(
-                f"--kind: expected one of {', '.join(TRAINING_KINDS)}, found {self.kind!r}"
-            )
+            known = ", ".join(TRAINING_KINDS)
+            raise ValueError(f"--kind: expected one of {known}, found {self.kind!r}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

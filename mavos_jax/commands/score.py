@@ -8,16 +8,8 @@ from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArgu
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_command
 from mavos_jax.datasets import open_benchmark
+from mavos_jax.evaluation import scoring
 from mavos_jax.evaluation.reading import describe_surplus
-from mavos_jax.evaluation.score_files import (
-    FILE_NAME,
-    describe_inputs,
-    global_table,
-    require_replaceable,
-    sequence_table,
-    write_scores,
-)
-from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.runtime.files import require_writable_parent
 
 
@@ -47,21 +39,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Scores the masks that the command line names, prints the scores and writes them."""
     arguments, _ = parse_command(Arguments, argv)
     output = arguments.output or arguments.results
-    require_writable_parent(output / FILE_NAME)
+    require_writable_parent(output / scoring.FILE_NAME)
     benchmark = open_benchmark(arguments.benchmark.options(arguments.sequences))
     options, is_whole = arguments.scoring.options(), not arguments.sequences
     if surplus := describe_surplus(arguments.results, benchmark, is_whole=is_whole):
         print(f"{arguments.results}: {surplus}")
-    inputs = describe_inputs(arguments.results, benchmark, options)
+    inputs = scoring.describe_inputs(arguments.results, benchmark, options)
     if not arguments.overwrite:
-        require_replaceable(output, benchmark, inputs)
+        scoring.require_replaceable(output, benchmark, inputs)
     num_processes = arguments.scoring.num_processes
-    scores = score_results(benchmark, arguments.results, options, num_processes=num_processes)
-    write_scores(output, benchmark, scores, inputs)
-    print(sequence_table(scores))
+    scores = scoring.score_results(
+        benchmark, arguments.results, options, num_processes=num_processes
+    )
+    scoring.write_scores(output, benchmark, scores, inputs)
+    print(scoring.sequence_table(scores))
     print(f"\n{benchmark.name}: {scores.protocol}")
-    print(global_table(benchmark, scores))
-    print(f"\nwritten to {output / FILE_NAME} and CSV files beside it")
+    print(scoring.global_table(benchmark, scores))
+    print(f"\nwritten to {output / scoring.FILE_NAME} and CSV files beside it")
 
 
 if __name__ == "__main__":

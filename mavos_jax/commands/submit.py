@@ -47,7 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if output is None:
         raise ValueError("expected --output FILE.zip with --results, found none; see --help")
     _require_free(output, arguments.overwrite)
-    _write(open_benchmark(arguments.benchmark.options()), results, output)
+    benchmark = open_benchmark(arguments.benchmark.options())
+    summary = write_submission(benchmark, results, output)
+    print(
+        f"{summary.path}: {summary.num_sequences} sequences, {summary.num_frames} frames, "
+        f"{summary.num_bytes / 1e6:.1f} MB, as {submission_form(benchmark)}"
+    )
+    print(describe_server(benchmark))
 
 
 def describe_server(benchmark: Benchmark) -> str:
@@ -70,15 +76,6 @@ def _require_free(path: Path, overwrite: bool) -> None:
         raise ValueError(f"{path}: expected a file, found a folder; give another --output")
     require_new(path, overwrite)
     require_writable_parent(path)
-
-
-def _write(benchmark: Benchmark, results: Path, path: Path) -> None:
-    summary = write_submission(benchmark, results, path)
-    print(
-        f"{summary.path}: {summary.num_sequences} sequences, {summary.num_frames} frames, "
-        f"{summary.num_bytes / 1e6:.1f} MB, as {submission_form(benchmark)}"
-    )
-    print(describe_server(benchmark))
 
 
 def _check(benchmark: Benchmark, path: Path) -> None:

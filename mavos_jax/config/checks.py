@@ -63,10 +63,7 @@ def _union_member(kind: Any, values: Any, path: str) -> Any:
 
 
 class Check:
-    """Raises ValueError for what is wrong with the configuration at ``path`` of the experiment.
-
-    Construction checks that every field holds a value of its declared type.
-    """
+    """Raises ValueError for wrong values of the configuration at ``path``; types come first."""
 
     def __init__(self, path: str, config: Any) -> None:
         self._prefix = f"{path}." if path else ""

@@ -1,8 +1,4 @@
-"""The configuration of one experiment, and how it is read from files.
-
-A Python file in ``configs/`` builds an :class:`Experiment` and names it ``config``. Every value can
-be overridden on the command line by its field path, for example ``--memory.gap 5``.
-"""
+"""One experiment: its configuration, and how a Python file that names it ``config`` is read."""
 
 import dataclasses
 import difflib
@@ -111,11 +107,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> Experiment:
-    """Rebuilds an :class:`Experiment` from :func:`to_dict`'s output, or from its JSON form.
-
-    Fields that ``values`` lacks take their defaults, so configurations written by an older version
-    stay readable.
-    """
+    """Rebuilds an :class:`Experiment` from :func:`to_dict`'s values; others take their defaults."""
     match values:
         case {"elstt": {**transformer}} if "kind" not in transformer:
             # Written when there was one transformer only.
@@ -149,10 +141,7 @@ def read_config_file(path: Path) -> Experiment:
 
 
 def _run(path: Path) -> dict[str, Any]:
-    """Runs Python source and returns its names; a zip archive or a folder is no source.
-
-    It may import the configurations beside it by their names.
-    """
+    """Runs Python source, which may import the configurations beside it, and returns its names."""
     code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     module = types.ModuleType(_MODULE)
     module.__file__ = str(path)

@@ -5,25 +5,14 @@ from typing import Literal
 
 from mavos_jax.config.checks import Check
 
-MAX_OBJECTS = 10
-"""Objects that one identification bank tells apart; more are segmented in groups of this many."""
-
-MAX_ID = 254
-"""The highest id of an object in a mask; 0 is the background."""
-
-IGNORED = 255
-"""The id, in masks, and the slot of a pixel of which nothing is known; no object."""
-
+MAX_OBJECTS = 10  # that one identification bank tells apart; more are segmented in such groups
+MAX_ID = 254  # the highest id of an object in a mask; 0 is the background
+IGNORED = 255  # the id, in masks, and the slot of a pixel of which nothing is known; no object
+# Objects and background: the channels of the identification bank and of the decoder's logits.
 NUM_IDENTITIES = MAX_OBJECTS + 1
-"""Objects and background: the channels of the identification bank and of the decoder's logits."""
+NORM_GROUPS = 8  # of every group normalisation of the decoder, and of a ResNet that asks for it
 
-NORM_GROUPS = 8
-"""Groups of every group normalisation beside AOT-L's: of the decoder, and of a ResNet that asks."""
-
-_MOST_BLOCKS = 200
-"""In one stage; a damaged number of them would take for ever to build."""
-
-
+_MOST_BLOCKS = 200  # in one stage; a damaged number of them would take for ever to build
 _BLOCKS = f"1 to {_MOST_BLOCKS} blocks a stage"
 
 

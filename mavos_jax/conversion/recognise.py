@@ -14,13 +14,9 @@ from mavos_jax.conversion.encoders import encoder_kind, has_mark, pytorch_encode
 from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 
 _MCA = "long_term_memory_attention."
-
 _PARTS_OF_A_MODEL = ("encoder.", "encoder_projector.", "LSTT.", "decoder.", "patch_wise_id_bank.")
-
 _ENCODER = "encoder."
-
 _MARK_OF_TORCHVISION_SWIN = r"features\.\d+\.\d+\.attn\."
-
 _BUFFERS = {"num_batches_tracked": r"(^|.*\.)num_batches_tracked", "attn_mask": r".*\.attn_mask"}
 """Buffers of PyTorch modules that the network has no use for, in any file."""
 
@@ -39,16 +35,12 @@ _KNOWN_CONFIGS = {
 
 
 class Weights(NamedTuple):
-    """The content of a file, as one configuration sees it, under a full model's names.
-
-    ``surplus`` counts by kind what the network does not need; ``optional`` is a pattern of the
-    names that such a file lacks by its nature.
-    """
+    """The content of a file, as one configuration sees it, under a full model's names."""
 
     kind: str
     state: dict[str, np.ndarray]
-    surplus: dict[str, int]
-    optional: str
+    surplus: dict[str, int]  # what the network does not need, by kind
+    optional: str  # a pattern of names that such a file lacks by its nature
 
     def problems(self, config: Experiment) -> tuple[Problems, tuple[str, ...]]:
         """Returns what is wrong, and the names that such a file lacks and that start fresh."""

@@ -1,8 +1,4 @@
-"""Which PyTorch tensor became which Flax array: one ordered table, read in both directions.
-
-Each row names a module in the released PyTorch code, the module here that does its work, and the
-kind of layer, which says what tensors the two hold and how their axes differ.
-"""
+"""Which PyTorch tensor became which Flax array: one ordered table, read in both directions."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, assert_never
@@ -177,9 +173,8 @@ def _mca_rows(config: MemoryConfig, num_blocks: int) -> Iterator[Row]:
         for level in range(config.focal_levels)
     ]
     absent = _NOT_IN_WRITE[config.write]
-    rows = [
-        row for row in (*_MCA_ATTENTION, *levels, *_MCA_PERCEPTRON) if not row[0].startswith(absent)
-    ]
+    every = (*_MCA_ATTENTION, *levels, *_MCA_PERCEPTRON)
+    rows = [row for row in every if not row[0].startswith(absent)]
     for i in range(num_blocks):
         for number, kind in _MCA_OF_KIND:
             torch = f"long_term_memory_attention.{i}.{number}.joint_modulation"

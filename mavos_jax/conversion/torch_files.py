@@ -21,9 +21,7 @@ from typing import Any
 import numpy as np
 
 _NUM_BYTES = 1024
-
 _DOWNLOAD_AGAIN = "download the weights again"
-
 _MARKS = {
     b"\x1f\x8b": "a gzip archive; unpack it (gunzip)",
     b"BZh": "a bzip2 archive; unpack it (bunzip2)",
@@ -37,7 +35,6 @@ _MARKS = {
     b"\x93NUMPY": "one NumPy array (.npy) without names; save all of them with numpy.savez",
     b"%PDF": f"a PDF; {_DOWNLOAD_AGAIN}",
 }
-
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".npz", ".safetensors")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from mavos_jax.checkpoints.folder import load, require_free, save
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate
@@ -20,22 +19,17 @@ from mavos_jax.runtime.files import require_writable_parent
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a conversion did; its text is for the user.
-
-    ``dropped`` counts the tensors left out by kind, ``others`` are the file's entries beside them,
-    ``fresh`` what it lacks, ``prefixes`` what was taken off names. ``num_parameters`` leaves
-    batch-norm vectors and buffers out.
-    """
+    """What a conversion did; its text is for the user."""
 
     source: Path
     kind: str
     num_used: int
-    dropped: Mapping[str, int]
-    others: tuple[str, ...]
-    fresh: tuple[str, ...]
+    dropped: Mapping[str, int]  # tensors left out, by kind
+    others: tuple[str, ...]  # the file's entries beside the tensors
+    fresh: tuple[str, ...]  # what it lacks
     expected: tuple[str, ...]
-    num_parameters: int
-    prefixes: tuple[str, ...] = ()
+    num_parameters: int  # without batch-norm vectors and buffers
+    prefixes: tuple[str, ...] = ()  # what was taken off names
     output: Path | None = None
 
     def __str__(self) -> str:
@@ -94,7 +88,11 @@ def read_variables(
             f"({config.encoder.kind}), found {describe_misfit(config, file.state, blocking)}"
         )
     fresh += problems.missing
-    variables = convert_state_dict(config, used | _fresh_weights(config, fresh, seed))
+    added = {}
+    if fresh:
+        state = to_state_dict(config, init_variables(build_model(config), seed))
+        added = {name: state[name] for name in fresh}
+    variables = convert_state_dict(config, used | added)
     unexpected = {"unexpected names": len(problems.unexpected)} if problems.unexpected else {}
     report = Report(
         source=source,
@@ -111,10 +109,7 @@ def read_variables(
 
 
 def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> str:
-    """Writes a checkpoint's weights under their PyTorch names, and says what it did.
-
-    The suffix decides the format: ``.npz``, ``.safetensors``, or else PyTorch's.
-    """
+    """Writes a checkpoint's weights in the format of the suffix, and says what it did."""
     require_writable_parent(output)
     if Path(checkpoint).resolve() in Path(output).resolve().parents:
         raise ValueError(
@@ -135,13 +130,6 @@ def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> s
             f"written: {output}, {len(state)} tensors under their PyTorch names",
         )
     )
-
-
-def _fresh_weights(config: Experiment, names: tuple[str, ...], seed: int) -> dict[str, np.ndarray]:
-    if not names:
-        return {}
-    state = to_state_dict(config, init_variables(build_model(config), seed))
-    return {name: state[name] for name in names}
 
 
 def _num_parameters(variables: Variables) -> int:

@@ -7,12 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mavos_jax.conversion.torch_files import (
-    describe_foreign,
-    import_for,
-    read_torch_file,
-    torch_file,
-)
+from mavos_jax.conversion import torch_files
 from mavos_jax.runtime.files import written_whole
 from mavos_jax.runtime.untrusted import read_npz
 
@@ -24,33 +19,25 @@ _WRAPPERS = (
 its names, the likeliest first."""
 
 _FORMATS = {".npz": "NumPy arrays written by numpy.savez", ".safetensors": "a safetensors file"}
-
 _SAFETENSORS = ("safetensors.numpy", "safetensors")  # the module and its package
 _COMPILED = ("_orig_mod", "module")
 """Words that torch.compile and data-parallel wrappers put into names, at any place."""
 
 
 class WeightFile(NamedTuple):
-    """The arrays of a file by name, and what was left out of it.
-
-    ``others`` are entries beside the arrays, ``prefixes`` what wrappers put into their names.
-    """
+    """The arrays of a file by name, and what was left out of it."""
 
     state: dict[str, np.ndarray]
-    others: tuple[str, ...]
-    prefixes: tuple[str, ...] = ()
+    others: tuple[str, ...]  # entries beside the arrays
+    prefixes: tuple[str, ...] = ()  # what wrappers put into their names
 
 
 def read_weight_file(path: Path) -> WeightFile:
-    """Reads a state dictionary from ``.npz``, ``.safetensors``, or a PyTorch file.
-
-    It may lie under a usual key, and its names may have prefixes of wrappers like
-    ``torch.compile``.
-    """
+    """Reads the state dictionary of a file, from under usual keys and without usual prefixes."""
     if not path.is_file():
         found = "a folder; name the file in it" if path.is_dir() else "nothing"
         raise ValueError(f"{path}: expected a file of weights, found {found}")
-    foreign = describe_foreign(path)
+    foreign = torch_files.describe_foreign(path)
     if foreign is not None:
         raise ValueError(
             f"{path}: expected {_FORMATS.get(path.suffix, 'a PyTorch file of tensors')}, found a "
@@ -75,16 +62,16 @@ def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
             with temporary.open("wb") as opened:  # by its name NumPy would add the suffix
                 np.savez(opened, **dict(state))  # pyright: ignore[reportArgumentType]
         elif path.suffix == ".safetensors":
-            safetensors = import_for(path, *_SAFETENSORS)
+            safetensors = torch_files.import_for(path, *_SAFETENSORS)
             temporary.write_bytes(safetensors.save(dict(state)))
         else:
-            temporary.write_bytes(torch_file(path, state))
+            temporary.write_bytes(torch_files.torch_file(path, state))
 
 
 def _read(path: Path) -> Any:
     if path.suffix not in _FORMATS:
-        return read_torch_file(path)
-    load = None if path.suffix == ".npz" else import_for(path, *_SAFETENSORS).load_file
+        return torch_files.read_torch_file(path)
+    load = None if path.suffix == ".npz" else torch_files.import_for(path, *_SAFETENSORS).load_file
     try:
         if load is not None:
             return load(path)

@@ -1,16 +1,16 @@
 """Augmentation: one view for all frames of a video, one for every copy of a still image."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageFilter
 
 from mavos_jax.config import IGNORED, MAX_OBJECTS
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.colour import recolour
 from mavos_jax.media.ids import choose_ids, count_pixels, pixel_threshold, repack
 from mavos_jax.media.samples import Sample
 
@@ -73,11 +73,7 @@ def augment(clip: Clip, data: DataConfig, rng: Generator) -> Crops:
 
 
 def draw_view(reference: np.ndarray, data: DataConfig, least: float, rng: Generator) -> View:
-    """Draws scale, crop, padding and flip.
-
-    The crop is drawn up to five times, until the ``reference``, uint8 ids [H, W] as stored, has an
-    object of more than ``least`` pixels in it.
-    """
+    """Draws a view, at most five times, until it shows over ``least`` pixels of an object."""
     height, width = reference.shape
     factor = rng.uniform(*data.scale)
     if data.short_edge:
@@ -118,11 +114,7 @@ def _look(sample: Sample, view: View, data: DataConfig, rng: Generator) -> Sampl
 
 
 def _deform(samples: Sequence[Sample], data: DataConfig, rng: Generator) -> list[Sample]:
-    """Deforms copies of one image, by one map of coordinates: the recipe of the stage ``pre``.
-
-    Every copy after the first is flipped again with probability 0.3, rotated, moved, scaled and
-    sheared. All copies get a random crop and other colours.
-    """
+    """Deforms copies of one image, by one map of coordinates: the recipe of the stage ``pre``."""
     image, mask = _shrink(samples[0], data.crop)
     width, height = image.size
     mirror = np.diag([-1.0, 1.0, 1.0])
@@ -151,10 +143,7 @@ def _shrink(sample: Sample, crop: int) -> tuple[Image.Image, Image.Image]:
     if factor >= 1:
         return image, mask
     size = (round(factor * image.width), round(factor * image.height))
-    return (
-        image.resize(size, Image.Resampling.BICUBIC),
-        mask.resize(size, Image.Resampling.NEAREST),
-    )
+    return image.resize(size, Image.Resampling.BICUBIC), mask.resize(size, Image.Resampling.NEAREST)
 
 
 def _draw_affine(width: int, height: int, rng: Generator) -> np.ndarray:
@@ -173,10 +162,7 @@ def _draw_affine(width: int, height: int, rng: Generator) -> np.ndarray:
 
 
 def _draw_crop(width: int, height: int, crop: int, rng: Generator) -> np.ndarray:
-    """Draws a part of the image and returns the map from coordinates of the crop to it, [3, 3].
-
-    It is the largest centred part of an allowed ratio if ten draws do not fit.
-    """
+    """Draws a part of the image; returns the map from coordinates of the crop to it, [3, 3]."""
     for _ in range(_STATIC_CROP_TRIES):
         area = rng.uniform(*_AREA) * width * height
         ratio = math.exp(rng.uniform(math.log(_RATIO[0]), math.log(_RATIO[1])))
@@ -184,7 +170,7 @@ def _draw_crop(width: int, height: int, crop: int, rng: Generator) -> np.ndarray
         if w <= width and h <= height:
             left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
             break
-    else:
+    else:  # the largest centred part of an allowed ratio
         w, h = min(width, height * _RATIO[1]), min(height, width / _RATIO[0])
         left, top = (width - w) / 2, (height - h) / 2
     return np.array([[w / crop, 0.0, left], [0.0, h / crop, top], [0.0, 0.0, 1.0]])
@@ -204,3 +190,74 @@ def paste_over(clip: Crops, pasted: Crops, most: int, rng: Generator) -> Crops:
     is_large = counts >= pixel_threshold(LEAST_OBJECT, masks.shape[-1])
     ids = choose_ids(counts, is_large, most, rng)
     return Crops(frames, repack(masks, ids), len(ids))
+
+
+_BRIGHTNESS = 0.4
+_CONTRAST = 0.4
+_SATURATION = 0.2
+_HUE = 0.1
+_BLUR = (0.1, 2.0)
+_HUE_STEPS = 256
+_HUE_LEVELS = 25
+
+
+def recolour(image: Image.Image, data: DataConfig, rng: Generator) -> Image.Image:
+    """Applies colour jitter, greying and blur, each with its probability and anew for every frame.
+
+    So does the released code (``video_transforms.py``); memory cannot rely on constant colours.
+    """
+    if rng.random() < data.colour:
+        image = jitter(image, rng)
+    if rng.random() < data.grey:
+        image = image.convert("L").convert("RGB")
+    if rng.random() < data.blur:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*_BLUR)))
+    return image
+
+
+def jitter(image: Image.Image, rng: Generator) -> Image.Image:
+    """Changes brightness, contrast, saturation and hue, in random order."""
+    brightness = rng.uniform(1 - _BRIGHTNESS, 1 + _BRIGHTNESS)
+    contrast = rng.uniform(1 - _CONTRAST, 1 + _CONTRAST)
+    saturation = rng.uniform(1 - _SATURATION, 1 + _SATURATION)
+    hue = rng.uniform(-_HUE, _HUE)
+    for change in rng.permutation(4):
+        if change == 0:
+            image = ImageEnhance.Brightness(image).enhance(brightness)
+        elif change == 1:
+            image = ImageEnhance.Contrast(image).enhance(contrast)
+        elif change == 2:
+            image = ImageEnhance.Color(image).enhance(saturation)
+        else:
+            image = turn_hue(image, hue)
+    return image
+
+
+def turn_hue(image: Image.Image, turn: float) -> Image.Image:
+    """Turns the hue of an RGB image in HSV by a share of the full circle, rounded to 1/256."""
+    steps = round(turn * _HUE_STEPS) % _HUE_STEPS
+    return image.filter(_hue_table(steps)) if steps else image
+
+
+@functools.cache
+def _hue_table(steps: int) -> ImageFilter.Color3DLUT:
+    """Turned colours at 25 levels of each channel, for interpolation (190 kB, at most 53 tables).
+
+    With value v, chroma c and hue h in sixths of the circle, a channel is
+    v - c * clip(min(k, 4 - k), 0, 1), where k = (h + 5, 3, 1 for red, green, blue) mod 6.
+    """
+    levels = np.linspace(0.0, 1.0, _HUE_LEVELS)
+    blue, green, red = np.meshgrid(levels, levels, levels, indexing="ij")
+    value = np.maximum(np.maximum(red, green), blue)
+    chroma = value - np.minimum(np.minimum(red, green), blue)
+    divisor = np.where(chroma > 0, chroma, 1.0)
+    hue = np.where(
+        value == red,
+        (green - blue) / divisor,
+        np.where(value == green, (blue - red) / divisor + 2, (red - green) / divisor + 4),
+    )
+    place = (hue[..., None] + 6 * steps / _HUE_STEPS + np.array([5, 3, 1])) % 6
+    share = np.clip(np.minimum(place, 4 - place), 0.0, 1.0)
+    colours = value[..., None] - chroma[..., None] * share
+    table = colours.astype(np.float32).reshape(-1)
+    return ImageFilter.Color3DLUT(_HUE_LEVELS, table)  # pyright: ignore[reportArgumentType]

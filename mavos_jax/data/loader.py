@@ -19,7 +19,6 @@ from mavos_jax.data.clips import ClipRecipe, Drawn, VideoKey
 from mavos_jax.media.samples import VideoSet
 
 _SEEDS = 2**32
-
 _WATCH_S = 1.0
 _NOTICES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # reach all processes of a run
 _DEATH = "Worker process was terminated unexpectedly"  # grain's words for a dead process
@@ -44,20 +43,17 @@ def make_loader(
     process_index: int = 0,
     process_count: int = 1,
 ) -> "Loader":
-    """Opens the endless stream of training batches.
+    """Opens the endless stream of training batches, from ``start_step`` on.
 
     Step ``s`` holds the same clips in the same order for any number of processes, loader processes
     and threads, and wherever the stream started. Each set is shuffled anew for every pass over it;
     its share of the clips is its number of videos times ``repeats``.
 
     Args:
-      data: how clips are drawn and loaded.
       sets: one for each of ``data.sources``, in their order.
       seed: of everything random, 0 to 2**32 - 1.
       batch_size: clips of a step over all processes, a multiple of ``process_count``.
-      start_step: the step of the first batch.
-      process_index: its clips are every ``process_count``-th of the global batch, from this one on.
-      process_count: how many processes train.
+      process_index: its clips are every ``process_count``-th of the batch, from this one on.
     """
     _check(data, sets, seed, batch_size, process_count)
     import grain
@@ -76,9 +72,8 @@ def make_loader(
     stream = grain.MapDataset.mix(videos, weights) if len(videos) > 1 else videos[0]
     recipe = ClipRecipe(data, tuple(sets), tuple(weight / sum(weights) for weight in weights))
     # The numbers that a clip is drawn from follow its place in this stream: slicing comes after.
-    clips = stream.random_map(recipe.draw, seed=seed).map_with_index(
-        functools.partial(_place, batch_size)
-    )
+    place = functools.partial(_place, batch_size)
+    clips = stream.random_map(recipe.draw, seed=seed).map_with_index(place)
     local_size = batch_size // process_count
     records = clips[process_index::process_count][start_step * local_size :]
     return Loader(_iterate(records, data, local_size))
@@ -90,11 +85,7 @@ def set_weights(data: DataConfig, sets: Sequence[VideoSet]) -> list[float]:
 
 
 class Loader(Iterator[Batch]):
-    """An endless iterator over batches, to be closed: a context manager.
-
-    An error ends it: every later batch raises the same error, because going on would silently leave
-    a batch out.
-    """
+    """An endless iterator over batches, to be closed; after an error it can only raise it again."""
 
     def __init__(self, steps: Any) -> None:
         self.waited = 0.0  # seconds that the last batch was waited for
@@ -165,9 +156,8 @@ def _iterate(records: Any, data: DataConfig, local_size: int) -> Any:
 
     # Threads and processes make clips: the first batch comes sooner, less memory waits.
     ahead = data.prefetch * local_size
-    options = grain.ReadOptions(
-        data.threads, data.threads if data.workers else max(data.threads, ahead)
-    )
+    waiting = data.threads if data.workers else max(data.threads, ahead)
+    options = grain.ReadOptions(data.threads, waiting)
     clips = records.to_iter_dataset(options)
     if data.workers:
         processes = grain.MultiprocessingOptions(data.workers, -(-ahead // data.workers))
@@ -198,11 +188,8 @@ def _check(
 
 @contextlib.contextmanager
 def _held_signals() -> Iterator[None]:
-    """Shields processes that are started meanwhile from requests to stop, from their first moment.
-
-    They inherit that these signals are blocked, which covers their seconds of importing; this
-    process gets the signals afterwards. Python's tracker of shared memory would die of one.
-    """
+    """Shields processes that start meanwhile from requests to stop, from their first moment."""
+    # They inherit the blocks. Python's tracker of shared memory would die of a signal.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1,))
     try:
         resource_tracker.ensure_running()  # unblocks the two others

@@ -46,11 +46,8 @@ def find_folder(options: BenchmarkOptions) -> Layout:
 
 
 def _has_lists(root: Path, split: str) -> bool:
-    return any(
-        (root / folder / f"{name}.txt").is_file()
-        for folder in _LIST_FOLDERS
-        for name in (split, *_SPLITS)
-    )
+    names = (split, *_SPLITS)
+    return any((root / x / f"{name}.txt").is_file() for x in _LIST_FOLDERS for name in names)
 
 
 def _choose(frames: Path, found: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
@@ -93,10 +90,8 @@ def find_static(options: BenchmarkOptions) -> Layout:
             f"Annotations/<set>, found {num_images} images and no mask of theirs in "
             f"{describe_folder(root / listing.FRAMES)}"
         )
-    num_left_out = num_images - len(sequences)
-    return Layout(
-        root, tuple(sequences), "first frame", is_gapless=False, num_left_out=num_left_out
-    )
+    left_out = num_images - len(sequences)
+    return Layout(root, tuple(sequences), "first frame", is_gapless=False, num_left_out=left_out)
 
 
 STATIC = DataSet(

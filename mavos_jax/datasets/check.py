@@ -40,12 +40,9 @@ class MaskContext(NamedTuple):
 
 
 def check_benchmark(
-    options: BenchmarkOptions, progress: Callable[[int, int], None] | None = None
+    options: BenchmarkOptions, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[str]:
-    """Lists every missing and odd file, among them what prevents opening; reads all pixels.
-
-    ``progress`` is called with the number of finished sequences and of all, first before any is.
-    """
+    """Lists all that is missing or odd; ``progress`` gets the numbers of finished and of all."""
     try:
         layout = find_layout(options)
     except (ValueError, OSError) as error:
@@ -55,11 +52,10 @@ def check_benchmark(
         lines += _extra_folders(layout)
     is_binary = DATA_SETS[options.dataset].masks == "binary"
     opened: list[SequenceFiles] = []
-    report = progress or (lambda done, total: None)
-    report(0, len(layout.sequences))
+    progress(0, len(layout.sequences))
     for done, folders in enumerate(layout.sequences, start=1):
         lines += _check_sequence(layout, folders, is_binary, opened)
-        report(done, len(layout.sequences))
+        progress(done, len(layout.sequences))
     lines += unlabelled_faults(layout, opened)
     return list(dict.fromkeys(lines))  # what prevents opening may have a line already
 

@@ -37,10 +37,7 @@ class BenchmarkOptions:
 
 
 class Published(NamedTuple):
-    """What a table of a paper reports of a model on the validation split of a set.
-
-    J&F (``mean``), J and F are in percent, GPU memory in GB.
-    """
+    """What a table of a paper reports on a validation split: percent, and GB of GPU memory."""
 
     model: str
     source: str

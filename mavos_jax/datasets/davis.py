@@ -7,16 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.datasets import listing
+from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
-from mavos_jax.datasets.protocol import (
-    Protocol,
-    Rows,
-    ScoringOptions,
-    SequenceMasks,
-    Summary,
-    score_objects,
-)
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
 from mavos_jax.media.folders import describe_folder
 from mavos_jax.scores.metrics import ObjectResult, mean_scores
@@ -70,11 +62,11 @@ def _find_resolution(frames: Path, masks: Path, resolutions: tuple[str, ...]) ->
 
 def score_davis2017(
     sequence: SequenceFiles,
-    masks: SequenceMasks,
-    options: ScoringOptions,
+    masks: protocol.SequenceMasks,
+    options: protocol.ScoringOptions,
     *,
     knows_others: bool = False,
-) -> Rows:
+) -> protocol.Rows:
     """Scores the objects 1 to the highest id of the first true mask on inner labelled frames."""
     labelled = sorted(sequence.truth)
     first = masks.truth(labelled[0])
@@ -85,17 +77,19 @@ def score_davis2017(
             "found none"
         )
     counted = dict.fromkeys(range(1, highest + 1), labelled[1:-1])
-    return score_objects(sequence.name, masks, counted, options, knows_others=knows_others)
+    return protocol.score_objects(sequence.name, masks, counted, options, knows_others=knows_others)
 
 
-def score_davis2016(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
+def score_davis2016(
+    sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
+) -> protocol.Rows:
     """Scores the one object of binary masks; see :func:`score_davis2017`."""
-    return score_objects(sequence.name, masks, {1: sorted(sequence.truth)[1:-1]}, options)
+    return protocol.score_objects(sequence.name, masks, {1: sorted(sequence.truth)[1:-1]}, options)
 
 
 def summarise_davis(
-    objects: Sequence[ObjectResult], options: ScoringOptions, *, words: str
-) -> Summary:
+    objects: Sequence[ObjectResult], options: protocol.ScoringOptions, *, words: str
+) -> protocol.Summary:
     """Averages over the objects of all sequences, under the names of DAVIS 2017."""
     mean = mean_scores(row.scores for row in objects)
     decay = "; decay with the official tool's error beyond 256 frames"
@@ -115,7 +109,7 @@ _OPTIONS = ("masks_root", "resolution")
 DAVIS2016 = DataSet(
     find_davis,
     masks="binary",
-    protocol=Protocol(
+    protocol=protocol.Protocol(
         score_davis2016,
         functools.partial(
             summarise_davis, words="DAVIS 2016, one object: first and last frame dropped"
@@ -126,7 +120,7 @@ DAVIS2016 = DataSet(
 )
 DAVIS2017 = DataSet(
     find_davis,
-    protocol=Protocol(
+    protocol=protocol.Protocol(
         score_davis2017,
         functools.partial(
             summarise_davis, words="DAVIS 2017, semi-supervised: first and last frame dropped"

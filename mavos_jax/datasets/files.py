@@ -15,16 +15,13 @@ SIZES = "."  # what the sizes of files begin with in a fingerprint
 
 
 class VideoSummary(NamedTuple):
-    """What a fingerprint takes from one video: file names of its images, and bytes of its files.
-
-    A missing file has -1 bytes. ``ids`` are the objects to keep, None for all.
-    """
+    """What a fingerprint takes from one video."""
 
     name: str
-    frames: tuple[str, ...]
-    frame_sizes: tuple[int, ...]
+    frames: tuple[str, ...]  # file names of its images
+    frame_sizes: tuple[int, ...]  # in bytes, -1 for a missing file
     mask_sizes: tuple[int, ...]
-    ids: tuple[int, ...] | None
+    ids: tuple[int, ...] | None  # the objects to keep, None for all
 
     @classmethod
     def of(cls, sequence: SequenceFiles) -> "VideoSummary":

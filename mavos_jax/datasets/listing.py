@@ -13,12 +13,10 @@ from mavos_jax.runtime.untrusted import read_json, shortened
 
 FRAMES = "JPEGImages"
 MASKS = "Annotations"
-
 _MAX_NAME_BYTES = 200
 _ODD = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_IMAGE_FIRST = re.compile(
-    rf"(.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))(?:\s.*)?", re.IGNORECASE
-)
+_SUFFIX = "|".join(map(re.escape, IMAGE_SUFFIXES))
+_IMAGE_FIRST = re.compile(rf"(.*?(?:{_SUFFIX}))(?:\s.*)?", re.IGNORECASE)
 
 
 class BadName(ValueError):  # noqa: N818 - the name says what is wrong
@@ -106,11 +104,7 @@ def read_split(root: Path, folders: Iterable[str], names: Sequence[str]) -> Spli
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """Reads the sequence names of a split, in natural order.
-
-    A line holds a name, which may contain spaces, or the paths of an image in a folder of that name
-    and of its mask.
-    """
+    """Reads a split's sequences; a line has a name, or the paths of an image and its mask."""
     names = {require_name(path, _listed_name(line)) for line in read_lines(path)}
     if not names:
         raise ValueError(f"{path}: expected names of sequences, found an empty list")
@@ -158,7 +152,6 @@ def _listed_name(line: str) -> str:
 
 
 _WHOLE = re.compile("[0-9]{1,8}")
-
 VideoObjects = dict[str, dict[int, ListedObject]]  # objects by id, by video
 
 

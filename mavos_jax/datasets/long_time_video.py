@@ -2,26 +2,15 @@
 
 from collections.abc import Sequence
 
-from mavos_jax.datasets import listing
+from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
 from mavos_jax.datasets.davis import summarise_davis
-from mavos_jax.datasets.protocol import (
-    Protocol,
-    Rows,
-    ScoringOptions,
-    SequenceMasks,
-    Summary,
-    score_objects,
-)
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, sequences_below
 from mavos_jax.scores.metrics import ObjectResult
 
 
 def find_long_time_video(options: BenchmarkOptions) -> Layout:
-    """Names the sequences of ``ImageSets/<split>.txt`` or ``<split>.txt``.
-
-    Frames are in the natural order of their names, also in the release that plays to and fro.
-    """
+    """Names the sequences of the split's list; frames are in the natural order of their names."""
     root = listing.find_pair(options.root, (".",))
     listed = listing.read_split(root, ("ImageSets", "."), options.split_names)
     return Layout(
@@ -36,19 +25,18 @@ def find_long_time_video(options: BenchmarkOptions) -> Layout:
 
 
 def score_long_time_video(
-    sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions
-) -> Rows:
-    """Scores the object on the labelled frames after the given one.
-
-    The last label counts for Liang et al. 2020 ("AFB-URR"), not for Cheng and Schwing 2022
-    ("XMem"), whom MAVOS follows.
-    """
+    sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
+) -> protocol.Rows:
+    """Scores the object on the labelled frames after the given one, perhaps without the last."""
+    # The last counts for Liang et al. 2020 (AFB-URR), not for Cheng and Schwing 2022 (XMem).
     labelled = sorted(sequence.truth)
     end = -1 if options.long_time_video == "davis" else None
-    return score_objects(sequence.name, masks, {1: labelled[1:end]}, options)
+    return protocol.score_objects(sequence.name, masks, {1: labelled[1:end]}, options)
 
 
-def summarise_long_time_video(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
+def summarise_long_time_video(
+    objects: Sequence[ObjectResult], options: protocol.ScoringOptions
+) -> protocol.Summary:
     """Averages as for DAVIS; see :func:`summarise_davis`."""
     is_davis = options.long_time_video == "davis"
     dropped = "rule of DAVIS: first and last" if is_davis else "rule of AFB-URR: first"
@@ -58,7 +46,7 @@ def summarise_long_time_video(objects: Sequence[ObjectResult], options: ScoringO
 LONG_TIME_VIDEO = DataSet(
     find_long_time_video,
     masks="binary",
-    protocol=Protocol(score_long_time_video, summarise_long_time_video),
+    protocol=protocol.Protocol(score_long_time_video, summarise_long_time_video),
     published=(
         Published("MAVOS", "Table 3", 87.4, 85.7, 89.0, 38.9, 4.9),
         Published("R50-MAVOS", "Table 3", 87.5, 86.1, 88.9, 38.2),

@@ -10,22 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.datasets import listing
+from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
-from mavos_jax.datasets.protocol import (
-    Protocol,
-    Rows,
-    ScoringOptions,
-    SequenceMasks,
-    Summary,
-    boundary_mean,
-    describe_parts,
-    mean_of,
-    region_mean,
-    score_objects,
-    split_by_seen,
-    sum_up,
-)
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, sequences_below
 from mavos_jax.media.folders import subfolders
 from mavos_jax.scores.metrics import ObjectResult
@@ -47,11 +33,10 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
     """
     root, names = options.root, options.split_names
     candidates = (*names, *(f"{n}_480p" for n in names), *listing.own_folder(root, names, "_480p"))
-    folder = listing.find_pair(root, candidates, (listing.MASKS, *_FIRST_MASKS))
+    kinds = (listing.MASKS, *_FIRST_MASKS)
+    folder = listing.find_pair(root, candidates, kinds)
     frames = folder / listing.FRAMES
-    masks = next(
-        folder / kind for kind in (listing.MASKS, *_FIRST_MASKS) if (folder / kind).is_dir()
-    )
+    masks = next(folder / kind for kind in kinds if (folder / kind).is_dir())
     is_test = options.split == _UNLABELLED
     has_first_masks = is_test or masks.name != listing.MASKS
     places = dict.fromkeys((root, folder.absolute().parent, folder))
@@ -60,9 +45,8 @@ def find_lvos(options: BenchmarkOptions) -> Layout:
     meta = next(filter(Path.is_file, files), files[0])
     if options.for_training or (is_test and not meta.is_file()):
         meta = frames
-        videos: listing.VideoObjects = {
-            name: {} for name in listing.require_sequences(frames, subfolders(frames))
-        }
+        names = listing.require_sequences(frames, subfolders(frames))
+        videos: listing.VideoObjects = {name: {} for name in names}
     else:
         parse = functools.partial(_parse, frames=frames, is_endless=is_test)
         videos = listing.read_metadata(meta, parse, expected="frame_range.{start,end}")
@@ -111,7 +95,9 @@ def _contradictions(meta: Path, videos: listing.VideoObjects) -> tuple[str, ...]
     )
 
 
-def score_lvos(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
+def score_lvos(
+    sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
+) -> protocol.Rows:
     """Scores every object over its life span, where hidden and not predicted scores 1.
 
     Predicted ids of no object are background. Frames that the metadata declare beyond the span
@@ -132,10 +118,11 @@ def score_lvos(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOp
     }
     is_unseen = None if options.unseen is None else sequence.name in options.unseen
     rows = []
-    for row in score_objects(sequence.name, masks, counted, options, knows_others=True):
+    for row in protocol.score_objects(sequence.name, masks, counted, options, knows_others=True):
         zeros = (0.0,) * (declared[row.id] - dropped - len(row.region))
         region, boundary = row.region + zeros, row.boundary + zeros
-        scores, extra = sum_up(region, boundary, options), {"V": stability(region, boundary)}
+        scores = protocol.sum_up(region, boundary, options)
+        extra = {"V": stability(region, boundary)}
         rows.append(row._replace(scores=scores, is_unseen=is_unseen, extra=extra))
     return tuple(rows)
 
@@ -149,18 +136,17 @@ def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
     return float(np.sqrt(np.round(np.mean((both.mean() - both) ** 2), _DECIMALS)))
 
 
-def summarise_lvos(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
-    """Averages over objects within the seen and the unseen videos, and then over the two.
-
-    Without a list of unseen videos, J, F and V are means over all objects.
-    """
-    parts = split_by_seen(objects)
-    quality, variation = {}, {"V": mean_of(objects, _stability)}
+def summarise_lvos(
+    objects: Sequence[ObjectResult], options: protocol.ScoringOptions
+) -> protocol.Summary:
+    """Averages within seen and unseen videos, then over both; over all objects without a list."""
+    parts = protocol.split_by_seen(objects)
+    quality, variation = {}, {"V": protocol.mean_of(objects, _stability)}
     for name, part in (parts or {"": objects}).items():
         suffix = f"_{name[0]}" if name else ""
-        quality[f"J{suffix}"] = mean_of(part, region_mean)
-        quality[f"F{suffix}"] = mean_of(part, boundary_mean)
-        variation[f"V{suffix}"] = mean_of(part, _stability)
+        quality[f"J{suffix}"] = protocol.mean_of(part, protocol.region_mean)
+        quality[f"F{suffix}"] = protocol.mean_of(part, protocol.boundary_mean)
+        variation[f"V{suffix}"] = protocol.mean_of(part, _stability)
     is_new = options.lvos == "2024-05"
     dropped = (
         "first and last declared frame of each life span dropped"
@@ -169,7 +155,7 @@ def summarise_lvos(objects: Sequence[ObjectResult], options: ScoringOptions) -> 
     )
     when = "since 2024-05" if is_new else "before 2024-05"
     return (
-        f"LVOS, official tool {when}: {dropped}; {describe_parts(objects, 'videos')}",
+        f"LVOS, official tool {when}: {dropped}; {protocol.describe_parts(objects, 'videos')}",
         {"J&F": fmean(quality.values()), **quality, **variation},
     )
 
@@ -178,16 +164,13 @@ def _stability(row: ObjectResult) -> float:
     return row.extra["V"]
 
 
-def _official_row(
-    objects: Sequence[ObjectResult], summary: Mapping[str, float]
-) -> dict[str, float]:
+def _official_row(rows: Sequence[ObjectResult], summary: Mapping[str, float]) -> dict[str, float]:
     values = {
-        "J&F": summary["J&F"],
-        "J": mean_of(objects, region_mean),
-        "F": mean_of(objects, boundary_mean),
+        "J": protocol.mean_of(rows, protocol.region_mean),
+        "F": protocol.mean_of(rows, protocol.boundary_mean),
         "V": summary["V"],
     }
-    row = {"J&F-Mean": values["J&F"]}
+    row = {"J&F-Mean": summary["J&F"]}
     for letter in "JFV":
         row[f"{letter}-Mean"] = values[letter]
         for part in ("seen", "unseen"):
@@ -198,7 +181,7 @@ def _official_row(
 
 LVOS = DataSet(
     find_lvos,
-    protocol=Protocol(
+    protocol=protocol.Protocol(
         *(score_lvos, summarise_lvos, _official_row), unseen_names=lambda sequence: (sequence.name,)
     ),
     nested=listing.MASKS,

@@ -61,15 +61,11 @@ def first_frames(sequence: SequenceFiles, masks: SequenceMasks) -> dict[int, int
     return starts
 
 
-def summarise_mose(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
-    """Averages as for DAVIS; see :func:`summarise_davis`."""
-    words = (
-        "as DAVIS 2017: first and last labelled frame dropped, objects that appear later count "
-        "after their first mask"
-    )
-    return summarise_davis(objects, options, words=words)
-
-
+summarise_mose = functools.partial(
+    summarise_davis,
+    words="as DAVIS 2017: first and last labelled frame dropped, objects that appear later count "
+    "after their first mask",
+)
 MOSE = DataSet(
     find_mose,
     protocol=Protocol(score_mose, summarise_mose),
@@ -146,11 +142,9 @@ def summarise_mosev2(objects: Sequence[ObjectResult], options: ScoringOptions) -
 
 
 def clip_means(row: ObjectResult, is_visible: bool) -> tuple[float, float] | None:
-    """Averages J and F over the runs of frames in which an object is visible, or is not, if any.
-
-    Runs weigh the same; the first frame's is left out, because nothing has changed there.
-    """
+    """Averages J and F over the runs of frames in which an object is visible, or is not, if any."""
     seen = row.is_visible
+    # Runs weigh the same; in the first nothing has changed yet.
     starts = [i for i in range(1, len(seen)) if seen[i] != seen[i - 1]]
     runs = itertools.pairwise([*starts, len(seen)])
     clips = [slice(start, stop) for start, stop in runs if seen[start] is is_visible]

@@ -71,11 +71,7 @@ def unlabelled_faults(layout: Layout, sequences: Sequence[SequenceFiles]) -> lis
 
 
 def open_source(config: SourceConfig, size: tuple[int, int] = (480, 854)) -> VideoSet:
-    """Opens training videos without reading any; generated ones get a height and width in pixels.
-
-    Reading a video raises :class:`~mavos_jax.media.pictures.DamagedSample` for missing, damaged or
-    unfitting files, and ValueError for masks that hold no ids.
-    """
+    """Opens training videos without reading any; generated ones get a height and a width."""
     if config.kind == "synthetic":
         return open_generated(config, size)
     if config.format == "records":

@@ -100,10 +100,8 @@ class RecordSet:
 
     def __getitem__(self, index: int) -> EncodedVideo:
         video = self.index.videos[index]
-        labels = Labels(self.index.form, video.summary.ids)
-        return EncodedVideo(
-            f"{self.name}: {video.summary.name}", RecordedFrames(self, video), labels
-        )
+        name, labels = video.summary.name, Labels(self.index.form, video.summary.ids)
+        return EncodedVideo(f"{self.name}: {name}", RecordedFrames(self, video), labels)
 
     def fingerprint(self) -> str:
         """A short hash of names and sizes; that of the files that the records were made from."""

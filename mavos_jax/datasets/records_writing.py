@@ -26,7 +26,7 @@ from mavos_jax.datasets.records import (
 )
 from mavos_jax.media.folders import describe_folder
 from mavos_jax.media.pictures import read_header, require_size
-from mavos_jax.runtime.files import inside
+from mavos_jax.runtime.files import inside, replace_folder
 
 _FORMAT = "array_record"  # the default needs TensorFlow, and says so after all the work
 
@@ -60,7 +60,8 @@ def write_records(
         folder = _build(tfds, videos, partial, kind, folder_name(split))
         index = _index(tfds, videos, folder)
         write_index(folder, index)
-        _replace(folder.parent, final.parent, partial / "replaced")
+        final.parent.parent.mkdir(parents=True, exist_ok=True)
+        replace_folder(final.parent, folder.parent, partial / "replaced")
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     summaries = [video.summary for video in index.videos]
@@ -186,10 +187,3 @@ def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
             )
         recorded.append(RecordedVideo(summary, tuple(places[key] for key in keys)))
     return RecordIndex(videos.form, videos.is_static, videos.num_left_out, tuple(recorded))
-
-
-def _replace(new: Path, final: Path, old: Path) -> None:
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        final.rename(old)
-    new.rename(final)

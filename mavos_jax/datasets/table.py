@@ -49,9 +49,7 @@ BenchmarkName = Literal[
 """The data sets that can be evaluated."""
 
 BENCHMARKS = tuple(name for name, data_set in DATA_SETS.items() if data_set.protocol is not None)
-TRAINING_KINDS = tuple(
-    name for name, data_set in DATA_SETS.items() if data_set.trains_on is not None
-)
+TRAINING_KINDS = tuple(name for name, each in DATA_SETS.items() if each.trains_on is not None)
 """The data sets that training reads from files."""
 
 

@@ -4,21 +4,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from mavos_jax.datasets import listing
+from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
-from mavos_jax.datasets.protocol import (
-    Protocol,
-    Rows,
-    ScoringOptions,
-    SequenceMasks,
-    Summary,
-    boundary_mean,
-    describe_parts,
-    mean_of,
-    region_mean,
-    score_objects,
-    split_by_seen,
-)
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, sequences_below
 from mavos_jax.media.folders import describe_folder
 from mavos_jax.scores.metrics import ObjectResult
@@ -111,46 +98,44 @@ def _find_all_frames(root: Path, folder: Path, names: tuple[str, ...]) -> Path:
 
 
 def score_youtube_vos(
-    sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions
-) -> Rows:
+    sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
+) -> protocol.Rows:
     """Scores every object over its listed frames after the first, whose mask is given."""
     counted = {number: span[1:] for number, span in sorted(sequence.spans.items())}
-    rows = score_objects(sequence.name, masks, counted, options)
+    rows = protocol.score_objects(sequence.name, masks, counted, options)
     if options.unseen is None:
         return rows
-    unknown = [row.id for row in rows if row.id not in sequence.categories]
+    categories = sequence.categories
+    unknown = [row.id for row in rows if row.id not in categories]
     if unknown:
         raise ValueError(
             f"{sequence.name}: expected the categories of all objects, to tell the unseen ones, "
             f"found none for {', '.join(map(str, unknown))}; give a meta.json with categories, or "
             "no list of unseen ones"
         )
-    return tuple(
-        row._replace(is_unseen=sequence.categories[row.id] in options.unseen) for row in rows
-    )
+    return tuple(row._replace(is_unseen=categories[row.id] in options.unseen) for row in rows)
 
 
-def summarise_youtube_vos(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
-    """Averages over objects within seen and unseen categories, and then over the two.
-
-    Without a list of unseen categories, J&F over all objects takes the place of G.
-    """
-    parts = split_by_seen(objects)
+def summarise_youtube_vos(
+    objects: Sequence[ObjectResult], options: protocol.ScoringOptions
+) -> protocol.Summary:
+    """Averages within seen and unseen categories, then over both; over all without a list."""
+    parts = protocol.split_by_seen(objects)
     summary = {
-        f"{letter}_{name}" if name else letter: mean_of(part, value)
-        for letter, value in (("J", region_mean), ("F", boundary_mean))
+        f"{letter}_{name}" if name else letter: protocol.mean_of(part, value)
+        for letter, value in (("J", protocol.region_mean), ("F", protocol.boundary_mean))
         for name, part in (parts or {"": objects}).items()
     }
     return (
         "YouTube-VOS: listed frames of each object after its first; "
-        f"{describe_parts(objects, 'categories')}",
+        f"{protocol.describe_parts(objects, 'categories')}",
         {"G" if parts else "J&F": statistics.fmean(summary.values()), **summary},
     )
 
 
 YOUTUBE_VOS = DataSet(
     find_youtube_vos,
-    protocol=Protocol(
+    protocol=protocol.Protocol(
         score_youtube_vos,
         summarise_youtube_vos,
         unseen_names=lambda sequence: sequence.categories.values(),

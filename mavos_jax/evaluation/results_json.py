@@ -22,11 +22,7 @@ RESULTS_JSON = "results.json"
 
 
 def write_results_json(path: Path, videos: Mapping[str, Sequence[Path]]) -> None:
-    """Writes the masks of videos: the files of frames, in order, by the video's name.
-
-    Every object of every video has a record, whose ``segmentations`` have an entry for each mask,
-    null if the object is not seen.
-    """
+    """Writes a record for each object of each video, which has masks in the order of frames."""
     lines = [
         json.dumps(record)
         for number, (name, masks) in enumerate(videos.items(), start=1)

@@ -1,7 +1,7 @@
 """From a network to the results of a benchmark: masks, scores, a submission and a report."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,29 @@ from mavos_jax.config.experiment import to_dict
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
 from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation.reading import mask_path, require_apart
-from mavos_jax.evaluation.record import highest_peak, set_speeds
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.results_json import RESULTS_JSON, write_results_json
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.score_files import (
+from mavos_jax.evaluation.scoring import (
     FILE_NAME,
     describe_inputs,
     global_table,
+    score_results,
     table_files,
     write_scores,
 )
-from mavos_jax.evaluation.scoring import score_results
-from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask
+from mavos_jax.evaluation.sequence import (
+    SegmentationOptions,
+    SequenceTask,
+    highest_peak,
+    set_speeds,
+)
 from mavos_jax.evaluation.sharing import check_sequences, check_truth, count_programs, segment_all
 from mavos_jax.evaluation.submission import write_submission
 from mavos_jax.media.folders import describe_unread
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.files import inside, short_hash
+from mavos_jax.runtime.progress import Say
 from mavos_jax.runtime.provenance import code_fingerprint, describe_software, this_command
 from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.scores.metrics import BenchmarkScores
@@ -54,11 +59,7 @@ class EvaluationOptions:
 
 
 def evaluate_benchmark(
-    model: MAVOS,
-    variables: Variables,
-    options: EvaluationOptions,
-    root: Path,
-    report: Callable[[str], None],
+    model: MAVOS, variables: Variables, options: EvaluationOptions, root: Path, report: Say
 ) -> BenchmarkScores | None:
     """Segments a benchmark, scores it if labels are public, and writes a page about it.
 
@@ -103,7 +104,7 @@ def _conclude(
     folder: RunFolder,
     options: EvaluationOptions,
     provenance: dict[str, Any],
-    report: Callable[[str], None],
+    report: Say,
 ) -> BenchmarkScores | None:
     for fault in filter(None, map(folder.fault, tasks)):
         raise ValueError(f"{fault}; expected it as it was finished; start the same command again")
@@ -118,9 +119,8 @@ def _conclude(
     masks, scores = folder.root / "masks", None
     if benchmark.has_truth:
         provenance |= describe_inputs(masks, benchmark, options.scoring)
-        scores = score_results(
-            benchmark, masks, options.scoring, num_processes=options.num_processes
-        )
+        num_processes = options.num_processes
+        scores = score_results(benchmark, masks, options.scoring, num_processes=num_processes)
         write_scores(folder.root, benchmark, scores, provenance)
     folder.write(_PROVENANCE, provenance)
     is_whole = not options.benchmark.sequences

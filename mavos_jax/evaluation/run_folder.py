@@ -14,17 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mavos_jax.evaluation.record import SequenceRecord, parse_record
-from mavos_jax.evaluation.sequence import SequenceTask
-from mavos_jax.runtime.files import (
-    file_checksum,
-    flush,
-    inside,
-    opened_lock,
-    require_writable_parent,
-    short_hash,
-    written_whole,
-)
+from mavos_jax.evaluation.sequence import SequenceRecord, SequenceTask, parse_record
+from mavos_jax.runtime import files
 from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.runtime.untrusted import read_json
 
@@ -59,11 +50,11 @@ class RunFolder:
         ``identity`` are the JSON values on which the masks depend; ValueError if the folder's run
         differs. With ``overwrite`` that is removed, unless a process works on it.
         """
-        require_writable_parent(root / "run.json")
+        files.require_writable_parent(root / "run.json")
         root.mkdir(parents=True, exist_ok=True)
         folder = cls(root, conclusions)
-        with opened_lock(root / ".users") as users:
-            with opened_lock(root / ".opening") as opening:
+        with files.opened_lock(root / ".users") as users:
+            with files.opened_lock(root / ".opening") as opening:
                 opening.take(waits=True)
                 if overwrite and not users.take():
                     raise ValueError(
@@ -101,27 +92,27 @@ class RunFolder:
         # Even if this process is killed, whoever removes results must know which files they are.
         self.write(f"sequences/{name}.json", {"masks": dict.fromkeys(frames)})
         self._remove(f"masks/{name}/{frame}.png" for frame in frames)
-        return inside(self.root, self.masks(name))
+        return files.inside(self.root, self.masks(name))
 
     def finish(self, record: SequenceRecord, task: SequenceTask) -> None:
         """Marks a sequence as finished, once its masks are on the disk."""
         folder = self.masks(record.name)
 
         def flush_one(name: str) -> tuple[str, str]:
-            flush(folder / f"{name}.png")
-            return name, file_checksum(folder / f"{name}.png")
+            files.flush(folder / f"{name}.png")
+            return name, files.file_checksum(folder / f"{name}.png")
 
         # Together they take a tenth of the time: the file system flushes many at once.
         with ThreadPoolExecutor(_NUM_FLUSHING_THREADS) as pool:
             checksums = dict(pool.map(flush_one, _saved_names(task)))
-        flush(folder)
+        files.flush(folder)
         content = dataclasses.asdict(dataclasses.replace(record, masks=checksums))
         self.write(f"sequences/{record.name}.json", content, is_flushed=True)
 
     def write(self, name: str, values: Mapping[str, Any], *, is_flushed: bool = False) -> None:
         """Writes JSON values to a file of the folder."""
-        path = inside(self.root, self.root / name)
-        with written_whole(path, is_flushed=is_flushed) as temporary:
+        path = files.inside(self.root, self.root / name)
+        with files.written_whole(path, is_flushed=is_flushed) as temporary:
             temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
     def origin(self) -> dict[str, Any]:
@@ -131,9 +122,9 @@ class RunFolder:
     @contextlib.contextmanager
     def claim(self, name: str) -> Iterator[bool]:
         """Holds a piece of work inside the block; yields whether nobody else holds it."""
-        path = inside(self.root, self.root / ".claims" / short_hash([name]))
+        path = files.inside(self.root, self.root / ".claims" / files.short_hash([name]))
         path.parent.mkdir(parents=True, exist_ok=True)
-        with opened_lock(path) as lock:
+        with files.opened_lock(path) as lock:
             yield lock.take()
 
     def _record_path(self, name: str) -> Path:
@@ -162,7 +153,7 @@ class RunFolder:
         state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if self._sound.get(mask) == state:
             return
-        if file_checksum(mask) != checksum:
+        if files.file_checksum(mask) != checksum:
             raise ValueError(f"{mask}: it is damaged, or not what the run wrote")
         self._sound[mask] = state
 
@@ -211,7 +202,7 @@ class RunFolder:
         for path in sorted(records.rglob("*.json")):
             name = path.relative_to(records).with_suffix("").as_posix()
             self._remove_masks(name)
-            inside(self.root, path).unlink(missing_ok=True)
+            files.inside(self.root, path).unlink(missing_ok=True)
             self._remove_empty(path.parent, records)
 
     def _remove_masks(self, name: str) -> None:
@@ -224,12 +215,12 @@ class RunFolder:
         if isinstance(masks, dict):
             self._remove(f"masks/{name}/{frame}.png" for frame in masks)
         for partial in folder.glob(".*.png.*.partial"):
-            inside(self.root, partial).unlink(missing_ok=True)
+            files.inside(self.root, partial).unlink(missing_ok=True)
         self._remove_empty(folder, self.root / "masks")
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
-            inside(self.root, self.root / name).unlink(missing_ok=True)
+            files.inside(self.root, self.root / name).unlink(missing_ok=True)
 
     @staticmethod
     def _remove_empty(folder: Path, root: Path) -> None:

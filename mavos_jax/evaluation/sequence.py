@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,14 +11,7 @@ import numpy as np
 
 from mavos_jax.config import IGNORED
 from mavos_jax.datasets import Benchmark, SequenceFiles
-from mavos_jax.evaluation.reading import (
-    input_size,
-    output_size,
-    read_frame,
-    read_given,
-    shrink_mask,
-)
-from mavos_jax.evaluation.record import SequenceRecord
+from mavos_jax.evaluation import reading
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.video import stream_masks
@@ -30,6 +23,10 @@ from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory
 from mavos_jax.runtime.files import WriteBehind, decoded_ahead, inside
+from mavos_jax.runtime.untrusted import typed
+
+_TEXTS = ("name", "data")
+_NUMBERS = ("num_frames", "num_objects", "height", "width")
 
 
 class SegmentationOptions(NamedTuple):
@@ -60,11 +57,11 @@ class SequenceTask:
         known: set[int] = set()
         counts = []
         for index in sorted(sequence.given):
-            found = object_ids(read_given(benchmark, sequence, index, stored)[0])
+            found = object_ids(reading.read_given(benchmark, sequence, index, stored)[0])
             _require_objects(sequence, index, found, num_objects)
             known.update(found)
             counts.append(num_objects or len(known))
-        sizes = Sizes(input_size(benchmark, stored), output_size(benchmark, stored))
+        sizes = Sizes(reading.input_size(benchmark, stored), reading.output_size(benchmark, stored))
         if num_objects is not None and num_objects > max(known) and sequence.has_truth:
             raise ValueError(
                 f"{sequence.name}: expected --num_objects of at most {max(known)}, its highest id, "
@@ -81,7 +78,7 @@ class SequenceTask:
                 f"{path}: expected {describe_size(self.stored)} as {self.sequence.frames[0].name}, "
                 f"found {describe_size(size)}; all frames must have one size"
             )
-        return read_frame(self.benchmark, path)
+        return reading.read_frame(self.benchmark, path)
 
     def programs(self, model: MAVOS, augmentation: Augmentation) -> frozenset[tuple[Any, ...]]:
         """Returns what the sequence's compiled programs depend on."""
@@ -98,15 +95,15 @@ def segment_sequence(
     folder: Path,
     options: SegmentationOptions,
     count_frame: Callable[[], bool] = lambda: False,
-) -> SequenceRecord | None:
+) -> "SequenceRecord | None":
     """Segments a sequence and writes its saved masks; gives up if ``count_frame`` returns True."""
     sequence, saved = task.sequence, frozenset(task.sequence.saved)
 
     def read_later(index: int) -> np.ndarray:
-        ids, _ = read_given(task.benchmark, sequence, index, task.stored)
-        return shrink_mask(ids, task.sizes.output)
+        ids, _ = reading.read_given(task.benchmark, sequence, index, task.stored)
+        return reading.shrink_mask(ids, task.sizes.output)
 
-    mask, palette = read_given(task.benchmark, sequence, 0, task.stored)
+    mask, palette = reading.read_given(task.benchmark, sequence, 0, task.stored)
     frames = decoded_ahead(task.frame, len(sequence.frames))
     start = time.perf_counter()
     with (
@@ -135,6 +132,9 @@ def segment_sequence(
                 # Pixels that a given mask ignores belong to no object.
                 queue.submit(write_mask, path, np.where(ids == IGNORED, 0, ids), palette)
     seconds = time.perf_counter() - start - compilation.seconds
+    timings = {"end-to-end": (len(sequence.frames), seconds)}
+    if len(times) > 1:  # "aot" leaves the first frame out
+        timings |= {"aot": (len(times) - 1, sum(times[1:])), "xmem": (len(times), sum(times))}
     height, width = task.sizes.output
     return SequenceRecord(
         name=sequence.name,
@@ -144,16 +144,9 @@ def segment_sequence(
         height=height,
         width=width,
         compilation_seconds=compilation.seconds,
-        timings={"end-to-end": (len(sequence.frames), seconds), **_timings(times)},
+        timings=timings,
         memory=peak_memory(),
     )
-
-
-def _timings(times: Sequence[float]) -> dict[str, tuple[int, float]]:
-    """Number and seconds of all frames but the first ("aot"), and of all ("xmem")."""
-    if len(times) < 2:
-        return {}
-    return {"aot": (len(times) - 1, sum(times[1:])), "xmem": (len(times), sum(times))}
 
 
 def _require_objects(
@@ -174,3 +167,77 @@ def _require_objects(
             f"{given.path}: expected ids up to --num_objects {num_objects}, found {found[-1]}; "
             "give a larger number, or none to number objects automatically"
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceRecord:
+    """What segmenting a sequence took."""
+
+    name: str
+    data: str  # fingerprint of the sequence's files
+    num_frames: int
+    num_objects: int
+    height: int
+    width: int
+    compilation_seconds: float  # not contained in any timing
+    timings: Mapping[str, tuple[int, float]]  # frames and seconds: "end-to-end", "aot", "xmem"
+    memory: tuple[str, int]  # what was measured, and the peak until then in bytes
+    # Checksum of each mask's file by frame name.
+    masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def speeds(self) -> dict[str, float]:
+        """Frames per second by protocol."""
+        return {name: frames / seconds for name, (frames, seconds) in self.timings.items()}
+
+    def __str__(self) -> str:
+        speeds = ", ".join(f"{value:.2f} ({name})" for name, value in self.speeds.items())
+        return (
+            f"{self.name}: {self.num_frames} frames of {self.height}x{self.width}, "
+            f"{self.num_objects} objects, FPS {speeds}, tracing and compilation "
+            f"{self.compilation_seconds:.1f} s"
+        )
+
+
+def parse_record(content: Any) -> SequenceRecord:
+    """Makes a record of JSON values; raises ValueError if they are unfit."""
+    try:
+        fields: dict[str, Any] = {name: typed(content[name], str) for name in _TEXTS}
+        fields |= {name: typed(content[name], int) for name in _NUMBERS}
+        fields["compilation_seconds"] = typed(content["compilation_seconds"], float)
+        timings = {
+            name: (typed(frames, int), typed(seconds, float))
+            for name, (frames, seconds) in content["timings"].items()
+        }
+        kind, num_bytes = content["memory"]
+        memory = (typed(kind, str), typed(num_bytes, int))
+        masks = {name: typed(checksum, str) for name, checksum in content["masks"].items()}
+        if any(min(timing) <= 0 for timing in timings.values()):
+            raise ValueError("a timing of nothing")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"expected the record of a finished sequence, found {error!r}") from error
+    return SequenceRecord(**fields, timings=timings, memory=memory, masks=masks)
+
+
+class Speed(NamedTuple):
+    """Frames per second over a set: all frames by all seconds; 1 / the sequences' mean s/frame."""
+
+    all_frames: float
+    all_sequences: float
+
+
+def set_speeds(records: Iterable[SequenceRecord]) -> dict[str, Speed]:
+    """Returns the speeds over a set by every protocol that all sequences have."""
+    timings = [record.timings for record in records]
+    speeds = {}
+    for name in timings[0] if timings else ():
+        if all(name in timing for timing in timings):
+            frames, seconds = np.array([timing[name] for timing in timings], np.float64).T
+            all_sequences = 1 / float((seconds / frames).mean())
+            speeds[name] = Speed(float(frames.sum() / seconds.sum()), all_sequences)
+    return speeds
+
+
+def highest_peak(records: Sequence[SequenceRecord]) -> tuple[str, int]:
+    """Returns what was measured of memory, in words, and its highest peak in bytes."""
+    return max((record.memory for record in records), key=lambda memory: memory[1])

@@ -4,7 +4,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +17,7 @@ from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, seg
 from mavos_jax.media.folders import name_some
 from mavos_jax.media.pictures import describe_size
 from mavos_jax.models.mavos import MAVOS, Variables
-from mavos_jax.runtime.progress import Progress
+from mavos_jax.runtime.progress import Progress, Say
 
 _NUM_CHECKING_THREADS = 4
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -64,7 +64,7 @@ def segment_all(
     folder: RunFolder,
     options: SegmentationOptions,
     devices: Sequence[Any],
-    report: Callable[[str], None],
+    report: Say,
 ) -> None:
     """Segments what is not finished, one sequence at a time on each device, or one if timed.
 
@@ -125,9 +125,7 @@ def segment_all(
             _wait_for_others(folder, waiting, report)
 
 
-def _wait_for_others(
-    folder: RunFolder, waiting: Sequence[SequenceTask], report: Callable[[str], None]
-) -> None:
+def _wait_for_others(folder: RunFolder, waiting: Sequence[SequenceTask], report: Say) -> None:
     """Waits until a sequence is finished, or free because the process that held it has ended."""
 
     def is_free(task: SequenceTask) -> bool:

@@ -16,6 +16,7 @@ from mavos_jax.generated.outline import (
 from mavos_jax.generated.recipe import Recipe
 from mavos_jax.generated.scene import Body
 from mavos_jax.generated.surface import Material, body_surface, random_material, tinted
+from mavos_jax.media.pictures import Size
 
 # No more objects than this have look-alikes or are hidden on purpose: each costs drawing time.
 _MAX_COPIED = 6
@@ -30,7 +31,7 @@ _SHRINK = 0.9
 class Cast:
     """Draws the bodies of one scene; some are hard to tell from the background's ``ground``."""
 
-    def __init__(self, rng: Generator, recipe: Recipe, size: tuple[int, int], ground: Material):
+    def __init__(self, rng: Generator, recipe: Recipe, size: Size, ground: Material):
         self.rng, self.recipe, self.size, self.ground = rng, recipe, size, ground
         self._side = math.sqrt(size[0] * size[1])
 
@@ -132,7 +133,7 @@ class Cast:
 
 
 def _pack(
-    rng: Generator, radii: np.ndarray, size: tuple[int, int], gap: float
+    rng: Generator, radii: np.ndarray, size: Size, gap: float
 ) -> tuple[list[Centre], np.ndarray]:
     """Places discs inside the frame; if they do not fit, all of them shrink."""
     for _ in range(12):
@@ -148,7 +149,7 @@ def _add_discs(
     placed: list[Centre],
     placed_radii: np.ndarray,
     radii: np.ndarray,
-    size: tuple[int, int],
+    size: Size,
     gap: float,
 ) -> list[Centre | None]:
     """Places more discs beside those already ``placed``; None for one that finds no room."""
@@ -171,16 +172,14 @@ def _add_discs(
     return centres
 
 
-def grid_shape(count: int, size: tuple[int, int]) -> tuple[int, int]:
+def grid_shape(count: int, size: Size) -> tuple[int, int]:
     """Rows and columns of near-square cells, one for each of ``count`` bodies."""
     rows = max(1, round(math.sqrt(count * size[0] / max(size[1], 1))))
     rows = min(rows, count)
     return rows, math.ceil(count / rows)
 
 
-def _grid(
-    rng: Generator, radii: np.ndarray, size: tuple[int, int]
-) -> tuple[list[Centre], np.ndarray]:
+def _grid(rng: Generator, radii: np.ndarray, size: Size) -> tuple[list[Centre], np.ndarray]:
     height, width = size
     rows, columns = grid_shape(len(radii), size)
     cells = rng.permutation(rows * columns)[: len(radii)]

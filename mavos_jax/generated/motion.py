@@ -7,6 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from mavos_jax.generated.recipe import Recipe
+from mavos_jax.media.pictures import Size
 
 NUM_KNOTS = 24
 
@@ -31,12 +32,8 @@ class Affine(NamedTuple):
         """The map that applies ``first`` and then this one."""
         a, b, c, d, e, f = self
         return Affine(
-            a * first.a + b * first.d,
-            a * first.b + b * first.e,
-            a * first.c + b * first.f + c,
-            d * first.a + e * first.d,
-            d * first.b + e * first.e,
-            d * first.c + e * first.f + f,
+            *(a * first.a + b * first.d, a * first.b + b * first.e, a * first.c + b * first.f + c),
+            *(d * first.a + e * first.d, d * first.b + e * first.e, d * first.c + e * first.f + f),
         )
 
     def map(self, points: np.ndarray) -> np.ndarray:
@@ -90,7 +87,7 @@ class Path(NamedTuple):
 
 
 def random_path(
-    rng: Generator, recipe: Recipe, start: tuple[float, float], radius: float, size: tuple[int, int]
+    rng: Generator, recipe: Recipe, start: tuple[float, float], radius: float, size: Size
 ) -> Path:
     """Draws a way of a body that starts at ``start`` (x, y) and may leave the frame and return."""
     extent = np.array([size[1], size[0]], float)
@@ -147,12 +144,8 @@ class Camera(NamedTuple):
         move_x = x + self.pan[0] * math.sin(rates[0] * index) + jolt_x
         move_y = y + self.pan[1] * math.sin(rates[1] * index) + jolt_y
         return Affine(
-            cosine,
-            -sine,
-            move_x - cosine * x + sine * y,
-            sine,
-            cosine,
-            move_y - sine * x - cosine * y,
+            *(cosine, -sine, move_x - cosine * x + sine * y),
+            *(sine, cosine, move_y - sine * x - cosine * y),
         )
 
     def background(self, index: int) -> Affine:
@@ -168,7 +161,7 @@ class Camera(NamedTuple):
         return half + math.exp(abs(self.zoom)) * pan + math.hypot(*self.drift)
 
 
-def random_camera(rng: Generator, recipe: Recipe, size: tuple[int, int]) -> Camera:
+def random_camera(rng: Generator, recipe: Recipe, size: Size) -> Camera:
     """Draws the camera of frames of ``size`` (height, width) pixels."""
     side = math.sqrt(size[0] * size[1])
     still = rng.random() < recipe.still_camera

@@ -74,9 +74,8 @@ def similar_outline(rng: Generator, outline: Outline) -> Outline:
     points = outline.points * bend[:, None] / 1.06
     limbs = outline.limbs.copy()
     limbs[:, 4] += rng.uniform(0, 2 * np.pi)
-    return outline._replace(
-        points=points, phases=rng.uniform(0, 2 * np.pi, len(_WAVES)), limbs=limbs
-    )
+    phases = rng.uniform(0, 2 * np.pi, len(_WAVES))
+    return outline._replace(points=points, phases=phases, limbs=limbs)
 
 
 def compact_outline(rng: Generator, aspect: float) -> Outline:

@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from mavos_jax.generated.motion import Affine, Camera, Path
 from mavos_jax.generated.outline import Outline
 from mavos_jax.generated.surface import Material
+from mavos_jax.media.pictures import Size
 
 
 class Body(NamedTuple):
@@ -66,7 +67,7 @@ _NOISE_SAMPLES = 1 << 18
 
 
 def draw(
-    scene: Scene, index: int, size: tuple[int, int], labels: tuple[int, ...], seed: int
+    scene: Scene, index: int, size: Size, labels: tuple[int, ...], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws frame ``index``, uint8 RGB [H, W, 3], and its mask, whose values are the ``labels``."""
     height, width = size
@@ -74,24 +75,14 @@ def draw(
     image = scene.background.transform(
         (width, height), Image.Transform.AFFINE, window, Image.Resampling.BILINEAR
     )
-    mask = _paint(scene, index, size, labels, image)
+    mask = draw_mask(scene, index, size, labels, image)
     return _exposed(image, scene.light, index, seed), mask
 
 
 def draw_mask(
-    scene: Scene, index: int, size: tuple[int, int], labels: tuple[int, ...]
+    scene: Scene, index: int, size: Size, labels: tuple[int, ...], image: Image.Image | None = None
 ) -> np.ndarray:
-    """Draws only the mask; see :func:`draw`."""
-    return _paint(scene, index, size, labels, None)
-
-
-def _paint(
-    scene: Scene,
-    index: int,
-    size: tuple[int, int],
-    labels: tuple[int, ...],
-    image: Image.Image | None,
-) -> np.ndarray:
+    """Draws the mask as :func:`draw` does, and paints the bodies over ``image``, if any."""
     mask = Image.new("L", (size[1], size[0]), 0)
     view = scene.camera.view(index)
     for number in scene.far_to_near:
@@ -108,7 +99,7 @@ def _paint(
 
 
 def _cover(
-    body: Body, index: int, to_pixels: Affine, size: tuple[int, int]
+    body: Body, index: int, to_pixels: Affine, size: Size
 ) -> tuple[Image.Image, tuple[int, int]] | None:
     """How much of each pixel the body covers, mode "L", and the upper left corner (x, y)."""
     reach = 1.05 * math.hypot(to_pixels.a, to_pixels.d)
@@ -129,9 +120,7 @@ def _cover(
     return None if box is None else (alpha.crop(box), (left + box[0], top + box[1]))
 
 
-def _surface(
-    body: Body, to_pixels: Affine, corner: tuple[int, int], size: tuple[int, int]
-) -> Image.Image:
+def _surface(body: Body, to_pixels: Affine, corner: tuple[int, int], size: Size) -> Image.Image:
     texels = body.surface.size[0]
     scale = _TEXTURE_REACH * texels
     to_texels = Affine(scale, 0.0, texels / 2, 0.0, scale, texels / 2)

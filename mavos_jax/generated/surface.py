@@ -71,9 +71,8 @@ def random_palette(rng: Generator, vividness: float = 1.0) -> np.ndarray:
     light = np.linspace(-1, 1, count) * rng.uniform(-0.4, 0.4) + rng.uniform(-0.12, 0.12, count)
     colours = np.clip(colours + light[:, None], 0.02, 0.98) * 255
     stops = np.linspace(0, 255, count)
-    return np.stack([np.interp(_LEVELS, stops, channel) for channel in colours.T], 1).astype(
-        np.uint8
-    )
+    channels = [np.interp(_LEVELS, stops, channel) for channel in colours.T]
+    return np.stack(channels, 1).astype(np.uint8)
 
 
 def body_surface(rng: Generator, material: Material) -> Image.Image:

@@ -15,11 +15,11 @@ from mavos_jax.generated.motion import Affine, random_camera
 from mavos_jax.generated.recipe import VARIED, Recipe
 from mavos_jax.generated.scene import Light, Scene, draw, draw_mask
 from mavos_jax.generated.surface import background_surface, random_ground
+from mavos_jax.media.pictures import Size
 from mavos_jax.media.samples import Sample
 
-GENERATOR_VERSION = (
-    1  # raise it when a seed draws something else, and write the held-out list again
-)
+# To be raised when a seed draws something else; then the held-out list is written again.
+GENERATOR_VERSION = 1
 _MIN_CELL = 6
 _MAX_BACKGROUND = 400
 
@@ -77,7 +77,7 @@ class SyntheticVideo:
         return _random_scene(rng, self.recipe, self._size, self.num_objects)
 
     @property
-    def _size(self) -> tuple[int, int]:
+    def _size(self) -> Size:
         return self.height, self.width
 
     @functools.cached_property
@@ -99,7 +99,7 @@ class GeneratedFrames:
         return f"the generated clip of seed {self.video.seed}"
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Height and width, in pixels."""
         return self.video.height, self.video.width
 
@@ -117,7 +117,7 @@ class GeneratedFrames:
             yield self.video.frame(index)
 
 
-def _random_scene(rng: Generator, recipe: Recipe, size: tuple[int, int], num_objects: int) -> Scene:
+def _random_scene(rng: Generator, recipe: Recipe, size: Size, num_objects: int) -> Scene:
     camera = random_camera(rng, recipe, size)
     ground = random_ground(rng)
     margin = camera.margin() + 2.0
@@ -139,7 +139,7 @@ def _random_scene(rng: Generator, recipe: Recipe, size: tuple[int, int], num_obj
     )
 
 
-def _random_light(rng: Generator, recipe: Recipe, size: tuple[int, int]) -> Light:
+def _random_light(rng: Generator, recipe: Recipe, size: Size) -> Light:
     changes = float(rng.random() < recipe.lighting)
     falloff = None
     if rng.random() < 0.3:

@@ -156,7 +156,5 @@ def voc_palette() -> np.ndarray:
     An id's bits go in turn to red, green and blue, from each channel's highest bit down.
     """
     bits = (np.arange(256)[:, None] >> np.arange(8)) & 1
-    channels = [
-        sum(bits[:, bit] << (7 - bit // 3) for bit in range(channel, 8, 3)) for channel in range(3)
-    ]
+    channels = [sum(bits[:, i] << (7 - i // 3) for i in range(first, 8, 3)) for first in range(3)]
     return np.stack(channels, axis=1).astype(np.uint8)

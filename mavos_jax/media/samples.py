@@ -41,10 +41,7 @@ class AnnotatedVideo(Protocol):
 
 @runtime_checkable
 class VideoSet(Protocol):
-    """A data set: videos by index. It can be pickled, for loader processes.
-
-    The videos of a static set are single images, which are deformed into clips.
-    """
+    """A data set: videos by index, single images if it is static. Loaders pickle it."""
 
     name: str
     max_gap: int  # the most frames between neighbouring frames of a clip

@@ -189,11 +189,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _decode(container: Any, stream: Any, reopen: Callable[[], Any]) -> Iterator[Any]:
-    """Decodes a stream of a PyAV container, which ``reopen`` opens once more.
-
-    Raises EOFError if the file ends inside a packet, or before the duration in its header: the
-    decoder takes both for the end of the video. All streams count, because sound may be longer.
-    """
+    """Decodes a stream; raises EOFError if the file ends inside a packet or too early."""
     stream.thread_type = "AUTO"
     end, is_cut = Fraction(0), False
     num_missing, last_key = 0, None

@@ -13,23 +13,7 @@ import jax
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import MAX_ID
-from mavos_jax.profiling.measuring import (
-    Sampler,
-    Timing,
-    announce,
-    measure_in_turns,
-    program_figures,
-    table,
-    write_report,
-)
-from mavos_jax.profiling.protocols import (
-    Job,
-    Outcome,
-    end_to_end_speed,
-    frame_seconds,
-    run_in_own_process,
-    speeds,
-)
+from mavos_jax.profiling import measuring, protocols
 from mavos_jax.profiling.workload import (
     NEVER,
     Contender,
@@ -119,24 +103,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         require_writable_parent(arguments.json)
     networks = read_networks(experiment, arguments.checkpoint, arguments.against)
     rows = measure_rows(networks, arguments)
-    print(table(rows))
-    write_report(arguments.json, arguments, rows=rows)
+    print(measuring.table(rows))
+    measuring.write_report(arguments.json, arguments, rows=rows)
 
 
 def measure_rows(networks: Sequence[Contender], arguments: Arguments) -> list[dict[str, Any]]:
     """Measures every combination of the options; returns values by the names of columns."""
     variables = {network: network.variables() for network in networks}
     scans: dict[Case, Scan] = {}
-    samplers: dict[Case, Sampler] = {}
+    samplers: dict[Case, measuring.Sampler] = {}
     for case in arguments.cases(networks):
         load = Workload.build(case.network.experiment, variables[case.network], case.setting)
         if "frame" in arguments.measure:
-            announce(f"{case}: compiling the scan over {case.chunk_frames} frames")
+            measuring.announce(f"{case}: compiling the scan over {case.chunk_frames} frames")
             scans[case] = Scan(load, case.chunk_frames, case.videos)
-            announce(f"compiled in {scans[case].program.compilation_s:.1f} s")
+            measuring.announce(f"compiled in {scans[case].program.compilation_s:.1f} s")
         samplers[case] = functools.partial(_sample, case, load, scans.get(case), arguments)
-    announce(f"timing {', '.join(arguments.measure)} of {len(samplers)} in turns")
-    turns = measure_in_turns(samplers, arguments.repeats)
+    measuring.announce(f"timing {', '.join(arguments.measure)} of {len(samplers)} in turns")
+    turns = measuring.measure_in_turns(samplers, arguments.repeats)
     return [_row(case, scans.get(case), turns[case]) for case in samplers]
 
 
@@ -148,18 +132,16 @@ def _sample(
         found["frame"] = scan.frame_seconds(NEVER, arguments.frames)
         found["written"] = scan.frame_seconds(1, arguments.frames)
     if case.videos == 1 and {"aot", "xmem"} & set(arguments.measure):
-        found |= speeds(frame_seconds(load, arguments.video_frames))
+        found |= protocols.speeds(protocols.frame_seconds(load, arguments.video_frames))
     if case.videos == 1 and "end-to-end" in arguments.measure:
-        found["end-to-end"] = end_to_end_speed(load, case.chunk_frames, arguments.video_frames)
+        found["end-to-end"] = protocols.end_to_end_speed(
+            load, case.chunk_frames, arguments.video_frames
+        )
     return found
 
 
-def _row(case: Case, scan: Scan | None, found: Mapping[str, Timing]) -> dict[str, Any]:
-    """Returns the columns of a case; None where it was not asked for.
-
-    Times are of a frame of one video; ``scan_FPS`` counts the frames of all, with a write every
-    ``memory.gap`` frames.
-    """
+def _row(case: Case, scan: Scan | None, found: Mapping[str, measuring.Timing]) -> dict[str, Any]:
+    """Returns the columns of a case; times are of a frame of one video, ``scan_FPS`` is of all."""
     frame, written = found.get("frame"), found.get("written")
     scan_fps = None
     if frame is not None and written is not None:
@@ -176,7 +158,7 @@ def _row(case: Case, scan: Scan | None, found: Mapping[str, Timing]) -> dict[str
         "frame_with_write_ms": written and written.times(1e3),
         "scan_FPS": scan_fps,
         **{f"{name}_FPS": found.get(name) for name in ("aot", "xmem", "end-to-end")},
-        **program_figures(scan and scan.program),
+        **measuring.program_figures(scan and scan.program),
         "carried_MB": scan and scan.carry_bytes / 1e6,
         "peak_MB": _peak_megabytes(case) if case.videos == 1 else None,
     }
@@ -186,9 +168,9 @@ def _peak_megabytes(case: Case) -> float | None:
     """Returns the allocator's peak over a video with a write; None where there is no allocator."""
     if jax.default_backend() == "cpu":
         return None
-    job = Job(case.network, case.setting, case.network.experiment.memory.gap + 2)
-    outcome = run_in_own_process(job)
-    return outcome.memory[1] / 1e6 if isinstance(outcome, Outcome) else None
+    job = protocols.Job(case.network, case.setting, case.network.experiment.memory.gap + 2)
+    outcome = protocols.run_in_own_process(job)
+    return outcome.memory[1] / 1e6 if isinstance(outcome, protocols.Outcome) else None
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What a GPU would launch, as the compiler says on a machine without one.
 
 XLA compiles for a GPU that is described to it and dumps what its runtime would do. Counts and sizes
-of buffers are the compiler's; times are a model. What tuning on the card decides is missing: tiles,
-libraries for single products, and the workspaces of convolutions.
+are the compiler's; times are a model. Tiles, libraries for single products, and the workspaces of
+convolutions are missing: tuning on the card decides on them.
 """
 
 import dataclasses

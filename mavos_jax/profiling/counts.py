@@ -21,16 +21,13 @@ _LAYOUT |= {"dynamic-update-slice"}
 
 
 class Rates(NamedTuple):
-    """What a card was seen to reach: bytes a second, and operations a second in three types.
+    """What a card was seen to reach."""
 
-    ``rough`` is float32 rounded to TF32; ``floor`` is the least time of a kernel in seconds.
-    """
-
-    memory: float
-    half: float = 700e12
-    rough: float = 350e12
-    full: float = 45e12
-    floor: float = 2.5e-6
+    memory: float  # bytes a second
+    half: float = 700e12  # operations a second, in bfloat16
+    rough: float = 350e12  # in float32 rounded to TF32
+    full: float = 45e12  # in float32
+    floor: float = 2.5e-6  # the least time of a kernel, in seconds
 
 
 @dataclasses.dataclass

@@ -1,7 +1,4 @@
-"""Reads what XLA dumps of a program for a GPU: its instructions and its thunks.
-
-A thunk is a step of the runtime: a kernel, library call, copy, CUDA graph, loop or condition.
-"""
+"""Reads what XLA dumps of a program for a GPU: its instructions and its thunks."""
 
 import dataclasses
 import functools
@@ -22,28 +19,23 @@ _METADATA = re.compile(r'profile_annotation: "([^"]*)"\s+thunk_id: (\d+)')
 
 
 class Instruction(NamedTuple):
-    """An instruction of the optimised program, as text; ``shape`` is that of its result.
-
-    Operands are names, with ``#i`` for element i of a tuple; ``inside`` is their text.
-    """
+    """An instruction of the optimised program, as text."""
 
     name: str
-    shape: str
+    shape: str  # of its result
     op: str
-    operands: tuple[str, ...]
-    inside: str
+    operands: tuple[str, ...]  # names, with ``#i`` for element i of a tuple
+    inside: str  # the operands' text
     attributes: str
 
 
 @dataclasses.dataclass
 class Thunk:
-    """A step of the runtime, of a kind such as ``kConvolution``; the number names its instruction.
+    """A step of the runtime: a kernel, library call, copy, CUDA graph, loop or condition."""
 
-    A loop has the branches ``condition`` and ``body``; the branch of a graph has no name.
-    """
-
-    kind: str
-    number: int
+    kind: str  # such as ``kConvolution``
+    number: int  # names its instruction
+    # A loop has ``condition`` and ``body``; the branch of a graph has no name.
     branches: "dict[str, list[Thunk]]" = dataclasses.field(default_factory=dict)
 
     @property

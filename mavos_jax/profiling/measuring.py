@@ -84,10 +84,7 @@ def seconds(function: Callable[[], Any]) -> float:
 def measure_in_turns(
     samplers: Mapping[_Key, Sampler], repeats: int
 ) -> dict[_Key, dict[str, Timing]]:
-    """Calls all samplers one after the other, round after round.
-
-    A round before the first does not count: it compiles what is not compiled, and fills caches.
-    """
+    """Calls all samplers in turn, round after round; the first compiles, and does not count."""
     rounds = []
     for number in range(repeats + 1):
         name = f"round {number} of {repeats}" if number else "a round that does not count"
@@ -115,18 +112,13 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write_report(path: Path | None, arguments: Any, **values: Any) -> None:
-    """Writes values, the options, the software and the device as JSON, if there is a path.
-
-    Names tell units; a Timing is a median, the lowest and the highest value.
-    """
+    """Writes values, options, software and device as JSON, if there is a path; names tell units."""
     if path is None:
         return
-    about = {
-        "options": dataclasses.asdict(arguments),
-        "software": describe_software(this_command()),
-    }
+    values["options"] = dataclasses.asdict(arguments)
+    values["software"] = describe_software(this_command())
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**values, **about}, indent=2, default=str)
+    text = json.dumps(values, indent=2, default=str)
     path.write_text(f"{text}\n", encoding="utf-8")
 
 

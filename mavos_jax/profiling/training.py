@@ -16,18 +16,8 @@ from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import Experiment
 from mavos_jax.datasets import open_source
 from mavos_jax.models.mavos import Variables, init_variables
+from mavos_jax.profiling import measuring
 from mavos_jax.profiling.loader import measure_loader
-from mavos_jax.profiling.measuring import (
-    Program,
-    Timing,
-    announce,
-    compile_program,
-    measure_in_turns,
-    program_figures,
-    seconds,
-    table,
-    write_report,
-)
 from mavos_jax.runtime.devices import products_in
 from mavos_jax.runtime.files import require_writable_parent
 from mavos_jax.training.loop import frame_size
@@ -84,13 +74,13 @@ class _Step:
         self._state = jax.tree.map(lambda x: jnp.array(x, copy=True), new_state(config, variables))
         self._batch = _random_batch(config, case.batch)
         with products_in(case.precision):
-            self.program: Program = compile_program(
+            self.program: measuring.Program = measuring.compile_program(
                 jax.jit(body, donate_argnums=(0,)), self._state, self._batch
             )
 
     def sample(self) -> dict[str, float]:
         """Times one step."""
-        return {"seconds": seconds(self._run)}
+        return {"seconds": measuring.seconds(self._run)}
 
     def _run(self) -> Any:
         self._state, metrics = self.program.run(self._state, self._batch)
@@ -103,12 +93,12 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[dict[str, An
     precisions = arguments.precisions or (automatic,)
     combinations = itertools.product(arguments.batches, arguments.rematerialise, precisions)
     cases = [Case(*combination) for combination in dict.fromkeys(combinations)]
-    announce(f"{config.name}: fresh weights")
+    measuring.announce(f"{config.name}: fresh weights")
     variables = init_variables(build_training_model(config))
     steps: dict[Case, _Step] = {}
     for case in cases:
         remat = ", rematerialised" if case.rematerialised else ""
-        announce(f"compiling the step of {case.batch} clips in {case.precision}{remat}")
+        measuring.announce(f"compiling the step of {case.batch} clips in {case.precision}{remat}")
         try:
             steps[case] = _Step(config, variables, case)
             steps[case].sample()
@@ -117,13 +107,13 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[dict[str, An
                 raise
             steps.pop(case, None)
     samplers = {case: step.sample for case, step in steps.items()}
-    found = measure_in_turns(samplers, arguments.repeats)
+    found = measuring.measure_in_turns(samplers, arguments.repeats)
     frames = config.data.clip_frames
     return [_row(case, steps.get(case), found.get(case), frames) for case in cases]
 
 
 def _row(
-    case: Case, step: _Step | None, found: Mapping[str, Timing] | None, clip_frames: int
+    case: Case, step: _Step | None, found: Mapping[str, measuring.Timing] | None, clip_frames: int
 ) -> dict[str, Any]:
     """Returns the columns of a case; frames are all of the clips, the references included."""
     time_s = None if found is None else found["seconds"]
@@ -131,7 +121,7 @@ def _row(
         **case._asdict(),
         "step_s": time_s,
         "frames_per_second": time_s and case.batch * clip_frames / time_s.median,
-        **program_figures(step and step.program),
+        **measuring.program_figures(step and step.program),
         "failure": None if step else "out of memory",
     }
 
@@ -162,10 +152,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sets = [open_source(source, frame_size(config)) for source in data.sources]
         loaded = measure_loader(data, sets, max(arguments.batches), arguments.loader_seconds)
     print(f"{config.name}, clips of {data.clip_frames} frames of {data.crop}x{data.crop} pixels")
-    print(table(rows))
+    print(measuring.table(rows))
     if loaded is not None:
         print(f"the loader by itself ({data.workers} workers): {loaded:.1f} frames/s")
-    write_report(
+    measuring.write_report(
         *(arguments.json, arguments),
         name=config.name,
         clip_frames=data.clip_frames,

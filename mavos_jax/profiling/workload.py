@@ -78,17 +78,14 @@ def available(precisions: Sequence[Precision]) -> tuple[Precision, ...]:
 
 
 class Workload(NamedTuple):
-    """A network and a setting, ready to run, with variables and views on the device.
-
-    ``frames`` are random; ``slots`` has a vertical stripe for every object. Both are padded.
-    """
+    """A network and a setting, ready to run, with variables and views on the device."""
 
     model: MAVOS
     variables: Variables
     setting: Setting
     views: Geometries
-    frames: np.ndarray
-    slots: np.ndarray
+    frames: np.ndarray  # random, padded
+    slots: np.ndarray  # a vertical stripe for every object, padded
 
     @classmethod
     def build(cls, experiment: Experiment, variables: Variables, setting: Setting) -> "Workload":

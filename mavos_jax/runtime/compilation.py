@@ -68,11 +68,7 @@ def _say_not_kept(reason: object) -> None:
 
 
 def _mend_cache() -> None:
-    """Removes the entries of the cache that JAX warns about.
-
-    JAX never replaces an entry that a kill or a full disk cut off; it compiles and warns at every
-    start. Removed while JAX warns, the entry is written again by this process.
-    """
+    """Removes entries of the cache that JAX warns about: it never replaces one that was cut off."""
     show, has_said = warnings.showwarning, False
 
     def take(message: Warning | str, *others: Any, **options: Any) -> None:
@@ -155,10 +151,7 @@ def is_compiling() -> bool:
 
 
 class CompilationClock:
-    """Measures, inside a ``with`` block, the time this thread spends tracing and compiling.
-
-    Reports that overlap, such as of a function traced inside another, count once.
-    """
+    """Measures how long this thread traces and compiles in a ``with`` block, without overlaps."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()

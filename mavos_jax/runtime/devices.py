@@ -108,17 +108,9 @@ class GraphProgram(Generic[_R]):
         """Traces the function, which may take shapes instead of arrays."""
         return self.jitted.trace(*args, **kwargs)
 
-    def lower(self, *args: Any, **kwargs: Any) -> Any:
-        """Lowers the function, which may take shapes instead of arrays."""
-        return self.jitted.lower(*args, **kwargs)
-
 
 def peak_memory() -> tuple[str, int]:
-    """Returns the name and bytes of the peak that matters.
-
-    That is the most that an accelerator's allocator handed out or, on a CPU, where JAX keeps no
-    count, the largest resident set of the process.
-    """
+    """Returns the name and bytes of the accelerator's peak or, on a CPU, of the resident set's."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in statistics:
         return "peak device memory", int(statistics["peak_bytes_in_use"])

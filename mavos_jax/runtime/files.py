@@ -45,6 +45,18 @@ def written_whole(path: Path, *, is_flushed: bool = False) -> Iterator[Path]:
         raise
 
 
+def replace_folder(path: Path, new: Path, old: Path) -> None:
+    """Moves a folder to ``path`` and what was there to ``old``, or leaves everything in place."""
+    if path.exists():
+        path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        if old.exists():
+            old.rename(path)
+        raise
+
+
 def flush(path: Path) -> None:
     """Waits until a file's content, or the names in a folder, are on the disk."""
     opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -59,9 +71,8 @@ def flush(path: Path) -> None:
 class WriteBehind:
     """Runs calls on other threads while the caller goes on; on one thread, in order.
 
-    At most ``max_pending`` calls wait, which bounds the arrays they hold. The first exception of a
-    call is raised by a later :meth:`submit` or at the end of the ``with`` block, which waits for
-    all calls.
+    At most ``max_pending`` calls wait, which bounds the arrays they hold. A later :meth:`submit` or
+    the end of the ``with`` block, which waits for all calls, raises the first exception of one.
     """
 
     def __init__(self, max_pending: int = 8, num_threads: int = 1):
@@ -116,11 +127,7 @@ def is_endless(path: Path) -> bool:
 
 
 def require_writable_parent(path: str | os.PathLike[str]) -> None:
-    """Raises ValueError unless the nearest existing parent of a path takes new files.
-
-    Permissions do not tell (an administrator's are ignored, ``/proc`` takes nothing), so a
-    temporary folder is made there and removed.
-    """
+    """Raises ValueError unless the nearest existing parent of a path takes new files."""
     parent = Path(os.path.abspath(path)).parent
     while not os.path.lexists(parent):
         parent = parent.parent
@@ -129,6 +136,7 @@ def require_writable_parent(path: str | os.PathLike[str]) -> None:
             f"{path}: expected a path in a folder, found that {parent} is not a folder; choose "
             "another path"
         )
+    # Permissions do not tell: an administrator's are ignored, ``/proc`` takes nothing.
     try:
         with tempfile.TemporaryDirectory(prefix=".writable-", dir=parent):
             pass

@@ -14,6 +14,9 @@ _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
+Say = Callable[[str], None]  # takes a line for the user
+
+
 def say(line: str) -> None:
     """Prints a line on the standard error output, unless nobody reads it any more."""
     with contextlib.suppress(OSError, ValueError):
@@ -21,13 +24,10 @@ def say(line: str) -> None:
 
 
 class Progress:
-    """Shows progress inside a ``with`` block: a bar on a terminal, else a line every 30 seconds.
-
-    Several threads may call :meth:`advance`. ``total`` is None where only the end will tell.
-    """
+    """Shows progress inside a ``with`` block: a bar on a terminal, else a line every 30 seconds."""
 
     def __init__(
-        self, total: int | None, what: str, *, unit: str = "frame", say: Callable[[str], None] = say
+        self, total: int | None, what: str, *, unit: str = "frame", say: Say = say
     ) -> None:
         self._total, self._what, self._unit = total, what, unit
         self._say = say

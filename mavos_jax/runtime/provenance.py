@@ -53,15 +53,10 @@ def _commit() -> str | None:
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
+    git, quiet = ["git", "-C", str(root)], subprocess.DEVNULL
     try:
         commit, changes = (
-            subprocess.run(
-                ["git", "-C", str(root), *words],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=20,
-            ).stdout.strip()
+            subprocess.check_output([*git, *words], stderr=quiet, text=True, timeout=20).strip()
             for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
         )
     except (OSError, subprocess.SubprocessError):

@@ -68,10 +68,7 @@ def shortened(value: object, length: int = 60) -> str:
 
 
 def typed(value: Any, kind: type[_Value]) -> _Value:
-    """Returns a JSON value if it is of a type, else raises ValueError.
-
-    Whole numbers are floats as well; true and false are no numbers; texts can be written in UTF-8.
-    """
+    """Returns a JSON value of a type, else raises ValueError; true and false are no numbers."""
     kinds = (int, float) if kind is float else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"expected {kind.__name__}, found {shortened(value)}")

@@ -113,13 +113,9 @@ class Checkpoints:
     ) -> None:
         """Starts to write a checkpoint, once the one before is complete.
 
-        A failure of that one is reported, and the new one tried all the same. A retry that fails
-        does not count towards the three failures in a row that end a run. ``state`` holds NumPy
-        arrays that nobody changes any more; ``score`` is J&F of its moving average.
-
-        Raises:
-          OSError: there is no room, or three in a row that were due could not be written.
-          ValueError: a checkpoint of this step or a later one is there.
+        A failure of that one is reported, and the new one tried all the same. A failing retry does
+        not count towards the three failures in a row that end a run with OSError, as a full disk
+        does. ``state`` holds NumPy arrays that nobody changes any more; ``score`` is its average's.
         """
         step, newest = int(state.step), self.newest()
         if newest is not None and newest >= step:
@@ -130,7 +126,10 @@ class Checkpoints:
         # The data are a function of the seed and the step, which is thus their position.
         self._begun = {"step": step, "data_position": step, "score": score, **self._facts}
         with self._explained():
-            _require_room(self._folder, sum(x.nbytes for x in jax.tree.leaves(state)))
+            num_bytes = sum(x.nbytes for x in jax.tree.leaves(state))
+            # Beforehand, because Orbax's writes would fail one by one, with a log each.
+            if shutil.disk_usage(self._folder).free < num_bytes * _MARGIN:
+                raise OSError(errno.ENOSPC, "No space left on device")
             weights, training = split(state)
             if score is not None:
                 self._scores[step] = Score(score, self._facts.get(SCORE_CONDITIONS))
@@ -203,9 +202,3 @@ class Checkpoints:
                 f"{self._folder / str(step)}: expected room for a checkpoint, found the disk full; "
                 f"free some, then run the same command again: it {onward}"
             ) from error
-
-
-def _require_room(folder: Path, num_bytes: int) -> None:
-    """Raises for a full disk beforehand; Orbax's writes would fail one by one, with a log each."""
-    if shutil.disk_usage(folder).free < num_bytes * _MARGIN:
-        raise OSError(errno.ENOSPC, "No space left on device")

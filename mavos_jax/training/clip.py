@@ -21,15 +21,7 @@ from mavos_jax.inference.objects import put_label
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.models.resize import resize_planes
-from mavos_jax.training.late import give_at_once, give_late
-from mavos_jax.training.losses import (
-    FullLogits,
-    frame_loss,
-    kept_share,
-    mean_iou,
-    predict,
-    reference_weight,
-)
+from mavos_jax.training import losses
 
 
 class Clip(NamedTuple):
@@ -41,13 +33,10 @@ class Clip(NamedTuple):
 
 
 class FrameResult(NamedTuple):
-    """The result of segmenting a frame; for a clip stacked along axis t, the reference first.
+    """The result of segmenting a frame; for a clip stacked along axis t, the reference first."""
 
-    The reference's loss is without its weight; the IoU is averaged over the objects.
-    """
-
-    loss: Float[Array, "*t"]
-    iou: Float[Array, "*t"]
+    loss: Float[Array, "*t"]  # the reference's without its weight
+    iou: Float[Array, "*t"]  # averaged over the objects
     slots: Int[Array, "*t h1 w1"]
 
 
@@ -62,16 +51,13 @@ def clip_loss(
     """Returns a clip's loss: the mean over its later frames, plus the reference's, weighted.
 
     Args:
-      model: the network; its configuration holds the recipe.
-      variables: its variables.
-      clip: frames and masks.
       at: optimiser steps done; they decide on teacher forcing and the weights of the losses.
       key: of this clip in this step; ``None`` for neither dropout nor identity shuffle.
       label_at: frame whose label brings objects that the reference lacks, 0 for none; ``None``
         leaves such labels out of the program, and so does a missing key.
     """
     config = model.config.training
-    recipe, share = config.clip, kept_share(config.clip, at, config.steps)
+    recipe, share = config.clip, losses.kept_share(config.clip, at, config.steps)
     is_forced = at < recipe.teacher_forcing * config.steps
     # With its own predictions as input, training the bank would let the network rename objects.
     # That it is always frozen must be known to the compiler, which then leaves its gradient out.
@@ -99,12 +85,12 @@ def clip_loss(
     def start(features: Features, labels: Mask, key: Array | None) -> tuple[Memory, tuple]:
         slots = _put_in_places(labels, places)
         logits, memory = step.start_segmented(model, variables, features, slots, key=key)
-        return memory, (logits, predict(enlarge(logits, labels), counts[0]))
+        return memory, (logits, losses.predict(enlarge(logits, labels), counts[0]))
 
     def advance(memory: Memory, inputs: tuple) -> tuple[Memory, tuple]:
         features, labels, key, count, index, is_due = inputs
         logits, pending = step.segment(model, variables, memory, features, key=key)
-        slots = predict(enlarge(logits, labels), count)
+        slots = losses.predict(enlarge(logits, labels), count)
         chosen = jnp.where(is_forced, labels, slots)
 
         def memorise() -> Memory:
@@ -122,7 +108,7 @@ def clip_loss(
 
         return jax.lax.cond(index == label_at, take_in, memorise), (logits, slots)
 
-    def enlarge(logits: Logits, labels: Mask) -> FullLogits:
+    def enlarge(logits: Logits, labels: Mask) -> losses.FullLogits:
         # Slots are put back in order at stride 4, where that is cheap.
         planes = logits.transpose(2, 0, 1)[places[: 1 + most]]
         size = (labels.shape[0], labels.shape[1])
@@ -130,8 +116,8 @@ def clip_loss(
 
     def score(logits: Logits, slots: Mask, labels: Mask, count: Scalar) -> FrameResult:
         full = enlarge(logits, labels)
-        loss = frame_loss(full, labels, count, share, recipe)
-        return FrameResult(loss, mean_iou(slots, labels, count, most), slots)
+        loss = losses.frame_loss(full, labels, count, share, recipe)
+        return FrameResult(loss, losses.mean_iou(slots, labels, count, most), slots)
 
     if recipe.rematerialise:
         start, advance = jax.checkpoint(start), jax.checkpoint(advance, prevent_cse=False)
@@ -144,7 +130,7 @@ def clip_loss(
     _, rest = jax.lax.scan(advance, memory, later)
     logits, slots = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), first, rest)
     result = over_frames(score)(logits, slots, labels, counts)
-    weight = reference_weight(recipe, at, config.steps)
+    weight = losses.reference_weight(recipe, at, config.steps)
     return result.loss[1:].mean() + weight * result.loss[0], result
 
 
@@ -188,3 +174,51 @@ def _one_by_one(function: Callable) -> Callable:
 def _recomputed(function: Callable) -> Callable:
     """Maps a function frame after frame; the backward pass computes each frame's values again."""
     return _one_by_one(jax.checkpoint(function, prevent_cse=False))
+
+
+# Objects that come later: the reference lacks them, the label of a later frame brings them. Without
+# them in training, a network does not learn to take an object into a memory of others.
+
+
+class Given(NamedTuple):
+    """What is known of a clip's objects before each frame; ``label`` holds what a label brings."""
+
+    labels: Int[Array, "t h1 w1"]
+    num_objects: Int[Array, "t"]
+    label: Mask | None
+
+
+def give_at_once(masks: UInt8[Array, "t h1 w1"], num_objects: Scalar) -> Given:
+    """Returns a clip all of whose objects are in its reference."""
+    everywhere = jnp.broadcast_to(num_objects, len(masks))
+    return Given(masks.astype(jnp.int32), everywhere, None)
+
+
+def give_late(
+    masks: UInt8[Array, "t h1 w1"], num_objects: Scalar, label_at: Scalar, key: Array
+) -> Given:
+    """Holds objects back until frame ``label_at``, whose label brings them; 0 for none.
+
+    Of n objects a random 1 to n - 1 are there from the reference on, in any slots. A single object
+    is there from the start, and the label brings it again.
+    """
+    many, turn = jax.random.split(key)
+    most = jnp.maximum(num_objects, 1)
+    first = jax.random.randint(many, (), 1, jnp.maximum(most, 2))
+    slots = masks.astype(jnp.int32)
+    # The first slots are in use always, so the objects take turns in them.
+    turned = (slots - 1 + jax.random.randint(turn, (), 0, most)) % most + 1
+    slots = jnp.where((slots > 0) & (slots <= most), turned, slots)
+    is_early = (label_at > 0) & (jnp.arange(len(masks)) <= label_at)
+    known = jnp.where(is_early, jnp.minimum(first, num_objects), num_objects)
+    is_given = (slots <= known[:, None, None]) | (slots == IGNORED)
+    is_new = (slots > first) | (num_objects == 1)
+    label = jnp.where(is_new, slots, 0)[label_at]
+    return Given(jnp.where(is_given, slots, 0), known, label)
+
+
+def draw_label_frame(probability: float, num_frames: int, key: Array) -> Scalar:
+    """Draws the frame, 1 to T - 2, in which all clips of a step bring a label, or 0 for none."""
+    whether, where = jax.random.split(key)
+    frame = jax.random.randint(where, (), 1, num_frames - 1)
+    return jnp.where(jax.random.bernoulli(whether, probability), frame, 0)

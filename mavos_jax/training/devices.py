@@ -45,9 +45,8 @@ def build_step(
 ) -> Step:
     """Returns the step over ``devices`` of all processes, by default all.
 
-    It takes a replicated state, which it consumes, and the clips of this process; it returns the
-    replicated state and metrics that every process can read. Raises ValueError for a recipe that
-    the network or the devices cannot train.
+    It consumes a replicated state and takes this process's clips; it returns the replicated state
+    and metrics that every process can read. Raises ValueError for a recipe that cannot be trained.
     """
     devices = jax.devices() if devices is None else devices
     require_trainable(config, len(devices))
@@ -55,9 +54,8 @@ def build_step(
     model = build_training_model(config)
     if with_pmap:
         body = functools.partial(train_step, model, axis_name=AXIS)
-        run = _in_graphs(
-            jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
-        )
+        mapped = jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
+        run = _in_graphs(mapped)
     else:
         run = _shard(model, devices)
 
@@ -70,10 +68,7 @@ def build_step(
 
 
 def _in_graphs(mapped: Any) -> Callable:
-    """Returns a mapped function that is compiled with the platform's :func:`graph_options`.
-
-    ``pmap`` takes none; all calls are of the same shapes.
-    """
+    """Compiles a ``pmap``, whose calls have the same shapes, with :func:`graph_options`."""
     options = graph_options(jax.default_backend())
     if options is None:
         return mapped
@@ -88,10 +83,7 @@ def _in_graphs(mapped: Any) -> Callable:
 
 
 def shard_step(model: MAVOS, mesh: Mesh) -> tuple[Callable, NamedSharding, NamedSharding]:
-    """Returns a step over a mesh, to be jitted, and how it wants states and clips to lie.
-
-    The clips have a leading axis of devices.
-    """
+    """Returns a step over a mesh, to be jitted, and how states and clips, one a device, lie."""
 
     # Left to itself, jit may gather clips that it cannot tell apart, such as those of a sort.
     def on_each(state: TrainState, batch: DeviceBatch) -> tuple[TrainState, Metrics]:

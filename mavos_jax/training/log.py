@@ -53,10 +53,7 @@ class MetricsBuffer:
             self._take()
 
     def waited_for_data(self, seconds: float) -> None:
-        """Notes a wait for data that has just ended, if the device had nothing to do at its end.
-
-        The sum is thus an upper bound of the time in which the device was idle.
-        """
+        """Notes a wait for data that ended with the device idle: an upper bound of idleness."""
         newest = self._in_flight[-1].loss if self._in_flight else None
         if getattr(newest, "is_ready", lambda: True)():
             self._data_seconds += seconds
@@ -179,11 +176,7 @@ class Log:
         self._tell_board("add_image", name, picture, step, dataformats="HWC")
 
     def _tell_board(self, method: str, *arguments: Any, **options: Any) -> None:
-        """Calls TensorBoard's writer, or gives it up once it cannot write.
-
-        Its thread ends with the first error, such as a full disk, and later calls would wait for
-        ever.
-        """
+        """Calls TensorBoard's writer, or gives it up if its thread has ended: calls would hang."""
         if self._board is None:
             return
         writer = getattr(getattr(self._board, "file_writer", None), "event_writer", None)

@@ -45,13 +45,10 @@ def train(
 ) -> None:
     """Trains a network, from the start or from where an earlier part of the run ended.
 
-    On SIGTERM, SIGUSR1 or an interruption from the keyboard it saves and returns. ``convert`` reads
-    PyTorch weights for ``training.start``; ``command`` is kept with the checkpoints.
-
-    Raises:
-      ValueError: something does not fit, or training diverged (:class:`Diverged`).
-      OSError: something could not be written; what was saved before is intact.
-      KeyboardInterrupt: the keyboard interrupted it; it has saved.
+    On SIGTERM, SIGUSR1 or an interruption from the keyboard, which it raises again, it saves and
+    returns. ``convert`` reads PyTorch weights for ``training.start``; ``command`` is kept with the
+    checkpoints. Raises ValueError for what does not fit, :class:`Diverged` among them, and OSError
+    for what cannot be written; what was saved before is intact.
     """
     advance = build_step(config)  # its demands on the configuration come first
     steps = config.training.steps
@@ -233,10 +230,7 @@ class _Run:
 
     @contextlib.contextmanager
     def _saving_on_error(self, *, fails_everywhere: bool = False) -> Iterator[None]:
-        """Saves the newest state when something other than a step fails.
-
-        Where one of several processes fails, it cannot: the others would not join it.
-        """
+        """Saves the newest state when something other than a step fails."""
         try:
             yield
         except Diverged:
@@ -244,6 +238,7 @@ class _Run:
         except Exception:
             # What went wrong first is what the user should read.
             with contextlib.suppress(Exception):
+                # Where one of several processes fails, the others would not join it.
                 if fails_everywhere or jax.process_count() == 1:
                     self._save()
             raise

@@ -65,10 +65,7 @@ def is_early(encoder: EncoderConfig, path: str) -> bool:
 
 
 def decays(path: str, dimensions: int) -> bool:
-    """Whether weight decay applies: to two or more dimensions, and the scales of the encoder.
-
-    Relative positions and the decoder's last convolution are left out.
-    """
+    """Whether weight decay applies: to most arrays of two axes or more, and encoder scales."""
     name = path.rpartition("/")[2]
     if dimensions >= 2:
         is_relative = name in ("relative_position_bias", "relative_value")
@@ -124,11 +121,8 @@ class MomentumState(NamedTuple):
 
 
 def _scale_by_muon() -> optax.GradientTransformation:
-    """Makes the bias-corrected Nesterov momentum of every kernel orthogonal (Jordan et al. 2024).
-
-    ``optax.contrib.muon`` gives the same to rounding, but takes 2.3 times as long on a CPU: there
-    every matrix is a batch of one.
-    """
+    """Makes the bias-corrected Nesterov momentum of each kernel orthogonal (Jordan et al. 2024)."""
+    # ``optax.contrib.muon`` takes 2.3 times as long on a CPU: every matrix is a batch of one.
     decay = _MUON_DECAY
 
     def init(params: Any) -> MomentumState:
@@ -137,11 +131,9 @@ def _scale_by_muon() -> optax.GradientTransformation:
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
         count = state.count + 1
-        momentum = jax.tree.map(
-            lambda old, new: decay * old + (1 - decay) * new, state.momentum, updates
-        )
-        of_old, of_new = decay / (1 - decay ** (count + 1)), (1 - decay) / (1 - decay**count)
-        ahead = jax.tree.map(lambda old, new: of_old * old + of_new * new, momentum, updates)
+        momentum = jax.tree.map(lambda m, g: decay * m + (1 - decay) * g, state.momentum, updates)
+        of_m, of_g = decay / (1 - decay ** (count + 1)), (1 - decay) / (1 - decay**count)
+        ahead = jax.tree.map(lambda m, g: of_m * m + of_g * g, momentum, updates)
         return jax.tree.map(_orthogonalised, ahead), MomentumState(count, momentum)
 
     return optax.GradientTransformation(init, update)
@@ -170,16 +162,13 @@ def _orthogonalised(kernel: Float[Array, "*rows columns"]) -> Float[Array, "*row
 def update(
     config: TrainingConfig, parameters: Leaves, gradient: Leaves, optimizer_state: Any, step: Scalar
 ) -> tuple[Leaves, Any]:
-    """Returns the parameters after one step, and the optimiser's state.
-
-    After teacher forcing the identification bank and its norm keep their values: no gradient
-    reaches them, and PyTorch leaves parameters without a gradient alone.
-    """
+    """Returns the parameters after one step, and the optimiser's state."""
     optimizer = build_optimizer(config.optimizer)
     directions: Any
     directions, optimizer_state = optimizer.update(gradient, optimizer_state, parameters)
     rate = learning_rate(config, step, jnp)
     slow = encoder_rate(config.optimizer, rate)
+    # Later no gradient reaches the bank; PyTorch leaves parameters without one alone.
     is_bank_trained = step < config.clip.teacher_forcing * config.steps
 
     def move(path: str, leaf: Array, direction: Array) -> Array:

@@ -9,15 +9,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from mavos_jax.checkpoints.description import (
-    CONFIG,
-    SCORE_CONDITIONS,
-    STEPS,
-    WEIGHTS,
-    OtherVersion,
-    read_description,
-    steps_in,
-)
+from mavos_jax.checkpoints import description
 from mavos_jax.checkpoints.folder import quiet_orbax
 from mavos_jax.checkpoints.mismatch import compare_forms
 from mavos_jax.config import Experiment, to_dict
@@ -52,7 +44,7 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
     Fields of :data:`HARMLESS` may differ, and data sets may have moved or been packed. Other sizes
     of files, as after restoring a damaged one, only cause a warning.
     """
-    stored = read_description(folder)
+    stored = description.read_description(folder)
     before, after = _fields(stored.config), _fields(config)
     changes = [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} asked for"
@@ -77,8 +69,8 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
 
 def compare_scores(folder: Path, config: Experiment, conditions: str) -> None:
     """Warns about earlier scores that are missing or not comparable with those to come."""
-    others = read_description(folder).others
-    if others.get(SCORE_CONDITIONS, conditions) != conditions:
+    others = description.read_description(folder).others
+    if others.get(description.SCORE_CONDITIONS, conditions) != conditions:
         print_once(
             f"{folder}: the held-out videos or how they are segmented have changed; scores of this "
             "and earlier steps are not compared with those to come"
@@ -127,9 +119,9 @@ def newest_whole(workdir: Path) -> int | None:
     Newer, damaged ones are moved to ``WORKDIR/damaged``, each with a line. Raises ValueError where
     none is whole or another version wrote the newest, OSError where a file cannot be read now.
     """
-    folder = workdir / STEPS
+    folder = workdir / description.STEPS
     damaged: dict[int, str] = {}
-    for step in reversed(steps_in(folder) if folder.is_dir() else []):
+    for step in reversed(description.steps_in(folder) if folder.is_dir() else []):
         damage = _damage(folder / str(step))
         if damage is None:
             for bad, reason in damaged.items():
@@ -147,18 +139,16 @@ def newest_whole(workdir: Path) -> int | None:
 
 def read_state(folder: Path, like: TrainState) -> TrainState:
     """Returns the state in a checkpoint; ``like`` is one of the same run, or its shapes."""
-    items = dict(zip((WEIGHTS, TRAINING), split(like), strict=True))
+    items = dict(zip((description.WEIGHTS, TRAINING), split(like), strict=True))
     with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
         found = {name: checkpointer.metadata(folder / name).item_metadata.tree for name in items}
         # Orbax casts types and names no array of a wrong shape.
-        problems = compare_forms(_forms(items), _forms(found))
-        if problems:
-            raise ValueError(
-                f"{folder}: expected the state of this configuration, found {problems}"
-            )
+        faults = compare_forms(_forms(items), _forms(found))
+        if faults:
+            raise ValueError(f"{folder}: expected the state of this configuration, found {faults}")
         targets = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), items)
         read = {name: checkpointer.restore(folder / name, targets[name]) for name in items}
-    return join(like, (read[WEIGHTS], read[TRAINING]))
+    return join(like, (read[description.WEIGHTS], read[TRAINING]))
 
 
 def _forms(tree: Any) -> dict[str, str]:
@@ -168,9 +158,9 @@ def _forms(tree: Any) -> dict[str, str]:
 
 def _damage(folder: Path) -> str | None:
     try:
-        (folder / CONFIG).read_bytes()
-        stored = read_description(folder)
-        items = {WEIGHTS: stored.checksums, TRAINING: stored.others["checksums"]}
+        (folder / description.CONFIG).read_bytes()
+        stored = description.read_description(folder)
+        items = {description.WEIGHTS: stored.checksums, TRAINING: stored.others["checksums"]}
         for item, checksums in items.items():
             found = file_checksums(folder / item)
             differing = [name for name in checksums if found.get(name) != checksums[name]]
@@ -180,7 +170,7 @@ def _damage(folder: Path) -> str | None:
                 return f"{file} is not what was written"
     except FileNotFoundError as error:
         return f"{error.filename} is missing"
-    except OtherVersion:
+    except description.OtherVersion:
         raise
     except (ValueError, KeyError, TypeError) as error:  # any other OSError says nothing about them
         return f"{folder}: {error}" if str(folder) not in str(error) else str(error)

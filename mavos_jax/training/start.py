@@ -28,10 +28,7 @@ _LOCK = "run.lock"
 
 @contextlib.contextmanager
 def opened_workdir(path: Path) -> Iterator[Path]:
-    """Makes or takes the folder of a run and locks it; yields its absolute path.
-
-    Raises ValueError where nothing can be written, or another run or something else is there.
-    """
+    """Makes or takes a run's folder and locks it, else ValueError; yields its absolute path."""
     workdir = Path(os.path.abspath(path))
     if not is_first():
         yield workdir
@@ -84,8 +81,7 @@ def begin(
     """Returns the state to go on from, the same on every process, and prints what it is.
 
     ``data`` is the fingerprint of the data sets; ``conditions`` are those of the scores to come.
-    Raises ValueError if the run there is another one or has only damaged checkpoints, or if the
-    starting weights do not fit.
+    Raises ValueError for another run, only damaged checkpoints, or unfit starting weights.
     """
     found = newest_whole(workdir) if is_first() else None  # one looks for all
     newest = int(broadcast(np.int32(-1 if found is None else found)))

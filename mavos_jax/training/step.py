@@ -11,8 +11,7 @@ from mavos_jax.config import Experiment
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.trees import leaves_by_path, nested
-from mavos_jax.training.clip import Clip, FrameResult, clip_loss
-from mavos_jax.training.late import draw_label_frame
+from mavos_jax.training.clip import Clip, FrameResult, clip_loss, draw_label_frame
 from mavos_jax.training.optimizer import (
     Leaves,
     average_decay,
@@ -25,23 +24,17 @@ from mavos_jax.training.optimizer import (
 
 
 class TrainState(NamedTuple):
-    """What a step takes and returns; a pytree of arrays, the same on every device.
+    """What a step takes and returns; a pytree of arrays, the same on every device."""
 
-    ``step`` counts the steps done, ``skipped`` those of them that changed nothing. ``average`` is
-    the exponential moving average of ``trained``, which evaluation reads; ``constants`` are nested
-    as in the model. ``key`` gives, with the step and a clip's place in the batch, all random
-    numbers.
-    """
-
-    step: Scalar
+    step: Scalar  # steps done
     trained: Leaves
-    average: Leaves
+    average: Leaves  # the exponential moving average of ``trained``, which evaluation reads
     frozen: Leaves
-    constants: dict[str, Any]
+    constants: dict[str, Any]  # nested as in the model
     optimizer: Any
-    skipped: Scalar
+    skipped: Scalar  # steps that changed nothing
     skipped_in_row: Scalar
-    key: UInt32[Array, "2"]
+    key: UInt32[Array, "2"]  # gives, with the step and a clip's place, all random numbers
 
 
 def variables_of(state: TrainState, *, average: bool) -> Variables:
@@ -72,19 +65,14 @@ def join(like: TrainState, parts: tuple[Variables, dict[str, Any]]) -> TrainStat
 
 
 class Metrics(NamedTuple):
-    """What a step measures, averaged over the global batch.
-
-    Losses and IoUs are by position in the clip, the reference first, without its weight. The rate
-    is that of all but the encoder, the norm that before clipping. A step whose loss or gradient is
-    not finite is skipped and changes nothing.
-    """
+    """What a step measures, averaged over the global batch; positions begin at the reference."""
 
     loss: Float[Array, ""]
-    frame_losses: Float[Array, "t"]
+    frame_losses: Float[Array, "t"]  # the reference's without its weight
     frame_ious: Float[Array, "t"]
-    rate: Float[Array, ""]
-    gradient_norm: Float[Array, ""]
-    is_skipped: Bool[Array, ""]
+    rate: Float[Array, ""]  # that of all but the encoder
+    gradient_norm: Float[Array, ""]  # before clipping
+    is_skipped: Bool[Array, ""]  # loss or gradient is not finite, and the step changes nothing
 
 
 class DeviceBatch(NamedTuple):
@@ -134,10 +122,7 @@ def new_state(config: Experiment, variables: Variables) -> TrainState:
 def train_step(
     model: MAVOS, state: TrainState, batch: DeviceBatch, *, axis_name: str | None
 ) -> tuple[TrainState, Metrics]:
-    """Returns the state after a step over one device's share of the batch, and what it measured.
-
-    Gradients and metrics are averaged over the devices of ``axis_name``, if there are several.
-    """
+    """Returns the state after a step over one device's share of the batch, and what it measured."""
     config = model.config.training
     key = jax.random.fold_in(state.key, state.step)
     label_at = None
@@ -167,7 +152,7 @@ def train_step(
     nothing = (jnp.float32(0), result), jax.tree.map(jnp.zeros_like, state.trained)
     measured, _ = jax.lax.scan(add, nothing, batch)
     measured = jax.tree.map(lambda x: x / len(batch.places), measured)
-    if axis_name is not None:
+    if axis_name is not None:  # there are several devices
         measured = jax.lax.pmean(measured, axis_name)
     (loss, result), gradient = measured
     norm = global_norm(gradient.values())

@@ -75,10 +75,7 @@ def evaluate(
 
 
 def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> VideoSet:
-    """Opens what periodic evaluation segments, and warns if the run trains on it.
-
-    ``size`` is that of generated frames, ``data`` the fingerprints of what is trained on.
-    """
+    """Opens what periodic evaluation segments; warns if ``data``, fingerprints, has it as well."""
     videos = open_source(config.data.held_out, size)
     found = (videos[index] for index in range(len(videos)))
     short = [video.name for video in found if len(video) < MIN_FRAMES]

@@ -10,8 +10,12 @@ from refusals import refuse
 
 from mavos_jax.commands import score
 from mavos_jax.datasets.protocol import ScoringOptions
-from mavos_jax.evaluation.score_files import describe_inputs, require_replaceable, write_scores
-from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.scoring import (
+    describe_inputs,
+    require_replaceable,
+    score_results,
+    write_scores,
+)
 
 SPANS = {name: {1: tuple(range(6)), 2: tuple(range(2, 6))} for name in ("ant", "bee")}
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.colour import jitter, recolour, turn_hue
+from mavos_jax.data.augment import jitter, recolour, turn_hue
 
 
 def _image(seed=0, size=32):

@@ -13,8 +13,8 @@ from mavos_jax.datasets.davis import score_davis2017
 from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.evaluation.reading import mask_path
-from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.report import ReportContents
+from mavos_jax.evaluation.sequence import SequenceRecord
 from mavos_jax.media.masks import read_values, write_mask
 from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult
 

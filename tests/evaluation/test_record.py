@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mavos_jax.evaluation.record import SequenceRecord, parse_record, set_speeds
+from mavos_jax.evaluation.sequence import SequenceRecord, parse_record, set_speeds
 
 RECORD = SequenceRecord("a", "b", 2, 1, 3, 4, 0.0, {"x": (2, 1.0)}, ("m", 0), {"0": "00"})
 

@@ -11,8 +11,8 @@ from benchmark_trees import write_benchmark_tree
 
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.evaluation.reading import require_apart
-from mavos_jax.evaluation.record import SequenceRecord
 from mavos_jax.evaluation.run_folder import RunFolder
+from mavos_jax.evaluation.sequence import SequenceRecord
 from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.media.masks import write_mask
 

@@ -9,8 +9,13 @@ import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 
 from mavos_jax.datasets.protocol import ScoringOptions
-from mavos_jax.evaluation.score_files import Table, global_table, sequence_table, write_tables
-from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.evaluation.scoring import (
+    Table,
+    global_table,
+    score_results,
+    sequence_table,
+    write_tables,
+)
 
 SPANS = {"ant": {1: tuple(range(6)), 2: tuple(range(2, 6))}, "bee": {2: tuple(range(6))}}
 

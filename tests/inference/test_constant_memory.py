@@ -30,7 +30,7 @@ def test_the_compiled_scan_needs_the_same_memory_for_any_number_of_frames(tiny, 
     for length in (10, 100, 1000):
         chunk = jax.ShapeDtypeStruct((1, length, *padded_size(mask.shape), 3), jnp.uint8)
         inputs = model, variables, views, state, chunk, None, scalars
-        lowered = segment_chunks.lower(*inputs, identities=3, logits_form="none")
+        lowered = segment_chunks.trace(*inputs, identities=3, logits_form="none").lower()
         found = lowered.compile().memory_analysis()
         assert found is not None
         pixels = length * math.prod(padded_size(mask.shape))

@@ -21,11 +21,14 @@ from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path
-from mavos_jax.evaluation.record import SequenceRecord, set_speeds
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.score_files import describe_inputs, require_replaceable, write_scores
-from mavos_jax.evaluation.scoring import score_results
-from mavos_jax.evaluation.sequence import SequenceTask
+from mavos_jax.evaluation.scoring import (
+    describe_inputs,
+    require_replaceable,
+    score_results,
+    write_scores,
+)
+from mavos_jax.evaluation.sequence import SequenceRecord, SequenceTask, set_speeds
 from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.evaluation.submission import check_submission, write_submission
 from mavos_jax.inference.geometry import Sizes

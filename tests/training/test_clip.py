@@ -16,8 +16,7 @@ from mavos_jax.inference.objects import put_label
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import build_model, init_variables, variable_shapes
 from mavos_jax.models.resize import resize_bilinear
-from mavos_jax.training.clip import Clip, clip_loss, write_times
-from mavos_jax.training.late import give_at_once, give_late
+from mavos_jax.training.clip import Clip, clip_loss, give_at_once, give_late, write_times
 from mavos_jax.training.losses import frame_loss, kept_share, mean_iou, predict, reference_weight
 
 # The first write is a plain copy: with this gap, frame 4 is fused and frame 5 segmented from it.

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mavos_jax.training.late import draw_label_frame, give_at_once, give_late
+from mavos_jax.training.clip import draw_label_frame, give_at_once, give_late
 
 KEYS = [jax.random.PRNGKey(seed) for seed in range(24)]
 NUM_FRAMES, LABEL_AT = 6, 2

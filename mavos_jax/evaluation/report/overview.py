@@ -11,8 +11,8 @@ import numpy as np
 from mavos_jax.datasets.dataset import Benchmark, Published
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.datasets.table import DATA_SETS
-from mavos_jax.evaluation.record import SequenceRecord, highest_peak, set_speeds
 from mavos_jax.evaluation.report.pictures import worst_frame
+from mavos_jax.evaluation.sequence import SequenceRecord, highest_peak, set_speeds
 from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult, mean_scores
 
@@ -53,10 +53,7 @@ def labelled_frames(sequence: SequenceFiles) -> frozenset[int]:
 
 
 def find_paper_row(network: str, dataset: str, split: str) -> Published | None:
-    """Finds what the paper reports of a network on a validation set.
-
-    The name may be a model's, or that of a configuration that trains it to the end: "mavos_main".
-    """
+    """Finds what the paper reports of a model, or of a configuration for it ("mavos_main")."""
     if dataset not in DATA_SETS or split not in ("val", "valid"):
         return None
     wanted = re.sub(r" (main|released)$", "", _words(network))
@@ -133,9 +130,8 @@ def _summary(contents: ReportContents, paper: Published | None) -> Iterator[Plai
     if contents.records:
         words, size = highest_peak(contents.records)
         # What a process occupies on a CPU is no measure of a GPU's memory.
-        yield _measure(
-            words, "GB", size / 1e9, paper.memory if paper and "device" in words else None
-        )
+        memory = paper.memory if paper and "device" in words else None
+        yield _measure(words, "GB", size / 1e9, memory)
 
 
 def _measure(name: str, unit: str, value: float | None, reported: float | None) -> Plain:

@@ -41,11 +41,7 @@ _MAX_THREADS = 8
 
 
 def write_report(path: Path, contents: ReportContents) -> None:
-    """Writes the report of a benchmark, an .html file, under its name only once it is whole.
-
-    The table comes first in the file. Each sequence's pictures follow in a block of their own that
-    is parsed when the sequence is opened, so that the page is there at once.
-    """
+    """Writes a report, an .html whose pictures are parsed when their sequence is opened."""
     sequences = contents.benchmark.sequences
     finished = [contents.finished_frames(sequence) for sequence in sequences]
     shares = share_budget([len(frames) for frames in finished], contents.max_frames)
