@@ -159,6 +159,8 @@ def test_a_users_own_file_works_like_ours(user_file):
         ("config = {'memory': 3}\n", "Experiment `config`.*dict"),
         ("x = 1\n\nconfig = 1 / 0\n", r"mine\.py, line 3: ZeroDivisionError: division by zero"),
         ("config = = 1\n", r"mine\.py, line 1: SyntaxError"),
+        ("import sys\nsys.exit(3)", r"mine\.py, line 2: SystemExit: 3"),
+        ("def f():\n    return 1 / 0\nf()", r"mine\.py, line 2: ZeroDivisionError"),
         ("import mavos_jacks\n", r"mine\.py, line 1: ModuleNotFoundError: .*mavos_jacks"),
         (
             "from mavos_jax.config import MemoryConfig\n\nMemoryConfig(gap=0)\n",

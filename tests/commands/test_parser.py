@@ -8,7 +8,14 @@ from refusals import refuse
 
 from mavos_jax.checkpoints.folder import save
 from mavos_jax.commands.parser import load_config, parse_command
-from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
+from mavos_jax.config import (
+    Experiment,
+    LSTTConfig,
+    MemoryConfig,
+    MobileNetV2Config,
+    ResNetConfig,
+    SwinConfig,
+)
 from mavos_jax.models.mavos import build_model, init_variables
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -67,36 +74,10 @@ def checkpoint(tmp_path_factory):
     return str(folder)
 
 
-@pytest.mark.parametrize(
-    ("words", "field", "value"),
-    [
-        ("--memory.gap 7", "memory.gap", 7),
-        ("--memory.gap=7", "memory.gap", 7),
-        ("--memory.gap 7 --memory.gap 9", "memory.gap", 9),
-        ("--memory.policy bank", "memory.policy", "bank"),
-        ("--align_corners False", "align_corners", False),
-        ("--memory.released_value_layout False", "memory.released_value_layout", False),
-        ("--name other", "name", "other"),
-        ("--encoder.last 64", "encoder.last", 64),
-        (
-            "--encoder.stages 1 8 1 1 2 8 1 2 2 8 1 2 2 8 3 2 2 8 1 2",
-            "encoder.stages",
-            ((1, 8, 1, 1), (2, 8, 1, 2), (2, 8, 1, 2), (2, 8, 3, 2), (2, 8, 1, 2)),
-        ),
-    ],
-)
-def test_override_changes_its_field_alone(words, field, value):
-    config = load_config(MOBILENET, words.split())
-    *parents, leaf = field.split(".")
-    part, original = config, load_config(MOBILENET)
-    for parent in parents:
-        part, original = getattr(part, parent), getattr(original, parent)
-    assert getattr(part, leaf) == value
-    assert dataclasses.replace(part, **{leaf: getattr(original, leaf)}) == original
-
-
 def test_every_field_can_be_overridden():
-    config = Experiment(name="all", memory=MemoryConfig(policy="bank", gap=3), align_corners=False)
+    stages = ((1, 8, 1, 1), (2, 8, 1, 2), (2, 8, 1, 2), (2, 8, 3, 2), (2, 8, 1, 2))
+    encoder, memory = MobileNetV2Config(stages=stages), MemoryConfig(policy="bank", gap=3)
+    config = Experiment(name="all", encoder=encoder, memory=memory, align_corners=False)
 
     def words(part, path):
         for field in dataclasses.fields(part):
@@ -132,13 +113,11 @@ def test_options_are_those_of_the_encoder_and_transformer_in_the_file(file, word
     ("words", "message"),
     [
         ("--memory.gpa 4", "--memory.gpa, 4; did you mean --memory.gap?"),
-        ("--memori.gap 4", "did you mean --memory.gap?"),
         ("--memory.gap four", "--memory.gap: invalid literal for int() with base 10: 'four'"),
         ("--memory.gap 0", "mavos.py: memory.gap: expected an integer of at least 1, found 0"),
         ("--memory.gap", "Missing value for argument '--memory.gap'"),
         ("--memory.policy all", "Expected one of ('mca', 'bank', "),
         ("--align_corners maybe", "Expected one of ('True', 'False')"),
-        ("--encoder.stages 1 8 1", "--encoder.stages"),
         ("--encoder.stages 1 8 1 1", "encoder.stages: expected exactly four rows of stride 2"),
         ("--elstt.value_dim 33", "mavos.py: elstt.value_dim: expected a multiple of"),
         ("4", "Unrecognized options: 4"),
@@ -152,20 +131,16 @@ def test_bad_override_is_one_line(words, message, columns, monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_command_holds_options_of_groups_and_overrides_in_any_order():
-    words = ["--memory.gap", "7", "--config", TINY, "--is_bright", "--output", "x"]
-    arguments, config = parse_command(Arguments, [*words, "--colours", "blue"])
-    assert arguments == Arguments(Path("x"), Path(TINY), is_bright=True, box=PaintBox("blue"))
-    assert config == load_config(TINY, ("--memory.gap", "7"))
-
-
 @pytest.mark.parametrize("mark", ["_", "-"])
-def test_dashes_are_as_good_as_underscores(mark):
-    words = ["--is_bright", "--num_brushes=2", "--align_corners", "False"]
+def test_options_and_overrides_come_in_any_order_with_dashes_or_underscores(mark):
+    words = ["--align_corners", "False", "--is_bright", "--num_brushes=2", "--memory.gap=7"]
     words = [word.replace("_", mark) for word in words]
-    arguments, config = parse_command(Arguments, [f"--config={TINY}", *words])
-    assert arguments == Arguments(config=Path(TINY), is_bright=True, box=PaintBox(num_brushes=2))
-    assert config == load_config(TINY, ("--align_corners", "False"))
+    words += [f"--config={TINY}", "--colours", "blue", "--memory.gap", "9"]  # the last gap counts
+    arguments, config = parse_command(Arguments, words)
+    assert arguments == Arguments(config=Path(TINY), is_bright=True, box=PaintBox("blue", 2))
+    base = load_config(TINY)
+    memory = dataclasses.replace(base.memory, gap=9)
+    assert config == dataclasses.replace(base, memory=memory, align_corners=False)
 
 
 def test_command_without_configuration_has_no_experiment():
@@ -207,7 +182,6 @@ def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatc
     ("words", "message"),
     [
         (["--outptu", "x"], "--outptu, x; did you mean --output?"),
-        (["--memroy.gap", "4"], "--memroy.gap, 4; did you mean --memory.gap?"),
         (["--memory.gap", "0"], "memory.gap: expected an integer of at least 1, found 0"),
         (["--num_brushes", "0"], "--num_brushes: expected at least 1, found 0"),
     ],
@@ -253,3 +227,39 @@ def test_the_home_folder_is_put_in_place_of_a_tilde(monkeypatch):
     for words in (["--output=~/out"], ["--output", "~/out"]):
         assert parse_command(Arguments, words)[0].output == Path("/home/ann/out")
     assert parse_command(Arguments, ["--output", "a~b"])[0].output == Path("a~b")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--decoder.dim", "32", "--memory.gap", "3"],
+            "decoder.dim: 64 in the checkpoint, 32 asked for; drop --decoder.dim",
+        ),
+        (
+            ["--elstt.dim", "128", "--memory.policy", "bank", "--name", "x"],
+            "elstt.dim: 96 in the checkpoint, 128 asked for, memory.policy: 'mca' in the "
+            "checkpoint, 'bank' asked for; drop --elstt.dim, --memory.policy",
+        ),
+    ],
+)
+def test_overrides_that_reshape_a_checkpoint_are_named(checkpoint, words, message):
+    words = ["--checkpoint", checkpoint, *words]
+    found = refuse(r"^\S+/tiny: expected", parse_command, Arguments, words)
+    assert found.endswith(f"found {message}")
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("mavos", r"encoder\.kind: 'resnet' in the checkpoint, 'mobilenet_v2' asked for, .*"),
+        ("aot_l", r"encoder\.kind: .*, elstt\.kind: 'elstt' in the checkpoint, 'lstt' asked .*"),
+        ("r50_mavos", r"encoder\.width: 16 in the checkpoint, 64 asked for, encoder\.depths: .*"),
+    ],
+)
+def test_file_of_another_network_than_the_checkpoint_is_named(checkpoint, file, changes):
+    match = rf"^\S+/tiny holds 'tiny', .* '{file}' \({changes}\); drop --config or choose"
+    words = ["--checkpoint", checkpoint, "--config", str(CONFIGS / f"{file}.py")]
+    message = refuse(match, parse_command, Arguments, words)
+    assert len(message) < 500
+    assert "memory.gap" not in message

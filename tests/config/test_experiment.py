@@ -22,21 +22,6 @@ def test_archive_named_as_python_is_not_run(tmp_path):
     refuse(match, read_config_file, tmp_path / "x.py")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("import sys\nsys.exit(3)", "x.py, line 2: SystemExit: 3"),
-        ("\n1 / 0", "x.py, line 2: ZeroDivisionError: division by zero"),
-        ("config = (", "x.py, line 1: SyntaxError: '(' was never closed"),
-        ("def f():\n    return 1 / 0\nf()", "x.py, line 2: ZeroDivisionError: division by zero"),
-        ("b = 1", "x.py: expected an Experiment named `config`, found no such name"),
-    ],
-)
-def test_failing_files_are_reported_with_their_line(tmp_path, text, message):
-    (tmp_path / "x.py").write_text(text)
-    assert refuse(".", read_config_file, tmp_path / "x.py") == f"{tmp_path}/{message}"
-
-
 def test_files_may_define_dataclasses_and_look_at_their_path(tmp_path):
     (tmp_path / "x.py").write_text(
         "from __future__ import annotations\n"

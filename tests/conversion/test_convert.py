@@ -102,6 +102,7 @@ def test_every_problem_of_a_state_dictionary_is_reported_at_once():
     del state["id_norm.bias"]
     state["LSTT.layers.1.linear_U.weight"] = state["LSTT.layers.1.linear_U.weight"].T
     state["encoder.norm0.bias"] = np.zeros(8, np.int64)
+    state["LSTT.layers.0.norm1.bias"][1] = np.inf
     state["epoch"] = np.array(3)
     with pytest.raises(WeightsMismatch) as caught:
         convert_state_dict(config, state)
@@ -109,7 +110,8 @@ def test_every_problem_of_a_state_dictionary_is_reported_at_once():
     assert problems.missing == ("decoder.conv_out.weight", "id_norm.bias")
     assert set(problems.unexpected) == {"decoder.conv_out.weigth", "epoch"}
     mismatched = {index, "LSTT.layers.1.linear_U.weight", "encoder.norm0.bias"}
-    assert set(problems.mismatched) == mismatched
+    assert set(problems.mismatched) == mismatched | {"LSTT.layers.0.norm1.bias"}
+    assert "expected finite numbers" in problems.mismatched["LSTT.layers.0.norm1.bias"]
     for name in (*problems.missing, *problems.unexpected, *problems.mismatched):
         assert name in str(caught.value)
     assert "expected shape (12, 16), found (16, 12)" in str(caught.value)
@@ -131,17 +133,6 @@ def test_every_problem_of_variables_is_reported_at_once():
     )
 
 
-def test_state_of_another_network_names_everything():
-    with pytest.raises(WeightsMismatch) as caught:
-        convert_state_dict(small_configs.RESNET, seeded(small_configs.MOBILENET))
-    problems = caught.value.problems
-    assert all(name in str(caught.value) for name in problems.missing)
-    summary = problems.summary(torch_shapes(small_configs.RESNET), seeded(small_configs.MOBILENET))
-    assert len(summary) < len(str(caught.value)) / 3
-    num_features = sum(name.startswith("encoder.") for name in problems.unexpected)
-    assert f"encoder.* (all {num_features})" in summary
-
-
 def test_long_lists_become_patterns_where_all_is_affected():
     names = [f"decoder.conv_{i}.bias" for i in range(14)]
     assert abbreviate(names[:12], names[:12]) == ", ".join(names[:12])
@@ -152,15 +143,3 @@ def test_long_lists_become_patterns_where_all_is_affected():
     known = [*names, "encoder.layer1.1.a", "encoder.layer1.1.b"]
     text = abbreviate(names, known)
     assert text == "decoder.* (all 14), encoder_projector.bias, encoder.layer1.0.* (all 2)"
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_refused_by_name(value):
-    config = small_configs.MOBILENET
-    state = seeded(config)
-    state["id_norm.bias"][1] = value
-    with pytest.raises(WeightsMismatch) as caught:
-        convert_state_dict(config, state)
-    assert dict(caught.value.problems.mismatched) == {
-        "id_norm.bias": "expected finite numbers, found NaN or infinity"
-    }

@@ -31,14 +31,6 @@ def test_window_attention_equals_a_loop(size, radius, tile, most_scores, has_tab
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
-def test_attention_to_keys_twice_is_attention_to_keys_once():
-    random = np.random.RandomState(1)
-    query, key, value = (jnp.asarray(random.randn(7, 5), jnp.float32) for _ in range(3))
-    once = attend(query, key, value)
-    twice = attend(query, jnp.concatenate([key, key]), jnp.concatenate([value, value]))
-    np.testing.assert_allclose(twice, once, atol=1e-6)
-
-
 @pytest.mark.parametrize("most_scores", [1, 10, 20, 34, 35])
 def test_few_scores_at_once_change_nothing(most_scores):
     random = np.random.RandomState(3)

@@ -24,13 +24,12 @@ def many(kind):
 
 
 @pytest.mark.parametrize("kind", [DropChannels, DropPath])
-def test_rate_and_expectation(kind):
+def test_channels_or_updates_are_dropped_at_the_rate_and_the_rest_scaled_up(kind):
     found = many(kind)
     np.testing.assert_allclose(np.unique(found), [0, 1 / (1 - RATE)], rtol=1e-6)
     draws = len(KEYS) * (6 if kind is DropChannels else 1)
     deviation = np.sqrt(RATE * (1 - RATE) / draws)
     assert abs((found == 0).mean() - RATE) < 4 * deviation
-    assert abs(found.mean() - 1) < 4 * deviation / (1 - RATE)
 
 
 def test_whole_channels_are_dropped_each_on_its_own_or_the_whole_update():

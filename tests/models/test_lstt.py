@@ -21,7 +21,6 @@ from mavos_jax.models.attention import MASKED
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import STREAM
 from mavos_jax.models.lstt import LSTT, sine_position
-from mavos_jax.models.memory import KeyValue
 
 CONFIG = LSTTConfig(num_blocks=2, dim=8, num_heads=2, hidden_dim=64, window_radius=1)
 SIZE = (3, 4)
@@ -168,14 +167,3 @@ def test_training_pass_drops_updates(variables, tokens):
     np.testing.assert_array_equal(reference(dropping, KEYS[0]), reference(dropping, KEYS[0]))
     assert len({reference(dropping, key).tobytes() for key in (None, *KEYS)}) > 1
     np.testing.assert_array_equal(reference(dropping), reference(MODEL))
-
-
-def test_identities_reach_the_values_alone(variables, tokens):
-    x, other, identification = tokens
-    _, (first, *_) = apply(MODEL, "reference", variables, x, identification)
-    _, (second, *_) = apply(MODEL, "reference", variables, x, other)
-    assert isinstance(first, KeyValue)
-    np.testing.assert_array_equal(first.key, second.key)
-    # Affine: the difference is that of the embeddings, without a normalisation between.
-    expected = (identification - other) @ variables["params"]["block_0"]["value"]["kernel"]
-    np.testing.assert_allclose(first.value - second.value, expected, atol=1e-5)

@@ -7,7 +7,7 @@ import pytest
 from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.commands.parser import load_config
 from mavos_jax.models.backend import backend_for
-from mavos_jax.models.mavos import build_model, init_variables, variable_shapes
+from mavos_jax.models.mavos import build_model, variable_shapes
 
 
 def test_backend_depends_on_the_platform():
@@ -17,11 +17,6 @@ def test_backend_depends_on_the_platform():
 
 def count(tree):
     return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(tree))
-
-
-def test_weights_of_tiny_fit_the_package_in_half_precision():
-    params = variable_shapes(load_config("configs/tiny.py"))["params"]
-    assert 2e5 < count(params) < 6e6 / 2
 
 
 @pytest.mark.parametrize(
@@ -48,10 +43,3 @@ def test_variables_do_not_depend_on_the_memory_in_a_bank():
     assert not [name for name in shapes if "memory_modulation" in name]
     other = load_config("configs/deaot_l.py", ("--memory.capacity", "3"))
     assert expected_shapes(other) == shapes
-
-
-def test_initialisation_is_a_function_of_the_seed():
-    model = build_model(load_config("configs/tiny.py"))
-    first, again, other = (init_variables(model, seed) for seed in (0, 0, 1))
-    assert jax.tree.all(jax.tree.map(np.array_equal, first, again))
-    assert not jax.tree.all(jax.tree.map(np.array_equal, first, other))

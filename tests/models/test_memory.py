@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 
 from mavos_jax.config import MemoryConfig
-from mavos_jax.models.attention import MASKED, attend
+from mavos_jax.models.attention import MASKED
 from mavos_jax.models.memory import (
     POLICIES,
     KeyValue,
-    dynamic_part,
-    grow_memory,
     long_term_bias,
-    num_places,
     put_frame,
     start_memory,
     with_room_for,
@@ -64,12 +61,6 @@ def test_frames_that_each_policy_holds(policy):
     assert memory.long_term[0].key.shape[0] == num_frames * TOKENS
 
 
-def test_dynamic_part_is_the_frame_that_writes_replace():
-    config = MemoryConfig()
-    memory = write(config, start_memory(config, frame(7)), frame(3))
-    np.testing.assert_array_equal(dynamic_part(memory.long_term, TOKENS)[0].key, 3)
-
-
 def test_bank_of_two_is_reference_and_previous():
     bank = MemoryConfig(policy="bank", capacity=2)
     both = MemoryConfig(policy="reference_previous", capacity=9)
@@ -96,26 +87,3 @@ def test_other_memories_stay_as_they_are(policy, grows):
     config = MemoryConfig(policy=policy, capacity=32, grows=grows)
     stays = policy != "bank" or not grows
     assert (with_room_for(config, 1) == config) == stays
-
-
-def test_growing_bank_attends_to_what_the_fixed_bank_does():
-    config = MemoryConfig(policy="bank", capacity=11, grows=True)
-    random = np.random.RandomState(0)
-    reference, *written = (
-        (KeyValue(jnp.float32(random.randn(TOKENS, 2)), jnp.float32(random.randn(TOKENS, 4))),)
-        for _ in range(26)
-    )
-    room = with_room_for(config, 1)
-    fixed, growing = start_memory(config, reference), start_memory(room, reference)
-    query = jnp.float32(random.randn(5, 2))
-    for count, new in enumerate(written, start=1):
-        room = with_room_for(config, 1 + count)
-        fixed, growing = write(config, fixed, new), write(room, grow_memory(room, growing), new)
-        results = []
-        for part, memory in ((config, fixed), (room, growing)):
-            bias = long_term_bias(part, memory.num_writes, TOKENS)
-            assert bias is not None
-            assert len(memory.long_term[0].key) == len(bias) == num_places(part) * TOKENS
-            results.append(attend(query, *memory.long_term[0], bias=bias[None]))
-        np.testing.assert_allclose(*results, atol=1e-6)
-    jax.tree.map(np.testing.assert_array_equal, fixed, growing)

@@ -3,13 +3,7 @@ import numpy as np
 import pytest
 from whole_maps import resize_cubic, resize_nearest
 
-from mavos_jax.models.resize import (
-    MAX_SHORT_EDGE,
-    linear_taps,
-    network_size,
-    resize_bilinear,
-    resize_planes,
-)
+from mavos_jax.models.resize import MAX_SHORT_EDGE, network_size, resize_bilinear, resize_planes
 
 pytestmark = pytest.mark.newest
 
@@ -47,16 +41,6 @@ def test_nearest_picks_pytorchs_pixels(goldens, name):
     expected = goldens("resize")[f"nearest{name}"]
     label = goldens("resize")["label2" if name.startswith("2") else "label"]
     np.testing.assert_array_equal(resize_nearest(jnp.asarray(label), expected.shape), expected)
-
-
-@pytest.mark.parametrize("align_corners", [True, False])
-@pytest.mark.parametrize(("source", "target"), [(1, 5), (7, 1), (3, 3), (13, 100)])
-def test_linear_weights_are_a_partition_of_one_inside_the_source(source, target, align_corners):
-    indices, weights = linear_taps(source, target, align_corners=align_corners)
-    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
-    assert weights.min() >= 0
-    assert indices.min() >= 0
-    assert indices.max() < source
 
 
 @pytest.mark.parametrize(("align_corners", "smallest"), [(True, 17), (False, 16)])

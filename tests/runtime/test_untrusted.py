@@ -1,4 +1,3 @@
-import contextlib
 import io
 import zipfile
 
@@ -16,13 +15,12 @@ ARRAYS = {
 }
 
 
-def packed(header, data=b"\0" * 8, version=b"\x01\x00", **options):
+def packed(header, version=b"\x01\x00"):
     """Returns an archive of one array with any header."""
-    buffer = io.BytesIO()
-    text = header.encode("latin1")
-    with zipfile.ZipFile(buffer, "w", **options) as archive:
-        size = len(text).to_bytes(2 if version[:1] == b"\x01" else 4, "little")
-        archive.writestr("weight.npy", b"\x93NUMPY" + version + size + text + data)
+    buffer, text = io.BytesIO(), header.encode("latin1")
+    with zipfile.ZipFile(buffer, "w") as archive:
+        size = len(text).to_bytes(2, "little")
+        archive.writestr("weight.npy", b"\x93NUMPY" + version + size + text + b"\0" * 8)
     return buffer
 
 
@@ -44,31 +42,14 @@ def test_it_reads_what_numpy_writes(write):
     "content",
     [
         packed(header("(1500000, 1600000)")),  # 8.7 TiB
-        packed(header(f"({10**40},)")),
         packed(header("(-2,)")),
-        packed(header("(3,)")),
-        packed(header("(1,)")),
         packed(header("(2,)", "'|O'")),
-        packed(header("(2,)", "'nothing'")),
         packed("{'descr': ("),
-        packed("-" * 3000),
         packed("(" * 3000),
-        packed("{'descr': '<f4', 'shape': (2L,)}\n"),
         packed(header("(2,)"), version=b"\x09\x00"),
-        packed(header("(2,)") + " " * 20000, version=b"\x02\x00"),
         io.BytesIO(b"PK\x03\x04"),
         io.BytesIO(),
     ],
 )
 def test_strange_headers_are_one_error(content):
     refuse(r"\S", read_npz, content)
-
-
-@pytest.mark.parametrize("position", range(3, 60, 3))
-def test_damaged_archives_are_one_error(position):
-    """In the directory at the end, where zipfile raises several kinds."""
-    whole = packed(header("(2,)")).getvalue()
-    damaged = bytearray(whole)
-    damaged[-position] ^= 0xFF
-    with contextlib.suppress(ValueError):
-        assert read_npz(io.BytesIO(bytes(damaged)))
