@@ -1,7 +1,5 @@
 """A headless Chromium, started once for each file of tests that open a report."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -9,16 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-)
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +22,18 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield opened
         opened.close()
 
 
 @pytest.fixture
 def open_page(browser) -> Callable[..., contextlib.AbstractContextManager]:
-    """Opens a file; at the end, the page has asked for nothing and complained of nothing.
-
-    with open_page(path, width=390) as page:
-        ...
-
-    With ``complaints`` it has said why it fails, each time with some of these words.
-    """
+    """Opens a file in a page that asks for nothing, and complains of nothing but ``complaints``."""
 
     @contextlib.contextmanager
-    def opened(path: Path, *, complaints=(), width: int = 1200, height: int = 1000) -> Iterator:
-        page = browser.new_page(viewport={"width": width, "height": height})
+    def opened(path: Path, *, complaints=()) -> Iterator:
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.set_default_timeout(20_000)
         found, requests = [], []
         page.on("console", lambda message: found.append(message.text))

@@ -1,9 +1,6 @@
 """Small benchmarks with truth, and folders of results for them."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +9,9 @@ from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks
 from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.datasets.table import BenchmarkName
+from mavos_jax.evaluation.reading import mask_path, output_size, read_given, shrink_mask
 from mavos_jax.media.masks import write_mask
+from mavos_jax.media.pictures import read_frame_header
 
 SIZE = (36, 48)
 
@@ -36,15 +35,7 @@ def in_memory(truth, prediction):
 
 
 def sequence_of(
-    truth,
-    name="bird",
-    *,
-    root=Path(),
-    name_frame="{:05d}".format,
-    given=None,
-    labelled=None,
-    spans=None,
-    categories=None,
+    truth, name="bird", root=Path(), name_frame="{:05d}".format, given=None, labelled=None, **fields
 ):
     """A sequence whose files need not exist, with truth for all frames or the labelled ones."""
     times = range(len(truth))
@@ -55,8 +46,7 @@ def sequence_of(
         {t: GivenMask(labels[t], ids) for t, ids in (given or {0: None}).items()},
         {t: labels[t] for t in labelled or times},
         tuple(times),
-        spans or {},
-        categories or {},
+        **fields,
     )
 
 
@@ -66,19 +56,12 @@ def score_arrays(score, truth, prediction, rule=ScoringOptions(), **sequence):  
 
 
 def write_benchmark(
-    root: Path,
-    truth: Mapping[str, np.ndarray],
-    dataset: BenchmarkName = "davis2017",
-    *,
-    spans: Mapping[str, Mapping[int, tuple[int, ...]]] | None = None,
-    name_frame="{:05d}".format,
-    **settings,
+    root: Path, truth, dataset: BenchmarkName = "davis2017", *, spans=(), **settings
 ) -> Benchmark:
     """Writes true masks as files, and opens them; the frames' files are empty."""
-    own = spans or {}
+    own = dict(spans)
     sequences = [
-        sequence_of(masks, name, root=root, name_frame=name_frame, spans=own.get(name))
-        for name, masks in truth.items()
+        sequence_of(masks, name, root, spans=own.get(name, {})) for name, masks in truth.items()
     ]
     for sequence in sequences:
         sequence.frames[0].parent.mkdir(parents=True)
@@ -88,10 +71,23 @@ def write_benchmark(
     return Benchmark(dataset, "val", root, tuple(sequences), **settings)
 
 
-def write_results(folder: Path, predictions: Mapping[str, np.ndarray], name_frame="{:05d}".format):
+def write_results(folder, predictions, name_frame="{:05d}".format):
     for name, masks in predictions.items():
         for index, ids in enumerate(masks):
             write_mask(folder / name / f"{name_frame(index)}.png", ids)
+    return folder
+
+
+def repeat_given(benchmark: Benchmark, folder: Path) -> Path:
+    """Writes the given masks for every frame from theirs on, more than is wanted; the folder."""
+    for sequence in benchmark.sequences:
+        stored = read_frame_header(sequence.frames[0]).size
+        size, ids = output_size(benchmark, stored), np.zeros(stored, np.uint8)
+        for index in range(len(sequence.frames)):
+            if index in sequence.given:
+                new, _ = read_given(benchmark, sequence, index, stored)
+                ids = np.where(new > 0, new, ids)
+            write_mask(mask_path(folder, sequence, index), shrink_mask(ids, size))
     return folder
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import tempfile
@@ -10,9 +11,10 @@ from PIL.PngImagePlugin import PngInfo
 from refusals import refuse
 
 from mavos_jax.evaluation.output import OutputFolder
+from mavos_jax.evaluation.results_json import write_results_json
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
-from mavos_jax.media.results import write_picture
+from mavos_jax.media.results import is_marked, write_picture
 
 CLIP = SyntheticVideo(seed=1, num_frames=6, height=32, width=48, num_objects=2)
 SIZE = (32, 48)
@@ -42,7 +44,7 @@ def files(root):
 
 
 def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
-    write(OutputFolder(tmp_path, "pictures"), 4)
+    write(OutputFolder(tmp_path, "pictures", rle=True), 4)
     write(OutputFolder(tmp_path / "video", "video"), 1)
     (tmp_path / "video/overlay.mp4").rename(tmp_path / "overlay.mp4")
     shutil.rmtree(tmp_path / "video")
@@ -67,7 +69,11 @@ def test_files_that_no_run_wrote_stay(tmp_path):
     write_mask(masks / "my_annotation.png", CLIP.mask(0))
     shutil.copy(masks / "00000.png", masks / "copy.png")
     write_picture(overlays / "mine.jpg", CLIP.frame(0))
-    write_mask(masks / "00003.png", CLIP.mask(0))  # mended by hand, then a shorter video
+    with Image.open(masks / "00003.png") as image:
+        mark, mended = PngInfo(), np.asarray(image).copy()
+        mark.add_text("Software", image.info["Software"])
+    mended[:4] = 1
+    write_mask(masks / "00003.png", mended, mark=mark)  # by an editor that keeps texts
     (tmp_path / "elsewhere.png").write_bytes((masks / "00002.png").read_bytes())
     (masks / "00002.png").unlink()
     (masks / "00002.png").symlink_to(tmp_path / "elsewhere.png")
@@ -78,31 +84,25 @@ def test_files_that_no_run_wrote_stay(tmp_path):
         *[f"masks/{i:05d}.png" for i in range(4)],
         *("masks/copy.png", "masks/my_annotation.png", "overlay.mp4", "overlays/mine.jpg"),
     ]
+    np.testing.assert_array_equal(read_mask(masks / "00003.png", SIZE)[0], mended)
 
 
-def test_a_mask_that_was_edited_in_place_is_kept(tmp_path):
-    write(OutputFolder(tmp_path), 4)
-    path = tmp_path / "masks/00003.png"
-    with Image.open(path) as image:
-        mark, ids = PngInfo(), np.asarray(image).copy()
-        mark.add_text("Software", image.info["Software"])
-    ids[:4] = 1
-    write_mask(path, ids, mark=mark)  # by an editor that keeps texts
-    write(OutputFolder(tmp_path, overwrite=True), 2, num_frames=2)
-    np.testing.assert_array_equal(read_mask(path, SIZE)[0], ids)
-
-
-@pytest.mark.parametrize("name", ["masks/00001.png", "overlays/00002.jpg", "overlay.mp4"])
+@pytest.mark.parametrize(
+    ("name", "overlay"),
+    [
+        *(("masks/00001.png", "none"), ("overlays/00002.jpg", "pictures")),
+        *(("overlay.mp4", "video"), ("results.json", "none")),
+    ],
+)
 @pytest.mark.parametrize("num_frames", [6, None])
-def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, num_frames):
-    overlay = "video" if name == "overlay.mp4" else "pictures"
-    write(OutputFolder(tmp_path, overlay), 3)
+def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, overlay, num_frames):
+    write(OutputFolder(tmp_path, overlay, rle=True), 3)
     (tmp_path / name).write_bytes(b"by hand")
     before = {file: (tmp_path / file).read_bytes() for file in files(tmp_path)}
-    with pytest.raises(ValueError, match=rf"{name}: .* no run wrote"):
-        write(OutputFolder(tmp_path, overlay, overwrite=True), 3, num_frames=num_frames)
+    output = OutputFolder(tmp_path, overlay, rle=True, overwrite=True)
+    refuse(rf"{name}: .* no run wrote", write, output, 3, num_frames=num_frames)
     assert (tmp_path / name).read_bytes() == b"by hand"
-    if num_frames is not None or overlay == "video":  # found before anything is done
+    if num_frames or name in ("overlay.mp4", "results.json"):  # found before anything is done
         assert {file: (tmp_path / file).read_bytes() for file in files(tmp_path)} == before
 
 
@@ -111,8 +111,7 @@ def test_results_do_not_leave_the_folder_through_a_link(tmp_path, folder):
     (tmp_path / "mine").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / folder).symlink_to(tmp_path / "mine")
-    with pytest.raises(ValueError, match=rf"{folder}/.*: expected a path below"):
-        OutputFolder(tmp_path / "out", "pictures", overwrite=True)
+    refuse(f"{folder}/.*: expected a path below", OutputFolder, tmp_path / "out", overwrite=True)
     (tmp_path / "link").symlink_to(tmp_path / "mine")  # the folder itself may be one
     write(OutputFolder(tmp_path / "link"), 1)
     assert files(tmp_path / "mine") == ["masks/00000.png"]
@@ -123,8 +122,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
     with first.writer(CLIP.frames, None) as add:
         add("00000", CLIP.frame(0), CLIP.mask(0))
         refuse(r"out: .* found one at work; wait", write, second, 1)
-    with pytest.raises(ValueError, match=r"00000\.png: .* no run wrote|found a file"):
-        write(second, 1)  # it was to find an empty folder
+    refuse(r"00000\.png: .* no run wrote", write, second, 1)  # it was to find an empty folder
     assert files(tmp_path) == ["out/masks/00000.png"]
 
 
@@ -147,55 +145,52 @@ def test_results_take_the_place_of_old_ones_when_that_is_asked_for(tmp_path, mon
     refuse(r"found .*00000\.png; .*--overwrite", OutputFolder, Path("run:1"))
 
 
-def file(root):
-    root.write_text("")
+def test_results_are_not_put_into_a_checkpoint(tmp_path):
+    (tmp_path / "out/weights").mkdir(parents=True)
+    (tmp_path / "out/config.json").write_text("{}")
+    refuse("out: .* found a checkpoint; give", OutputFolder, tmp_path / "out", overwrite=True)
 
 
-def file_above(root):
-    root.parent.rmdir()
-    root.parent.write_text("")
-
-
-def dangling_link(root):
-    root.symlink_to("nowhere")
-
-
-def checkpoint(root):
-    (root / "weights").mkdir(parents=True)
-    (root / "config.json").write_text("{}")
-
-
-@pytest.mark.parametrize("make", [file, file_above, dangling_link, checkpoint])
-def test_what_is_no_folder_for_results_is_refused(tmp_path, make):
-    (tmp_path / "above").mkdir()
-    make(tmp_path / "above/out")
-    refuse(r"above.*; (choose|give) another", OutputFolder, tmp_path / "above/out", overwrite=True)
-
-
-@pytest.mark.parametrize(
-    ("fixed", "output"),
-    [("fixed", "fixed"), ("fixed/masks", "fixed"), ("fixed", "fixed/x/y"), (None, "/proc/results")],
-)
-def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, fixed, output):
-    place, make = tmp_path / fixed if fixed else Path("/proc"), tempfile.TemporaryDirectory
-    if fixed:
-        place.mkdir(parents=True)
+@pytest.mark.parametrize("fixed", ["out", "out/masks", "out/overlays", "."])
+def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, fixed):
+    place, make = tmp_path / fixed, tempfile.TemporaryDirectory
+    place.mkdir(parents=True, exist_ok=True)
 
     def deny(prefix, dir):  # permissions do not hold for the user of many containers
-        if fixed and Path(dir) == place:
+        if Path(dir) == place:
             raise PermissionError(13, "Permission denied")
         return make(prefix=prefix, dir=dir)
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", deny)
-    refuse(f"{place} takes no new files", OutputFolder, tmp_path / output)
+    refuse(f"{place} takes no new files", OutputFolder, tmp_path / "out")
 
 
 def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):
     write_mask(tmp_path / "masks/00000.png", np.ones((32, 48), np.uint8))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"\.: .* found the folder of frames"):
-        OutputFolder(Path(), overwrite=True, inputs=[tmp_path])
+    words = r"\.: .* found the folder of frames"
+    refuse(words, OutputFolder, Path(), overwrite=True, inputs=[tmp_path])
     for name in ("masks/00000.png", "masks", "overlays", "overlay.mp4"):
-        with pytest.raises(ValueError, match=rf"{name}: expected the input apart from results"):
-            OutputFolder(tmp_path, overwrite=True, inputs=[tmp_path / name])
+        words = f"{name}: expected the input apart from results"
+        refuse(words, OutputFolder, tmp_path, overwrite=True, inputs=[tmp_path / name])
     OutputFolder(tmp_path, overwrite=True, inputs=[tmp_path / "frames"])
+
+
+def test_results_as_json_are_those_of_the_official_tool(goldens, tmp_path):
+    golden = goldens("rle")
+    masks = [tmp_path / f"{index}.png" for index in range(len(golden["ytvis_pred"]))]
+    for path, ids in zip(masks, golden["ytvis_pred"], strict=True):
+        write_mask(path, ids)
+    other = tmp_path / "other.png"
+    write_mask(other, np.full((2, 3), 9, np.uint8))
+    path = tmp_path / "out" / "results.json"
+    write_results_json(path, {"clip": masks, "other": [other]})
+    first, *_, last = json.loads(path.read_text())
+    expected = json.loads(str(golden["ytvis_results_json"]))
+    assert first["segmentations"] == expected[0]["segmentations"]
+    assert (first["video_id"], first["video"], first["object_id"]) == (1, "clip", 1)
+    assert (last["video_id"], last["video"], last["object_id"]) == (2, "other", 9)
+    assert last["segmentations"] == [{"size": [2, 3], "counts": "06"}]
+    assert is_marked(path)
+    path.write_text(path.read_text().replace('"score": 1.0', '"score": 0.5', 1))
+    assert not is_marked(path)

@@ -1,9 +1,8 @@
 import base64
-import dataclasses
+import importlib.resources
 import io
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -11,41 +10,21 @@ from evaluation.report_contents import blocks, contents_of, score, write_blocks
 from PIL import Image
 from refusals import refuse
 
-from mavos_jax.datasets.sequences import GivenMask, SequenceFiles
 from mavos_jax.evaluation.report import write_report
 from mavos_jax.evaluation.report.overview import find_paper_row
 from mavos_jax.evaluation.report.pictures import choose_frames, share_budget, worst_frame
 
-
-class Blocks(HTMLParser):
-    """The JSON of a page by the ids of its blocks, its title, and the addresses that it names."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.json, self.addresses, self.title, self._open = {}, [], "", ("", None)
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        named = dict(attrs)
-        self._open = (tag, named.get("id"))
-        self.addresses += [named[key] for key in ("src", "href") if key in named]
-
-    def handle_endtag(self, tag):
-        self._open = ("", None)
-
-    def handle_data(self, data):
-        tag, name = self._open
-        if tag == "title":
-            self.title += data
-        if tag == "script" and name:
-            self.json[name] = json.loads(data)
+BLOCK = re.compile(r'<script type="application/json" id="([\w-]+)">(.*?)</script>')
 
 
 @pytest.fixture
 def written(tmp_path):
+    """Writes a report; returns the JSON of its blocks by their ids."""
+
     def write(contents):
         write_report(tmp_path / "new/report.html", contents)
-        return Blocks(tmp_path / "new/report.html")
+        page = (tmp_path / "new/report.html").read_text()
+        return {name: json.loads(text) for name, text in BLOCK.findall(page)}
 
     return write
 
@@ -68,7 +47,7 @@ def test_the_budget_is_spent_whole_and_evenly(counts, budget):
 
 
 def test_frames_are_the_telling_ones_and_evenly_spread_others(tmp_path):
-    results = score(tmp_path, write_blocks(tmp_path, "a"))
+    results = score(tmp_path, write_blocks(tmp_path, "a")).objects
     later = [r._replace(frames=tuple(20 * t for t in r.frames)) for r in results]
     chosen = choose_frames(range(200), later, range(200), 20)
     worst = {t for r in later for t in r.frames[:1]}  # the frames with the lowest J + F come first
@@ -85,7 +64,7 @@ def test_frames_are_the_telling_ones_and_evenly_spread_others(tmp_path):
 
 
 def test_the_worst_frame_is_that_of_the_lowest_mean_over_objects(tmp_path):
-    first, second = score(tmp_path, write_blocks(tmp_path, "a", 6))
+    first, second = score(tmp_path, write_blocks(tmp_path, "a", 6)).objects
     first = first._replace(region=(0.5, 0.1, 0.6, np.nan), boundary=(0.5, 0.1, 0.6, 0.0))
     second = second._replace(region=(0.1, 0.9, 0.6, 0.3), boundary=(0.1, 0.9, 0.6, 0.3))
     assert first.frames == (1, 2, 3, 4)
@@ -105,13 +84,9 @@ def test_the_worst_frame_is_that_of_the_lowest_mean_over_objects(tmp_path):
         ("swinb_mavos_main", "long_time_video", "val", ("SwinB-MAVOS", 90.3, 22.0)),
         ("deaot_l", "lvos1", "val", ("DeAOT-L", 61.1, 5.0)),
         ("DeAOT-L-2F", "lvos1", "val", ("DeAOT-L-2F", 57.2, 39.1)),
-        ("tiny", "davis2017", "val", None),
         ("mavosaurus", "davis2017", "val", None),
         ("mavos_pre", "davis2017", "val", None),
-        ("mavos_cross_attention", "davis2017", "val", None),
         ("mavos", "davis2017", "test-dev", None),
-        ("mavos", "davis2016", "val", None),
-        ("mavos", "lvos2", "val", None),
     ],
 )
 def test_rows_of_the_paper(network, dataset, split, expected):
@@ -121,7 +96,7 @@ def test_rows_of_the_paper(network, dataset, split, expected):
 
 def test_pictures_hold_the_frame_and_the_ids(tmp_path, written):
     contents = contents_of(tmp_path, [write_blocks(tmp_path, "a")], width=20)
-    sequence = written(contents).json["sequence-0"]
+    sequence = written(contents)["sequence-0"]
     assert [picture["frame"] for picture in sequence["pictures"]] == list(range(8))
     picture = sequence["pictures"][6]
     kind, image = decode(picture["image"])
@@ -138,7 +113,7 @@ def test_pictures_hold_the_frame_and_the_ids(tmp_path, written):
 
 def test_the_table_holds_means_over_objects_in_percent(tmp_path, written):
     contents = contents_of(tmp_path, [write_blocks(tmp_path, "a")])
-    data = written(contents).json["overview"]
+    data = written(contents)["overview"]
     assert contents.scores is not None
     regions = [100 * r.scores.region.mean for r in contents.scores.objects]
     (row,) = data["sequences"]
@@ -148,70 +123,66 @@ def test_the_table_holds_means_over_objects_in_percent(tmp_path, written):
     assert (headline["name"], headline["paper"]) == ("J&F-Mean", 85.6)
     assert data["summary"][-1] | {"value": 2.6} == data["summary"][-1]
     assert ["weights.file", "weights.npz"] in data["provenance"]
-    data = written(dataclasses.replace(contents, network="tiny")).json["overview"]
-    assert data["paper"] is None
-    assert [row["paper"] for row in data["summary"]] == [None] * 8
 
 
-def test_the_number_of_pictures_is_bounded(tmp_path, written):
-    sequences = [write_blocks(tmp_path, name, 9) for name in "abc"]
-    page = written(contents_of(tmp_path, sequences, max_frames=10))
-    shown = [len(page.json[f"sequence-{i}"]["pictures"]) for i in range(3)]
-    assert sorted(shown) == [3, 3, 4]
-    assert (page.json["overview"]["num_shown"], page.json["overview"]["num_frames"]) == (10, 27)
-    assert [row["num_shown"] for row in page.json["overview"]["sequences"]] == shown
-
-
-def test_names_cannot_leave_their_place(tmp_path, written):
-    name = "<script>alert(1)<!-- sequences -->{{style}} & 'x'"
-    contents = contents_of(
-        tmp_path,
-        [write_blocks(tmp_path, name)],
-        title="</title><b>{{script}}",
-        provenance={"</script><img src=x>": "</script>"},
-    )
+def test_pictures_are_shared_by_finished_frames_with_and_without_truth(tmp_path, written):
+    sequences = [write_blocks(tmp_path, name, 9, labelled=False) for name in "abc"]
+    for name, indices in (("b", (2, 5)), ("c", range(9))):
+        for index in indices:
+            (tmp_path / f"masks/{name}/{index:05d}.png").unlink()
+    contents = contents_of(tmp_path, sequences, max_frames=12, network="tiny", records=[])
     page = written(contents)
-    assert page.title == "</title><b>{{script}}"
-    assert page.json["overview"]["sequences"][0]["name"] == name
-    assert page.json["overview"]["provenance"] == [["</script><img src=x>", "</script>"]]
-    assert page.addresses == ["data:,"]
-    assert set(page.json) == {"overview", "sequence-0"}
+    data, rows = page["overview"], page["overview"]["sequences"]
+    assert (data["rule"], data["paper"], data["summary"]) == (None, None, [])
+    assert (data["num_shown"], data["num_frames"]) == (12, 27)
+    assert [row["has_truth"] for row in rows] == [False] * 3
+    assert [row["num_finished"] for row in rows] == [9, 7, 0]
+    assert [row["num_shown"] for row in rows] == [6, 6, 0]
+    pictures = [page[f"sequence-{i}"]["pictures"] for i in range(3)]
+    assert [len(of_one) for of_one in pictures] == [6, 6, 0]
+    assert {picture["frame"] for picture in pictures[1]} < {0, 1, 3, 4, 6, 7, 8}
+    assert all(picture["truth"] is None for of_one in pictures for picture in of_one)
 
 
-def test_unlabelled_and_unfinished_sequences(tmp_path, written):
-    hidden = write_blocks(tmp_path, "hidden", labelled=False)
-    partial = write_blocks(tmp_path, "partial", labelled=False)
-    for index in (2, 5):
-        (tmp_path / "masks" / "partial" / f"{index:05d}.png").unlink()
-    page = written(contents_of(tmp_path, [hidden, partial]))
-    rows = page.json["overview"]["sequences"]
-    assert page.json["overview"]["rule"] is None
-    assert [row["has_truth"] for row in rows] == [False, False]
-    assert [row["num_finished"] for row in rows] == [8, 6]
-    pictures = page.json["sequence-1"]["pictures"]
-    assert [picture["frame"] for picture in pictures] == [0, 1, 3, 4, 6, 7]
-    assert all(picture["truth"] is None for picture in pictures)
-
-
-def test_five_hundred_sequences_of_which_none_is_finished(tmp_path, written):
-    frames = tuple(tmp_path / f"{index:05d}.jpg" for index in range(40))
-    one = SequenceFiles("0", frames, {0: GivenMask(tmp_path / "0.png")}, {}, tuple(range(40)))
-    sequences = [dataclasses.replace(one, name=str(number)) for number in range(500)]
-    contents = contents_of(tmp_path, sequences, network="tiny", records=[])
-    data = written(contents).json["overview"]
-    assert len(data["sequences"]) == 500
-    assert (data["num_shown"], data["num_frames"]) == (0, 500 * 40)
-    assert (data["paper"], data["summary"]) == (None, [])
-    assert (tmp_path / "new/report.html").stat().st_size < 300_000
-
-
-@pytest.mark.parametrize("damage", ["text", "colour"])
-def test_a_damaged_mask_is_named_and_no_page_is_left(tmp_path, damage):
+def test_a_damaged_mask_is_named_and_no_page_is_left(tmp_path):
     contents = contents_of(tmp_path, [write_blocks(tmp_path, "a")])
     path = tmp_path / "masks/a/00004.png"
-    if damage == "text":
-        path.write_bytes(b"no picture")
-    else:
-        Image.new("RGB", (40, 24)).save(path)
+    Image.new("RGB", (40, 24)).save(path)
     refuse(f"^{re.escape(str(path))}: expected", write_report, tmp_path / "report.html", contents)
     assert not list(tmp_path.glob("*report.html*"))
+
+
+# Machado et al. 2009 at full severity, on linear RGB: how readers without one kind of cone see.
+VISIONS = np.reshape(
+    [
+        *(1, 0, 0, 0, 1, 0, 0, 0, 1),
+        *(0.1523, 1.0526, -0.2049, 0.1145, 0.7863, 0.0992, -0.0039, -0.0481, 1.0520),
+        *(0.3673, 0.8606, -0.2280, 0.2801, 0.6725, 0.0474, -0.0118, 0.0429, 0.9689),
+        *(1.2555, -0.0767, -0.1788, -0.0784, 0.9308, 0.1476, 0.0047, 0.6914, 0.3039),
+    ],
+    (4, 3, 3),
+)
+OKLAB = np.reshape(
+    [
+        *(0.4122, 0.5363, 0.0514, 0.2119, 0.6807, 0.1074, 0.0883, 0.2817, 0.6300),
+        *(0.2105, 0.7936, -0.0041, 1.9780, -2.4286, 0.4506, 0.0259, 0.7828, -0.8087),
+    ],
+    (2, 3, 3),
+)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_lines_are_told_apart_on_the_page_by_any_vision(scheme):
+    style = importlib.resources.files("mavos_jax.evaluation.report") / "page" / "style.css"
+    found = re.findall(r"--(surface|line-\d): #(\w{6});", style.read_text())
+    assert len(found) == 16
+    codes = [bytes.fromhex(code) for _, code in found[8 * scheme : 8 * (scheme + 1)]]
+    shares = np.array([list(code) for code in codes]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    luminances = linear @ (0.2126, 0.7152, 0.0722) + 0.05
+    contrasts = np.maximum(luminances[1:] / luminances[0], luminances[0] / luminances[1:])
+    assert contrasts.min() >= 3
+    for vision in VISIONS:
+        seen = np.cbrt(np.clip(linear @ vision.T, 0, 1) @ OKLAB[0].T) @ OKLAB[1].T
+        distances = np.linalg.norm(seen[1:, None] - seen[None, 1:], axis=-1)
+        assert distances[~np.eye(7, dtype=bool)].min() > 0.1

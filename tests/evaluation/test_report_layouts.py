@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
 from copying import copy_masks
-from evaluation.report_contents import contents_of, record_of, score, write_blocks, write_masks
+from evaluation.report_contents import contents_of, record_of, score, write_blocks
+from evaluation.scored_trees import repeat_given
+from programs import Program
 
 import evaluate
 from mavos_jax.datasets import BENCHMARKS, open_benchmark
@@ -18,6 +20,7 @@ from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.evaluation.report import write_report
 from mavos_jax.evaluation.scoring import score_results
+from mavos_jax.runtime.trees import fields_by_path
 
 DESK, PHONE = (1440, 900), (390, 844)
 IN_PAPER = ("davis2017", "lvos1", "long_time_video")
@@ -45,55 +48,35 @@ def walk(page, contents, sizes=(DESK, PHONE)):
     return texts
 
 
-def results_of(tree, tmp_path, *, has_truth, network):
-    """The contents of a report on a tree whose masks are the truth, moved."""
-    benchmark = open_benchmark(tree)
-    masks = write_masks(benchmark, tmp_path / "masks")
-    if not has_truth:
-        hidden = tuple(dataclasses.replace(s, truth={}) for s in benchmark.sequences)
-        benchmark = dataclasses.replace(benchmark, sequences=hidden)
-    return contents_of(
-        tmp_path,
-        [],
-        title=f"{network} on {benchmark.name}",
+@pytest.mark.parametrize("dataset", BENCHMARKS)
+def test_every_layout_opens_with_or_without_truth_and_paper(dataset, tmp_path, open_page):
+    split = "train" if dataset.startswith(("youtube", "mosev2")) else None
+    benchmark = open_benchmark(write_benchmark_tree(tmp_path / "tree", dataset, split=split))
+    masks, has_truth = repeat_given(benchmark, tmp_path / "masks"), benchmark.has_truth
+    assert has_truth == (dataset != "mose")
+    contents = contents_of(
+        *(tmp_path, []),
+        title=f"mavos on {benchmark.name}",
         benchmark=benchmark,
         scores=score_results(benchmark, masks, ScoringOptions()) if has_truth else None,
         records=[record_of(s, {"end-to-end": 12.5}, "memory") for s in benchmark.sequences],
-        network=network,
+        network="mavos",
     )
-
-
-@pytest.mark.parametrize(
-    ("dataset", "network", "has_truth", "sizes"),
-    [
-        *((dataset, "mavos", True, (PHONE,)) for dataset in BENCHMARKS),
-        ("davis2017", "tiny", True, (DESK,)),
-        ("davis2017", "mavos", False, (PHONE,)),
-        ("lvos1", "tiny", False, (DESK,)),
-    ],
-)
-def test_every_layout_opens_with_and_without_truth_and_paper(
-    dataset, network, has_truth, sizes, tmp_path, open_page
-):
-    split = "train" if dataset.startswith(("youtube", "mose")) else None
-    tree = write_benchmark_tree(tmp_path / "tree", dataset, split=split)
-    contents = results_of(tree, tmp_path, has_truth=has_truth, network=network)
     write_report(tmp_path / "report.html", contents)
     with open_page(tmp_path / "report.html") as page:
         assert page.locator("h1").text_content() == contents.title
         is_compared = page.get_by_text(re.compile("^paper.s MAVOS")).count() == 1
-        assert is_compared == (has_truth and network == "mavos" and dataset in IN_PAPER)
+        assert is_compared == (dataset in IN_PAPER)
         page.wait_for_selector(".tile[data-shown]")
-        for text in walk(page, contents, sizes):
+        for text in walk(page, contents, [PHONE]):
             assert ("Ground truth" in text) == ("Scores over time" in text) == has_truth
 
 
 def test_a_run_of_the_packaged_network_opens(tmp_path, open_page, monkeypatch):
     monkeypatch.setattr(sequence_module, "stream_masks", copy_masks)
     tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
-    words = ("--dataset", "davis2017", "--split", "val", "--root", tree.root)
-    words += ("--output", tmp_path / "out", "--num_devices", 1, "--scoring_processes", 0)
-    evaluate.main([str(word) for word in words])
+    words = ("--dataset", "davis2017", "--split", "val", "--root", tree.root, "--num_devices", 1)
+    Program(evaluate.main)(*words, "--output", tmp_path / "out", "--scoring_processes", 0)
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     with open_page(tmp_path / "out" / "report.html") as page:
         headline = page.locator(".summary .own").first.text_content()
@@ -104,6 +87,7 @@ def test_a_run_of_the_packaged_network_opens(tmp_path, open_page, monkeypatch):
 ODD_NAMES = (
     '"><img src=x onerror=alert(1)>',
     "100% & <!--<script>",
+    "<script>alert(1)<!-- sequences -->{{style}} & 'x'",
     "__proto__",
     "\N{RIGHT-TO-LEFT OVERRIDE}gpj",
     os.fsdecode(b"cut \xff off"),
@@ -113,7 +97,9 @@ ODD_NAMES = (
 
 
 def odd_names(root):
-    return contents_of(root, [write_blocks(root, name, 3) for name in ODD_NAMES])
+    sequences = [write_blocks(root, name, 3) for name in ODD_NAMES]
+    provenance = {"</script><img src=x>": "</script>"}
+    return contents_of(root, sequences, title="</title><b>{{script}}", provenance=provenance)
 
 
 def partly_scored(root):
@@ -136,7 +122,7 @@ def without_objects(root):
 def without_numbers(root):
     sequence = write_blocks(root, "nan")
     contents = contents_of(root, [sequence])
-    first, second = score(root, sequence)
+    first, second = score(root, sequence).objects
     nothing = (math.nan,) * len(first.frames)
     no_mean = second.scores.region._replace(mean=math.nan, decay=math.nan)
     objects = (
@@ -166,6 +152,9 @@ def test_odd_results_open(make, tmp_path, open_page):
     contents = make(tmp_path)
     write_report(tmp_path / "report.html", contents)
     with open_page(tmp_path / "report.html") as page:
+        assert page.title() == contents.title
+        keys = page.locator(".provenance tr > :first-child").all_text_contents()
+        assert keys == list(fields_by_path(contents.provenance))
         texts = walk(page, contents)
     for sequence, text in zip(contents.benchmark.sequences, texts, strict=False):
         assert f"\n{sequence.name[:9]}" in text

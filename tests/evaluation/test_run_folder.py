@@ -8,11 +8,12 @@ import shutil
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
+from refusals import refuse
 
 from mavos_jax.datasets import open_benchmark
 from mavos_jax.evaluation.reading import require_apart
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.sequence import SequenceRecord
+from mavos_jax.evaluation.sequence import SequenceRecord, set_speeds
 from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.media.masks import write_mask
 
@@ -35,14 +36,17 @@ def refused(root, words, run=RUN, **options):
         pass
 
 
+def record_of(task):
+    numbers, timings = (7, 2, 8, 9, 0.5), {"end-to-end": (7, 1.5)}
+    return SequenceRecord(task.sequence.name, task.data, *numbers, timings, ("peak", 10**9))
+
+
 def work_on(folder, task):
     masks = folder.begin(task)
     for index in task.sequence.saved:
         path = masks / f"{task.sequence.frame_name(index)}.png"
         write_mask(path, np.full((8, 9), index % 3, np.uint8))
-    numbers, timings = (7, 2, 8, 9, 0.5), {"end-to-end": (7, 1.5)}
-    record = SequenceRecord(task.sequence.name, task.data, *numbers, timings, ("peak", 10**9))
-    folder.finish(record, task)
+    folder.finish(record_of(task), task)
 
 
 @pytest.fixture
@@ -82,25 +86,19 @@ def test_what_was_not_finished_is_no_fault_and_goes(tmp_path, tasks):
     assert not [*tmp_path.glob("masks/*/*"), *tmp_path.glob("masks/*/.*")]
 
 
-HARMS = {
-    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:-7]),
-    "redrawn": lambda path: write_mask(path, np.zeros((3, 4), np.uint8)),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
-    "gone": lambda path: path.unlink(),
-    "empty": lambda path: path.write_text(""),
-}
+def zero(path):
+    path.write_bytes(bytes(path.stat().st_size))
 
 
-@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("harm", [zero, lambda path: (path.unlink(), path.mkdir())])
 def test_a_mask_that_is_not_what_was_written(root, tasks, harm):
     path = root / "masks" / tasks[1].sequence.name / "00003.png"
     with opened(root) as folder:
         record = folder.record(tasks[1])
         assert record is not None
-        assert record.timings == {"end-to-end": (7, 1.5)}
+        assert record == dataclasses.replace(record_of(tasks[1]), masks=record.masks)
         assert set(record.masks) == {f"{index:05d}" for index in range(len(record.masks))}
-        HARMS[harm](path)
+        harm(path)
         assert folder.record(tasks[1]) is None
     (fault,) = faults(root, tasks)
     assert str(path) in fault
@@ -135,15 +133,11 @@ def test_a_damaged_record(root, tasks):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        *({"identity": 5, "provenance": {}}, {"identity": {}}, {"provenance": {}}, [], 5, None),
-        *({"identity": RUN, "provenance": []}, {"identity": RUN, "provenance": None}, ""),
-    ],
+    "content", ["", "[]", '{"identity": {}}', '{"identity": 5, "provenance": {}}']
 )
 def test_a_damaged_run_file(root, content):
     path = root / "run.json"
-    path.write_text(json.dumps(content) if content != "" else "")
+    path.write_text(content)
     before = files(root)
     refused(root, f"{re.escape(str(path))}: expected")
     assert files(root) == before
@@ -189,10 +183,8 @@ def lead_outside(root, name):
 def test_folders_that_lead_out_are_not_followed(root, tasks, link, overwrite):
     outside = lead_outside(root, link)
     before = files(outside)
-    with (
-        pytest.raises(ValueError, match="nothing outside is written or removed"),
-        opened(root, overwrite=overwrite) as folder,
-    ):
+    words = "nothing outside is written or removed"
+    with pytest.raises(ValueError, match=words), opened(root, overwrite=overwrite) as folder:
         work_on(folder, tasks[0])
     assert files(outside) == before
 
@@ -258,14 +250,23 @@ def test_no_sequence_touches_the_masks_of_a_nested_one(tmp_path, tasks):
     assert files(tmp_path).keys() == {"run.json", ".users", ".opening"}
 
 
+def test_speeds_over_frames_and_over_sequences_of_the_protocols_that_all_have(tasks):
+    short, long = (
+        dataclasses.replace(record_of(tasks[0]), timings=timings)
+        for timings in ({"aot": (10, 1.0), "xmem": (11, 1.0)}, {"aot": (30, 1.0)})
+    )
+    all_sequences = 1 / ((1 / 10 + 1 / 30) / 2)
+    assert set_speeds([short, long]) == {"aot": pytest.approx((40 / 2, all_sequences))}
+    assert set_speeds([]) == {}
+
+
 def test_results_do_not_lie_among_frames_or_masks(tmp_path):
     benchmark = open_benchmark(write_benchmark_tree(tmp_path / "set", "davis2017"))
     frames = benchmark.sequences[0].frames[0].parent
     link = tmp_path / "link"
     link.symlink_to(frames)
-    masks = tmp_path / "set/Annotations"
+    masks, words = tmp_path / "set/Annotations", "outside of .*(JPEGImages|Annotations)"
     for place in (frames, frames / "out", frames.parents[1], masks / "out", link):
-        with pytest.raises(ValueError, match=f"{place}: .* outside of .*(JPEGImages|Annotations)"):
-            require_apart(benchmark, place)
+        refuse(f"{place}: .* {words}", require_apart, benchmark, place)
     for place in (tmp_path / "out", tmp_path / "set", tmp_path / "set/out"):
         require_apart(benchmark, place)

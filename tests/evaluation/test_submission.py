@@ -1,55 +1,31 @@
 """Zips for servers: what is in them, and what the check finds in others."""
 
 import dataclasses
+import io
 import re
 import zipfile
 
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
+from evaluation.scored_trees import repeat_given
 from PIL import Image
 from refusals import refuse
 
-from mavos_jax.datasets import BenchmarkName, open_benchmark
-from mavos_jax.evaluation.reading import mask_path, output_size, read_given, shrink_mask
+from mavos_jax.datasets import BENCHMARKS, BenchmarkName, open_benchmark
 from mavos_jax.evaluation.submission import check_submission, write_submission
-from mavos_jax.media.masks import write_mask
-from mavos_jax.media.pictures import read_frame_header
 
-FIRST_ENTRIES = {
-    ("youtube_vos2019", "valid"): "Annotations/bear/00002.png",
-    ("davis2017", "test-dev"): "bear/00000.png",
-    ("davis2016", "val"): "bear/00000.png",
-    ("lvos1", "test"): "Annotations/bear/00000001.png",
-    ("mose", "valid"): "bear/00000.png",
-    ("mosev2", "valid"): "bear/00000.png",
-    ("sav", "val"): "bear/000/00000.png",
-    ("vost", "val"): "bear/frame00000.png",
-    ("long_time_video", "val"): "blueboy/8.png",
-    ("folder", "val"): "bear/00000.png",
-}
+UNLABELLED = {"davis2017": "test-dev", "lvos1": "test"}
 
 
-def open_tree(root, dataset: BenchmarkName = "youtube_vos2019", split="valid", **settings):
+def open_tree(root, dataset: BenchmarkName = "youtube_vos2019", **settings):
+    split = UNLABELLED.get(dataset)
     return open_benchmark(write_benchmark_tree(root, dataset, split=split, **settings))
 
 
-def write_results(benchmark, folder):
-    """Repeats the given masks on every frame from theirs on, and saves more than is wanted."""
-    for sequence in benchmark.sequences:
-        stored = read_frame_header(sequence.frames[0]).size
-        size, ids = output_size(benchmark, stored), np.zeros(stored, np.uint8)
-        for index in range(len(sequence.frames)):
-            if index in sequence.given:
-                new, _ = read_given(benchmark, sequence, index, stored)
-                ids = np.where(new > 0, new, ids)
-            write_mask(mask_path(folder, sequence, index), shrink_mask(ids, size))
-    return folder
-
-
-def pack(root, *tree, **settings):
-    benchmark = open_tree(root / "set", *tree, **settings)
-    results = write_results(benchmark, root / "results")
+def pack(root, *dataset):
+    benchmark = open_tree(root / "set", *dataset)
+    results = repeat_given(benchmark, root / "results")
     return benchmark, results, write_submission(benchmark, results, root / "right.zip").path
 
 
@@ -71,26 +47,23 @@ def check_changed(packed, change):
     return [line.removeprefix(str(changed)).removeprefix("/") for line in lines]
 
 
-def replace(path, name, save):
+def replace(name, save):
     """A change of one mask, whose image ``save(image, file)`` writes."""
 
     def change(entry, data):
         if entry != name:
             return [(entry, data)]
-        with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
-            image = Image.open(stream)
-            image.load()
-        file = path.with_name("image")
-        save(image, file)
-        return [(entry, file.read_bytes())]
+        file = io.BytesIO()
+        save(Image.open(io.BytesIO(data)), file)
+        return [(entry, file.getvalue())]
 
     return change
 
 
-@pytest.mark.parametrize(("dataset", "split"), FIRST_ENTRIES)
-def test_every_set_is_nested_as_its_server_wants(tmp_path, dataset, split):
-    benchmark = open_tree(tmp_path / "set", dataset, split)
-    results = write_results(benchmark, tmp_path / "run/masks")
+@pytest.mark.parametrize("dataset", BENCHMARKS)
+def test_every_set_is_nested_as_its_server_wants(tmp_path, dataset):
+    benchmark = open_tree(tmp_path / "set", dataset)
+    results = repeat_given(benchmark, tmp_path / "run/masks")
     (results / "other/0.png").parent.mkdir()
     (results / "other/0.png").touch()
     summary = write_submission(benchmark, results.parent, tmp_path / "out/x.zip")
@@ -98,13 +71,12 @@ def test_every_set_is_nested_as_its_server_wants(tmp_path, dataset, split):
         names, infos = archive.namelist(), archive.infolist()
         mask = results / names[-1].removeprefix("Annotations/")
         assert archive.read(names[-1]) == mask.read_bytes()
-    nesting = "Annotations/" if names[0].startswith("Annotations/") else ""
+    nesting = "Annotations/" if dataset.startswith(("youtube", "lvos")) else ""
     assert names == [
         f"{nesting}{sequence.name}/{sequence.frame_name(index)}.png"
         for sequence in benchmark.sequences
         for index in sequence.saved
     ]
-    assert names[0] == FIRST_ENTRIES[dataset, split]
     assert {info.compress_type for info in infos} == {zipfile.ZIP_STORED}
     assert (summary.num_sequences, summary.num_frames) == (len(benchmark.sequences), len(names))
     assert summary.num_bytes == summary.path.stat().st_size
@@ -115,7 +87,7 @@ def test_bytes_depend_on_the_masks_of_listed_frames_alone(packed, tmp_path):
     benchmark, results, path = packed
     whole = open_tree(tmp_path / "all", all_frames=True)
     assert len(whole.sequences[0].frames) > len(whole.sequences[0].saved)
-    more = write_results(whole, tmp_path / "more")
+    more = repeat_given(whole, tmp_path / "more")
     for opened, masks in ((whole, more), (benchmark, more), (whole, results)):
         write_submission(opened, masks, tmp_path / "again.zip")
         assert (tmp_path / "again.zip").read_bytes() == path.read_bytes()
@@ -134,9 +106,7 @@ def test_wrong_masks_leave_what_was_there(packed, tmp_path):
     (results / "bear/00004.png").unlink()
     wrong = results / "dog-2/00010.png"
     Image.open(wrong).convert("RGB").save(wrong)
-    with pytest.raises(ValueError, match=r"1 missing: 00004\.png") as error:
-        write_submission(benchmark, results, path)
-    message = str(error.value)
+    message = refuse(r"1 missing: 00004\.png", write_submission, benchmark, results, path)
     assert message.startswith(f"{results / 'bear'}: expected")
     assert f"the first of 2 problems; {path} is not written" in message
     (results / "bear").rename(results / "bears")
@@ -146,52 +116,45 @@ def test_wrong_masks_leave_what_was_there(packed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tree", "change", "wanted", "found"),
+    ("dataset", "change", "wanted", "found"),
     [
-        ((), lambda name: name.removeprefix("Annotations/"), "Annotations/", ""),
-        ((), lambda name: f"run/{name}", "Annotations/", "run/Annotations/"),
-        (("davis2017", "test-dev"), lambda name: f"results/{name}", "", "results/"),
+        ("youtube_vos2019", lambda name: name.removeprefix("Annotations/"), "Annotations/", ""),
+        ("youtube_vos2019", lambda name: f"run/{name}", "Annotations/", "run/Annotations/"),
+        ("davis2017", lambda name: f"results/{name}", "", "results/"),
     ],
 )
-def test_wrong_nesting_is_one_problem(tmp_path, tree, change, wanted, found):
-    packed = pack(tmp_path, *tree)
+def test_wrong_nesting_is_one_problem(tmp_path, dataset, change, wanted, found):
+    packed = pack(tmp_path, dataset)
     (line,) = check_changed(packed, lambda name, data: [(change(name), data)])
     place = "<sequence>/<frame>.png"
     assert line.startswith(f": expected {wanted}{place}, found {found}{place};")
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
 def test_missing_and_additional_files_are_named(packed):
+    first = "Annotations/bear/00002.png"
+
     def change(name, data):
         if "/dog-10/" in name or name.endswith(("bear/00004.png", "bear/00008.png")):
             return []
-        more = [("Annotations/cat/0.png", data), ("readme.txt", b"")]
+        more = [("Annotations/", b""), ("Annotations/.DS_Store", b""), (name, data)]
+        more += [("Annotations/cat/0.png", data), ("readme.txt", b"")]
         more += [("Annotations/dog-2/00003.png", data), ("Annotations/dog-2/00004.jpg", data)]
-        return [(name, data), *(more if name.endswith("bear/00002.png") else [])]
+        return [(name, data), (f"__MACOSX/{name}", b""), *(more if name == first else [])]
 
     faults = [
-        ("Annotations/bear: expected", "2 missing: 00004.png, 00008.png"),
-        ("Annotations/dog-2: expected", "1 saved as JPEG, which changes ids: 00004.jpg"),
-        ("Annotations/dog-2: expected", "1 more: 00003.png"),
-        ("Annotations/dog-10: expected", "each of 6 frames, found none"),
-        ("Annotations/cat: expected", "found 0.png"),
-        (": expected", "found readme.txt"),
+        ("", "found 11 hidden files: __MACOSX/Annotations"),
+        (first, "found 2;"),
+        ("Annotations/bear", "2 missing: 00004.png, 00008.png"),
+        ("Annotations/dog-2", "1 saved as JPEG, which changes ids: 00004.jpg"),
+        ("Annotations/dog-2", "1 more: 00003.png"),
+        ("Annotations/dog-10", "each of 6 frames, found none"),
+        ("Annotations/cat", "found 0.png"),
+        ("", "found readme.txt"),
     ]
-    for line, (start, words) in zip(check_changed(packed, change), faults, strict=True):
-        assert line.startswith(start)
+    for line, (place, words) in zip(check_changed(packed, change), faults, strict=True):
+        assert line.startswith(f"{place}: expected")
         assert words in line
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
-def test_hidden_and_double_files_are_named(packed):
-    def change(name, data):
-        entries = [("Annotations/", b""), (name, data), (f"__MACOSX/{name}", b"")]
-        if name.endswith("bear/00002.png"):
-            return [*entries, (name, data), ("Annotations/.DS_Store", b"")]
-        return entries[1:]
-
-    hidden, double = check_changed(packed, change)
-    assert hidden.startswith(": expected only masks, found 19 hidden files: __MACOSX/Annotations")
-    assert re.match(r"Annotations/bear/00002\.png: expected one .*, found 2; pack", double)
 
 
 MASK = "Annotations/dog-10/00008.png"  # object 1 is there from 00002 on, and 3 from 00008
@@ -199,10 +162,8 @@ MASK = "Annotations/dog-10/00008.png"  # object 1 is there from 00002 on, and 3 
 
 def paint(number):
     def save(image, file):
-        ids = np.array(image)
-        ids[:2] = number
-        write_mask(file.with_suffix(".png"), ids)
-        file.with_suffix(".png").rename(file)
+        image.paste(number, (0, 0, image.width, 2))
+        image.save(file, "PNG")
 
     return save
 
@@ -212,39 +173,34 @@ def paint(number):
     [
         (lambda i, f: i.convert("RGB").save(f, "PNG"), "found PNG of mode RGB;"),
         (lambda i, f: Image.fromarray(np.array(i)).save(f, "PNG"), "found PNG of mode L;"),
-        (lambda i, f: i.convert("RGB").save(f, "JPEG"), "found JPEG of mode RGB;"),
         (lambda i, f: i.save(f, "GIF"), "found GIF of mode P;"),
         (lambda i, f: i.resize((32, 24), 0).save(f, "PNG"), "48 x 64 .*, found 24 x 32"),
-        (lambda i, f: i.resize((1000, 1000), 0).save(f, "PNG"), "48 x 64 .*, found 1000 x 1000"),
         (paint(2), "ids 1, 3 of .*, found 2;"),
         (paint(255), "ids 1, 3 of .*, found 255;"),
-        (lambda i, f: f.write_bytes(b"text"), "no known image format"),
-        (lambda i, f: (i.save(f, "PNG"), f.write_bytes(f.read_bytes()[:-60])), "truncated"),
+        (lambda i, f: f.write(b"text"), "no known image format"),
+        (lambda i, f: (i.save(f, "PNG"), f.truncate(f.tell() - 60)), "truncated"),
     ],
 )
 def test_wrong_masks_are_named(packed, save, problem):
-    (line,) = check_changed(packed, replace(packed[2], MASK, save))
+    (line,) = check_changed(packed, replace(MASK, save))
     assert line.startswith(f"{MASK}: expected ")
     assert re.search(problem, line)
 
 
 def test_ids_count_from_the_mask_that_gives_them(packed):
     early, later = (MASK.replace("00008", name) for name in ("00006", "00010"))
-    (line,) = check_changed(packed, replace(packed[2], early, paint(3)))
+    (line,) = check_changed(packed, replace(early, paint(3)))
     assert line.startswith(f"{early}: expected the ids 1 of ")
     for mask in (MASK, later):
-        assert check_changed(packed, replace(packed[2], mask, paint(3))) == []
+        assert check_changed(packed, replace(mask, paint(3))) == []
 
 
 def test_a_mask_of_a_binary_set_may_have_any_id(tmp_path):
-    packed = pack(tmp_path, "davis2016", "val")
-    assert check_changed(packed, replace(packed[2], "bear/00003.png", paint(255))) == []
+    packed = pack(tmp_path, "davis2016")
+    assert check_changed(packed, replace("bear/00003.png", paint(255))) == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["", "\0x.png", "/tmp/x.png", "../x.png", "a/../../x.png", "a\\x.png", "a//x.png", "a\nb.png"],
-)
+@pytest.mark.parametrize("name", ["", "\0x.png", "../x.png", "a\\x.png"])
 def test_a_name_that_leads_out_of_the_zip_is_told(packed, name):
     def change(entry, data):
         more = zipfile.ZipInfo("placeholder")
@@ -291,5 +247,3 @@ def test_a_zip_whose_bytes_are_damaged_is_named(packed, change, place, found):
     (line,) = check_submission(benchmark, path)
     assert line.startswith(f"{path}{place}: expected")
     assert found in line
-    path.unlink()
-    assert check_submission(benchmark, path) == [f"{path}: expected a zip, found no such file"]
