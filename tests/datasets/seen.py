@@ -1,7 +1,8 @@
-"""What tests look at in an opened data set, and how they change its metadata."""
+"""What tests look at in an opened data set, and what they do to its files."""
 
 import contextlib
 import json
+import shutil
 
 import numpy as np
 from PIL import Image
@@ -41,3 +42,23 @@ def change_json(path):
     content = json.loads(path.read_text())
     yield content
     path.write_text(json.dumps(content))
+
+
+def remove(name):
+    return lambda root: (root / name).unlink()
+
+
+def rename(old, new):
+    return lambda root: (root / old).rename((root / old).with_name(new))
+
+
+def write(name, text):
+    return lambda root: (root / name).write_text(text)
+
+
+def change(name, old, new):
+    return lambda root: (root / name).write_text((root / name).read_text().replace(old, new))
+
+
+def empty(name):
+    return lambda root: (shutil.rmtree(root / name), (root / name).mkdir())

@@ -40,14 +40,8 @@ def finds(options, *faults):
     assert lines == []
 
 
-def save(path, values, **options):
-    Image.fromarray(values).save(path, **options)
-
-
-def blur(path):
-    """Smooths the outlines of a mask, whose ids become grey levels."""
-    grey = Image.fromarray(np.uint8(90) * np.minimum(read(path), 2))
-    grey.filter(ImageFilter.GaussianBlur(1)).save(path)
+def save(path, values):
+    Image.fromarray(values).save(path)
 
 
 def test_every_fault_has_a_line(davis, frames, masks):
@@ -69,33 +63,21 @@ def test_every_fault_has_a_line(davis, frames, masks):
     )
 
 
-def test_odd_frames(davis, frames, masks):
+def test_a_frame_of_another_size(davis, frames, masks):
     save(frames / "00001.jpg", np.zeros((40, 60, 3), np.uint8))
-    (frames / "00002.jpg").unlink()
-    save(frames / "00002.png", np.zeros((48, 64), np.uint16))
     finds(
         davis,
         (frames / "00001.jpg", "48 x 64 (height x width) as most frames of bear, found 40 x 60"),
         (masks / "00001.png", "expected a mask of 40 x 60"),
-        (frames / "00002.png", "8 bits a channel, found mode I;16"),
     )
-    shutil.copy(frames / "00003.jpg", frames / "00003.png")
-    finds(davis, (frames, "found 00003.jpg and 00003.png"))
 
 
 def test_masks_of_the_wrong_kind(davis, masks):
-    ids = [read(masks / f"{t:05d}.png") for t in range(7)]
-    save(masks / "00001.png", np.repeat(ids[1][..., None] * np.uint8(90), 3, axis=-1))
-    save(masks / "00002.png", ids[2] * np.uint8(90), format="JPEG")
-    blur(masks / "00003.png")
-    save(masks / "00004.png", np.uint8(255) * (ids[4] > 0))
+    save(masks / "00004.png", np.uint8(255) * (read(masks / "00004.png") > 0))
     os.truncate(masks / "00005.png", 200)
     (masks / "00006.png").rename(masks / "00006.jpg")
     finds(
         davis,
-        (masks / "00001.png", "mode RGB"),
-        (masks / "00002.png", "found JPEG"),
-        (masks / "00003.png", "one id per object"),
         (masks / "00004.png", "only 0 and 255"),
         (masks / "00005.png", "can be decoded"),
         (masks / "00006.jpg", "a file of another kind"),
@@ -104,7 +86,8 @@ def test_masks_of_the_wrong_kind(davis, masks):
 
 def test_smoothed_masks_of_binary_sets(tmp_path, masks):
     options = write_benchmark_tree(tmp_path, "davis2016")
-    blur(masks / "00003.png")
+    grey = Image.fromarray(np.uint8(90) * np.minimum(read(masks / "00003.png"), 2))
+    grey.filter(ImageFilter.GaussianBlur(1)).save(masks / "00003.png")
     finds(options, (masks / "00003.png", "one id per object, found"))
 
 
@@ -137,18 +120,6 @@ def test_the_metadata_of_another_set(tmp_path):
         (masks / "dog-2/00006.png", "(2, 5, 9), found 7;"),
     )
     finds(dataclasses.replace(options, sequences=("bear",)))
-
-
-def test_a_wrong_list_where_opening_succeeds(tmp_path):
-    options = write_benchmark_tree(tmp_path, "lvos1")
-    with change_json(tmp_path / "valid_meta.json") as meta:
-        objects = meta["videos"]["bear"]["objects"]
-        objects["4"] = objects.pop("2")
-    open_benchmark(options)
-    lines = check_benchmark(options)
-    first = str(tmp_path / "valid/Annotations/bear/00000001.png")
-    assert sum("(1, 4), found 2;" in line for line in lines) > 1
-    assert next(line for line in lines if "expected object 4, which" in line).startswith(first)
 
 
 @pytest.mark.parametrize("number", [5, 6, 7, 4, None])

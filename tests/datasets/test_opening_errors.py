@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree, write_mask
+from datasets.seen import change, empty, remove, rename, write
 from refusals import refuse
 
 from mavos_jax.datasets import BENCHMARKS, check_benchmark, open_benchmark
@@ -59,36 +60,9 @@ def test_options_that_do_not_fit(tmp_path, dataset, field, value):
     fails(dataclasses.replace(options, **{field: value}), field, "expected", f"found {value}")
 
 
-def remove(*names):
-    return lambda root: [(root / name).unlink() for name in names]
-
-
-def rename(old, new):
-    return lambda root: (root / old).rename((root / old).with_name(new))
-
-
-def write(name, text):
-    return lambda root: (root / name).write_text(text)
-
-
-def change(name, old, new):
-    return lambda root: (root / name).write_text((root / name).read_text().replace(old, new))
-
-
-def copy(old, new):
-    return lambda root: shutil.copy(root / old, (root / old).with_name(new))
-
-
-def empty(name):
-    return lambda root: (shutil.rmtree(root / name), (root / name).mkdir())
-
-
-def without_objects(name):
-    def ignored(root):
-        for path in (root / name).iterdir():
-            write_mask(path, np.full((48, 64), 255, np.uint8))
-
-    return ignored
+def without_objects(root):
+    for path in (root / "Annotations/bear").iterdir():
+        write_mask(path, np.full((48, 64), 255, np.uint8))
 
 
 NO_FRAMES = '{"videos": {"a": {"objects": {"1": {"frames": []}}}}}'
@@ -104,18 +78,13 @@ FAULTS = {
         (remove("meta.json"), "meta.json", "no such file"),
         (remove("Annotations/dog-2/00006.png"), "Annotations/dog-2/00006.png", "of object 5"),
         (remove("JPEGImages/bear/00008.jpg"), "JPEGImages/bear", "1: 00008"),
-        (write("meta.json", "{"), "meta.json", "restore the file"),
         (write("meta.json", '{"videos": {}}'), "meta.json", "found none"),
         (write("meta.json", '{"videos": {"a": {"objects": {}}}}'), "meta.json", "none of a"),
         (change("meta.json", '"dog"', '["dog"]'), "meta.json", "category ['dog']"),
         (write("meta.json", NO_FRAMES), "meta.json", "none of 1 in a"),
     ],
     ("youtube_vos2018", "train", "2018/train"): [
-        (remove("Annotations/bear/00006.png"), "Annotations/bear", "1: 00006"),
-        (copy("Annotations/bear/00006.png", "00999.png"), "Annotations/bear/00999.png", "a frame"),
-    ],
-    ("lvos2", "train", "train"): [
-        (copy("Annotations/bear/00000006.png", "9.png"), "Annotations/bear/9.png", "a frame")
+        (remove("Annotations/bear/00006.png"), "Annotations/bear", "1: 00006")
     ],
     ("lvos2", "valid", "valid"): [
         (remove("../valid_meta.json"), "../valid_meta.json", "no such file"),
@@ -129,13 +98,7 @@ FAULTS = {
         (rename("Annotations/bear/00000.png", "99.png"), "Annotations/bear/99.png", "a frame"),
         (empty("JPEGImages"), "JPEGImages", "a folder of frames"),
     ],
-    ("long_time_video", "val", "."): [
-        (rename("Annotations/rat/8.png", "99.png"), "Annotations/rat/99.png", "a frame")
-    ],
-    ("folder", "val", "."): [
-        (rename("Annotations/bear/00000.png", "99.png"), "Annotations/bear/99.png", "a frame"),
-        (without_objects("Annotations/bear"), "Annotations/bear", "only 0 and 255"),
-    ],
+    ("folder", "val", "."): [(without_objects, "Annotations/bear", "only 0 and 255")],
 }
 
 
@@ -168,13 +131,8 @@ def test_youtube_vos_of_another_year_or_without_all_frames(tmp_path):
 
 
 LABELLED = [
-    ("davis2016", "val"),
-    ("davis2017", "val"),
-    ("lvos1", "valid"),
-    ("lvos2", "valid"),
-    ("youtube_vos2019", "train"),
-    ("mose", "train"),
-    ("folder", "val"),
+    *(("davis2016", "val"), ("davis2017", "val"), ("lvos2", "valid")),
+    *(("youtube_vos2019", "train"), ("mose", "train"), ("folder", "val")),
     ("long_time_video", "val"),
 ]
 
@@ -196,10 +154,7 @@ def test_a_labelled_frame_that_is_missing(tmp_path, dataset, split, missing):
 
 @pytest.mark.parametrize(
     ("dataset", "split"),
-    [
-        *(("davis2017", "test-dev"), ("davis2017", "val"), ("mose", "valid"), ("lvos2", "test")),
-        ("youtube_vos2019", "valid"),
-    ],
+    [("davis2017", "val"), ("mose", "valid"), ("lvos2", "test"), ("youtube_vos2019", "valid")],
 )
 def test_a_number_left_out_of_the_frames(tmp_path, dataset, split):
     all_frames = dataset == "youtube_vos2019"

@@ -1,13 +1,14 @@
-"""Long-Time Video, MOSE, MOSEv2, SA-V, VOST and any folder, by their own rules."""
+"""DAVIS, Long-Time Video, MOSEv2, SA-V, VOST and any folder, by their own rules."""
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree, write_mask
-from datasets.seen import contents, given, names
-from datasets.tree_videos import LATE_VIDEOS
+from datasets.seen import contents, given, names, read
+from datasets.tree_videos import DAVIS_VIDEOS
 from refusals import refuse
 
 from mavos_jax.config import SourceConfig
@@ -18,6 +19,72 @@ from mavos_jax.datasets import (
     open_benchmark,
     open_source,
 )
+
+
+@pytest.mark.parametrize("dataset", ["davis2016", "davis2017"])
+@pytest.mark.parametrize("resolution", ["480p", "full"])
+def test_davis(tmp_path, dataset, resolution):
+    benchmark = open_benchmark(write_benchmark_tree(tmp_path, dataset, resolution=resolution))
+    full = "1080p" if dataset == "davis2016" else "Full-Resolution"
+    folder = full if resolution == "full" else "480p"
+    assert benchmark.output_height is None
+    for sequence, video in zip(benchmark.sequences, DAVIS_VIDEOS, strict=True):
+        stems = [f"{t:05d}" for t in range(video.num_frames)]
+        images, masks = (
+            tmp_path / kind / folder / sequence.name for kind in ("JPEGImages", "Annotations")
+        )
+        assert tuple(sequence.frames) == tuple(images / f"{stem}.jpg" for stem in stems)
+        assert sequence.given == {0: GivenMask(masks / "00000.png")}
+        assert sequence.truth == {t: masks / f"{stem}.png" for t, stem in enumerate(stems)}
+        assert sequence.saved == tuple(range(len(stems)))
+        assert not sequence.spans
+        assert not sequence.categories
+
+
+def test_davis_full_frames_to_480p(tmp_path):
+    options = write_benchmark_tree(tmp_path, "davis2017", resolution="full_to_480p")
+    benchmark = open_benchmark(options)
+    assert benchmark.output_height == 480
+    for sequence, video in zip(benchmark.sequences, DAVIS_VIDEOS, strict=True):
+        for path in (sequence.frames[0], sequence.given[0].path):
+            assert path.parts[-3] == "Full-Resolution"
+        assert sorted(sequence.truth) == list(range(len(sequence.frames)))
+        height, width = video.size
+        for path in sequence.truth.values():
+            assert path.parts[-3] == "480p"
+            assert read(path).shape == (480, -(-width * 480 // height))
+    shutil.rmtree(tmp_path / "Annotations/480p")
+    refuse("found none of 3: bear, dog-2, dog-10", open_benchmark, options)
+
+
+@pytest.mark.parametrize("masks_root", [None, "masks"])
+def test_davis_test_dev_with_masks_here_or_elsewhere(tmp_path, masks_root):
+    root = tmp_path / masks_root if masks_root else None
+    options = write_benchmark_tree(tmp_path / "set", "davis2017", split="test-dev", masks_root=root)
+    assert (tmp_path / "set/Annotations").exists() == (root is None)
+    benchmark = open_benchmark(options)
+    assert not benchmark.has_truth
+    for sequence, video in zip(benchmark.sequences, DAVIS_VIDEOS, strict=True):
+        path = (root or tmp_path / "set") / f"Annotations/480p/{video.name}/00000.png"
+        assert sequence.given == {0: GivenMask(path)}
+        assert not sequence.truth
+        assert len(sequence.saved) == video.num_frames
+    assert check_benchmark(options) == []
+
+
+@pytest.mark.parametrize("folder", ["2016", "480p", "1080p"])
+@pytest.mark.parametrize("lines", ["bear\ndog-10\n", None])
+def test_lists_of_davis2016(tmp_path, folder, lines):
+    options = write_benchmark_tree(tmp_path, "davis2016")
+    text = (tmp_path / "ImageSets/480p/val.txt").read_text()
+    assert text.startswith("/JPEGImages/480p/bear/00000.jpg /Annotations/480p/bear/00000.png\n")
+    shutil.rmtree(tmp_path / "ImageSets")
+    (tmp_path / "ImageSets" / folder).mkdir(parents=True)
+    (tmp_path / "ImageSets" / folder / "val.txt").write_text(lines or text)
+    expected = ["bear", "dog-10"] if lines else ["bear", "dog-2", "dog-10"]
+    for split in ("val", "valid"):
+        opened = open_benchmark(dataclasses.replace(options, split=split))
+        assert [s.name for s in opened.sequences] == expected
 
 
 @pytest.mark.parametrize("folder", ["ImageSets", "."])
@@ -32,13 +99,6 @@ def test_long_time_video(tmp_path, folder):
         assert sequence.given == {0: GivenMask(masks / "8.png")}
         assert sequence.truth == {t: masks / f"{8 + t}.png" for t in (0, 2, 4, 6)}
         assert sequence.saved == (0, 2, 4, 6)
-
-
-def test_one_mask_of_mose_alone_is_not_read(tmp_path):
-    options = write_benchmark_tree(tmp_path, "mose")
-    for sequence, video in zip(open_benchmark(options).sequences, LATE_VIDEOS, strict=True):
-        assert given(sequence) == {0: ("00000", None)}
-        assert sequence.saved == tuple(range(video.num_frames))
 
 
 @pytest.mark.parametrize("form", ["list", "dict", "none"])

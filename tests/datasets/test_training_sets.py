@@ -47,11 +47,10 @@ def test_every_layout_is_opened_and_survives_pickling(tmp_path, kind, monkeypatc
     assert (videos.max_gap, videos.is_static) == (7, kind == "static")
     assert videos.num_left_out == num_left_out
     monkeypatch.chdir("/")  # loader processes may stand elsewhere
-    copy, first = pickle.loads(pickle.dumps((videos, videos[0])))
+    copy = pickle.loads(pickle.dumps(videos))
     assert copy.fingerprint() == videos.fingerprint()
-    for video, other, ids in zip(
-        (videos[0], videos[-1]), (first, copy[-1]), ids_of_ends, strict=True
-    ):
+    for index, ids in zip((0, -1), ids_of_ends, strict=True):
+        video, other = videos[index], copy[index]
         assert isinstance(video, AnnotatedVideo)
         frame, mask = video[-1]
         assert (*mask.shape, 3) == frame.shape
@@ -67,6 +66,8 @@ def test_the_fingerprint_follows_names_and_sizes_alone(tmp_path, kind):
     source = write_source(tmp_path / "set", kind)
     before = open_source(source).fingerprint()
     elsewhere = shutil.copytree(tmp_path / "set", tmp_path / "elsewhere")
+    for path in elsewhere.rglob("*.*g"):  # pictures, none of which is read
+        path.write_bytes(bytes(path.stat().st_size))
     assert open_source(dataclasses.replace(source, root=str(elsewhere))).fingerprint() == before
     videos = open_files(source)
     for path in (videos.sequences[0].frames[0], videos.sequences[0].mask_path(0)):
@@ -85,13 +86,6 @@ def test_other_meanings_of_masks_have_other_fingerprints(tmp_path):
     one = open_source(SourceConfig(kind="davis2016", root=str(tmp_path), split="val"))
     assert np.unique(one[0].mask(0)).tolist() == [0, 1]
     assert one.fingerprint() != many.fingerprint()
-
-
-def test_opening_reads_no_image(tmp_path):
-    source = write_source(tmp_path, "youtube_vos")
-    for path in [*tmp_path.rglob("*.jpg"), *tmp_path.rglob("*.png")]:
-        path.write_bytes(b"")
-    assert len(open_source(source)) == 3
 
 
 def test_davis_at_full_resolution_serves_where_480p_is_missing(tmp_path):
@@ -174,7 +168,7 @@ def test_files_that_are_no_frames(tmp_path, monkeypatch):
     assert at_home.fingerprint() == open_source(source).fingerprint()
 
 
-def test_generated_videos_have_seeds_from_1_and_the_size_that_is_asked_for():
+def test_generated_videos_have_seeds_from_1_and_the_size_that_is_asked_for(monkeypatch):
     source = SourceConfig(num_videos=9, max_gap=5)
     videos = open_source(source, size=(64, 96))
     assert isinstance(videos, VideoSet)
@@ -194,13 +188,10 @@ def test_generated_videos_have_seeds_from_1_and_the_size_that_is_asked_for():
     assert (videos[3].video.recipe, eventful[3].video.recipe) == (VARIED, EVENTFUL)
     others = open_source(source, size=(64, 80)), open_source(SourceConfig(num_videos=8))
     assert len({v.fingerprint() for v in (videos, eventful, *others)}) == 4
-    assert open_source(source, size=(64, 96)).fingerprint() == videos.fingerprint()
-
-
-def test_another_generator_has_another_fingerprint(monkeypatch):
-    before = open_source(SourceConfig()).fingerprint()
+    before = videos.fingerprint()
+    assert open_source(source, size=(64, 96)).fingerprint() == before
     monkeypatch.setattr(generated_sets, "GENERATOR_VERSION", 99)
-    assert open_source(SourceConfig()).fingerprint() != before
+    assert videos.fingerprint() != before
 
 
 def test_held_out_videos_are_named_and_hashed_by_their_recipes(monkeypatch):

@@ -1,7 +1,5 @@
 """The generated videos that the trees of data sets are made of."""
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 
