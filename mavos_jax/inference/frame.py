@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from mavos_jax.axes import Flag, Frame, Image, Scalar, SourceMask
 from mavos_jax.inference import step
@@ -103,7 +103,8 @@ def advance_frame(
     state: VideoState,
     views: Views,
     memorise_with: SourceMask | None,
-    scalars: tuple[Scalar, Scalar],
+    in_use: Bool[Array, "s"],
+    gap: Scalar,
     *,
     identities: int,
     logits_form: LogitsForm,
@@ -111,13 +112,11 @@ def advance_frame(
 ) -> tuple[VideoState, Outputs]:
     """Segments and memorises a frame.
 
-    ``memorise_with`` holds slots to memorise instead of the predictions; ``scalars`` are the slots
-    in use and the gap. Unless the frame ``is_real``, or that is ``None``, the state stays as it
-    was.
+    ``memorise_with`` holds slots to memorise instead of the predictions. ``in_use`` says which
+    slots are. Unless the frame ``is_real``, or that is ``None``, the state stays as it was.
     """
-    num_objects, gap = scalars
     model, variables, geometries = network
-    slots, predictions = _predict(network, state, views, num_objects, identities)
+    slots, predictions = _predict(network, state, views, in_use, identities)
     since_write = state.since_write + 1
     is_due = since_write >= gap
     if is_real is not None:
@@ -144,35 +143,37 @@ def label_frame(
     state: VideoState,
     frame: Frame,
     masks: tuple[SourceMask, SourceMask | None],
-    num_objects: Scalar,
+    in_use: Bool[Array, "s"],
     *,
     groups: int,
     identities: tuple[int, int],
     logits_form: LogitsForm,
+    erase: bool = True,
 ) -> tuple[VideoState, Outputs]:
     """Segments a frame that also brings a label, and makes it a reference.
 
     ``masks`` are the slots of the label, and those to memorise under it instead of the prediction.
-    ``num_objects`` counts before the label, ``groups`` after it, ``identities`` before and after.
-    New objects may need more groups, whose memories start with this frame.
+    ``in_use`` are the slots before the label, ``groups`` those after it, ``identities`` both. New
+    objects may need more groups, whose memories start with this frame. Objects of the label lose
+    their other pixels if it may ``erase``.
     """
     label, given = masks
     before, after = identities
     geometries, views = network.geometries, encode_frame(network, frame)
-    slots, predictions = _predict(network, state, views, num_objects, before)
+    slots, predictions = _predict(network, state, views, in_use, before)
     memories = []
     for view, memory, features, found in zip(
         geometries, state.memories, views, predictions, strict=True
     ):
-        mask = put_label(label, found.slots if given is None else given)
+        mask = put_label(label, found.slots if given is None else given, erase=erase)
         parts = split_groups(view.predicted_mask(mask), groups)
         memories.append(_refer(network, memory, features, parts, after))
     logits = select_logits(predictions[0].logits, geometries[0].output, logits_form)
-    return VideoState(tuple(memories), jnp.int32(0)), (put_label(label, slots), logits)
+    return VideoState(tuple(memories), jnp.int32(0)), (put_label(label, slots, erase=erase), logits)
 
 
 def _predict(
-    network: Network, state: VideoState, views: Views, num_objects: Scalar, identities: int
+    network: Network, state: VideoState, views: Views, in_use: Bool[Array, "s"], identities: int
 ) -> tuple[Array, tuple[_Prediction, ...]]:
     """Segments a frame from memory: the slots that the views decide together, and each view's."""
     model, variables, geometries = network
@@ -181,7 +182,7 @@ def _predict(
         logits, pending = _over_groups(
             model, lambda memory, x=features: step.segment(model, variables, memory, x), memory
         )
-        found.append((mask_unused(logits, num_objects), pending))
+        found.append((mask_unused(logits, in_use), pending))
     if len(found) == 1:
         ((logits, pending),) = found
         slots = predict_slots(logits, geometries[0].output, channels=identities)

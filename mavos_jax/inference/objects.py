@@ -4,12 +4,13 @@ Ids are the user's numbers, any of 1..254. Slots are the network's: 1..n without
 holds slots 10 i + 1 .. 10 i + 10 and sees the pixels of the others as background.
 """
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Bool, Float, Integer
 
 from mavos_jax.axes import Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_ID, MAX_OBJECTS, NUM_IDENTITIES
@@ -36,10 +37,21 @@ class ObjectIds:
         self._is_fixed = num_objects is not None
         self._ids = list(range(1, (num_objects or 0) + 1))
 
+    @classmethod
+    def of(cls, ids: Sequence[int]) -> "ObjectIds":
+        """Gives ids their slots in order."""
+        known = cls()
+        known._ids += ids
+        return known
+
     @property
     def num_objects(self) -> int:
         """Slots in use."""
         return len(self._ids)
+
+    def to_array(self) -> np.ndarray:
+        """Returns the id of each slot, uint8."""
+        return np.array(self._ids, np.uint8)
 
     def add(self, mask: np.ndarray, name: str) -> np.ndarray:
         """Registers the new ids of a mask, called ``name``, ascending; returns its uint8 slots."""
@@ -108,18 +120,34 @@ def split_groups(mask: Mask, groups: int) -> Integer[Array, "g h w"]:
     return jnp.where(mask[None] == IGNORED, IGNORED, jnp.where(is_own, local, 0))
 
 
-def mask_unused(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Float[Array, "g h w o"]:
-    """Returns the logits with -1e10 for the identities above the number of objects in use."""
-    first = jnp.arange(logits.shape[0])[:, None] * MAX_OBJECTS
-    in_use = jnp.arange(logits.shape[-1]) <= num_objects - first
-    in_use = in_use | (jnp.arange(logits.shape[-1]) == 0)
+def first_slots(num_objects: Scalar, groups: int) -> Bool[Array, "s"]:
+    """Returns which slots of some groups are in use if they are the first ones."""
+    return jnp.arange(groups * MAX_OBJECTS) < num_objects
+
+
+def mask_unused(
+    logits: Float[Array, "g h w o"], in_use: Bool[Array, "s"]
+) -> Float[Array, "g h w o"]:
+    """Returns the logits with -1e10 for identities whose slots, ten a group, are not in use."""
+    background = jnp.ones((logits.shape[0], 1), bool)
+    in_use = jnp.concatenate([background, in_use.reshape(-1, MAX_OBJECTS)], axis=1)
     return jnp.where(in_use[:, None, None], logits, UNUSED_LOGIT)
 
 
-def put_label(label: Integer[Array, "H W"], slots: Integer[Array, "H W"]) -> Array:
-    """Returns slots under a label: objects that it shows get its pixels and lose all others."""
-    is_shown = jnp.zeros(256, bool).at[label].set(True).at[IGNORED].set(False)
-    return jnp.where(label > 0, label, jnp.where(is_shown[slots], 0, slots))
+def shown_slots(label: Integer[Array, "H W"]) -> Bool[Array, "256"]:
+    """Returns which slots a label shows, by number."""
+    return jnp.zeros(256, bool).at[label].set(True).at[jnp.array((0, IGNORED))].set(False)
+
+
+def put_label(
+    label: Integer[Array, "H W"], slots: Integer[Array, "H W"], *, erase: bool = True
+) -> Array:
+    """Returns slots under a label: objects that it shows get its pixels.
+
+    If it may ``erase``, they lose all others.
+    """
+    rest = jnp.where(shown_slots(label)[slots], 0, slots) if erase else slots
+    return jnp.where(label > 0, label, rest)
 
 
 def predict_slots(
@@ -172,6 +200,36 @@ def merged_logits(
     background = probabilities[..., :1].prod(axis=0)
     foreground = [group[..., 1:] for group in probabilities]
     return _clamped_logit(jnp.concatenate([background, *foreground], axis=-1))
+
+
+class Confidence(NamedTuple):
+    """How sure a frame's result is, of each object."""
+
+    mean: Float[Array, "s"]
+    """The mean probability inside the mask; of an object without one, 1 minus its highest."""
+    margin: Float[Array, "s"]
+    """The mean lead over the next best inside the mask; 0 without one."""
+    present: Bool[Array, "s"]
+    """Whether the object has a mask."""
+
+
+def judge(logits: Float[Array, "h w p"], num_objects: int) -> Confidence:
+    """Returns the confidence in the likeliest slots of one group's or all groups' merged logits."""
+    probabilities = jax.nn.softmax(logits, axis=-1)
+    best, slots = _argmax(probabilities)
+    numbers = jnp.arange(1, num_objects + 1)
+    own = probabilities[..., 1 : num_objects + 1]
+    is_other = jnp.arange(probabilities.shape[-1]) != slots[..., None]
+    lead = best - jnp.where(is_other, probabilities, 0).max(axis=-1)
+    is_inside = slots[..., None] == numbers
+    area = is_inside.sum(axis=(0, 1))
+
+    def mean(values: Array) -> Array:
+        return jnp.where(is_inside, values, 0).sum(axis=(0, 1)) / jnp.maximum(area, 1)
+
+    present = area > 0
+    inside = jnp.where(present, mean(own), 1 - own.max(axis=(0, 1)))
+    return Confidence(inside, mean(lead[..., None]), present)
 
 
 def select_logits(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from flax.errors import FlaxError
 
@@ -70,7 +71,7 @@ class Source:
                 f"{self._name}expected frames of {height}x{width} pixels (height x width) like "
                 f"those of videos[0], found {size[0]}x{size[1]}"
             )
-        slots = self.ids.add(_check_mask(self._video.mask, size, name), name)
+        slots = self.ids.add(check_mask(self._video.mask, size, name), name)
         if not ((slots != 0) & (slots != IGNORED)).any():
             raise ValueError(f"{name}: expected at least one object, found only background")
         return _pad(frame), _pad(slots)
@@ -93,7 +94,7 @@ class Source:
     def label(self) -> np.ndarray:
         """Returns the slots of the last frame's label, padded, and registers its new objects."""
         name = f"labels[{self.position - 1}]"
-        label = _check_mask(self.labels[self.position - 1], self.sizes.output, name)
+        label = check_mask(self.labels[self.position - 1], self.sizes.output, name)
         return _pad(self.ids.add(label, name))
 
     def to_memorise(self, count: int, length: int) -> np.ndarray | None:
@@ -106,7 +107,7 @@ class Source:
             name = f"memorise_with[{t}]"
             if t >= len(given):
                 raise ValueError(f"{name}: expected a mask for every frame, found none")
-            slots = self.ids.to_slots(_check_mask(given[t], self.sizes.output, name), name)
+            slots = self.ids.to_slots(check_mask(given[t], self.sizes.output, name), name)
             place[: slots.shape[0], : slots.shape[1]] = slots
         return padded
 
@@ -140,11 +141,7 @@ class Source:
 def _check_frame(frame: object, position: int, size: tuple[int, int]) -> np.ndarray:
     name = f"frame {position}"
     array = as_array(frame, name)
-    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-        raise ValueError(
-            f"{name}: expected uint8 RGB [H, W, 3], found {array.dtype} {list(array.shape)}"
-        )
-    if position and array.shape[:2] != size:
+    if check_rgb(array, name) != size and position:
         raise ValueError(
             f"{name}: expected {size[0]}x{size[1]} pixels (height x width) like the first frame, "
             f"found {array.shape[0]}x{array.shape[1]}"
@@ -152,7 +149,17 @@ def _check_frame(frame: object, position: int, size: tuple[int, int]) -> np.ndar
     return array
 
 
-def _check_mask(mask: object, size: tuple[int, int], name: str) -> np.ndarray:
+def check_rgb(array: np.ndarray | jax.Array, name: str) -> tuple[int, int]:
+    """Returns the height and width of a frame; raises ValueError unless it is one."""
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+        raise ValueError(
+            f"{name}: expected uint8 RGB [H, W, 3], found {array.dtype} {list(array.shape)}"
+        )
+    return array.shape[0], array.shape[1]
+
+
+def check_mask(mask: object, size: tuple[int, int], name: str) -> np.ndarray:
+    """Returns a mask as an array; raises ValueError unless it is one of a size."""
     if isinstance(mask, (str, bytes, os.PathLike)) or mask is None:
         raise ValueError(f"{name}: expected a mask of integer ids [H, W], found {mask!r}")
     array = as_array(mask, name)

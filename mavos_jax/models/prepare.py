@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from mavos_jax.models.backend import Backend
@@ -51,11 +52,14 @@ class _Plan(NamedTuple):
 def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     """Returns variables with which a model's methods compute the same, and faster.
 
-    They are kept while the given ones are. Not for training: the frozen vectors are gone.
+    They are kept while the given ones are, unless these are traced. Not for training: the frozen
+    vectors are gone.
     """
     if not (_prepares_all(model.backend) or variables.get(CONSTANTS)):
         return variables
     leaves = jax.tree.leaves(variables)
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
+        return _prepare(model, variables)
     key = (model.backend, *map(id, leaves))
     if key in _KEPT:
         return _KEPT[key]

@@ -1,0 +1,208 @@
+import functools
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+from small_configs import vary
+
+import mavos_jax
+
+GAP = 3
+
+
+@pytest.fixture(scope="module")
+def functions(tiny):
+    """The pure functions, given the network."""
+    names = ("init_state", "step", "correct", "add_objects")
+    return {name: functools.partial(getattr(mavos_jax, name), *tiny) for name in names}
+
+
+@pytest.fixture(scope="module")
+def start(functions, clip):
+    frames, mask = clip
+    return functions["init_state"](frames[0], mask, gap=GAP)
+
+
+def run(functions, state, frames):
+    masks = []
+    for frame in frames:
+        state, output = functions["step"](state, frame)
+        masks.append(np.asarray(output.mask))
+    return state, np.stack(masks)
+
+
+@pytest.mark.newest
+def test_steps_scan_and_stream_agree_bit_for_bit(functions, start, stream, tiny, clip):
+    frames, _ = clip
+    expected = np.stack(list(stream(*clip, gap=GAP)))[1:]
+    state, masks = run(functions, start, frames[1:])
+    np.testing.assert_array_equal(masks, expected)
+    assert set(np.unique(masks)) <= {0, 3, 8}
+
+    @jax.jit
+    def scan(variables, state, frames):
+        step = functools.partial(mavos_jax.step, tiny[0], variables)
+        return jax.lax.scan(step, state, frames)
+
+    scanned, output = scan(tiny[1], start, frames[1:])
+    np.testing.assert_array_equal(output.mask, expected)
+    jax.tree.map(np.testing.assert_array_equal, scanned, state)
+
+
+def test_one_trace_for_any_number_of_steps_and_a_state_of_one_size(
+    functions, start, clip, count_compilations
+):
+    frames, _ = clip
+    state, _ = functions["step"](start, frames[1])
+    sizes = {sum(x.nbytes for x in jax.tree.leaves(state))}
+    with count_compilations() as count:
+        for t in range(100):
+            state, _ = functions["step"](state, frames[t % len(frames)])
+            sizes.add(sum(x.nbytes for x in jax.tree.leaves(state)))
+    assert count.compilations == 0
+    assert len(sizes) == 1
+
+
+def test_videos_are_mapped(functions, tiny, clip):
+    frames, mask = clip
+    videos = [frames, frames[::-1], frames[:, ::-1], frames[:, :, ::-1]]
+    masks = [mask, mask, mask[::-1], mask[:, ::-1]]
+    starts = [
+        functions["init_state"](video[0], first, gap=GAP)
+        for video, first in zip(videos, masks, strict=True)
+    ]
+    expected = [
+        run(functions, state, video[1:6])[1] for state, video in zip(starts, videos, strict=True)
+    ]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
+    step = jax.jit(jax.vmap(functools.partial(mavos_jax.step, *tiny)))
+    for t in range(1, 6):
+        stacked, output = step(stacked, np.stack([video[t] for video in videos]))
+        for found, alone in zip(output.mask, expected, strict=True):
+            np.testing.assert_array_equal(found, alone[t - 1])
+
+
+def test_labels_are_corrections_and_added_objects(functions, start, stream, clip, late_label):
+    frames, mask = clip
+    correction = np.zeros_like(mask)
+    correction[5:20, 20:40] = 3
+    labels = {4: correction, 7: late_label}
+    expected = np.stack(list(stream(*clip, gap=GAP, labels=labels)))
+    state, masks = start, [mask]
+    for t, frame in enumerate(frames[1:], start=1):
+        name = {4: "correct", 7: "add_objects"}.get(t, "step")
+        extra = (labels[t],) if t in labels else ()
+        state, output = functions[name](state, frame, *extra)
+        masks.append(np.asarray(output.mask))
+    np.testing.assert_array_equal(np.stack(masks), expected)
+    assert np.asarray(state.ids).tolist() == [3, 8, *range(20, 31)]
+    assert (masks[4] == 3)[correction == 3].all()
+    assert not (masks[4] == 3)[correction != 3].any()
+
+
+def test_a_correction_may_only_add(functions, start, clip):
+    frames, mask = clip
+    correction = np.zeros_like(mask)
+    correction[:4, :4] = 8
+    _, predicted = functions["step"](start, frames[1])
+    _, output = functions["correct"](start, frames[1], correction, erase=False)
+    expected = np.where(correction > 0, correction, predicted.mask)
+    np.testing.assert_array_equal(output.mask, expected)
+    assert (expected[4:] == 8).any()
+
+
+def test_removed_objects_are_gone_until_they_are_shown(functions, start, clip):
+    frames, mask = clip
+    state = mavos_jax.remove_objects(start, 8)
+    state, masks = run(functions, state, frames[1:5])
+    assert set(np.unique(masks)) == {0, 3}
+    back = np.where(mask == 8, 8, 0).astype(np.uint8)
+    state, output = functions["correct"](state, frames[5], back)
+    assert (np.asarray(output.mask) == 8)[mask == 8].all()
+    assert np.asarray(state.in_use).all()
+
+
+def test_ids_may_be_traced_if_their_number_is_known(functions, tiny, stream, clip):
+    frames, mask = clip
+    mask = np.searchsorted([0, 3, 8], mask).astype(np.uint8)
+
+    @jax.jit
+    def run(variables, frames, mask):
+        own = tiny[0], variables
+        state = mavos_jax.init_state(*own, frames[0], mask, num_objects=2, gap=GAP)
+        state, _ = mavos_jax.step(*own, state, frames[1])
+        _, output = mavos_jax.correct(*own, state, frames[2], mask)
+        return output.mask
+
+    labelled = stream(frames[:3], mask, num_objects=2, gap=GAP, labels={2: mask})
+    np.testing.assert_array_equal(run(tiny[1], frames, mask), list(labelled)[2])
+
+
+def test_confidence_of_each_object(functions, start, clip):
+    frames, _ = clip
+    _, output = functions["step"](start, frames[1], return_logits=True)
+    probabilities = np.asarray(jax.nn.softmax(output.logits, axis=-1))
+    slots, ordered = probabilities.argmax(-1), np.sort(probabilities, axis=-1)
+    assert output.present.any()
+    for i, is_present in enumerate(output.present):
+        inside = slots == i + 1
+        own = probabilities[..., i + 1]
+        lead = (ordered[..., -1] - ordered[..., -2])[inside]
+        assert is_present == inside.any()
+        expected = own[inside].mean() if is_present else 1 - own.max()
+        np.testing.assert_allclose(output.confidence[i], expected, rtol=1e-5)
+        np.testing.assert_allclose(output.margin[i], lead.mean() if is_present else 0, rtol=1e-4)
+
+
+def test_gradient_of_the_last_frame(tiny, start, clip):
+    frames, _ = clip
+    model, variables = tiny
+
+    @jax.jit
+    @jax.grad
+    def gradient(params):
+        own = model, {**variables, "params": params}
+        state, _ = mavos_jax.step(*own, start, frames[1])
+        _, output = mavos_jax.step(*own, state, frames[2], return_logits=True)
+        return jax.nn.logsumexp(output.logits, axis=-1).mean()
+
+    leaves = jax.tree.leaves(gradient(variables["params"]))
+    assert all(np.isfinite(leaf).all() for leaf in leaves)
+    assert sum((np.asarray(leaf) != 0).any() for leaf in leaves) > 0.8 * len(leaves)
+
+
+def test_a_state_is_saved_sent_and_restored(functions, start, clip, tmp_path):
+    frames, _ = clip
+    _, expected = run(functions, start, frames[1:4])
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "state", start)
+        checkpointer.wait_until_finished()
+        restored = checkpointer.restore(tmp_path / "state", start)
+    for state in (restored, pickle.loads(pickle.dumps(start))):
+        np.testing.assert_array_equal(run(functions, state, frames[1:4])[1], expected)
+
+
+def test_wrong_arguments_are_one_line(functions, tiny, start, clip):
+    frames, mask = clip
+    model, variables = tiny
+    bank = model.clone(config=vary(model.config, memory={"policy": "bank", "capacity": 3}))
+    unknown = np.full_like(mask, 77)
+    cases = [
+        (lambda: mavos_jax.step(bank, variables, start, frames[1]), "state: .* another"),
+        (lambda: functions["step"](start, frames[1][:40]), "50x66 .* found 40x66"),
+        (lambda: functions["step"](start, frames[1] / 255), "uint8 RGB"),
+        (lambda: functions["correct"](start, frames[1], unknown), "found .77."),
+        (lambda: functions["correct"](start, frames[1], mask[:40]), "50x66 .* found 40x66"),
+        (lambda: mavos_jax.remove_objects(start, [3, 5]), "found .5."),
+        (lambda: functions["init_state"](frames[0], mask * 0), "only background"),
+        (lambda: functions["init_state"](frames[0], mask, num_objects=2), "found .3, 8."),
+        (lambda: jax.jit(functions["init_state"])(frames[0], mask), "num_objects: "),
+        (lambda: jax.jit(functions["add_objects"])(start, frames[1], mask), "traced"),
+    ]
+    for call, message in cases:
+        with pytest.raises(ValueError, match=message) as error:
+            call()
+        assert len(str(error.value).splitlines()) == 1
