@@ -9,6 +9,9 @@ import pytest
 from small_configs import vary
 
 import mavos_jax
+from mavos_jax.inference import step as transition
+from mavos_jax.inference.frame import prepare
+from mavos_jax.inference.geometry import Sizes, geometries
 
 GAP = 3
 
@@ -157,21 +160,39 @@ def test_confidence_of_each_object(functions, start, clip):
         np.testing.assert_allclose(output.margin[i], lead.mean() if is_present else 0, rtol=1e-4)
 
 
-def test_gradient_of_the_last_frame(tiny, start, clip):
-    frames, _ = clip
+@pytest.mark.campaign
+def test_gradient_is_that_of_the_transition_that_training_uses(tiny, clip):
+    frames, mask = clip
     model, variables = tiny
+    (view,) = geometries(model.config, Sizes(mask.shape, mask.shape))
+    slots = jnp.asarray(np.searchsorted([0, 3, 8], mask))
 
-    @jax.jit
-    @jax.grad
-    def gradient(params):
+    def by_state(params):
         own = model, {**variables, "params": params}
-        state, _ = mavos_jax.step(*own, start, frames[1])
+        state = mavos_jax.init_state(*own, frames[0], slots, num_objects=2)
+        state, first = mavos_jax.step(*own, state, frames[1])
         _, output = mavos_jax.step(*own, state, frames[2], return_logits=True)
-        return jax.nn.logsumexp(output.logits, axis=-1).mean()
+        return jax.nn.logsumexp(output.logits[..., :3], axis=-1).mean(), first.mask
 
-    leaves = jax.tree.leaves(gradient(variables["params"]))
-    assert all(np.isfinite(leaf).all() for leaf in leaves)
-    assert sum((np.asarray(leaf) != 0).any() for leaf in leaves) > 0.8 * len(leaves)
+    def by_transition(params, predicted):
+        own = model, {**variables, "params": params}
+        views = [transition.encode(*own, prepare(view, jnp.asarray(x))) for x in frames[:3]]
+        memory = transition.start(*own, views[0], view.given_mask(slots))
+        _, pending = transition.segment(*own, memory, views[1])
+        known = view.predicted_mask(predicted)
+        memory = transition.memorise(*own, memory, pending, known, is_due=False)
+        logits, _ = transition.segment(*own, memory, views[2])
+        return jax.nn.logsumexp(logits[..., :3], axis=-1).mean()
+
+    params = variables["params"]
+    found, predicted = jax.jit(jax.grad(by_state, has_aux=True))(params)
+    expected = jax.jit(jax.grad(by_transition))(params, predicted)
+    for path, value in jax.tree.leaves_with_path(found):
+        wanted = functools.reduce(lambda tree, key: tree[key.key], path, expected)
+        np.testing.assert_allclose(value, wanted, rtol=2e-3, atol=1e-6, err_msg=str(path))
+        assert np.isfinite(value).all()
+        # No frame is modulated before the third.
+        assert path[0].key == "memory_modulation" or (np.asarray(value) != 0).any()
 
 
 def test_a_state_is_saved_sent_and_restored(functions, start, clip, tmp_path):
