@@ -11,15 +11,8 @@ from benchmark_trees import write_benchmark_tree, write_mask
 from datasets.seen import change_json, given, names, read
 from datasets.tree_videos import LATE_VIDEOS, LONG_VIDEOS, LVOS_VIDEOS
 
-from mavos_jax.datasets import (
-    BENCHMARKS,
-    DATA_SETS,
-    TRAINING_KINDS,
-    BenchmarkName,
-    check_benchmark,
-    open_benchmark,
-    pairing,
-)
+from mavos_jax.datasets import check_benchmark, open_benchmark, pairing
+from mavos_jax.datasets.table import BENCHMARKS, DATA_SETS, TRAINING_KINDS, BenchmarkName
 from mavos_jax.media.masks import read_values
 
 

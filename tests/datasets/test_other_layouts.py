@@ -12,13 +12,8 @@ from datasets.tree_videos import DAVIS_VIDEOS
 from refusals import refuse
 
 from mavos_jax.config import SourceConfig
-from mavos_jax.datasets import (
-    BenchmarkOptions,
-    GivenMask,
-    check_benchmark,
-    open_benchmark,
-    open_source,
-)
+from mavos_jax.datasets import BenchmarkOptions, GivenMask, check_benchmark, open_benchmark
+from mavos_jax.datasets.opening import open_source
 
 
 @pytest.mark.parametrize("dataset", ["davis2016", "davis2017"])

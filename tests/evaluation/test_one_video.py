@@ -12,16 +12,8 @@ from refusals import refuse
 
 from mavos_jax.config import Experiment
 from mavos_jax.datasets.davis import score_davis2017
-from mavos_jax.evaluation import one_video as module
-from mavos_jax.evaluation.one_video import (
-    DEMONSTRATION,
-    VideoReport,
-    VideoTask,
-    in_percent,
-    score_clip,
-    score_demonstration,
-    segment_to_folder,
-)
+from mavos_jax.evaluation import one_video
+from mavos_jax.evaluation.one_video import VideoTask
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
@@ -43,9 +35,9 @@ def network(monkeypatch):
         calls.append({"labels": dict(labels), "num_objects": num_objects})
         yield from copy_masks(model, variables, frames, mask, labels=labels)
 
-    monkeypatch.setattr(module, "stream_masks", stream)
+    monkeypatch.setattr(one_video, "stream_masks", stream)
     # Threads of the fake devices are no part of these tests.
-    monkeypatch.setattr(module, "peak_memory", lambda: ("peak resident memory", 1_900_000_000))
+    monkeypatch.setattr(one_video, "peak_memory", lambda: ("peak resident memory", 1_900_000_000))
     return calls
 
 
@@ -56,7 +48,7 @@ def write_frames(folder):
 
 
 def segment(task, root, *options, **named):
-    return segment_to_folder(MODEL, {}, task, OutputFolder(root, *options, **named))
+    return one_video.segment_to_folder(MODEL, {}, task, OutputFolder(root, *options, **named))
 
 
 def only(mask, number):
@@ -94,11 +86,11 @@ def test_a_number_of_objects_is_checked(tmp_path, number, words):
 
 
 def test_the_report_names_its_numbers():
-    report = VideoReport(16, 1, 16.0, 12.0, ("peak resident memory", 1_900_000_000))
+    report = one_video.VideoReport(16, 1, 16.0, 12.0, ("peak resident memory", 1_900_000_000))
     for words in ("16 frames, 1 object,", "1.00 FPS", "4.00", "peak resident memory 1.90 GB"):
         assert words in str(report)
     scores = ObjectScores(Statistics(0.80149, 1, 0), Statistics(0.9, 1, 0))
-    assert in_percent(scores) == {"J": 80.1, "F": 90.0, "J&F": 85.1}
+    assert one_video.in_percent(scores) == {"J": 80.1, "F": 90.0, "J&F": 85.1}
 
 
 def test_frames_masks_and_overlays_stay_in_step(tmp_path):
@@ -183,7 +175,7 @@ def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
                 raise KeyboardInterrupt
             yield mask
 
-    monkeypatch.setattr(module, "stream_masks", stream)
+    monkeypatch.setattr(one_video, "stream_masks", stream)
     with pytest.raises(KeyboardInterrupt):
         segment(open_clip(tmp_path), tmp_path / "out", "video")
     assert capsys.readouterr().err == f"finished in {tmp_path / 'out'}: 3 frames\n"
@@ -194,19 +186,19 @@ def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
 
 def test_a_clip_is_scored_by_the_rules_of_davis():
     truth = np.stack([CLIP.mask(index) for index in range(6)])
-    assert score_clip(CLIP.mask, [*truth]).mean == 1
+    assert one_video.score_clip(CLIP.mask, [*truth]).mean == 1
     shifted = np.roll(truth, 2, axis=2)
     rows = score_arrays(score_davis2017, truth, shifted)
-    assert score_clip(CLIP.mask, [*shifted]) == mean_scores(row.scores for row in rows)
+    assert one_video.score_clip(CLIP.mask, [*shifted]) == mean_scores(row.scores for row in rows)
     shifted[:, :8], beyond = 0, shifted.copy()
     beyond[:, :8] = 7  # an id of no object
-    assert score_clip(CLIP.mask, [*beyond]) == score_clip(CLIP.mask, [*shifted])
+    assert one_video.score_clip(CLIP.mask, [*beyond]) == one_video.score_clip(CLIP.mask, [*shifted])
 
 
 def test_the_demonstration_is_scored(tmp_path):
     report = segment(VideoTask.demonstration(5), tmp_path)
-    assert report.num_frames == len(DEMONSTRATION)
-    assert report.scores == score_demonstration(MODEL, {})
+    assert report.num_frames == len(one_video.DEMONSTRATION)
+    assert report.scores == one_video.score_demonstration(MODEL, {})
     assert report.scores is not None
     assert 0.05 < report.scores.mean < 0.4  # the clip is none on which copying does well
 

@@ -9,13 +9,7 @@ import pytest
 from evaluation.scored_trees import drifting, write_benchmark, write_results
 
 from mavos_jax.datasets.protocol import ScoringOptions
-from mavos_jax.evaluation.scoring import (
-    Table,
-    global_table,
-    score_results,
-    sequence_table,
-    write_tables,
-)
+from mavos_jax.evaluation import scoring
 
 SPANS = {"ant": {1: tuple(range(6)), 2: tuple(range(2, 6))}, "bee": {2: tuple(range(6))}}
 
@@ -24,7 +18,7 @@ def scored(root, dataset, rule):
     truth = {name: drifting(seed, 6) for seed, name in enumerate(SPANS)}
     benchmark = write_benchmark(root, truth, dataset, spans=SPANS)
     results = {name: drifting(seed + 5, 6) for seed, name in enumerate(SPANS)}
-    return benchmark, score_results(benchmark, write_results(root / "r", results), rule)
+    return benchmark, scoring.score_results(benchmark, write_results(root / "r", results), rule)
 
 
 def read_csv(path):
@@ -37,7 +31,7 @@ def read_csv(path):
 def test_davis_files_are_the_official_ones(tmp_path):
     benchmark, scores = scored(tmp_path, "davis2017", ScoringOptions())
     undefined = scores._replace(summary={**scores.summary, "J-Decay": math.nan})
-    write_tables(tmp_path / "out", benchmark, undefined)
+    scoring.write_tables(tmp_path / "out", benchmark, undefined)
     header, values = read_csv(tmp_path / "out/global_results-val.csv")
     assert ",".join(header) == "J&F-Mean,J-Mean,J-Recall,J-Decay,F-Mean,F-Recall,F-Decay"
     expected = [f"{value:.3f}" for value in scores.summary.values()]
@@ -52,7 +46,7 @@ def test_davis_files_are_the_official_ones(tmp_path):
 def test_lvos_files_have_the_official_columns(tmp_path):
     rule = ScoringOptions(unseen=frozenset({"bee"}))
     benchmark, scores = scored(tmp_path, "lvos2", rule)
-    write_tables(tmp_path, benchmark, scores)
+    scoring.write_tables(tmp_path, benchmark, scores)
     header, values = read_csv(tmp_path / "global_results-val.csv")
     j, f, v = np.array(
         [[r.scores.region.mean, r.scores.boundary.mean, r.extra["V"]] for r in scores.objects]
@@ -72,14 +66,14 @@ def test_lvos_files_have_the_official_columns(tmp_path):
 
 def test_parts_that_are_empty_are_no_columns(tmp_path):
     lvos = scored(tmp_path / "lvos", "lvos1", ScoringOptions())
-    assert global_table(*lvos).columns == ("J&F-Mean", "J-Mean", "F-Mean", "V-Mean")
+    assert scoring.global_table(*lvos).columns == ("J&F-Mean", "J-Mean", "F-Mean", "V-Mean")
     benchmark, scores = scored(tmp_path / "youtube", "youtube_vos2019", ScoringOptions())
     row = tuple(scores.summary.values())
-    assert global_table(benchmark, scores) == Table(("J&F", "J", "F"), (row,))
-    assert sequence_table(scores).columns == ("Sequence", "J-Mean", "F-Mean")
+    assert scoring.global_table(benchmark, scores) == scoring.Table(("J&F", "J", "F"), (row,))
+    assert scoring.sequence_table(scores).columns == ("Sequence", "J-Mean", "F-Mean")
 
 
 def test_tables_as_text_line_up():
-    table = Table(("Sequence", "J"), (("a_1", 0.12345), ("long_name_12", -0.5)))
+    table = scoring.Table(("Sequence", "J"), (("a_1", 0.12345), ("long_name_12", -0.5)))
     lines = "    Sequence       J", "         a_1   0.123", "long_name_12  -0.500"
     assert str(table).splitlines() == [*lines]
