@@ -227,14 +227,6 @@ def test_another_run_is_refused_and_named(root):
         refused(root, "expected no other process", overwrite=True)
 
 
-@pytest.mark.parametrize("other_name", ["a/b", "a%2Fb", "dog"])
-def test_two_of_one_run_share_a_folder(tmp_path, other_name):
-    with opened(tmp_path) as one, opened(tmp_path) as other, one.claim("a/b") as is_free:
-        assert is_free
-        with other.claim(other_name) as is_other_free:
-            assert is_other_free == (other_name != "a/b")
-
-
 def test_no_sequence_touches_the_masks_of_a_nested_one(tmp_path, tasks):
     outer, inner = (
         dataclasses.replace(task, sequence=dataclasses.replace(task.sequence, name=name))

@@ -165,6 +165,9 @@ def test_missing_masks_are_named(tree):
     shutil.rmtree(results / "cat")
     words = "results: expected .* 2 sequences .* for 1: cat"
     refuse(words, score_results, benchmark, results, RULE)
+    (results / "dog").rename(results / "out")
+    words = r"results: expected .*\(cat, dog\) .*, found out"
+    refuse(words, score_results, benchmark, results, RULE)
 
 
 @pytest.mark.parametrize(
