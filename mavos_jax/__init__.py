@@ -11,15 +11,9 @@ from mavos_jax.checkpoints.packaged import load_default
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import Experiment
 from mavos_jax.conversion import convert_state_dict, to_state_dict
-from mavos_jax.inference.state import (
-    Output,
-    State,
-    add_objects,
-    correct,
-    init_state,
-    remove_objects,
-    step,
-)
+from mavos_jax.inference.functional import add_objects, correct, init_state, remove_objects, step
+from mavos_jax.inference.live import VideoSegmenter
+from mavos_jax.inference.state import Output, State
 from mavos_jax.inference.video import segment_batch, segment_video, stream_video
 from mavos_jax.models.mavos import build_model
 
@@ -27,6 +21,7 @@ __all__ = [
     "Experiment",
     "Output",
     "State",
+    "VideoSegmenter",
     "add_objects",
     "build_model",
     "convert_state_dict",

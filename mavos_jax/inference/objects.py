@@ -203,14 +203,11 @@ def merged_logits(
 
 
 class Confidence(NamedTuple):
-    """How sure a frame's result is, of each object."""
+    """How sure a frame's result is, of each object; see :class:`~mavos_jax.Output`."""
 
     mean: Float[Array, "s"]
-    """The mean probability inside the mask; of an object without one, 1 minus its highest."""
     margin: Float[Array, "s"]
-    """The mean lead over the next best inside the mask; 0 without one."""
     present: Bool[Array, "s"]
-    """Whether the object has a mask."""
 
 
 def judge(logits: Float[Array, "h w p"], num_objects: int) -> Confidence:

@@ -146,8 +146,9 @@ def stream_video(
 ) -> Iterator[np.ndarray]:
     """Segments a video frame by frame, at the lowest latency.
 
-    The arguments are :func:`segment_video`'s, but ``frames`` is any iterable, even an endless one.
-    They are checked when the first mask is asked for, frames as they come.
+    The arguments are :func:`segment_video`'s, but ``frames`` is any iterable, even an endless one,
+    and ``labels`` may get further masks of later frames while it runs. They are checked when the
+    first mask is asked for, frames and labels as they come.
 
     Yields:
       uint8 [H, W] masks; the mask of frame t before frame t + 1 is pulled.

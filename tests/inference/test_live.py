@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+import mavos_jax
+
+GAP = 3
+
+
+@pytest.fixture
+def live(tiny, clip):
+    frames, mask = clip
+    live = mavos_jax.VideoSegmenter(*tiny, gap=GAP, history=3)
+    live.start(frames[0], mask)
+    return live
+
+
+@pytest.mark.newest
+def test_what_comes_live_is_what_a_stream_is_given(live, stream, clip, late_label):
+    """Also by a mapping of labels that grows while the stream runs."""
+    frames, mask = clip
+    correction = np.zeros_like(mask)
+    correction[5:20, 20:40] = 3
+    late = {4: correction, 7: late_label}
+    labels, masks = {}, []
+    for t, found in enumerate(stream(*clip, gap=GAP, labels=labels)):
+        if t:
+            live.step(frames[t])
+        if t in late:
+            (live.correct if t == 4 else live.add)(late[t])
+        if t + 1 in late:
+            labels[t + 1] = late[t + 1]
+        masks.append(live._latest.result.mask if t else mask)
+        np.testing.assert_array_equal(found, masks[-1])
+    assert set(np.unique(masks[7])) >= set(range(20, 31))
+
+
+def test_corrections_of_a_frame_follow_each_other_and_are_taken_back(live, clip):
+    frames, mask = clip
+    result = live.step(frames[1])
+    first = live.correct(np.where(mask == 3, 3, 0).astype(np.uint8))
+    both = live.correct(np.where(mask == 8, 8, 0).astype(np.uint8))
+    assert (both.mask[mask > 0] == mask[mask > 0]).all()
+    assert both.present == {3: True, 8: True}
+    np.testing.assert_array_equal(live.undo().mask, first.mask)
+    np.testing.assert_array_equal(live.undo().mask, result.mask)
+    np.testing.assert_array_equal(live.undo().mask, mask)
+    with pytest.raises(ValueError, match=r"^undo: .* none in the history$"):
+        live.undo()
+
+
+def test_a_first_mask_is_corrected_and_objects_are_removed(live, tiny, clip):
+    frames, mask = clip
+    label = np.zeros_like(mask)
+    label[:8, :8] = 5
+    with pytest.raises(ValueError, match=r"among \[3, 8\], found \[5\]; add "):
+        live.correct(label)
+    live.add(label)
+    other = mavos_jax.VideoSegmenter(*tiny, gap=GAP)
+    other.start(frames[0], np.where(label > 0, label, mask))
+    np.testing.assert_array_equal(live.step(frames[1]).mask, other.step(frames[1]).mask)
+    gone = live.remove([3, 8])
+    assert set(np.unique(gone.mask)) <= {0, 5}
+    assert not gone.present[3]
+    assert set(np.unique(live.step(frames[2]).mask)) <= {0, 5}
+    with pytest.raises(ValueError, match="start"):
+        _ = mavos_jax.VideoSegmenter(*tiny).state
