@@ -1,11 +1,10 @@
 """Small trees in the layout of every data set, with generated videos."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datasets.tree_videos import (
@@ -20,36 +19,13 @@ from datasets.tree_videos import (
 from PIL import Image
 
 from mavos_jax.config import SourceConfig
-from mavos_jax.datasets import BenchmarkName, BenchmarkOptions, Resolution
+from mavos_jax.datasets import BenchmarkName, BenchmarkOptions
 from mavos_jax.media.masks import voc_palette
-
-SPLITS: Mapping[str, str] = {
-    "davis2016": "val",
-    "davis2017": "val",
-    "youtube_vos2018": "valid",
-    "youtube_vos2019": "valid",
-    "lvos1": "valid",
-    "lvos2": "valid",
-    "long_time_video": "val",
-    "mose": "valid",
-    "mosev2": "valid",
-    "sav": "val",
-    "vost": "val",
-    "folder": "val",
-}
-"""The split that is written by default; those of YouTube-VOS and MOSE hide their truth, which
-``train`` has."""
 
 
 @dataclasses.dataclass(frozen=True)
-class _Tree:
-    root: Path
-    dataset: BenchmarkName
-    split: str
-    suffix: str
-    resolution: Resolution
-    all_frames: bool
-    masks_root: Path
+class _Tree(BenchmarkOptions):
+    suffix: str = ".jpg"  # of frames
 
     def write_frames(self, folder: Path, frames: Mapping[str, np.ndarray]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,21 +60,18 @@ def write_benchmark_tree(
     *,
     split: str | None = None,
     suffix: str = ".jpg",
-    resolution: Resolution = "480p",
-    all_frames: bool = False,
-    masks_root: Path | None = None,
+    **others: Any,
 ) -> BenchmarkOptions:
-    """Writes the tree of a data set below ``root``; the options that open it.
+    """Writes the tree of a data set below ``root``; the options that open it, among them others.
 
-    Splits are that of ``SPLITS``, train and, of DAVIS, test-dev, of LVOS, test. Frames are small at
-    any resolution; the masks of the 480p folder for ``full_to_480p`` are as high as that says.
+    Splits are that of validation, which hides the truth of YouTube-VOS and MOSE, train and, of
+    DAVIS, test-dev, of LVOS, test. Frames are small at any resolution; the masks of the 480p folder
+    for ``full_to_480p`` are as high as that says.
     """
-    split = split or SPLITS[dataset]
-    tree = _Tree(root, dataset, split, suffix, resolution, all_frames, masks_root or root)
-    _WRITERS[dataset](tree)
-    return BenchmarkOptions(
-        *(dataset, split, root), masks_root=masks_root, resolution=resolution, all_frames=all_frames
-    )
+    usual = "valid" if dataset.startswith(("youtube_vos", "lvos", "mose")) else "val"
+    options = BenchmarkOptions(dataset, split or usual, root, **others)
+    _WRITERS[dataset](_Tree(**vars(options), suffix=suffix))
+    return options
 
 
 def write_source(root: Path, kind: str) -> SourceConfig:
@@ -115,7 +88,7 @@ def write_source(root: Path, kind: str) -> SourceConfig:
 def write_videos(folder: Path, lengths: Mapping[str, int]) -> None:
     """Writes videos of two objects below ``JPEGImages`` and ``Annotations``, named anyhow."""
     videos = [LATE_VIDEOS[0]._replace(name=n, num_frames=count) for n, count in lengths.items()]
-    _Tree(folder, "folder", "val", ".jpg", "480p", False, folder).write_pairs(folder, videos)
+    _Tree("folder", "val", folder).write_pairs(folder, videos)
 
 
 def write_mask(path: Path, ids: np.ndarray) -> None:
@@ -137,7 +110,7 @@ def _write_davis(tree: _Tree) -> None:
         tree.write_frames(tree.root / images, frames)
         lines += [f"/{images}/{n}.jpg /Annotations/{folder}/{video.name}/{n}.png" for n in names]
         for t, name in enumerate(names[:1] if tree.split == "test-dev" else names):
-            ids, masks = video.mask(t), tree.masks_root / "Annotations"
+            ids, masks = video.mask(t), (tree.masks_root or tree.root) / "Annotations"
             ids = np.uint8(255) * (ids > 0) if year == "2016" else ids
             write_mask(masks / folder / video.name / f"{name}.png", ids)
             if tree.split != "test-dev" and tree.resolution == "full_to_480p":
@@ -254,12 +227,9 @@ def _write_static(root: Path) -> None:
 
 
 _WRITERS: dict[BenchmarkName, Callable[[_Tree], None]] = {
-    "davis2016": _write_davis,
-    "davis2017": _write_davis,
-    "youtube_vos2018": _write_youtube_vos,
-    "youtube_vos2019": _write_youtube_vos,
-    "lvos1": _write_lvos,
-    "lvos2": _write_lvos,
+    **dict.fromkeys(("davis2016", "davis2017"), _write_davis),
+    **dict.fromkeys(("youtube_vos2018", "youtube_vos2019"), _write_youtube_vos),
+    **dict.fromkeys(("lvos1", "lvos2"), _write_lvos),
     "long_time_video": _write_long_time_video,
     "mose": _write_mose,
     "mosev2": _write_mosev2,

@@ -1,13 +1,10 @@
 """Set-up of every test: devices, compilation cache, shape checks; and shared fixtures."""
 
-from __future__ import annotations
-
 import contextlib
-import dataclasses
 import functools
 import gc
 import os
-from collections.abc import Callable, Iterator
+import types
 from pathlib import Path
 
 import jax
@@ -29,50 +26,37 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_num_cpu_devices", 4)
 
 
-@dataclasses.dataclass
-class CompilationCount:
-    """Programs that JAX compiled, or read from its cache, and functions that it traced."""
-
-    compilations: int = 0
-    traces: int = 0
-
-
 @pytest.fixture
-def count_compilations() -> Callable[[], contextlib.AbstractContextManager[CompilationCount]]:
-    """A context manager that counts what is compiled inside it.
+def count_compilations():
+    """A context manager whose value counts programs compiled, or read from a cache, and traces."""
 
-    with count_compilations() as count:
-        ...
-    assert count.compilations == 1
-    """
-    return _count_compilations
+    @contextlib.contextmanager
+    def counting():
+        count = types.SimpleNamespace(compilations=0, traces=0)
 
+        def listen(event: str, duration_secs: float, **_: str | int) -> None:
+            count.compilations += event.endswith("backend_compile_duration")
+            count.traces += event.endswith("jaxpr_trace_duration")
 
-@contextlib.contextmanager
-def _count_compilations() -> Iterator[CompilationCount]:
-    count = CompilationCount()
+        jax.monitoring.register_event_duration_secs_listener(listen)
+        try:
+            yield count
+        finally:
+            jax.monitoring.unregister_event_duration_listener(listen)
 
-    def listen(event: str, duration_secs: float, **_: str | int) -> None:
-        count.compilations += event.endswith("backend_compile_duration")
-        count.traces += event.endswith("jaxpr_trace_duration")
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        yield count
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
+    return counting
 
 
 @pytest.fixture(scope="session")
-def goldens() -> Callable[[str], dict[str, np.ndarray]]:
+def goldens():
     """Reads the arrays of ``tests/goldens/NAME.npz``; callers must not write into them."""
-    return _read_goldens
 
+    @functools.cache
+    def read(name):
+        with np.load(Path(__file__).parent / "goldens" / f"{name}.npz") as file:
+            return dict(file)
 
-@functools.cache
-def _read_goldens(name: str) -> dict[str, np.ndarray]:
-    with np.load(Path(__file__).parent / "goldens" / f"{name}.npz") as file:
-        return {key: file[key] for key in file.files}
+    return read
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,7 +1,5 @@
 """A stand-in for the network: nothing moves, and late objects stay where they appear."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,10 +1,15 @@
-"""Programs, run in this process as their last lines do."""
+"""Programs, run in this process as their last lines do, or in processes of their own."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mavos_jax.commands.errors import main_with_errors
+
+ROOT = Path(__file__).parents[1]
 
 
 class Program:
@@ -25,3 +30,18 @@ class Program:
         assert re.fullmatch(r"error: .+\n", output.err)
         assert not (self.is_silent and output.out)
         return output.err
+
+
+def start_python(*words, **options):
+    """Starts Python with some words in the root of the repository; pipes have what it prints."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, *map(str, words)]
+    return subprocess.Popen(command, cwd=ROOT, **pipes, **options)
+
+
+def run_python(*words, code=0):
+    """Runs Python, which must end with an exit code; what it prints and its errors."""
+    with start_python(*words) as process:
+        output, errors = process.communicate()
+    assert process.returncode == code, errors
+    return output, errors

@@ -1,7 +1,5 @@
 """Weights that anyone can rebuild from the names and shapes of PyTorch's state dictionaries."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -12,12 +10,7 @@ _COMPUTED = ("relative_position_index", "num_batches_tracked")
 
 
 def seeded_state_dict(shapes: Mapping[str, Sequence[int]], seed: int = 0) -> dict[str, np.ndarray]:
-    """Draws the float32 weights behind the golden files for every name in ``shapes``.
-
-    Args:
-      shapes: names and shapes of a PyTorch state dictionary.
-      seed: the golden files' ``weight_seed``.
-    """
+    """Draws the float32 weights behind the golden files, whose ``weight_seed`` the seed is."""
     return {
         name: _seeded_array(name, tuple(shape), seed)
         for name, shape in shapes.items()

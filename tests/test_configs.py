@@ -3,11 +3,9 @@
 import ast
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from programs import ROOT, run_python
 from refusals import refuse
 
 from mavos_jax.commands.parser import load_config
@@ -20,7 +18,7 @@ from mavos_jax.config import (
     to_dict,
 )
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = ROOT / "configs"
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.py")), ids=lambda path: path.stem)
@@ -40,42 +38,24 @@ def test_json_form_without_a_field_takes_the_default():
     assert (config.inference, config.elstt) == (InferenceConfig(), ELSTTConfig())
 
 
-def holds(message, start, *parts):
-    """A message is one line that starts with the field and holds the other parts."""
-    assert "\n" not in message
-    assert message.startswith(start)
-    assert [part for part in parts if part not in message] == []
-
-
-@pytest.mark.parametrize(
-    ("values", "parts"),
-    [
-        ({"memry": {}}, ("config:", "'memory'", "memry")),
-        ({"memory": {"gapp": 1}}, ("memory:", "gapp")),
-        ({"memory": {"gap": True}}, ("memory.gap:", "int", "True")),
-        ({"memory": {"gap": 2.0}}, ("memory.gap:", "int", "2.0")),
-        ({"memory": 3}, ("memory:", "3")),
-        ({"elstt": {"kind": "gru"}}, ("elstt.kind:", "'lstt'", "gru")),
-        ({"elstt": {"num_heads": 8}}, ("elstt:", "num_heads")),
-        ({"encoder": {"kind": "vit"}}, ("encoder.kind:", "resnet", "vit")),
-        ({"encoder": {"width": 64}}, ("encoder.kind:", "resnet")),
-        ({"encoder": {"kind": "resnet", "depths": [1, 2]}}, ("encoder.depths:", "3", "[1, 2]")),
-        ({"encoder": {"kind": "resnet", "depths": 3}}, ("encoder.depths:", "list", "3")),
-    ],
-)
-def test_json_form_refuses(values, parts):
-    holds(refuse(":", from_dict, {"name": "a", **values}), *parts)
-
-
 WRONG = {
+    "read(memry={})": ["config:", "'memory'", "memry"],
+    "read(memory={'gapp': 1})": ["memory:", "gapp"],
+    "read(memory={'gap': True})": ["memory.gap:", "int", "True"],
+    "read(memory={'gap': 2.0})": ["memory.gap:", "int", "2.0"],
+    "read(memory=3)": ["memory:", "3"],
+    "read(elstt={'kind': 'gru'})": ["elstt.kind:", "'lstt'", "gru"],
+    "read(elstt={'num_heads': 8})": ["elstt:", "num_heads"],
+    "read(encoder={'kind': 'vit'})": ["encoder.kind:", "resnet", "vit"],
+    "read(encoder={'width': 64})": ["encoder.kind:", "resnet"],
+    "read(encoder={'kind': 'resnet', 'depths': [1, 2]})": ["encoder.depths:", "3", "[1, 2]"],
+    "read(encoder={'kind': 'resnet', 'depths': 3})": ["encoder.depths:", "list", "3"],
     "Experiment('')": ["name:"],
     "Experiment('x', align_corners='no')": ["align_corners:", "bool", "'no'"],
     "Experiment('x', memory={'gap': 3})": ["memory:", "MemoryConfig", "{'gap': 3}"],
     "Experiment('x', encoder=MemoryConfig())": ["encoder:", "MobileNetV2Config"],
     "Experiment('x', elstt=LSTTConfig())": ["memory.policy:", "mca"],
-    "Experiment('x', elstt=ELSTTConfig(value_dim=510))": [
-        *("elstt.value_dim:", "memory.num_heads", "510")
-    ],
+    "Experiment('x', elstt=ELSTTConfig(value_dim=510))": ["elstt.value_dim:", "memory.num_heads"],
     "MobileNetV2Config(stem=0)": ["encoder.stem:", "0"],
     "MobileNetV2Config(stages=((1, 16, 1, 1),))": ["encoder.stages:"],
     "MobileNetV2Config(stages=((1, 16, 1, 3),))": ["encoder.stages:", "1 or 2"],
@@ -100,9 +80,7 @@ WRONG = {
     "InferenceConfig(max_long_edge=8)": ["inference.max_long_edge:", "8"],
     "InferenceConfig(chunk_frames=0)": ["inference.chunk_frames:", "0"],
     "InferenceConfig(min_short_edge=-1)": ["inference.min_short_edge:", "-1"],
-    "InferenceConfig(max_long_edge=480, min_short_edge=481)": [
-        *("inference.min_short_edge:", "inference.max_long_edge", "481")
-    ],
+    "InferenceConfig(max_long_edge=48, min_short_edge=49)": ["inference.min_short_edge:", "49"],
     "DataConfig(max_objects=0)": ["data.max_objects:", "10", "0"],
     "DataConfig(max_objects=11)": ["data.max_objects:", "10", "11"],
     "ClipConfig(absence=1.0)": ["training.clip.absence:", "1.0"],
@@ -112,6 +90,7 @@ WRONG = {
 }
 CONSTRUCT = f"""
 from mavos_jax.config import *
+read = lambda **values: from_dict({{"name": "a", **values}})
 for text in {list(WRONG)!r}:
     try:
         eval(text)
@@ -122,12 +101,14 @@ for text in {list(WRONG)!r}:
 """
 
 
-def test_construction_refuses():
+def test_construction_and_json_form_refuse():
     """Without the hook that checks annotations in tests, as users construct configurations."""
-    command = [sys.executable, "-c", CONSTRUCT]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CONFIGS.parent)
-    for line, parts in zip(result.stdout.splitlines(), WRONG.values(), strict=True):
-        holds(ast.literal_eval(line), *parts)
+    lines = run_python("-c", CONSTRUCT)[0].splitlines()
+    for line, (start, *parts) in zip(lines, WRONG.values(), strict=True):
+        message = ast.literal_eval(line)
+        assert "\n" not in message
+        assert message.startswith(start)
+        assert [part for part in parts if part not in message] == []
 
 
 @pytest.mark.parametrize("changes", [{"policy": "bank"}, {"write": "focal_modulation"}])
@@ -136,41 +117,23 @@ def test_heads_are_free_where_the_memory_has_no_attention(changes):
     assert Experiment(name="a", memory=memory).memory == memory
 
 
-@pytest.fixture
-def user_file(tmp_path):
-    return tmp_path / "mine.py"
-
-
-def test_a_users_own_file_works_like_ours(user_file):
-    user_file.write_text(
-        "import dataclasses\n"
-        "from mavos_jax.config import Experiment, MemoryConfig\n"
-        "base = Experiment(name='base', memory=MemoryConfig(gap=3))\n"
-        "config = dataclasses.replace(base, name='mine')\n"
-    )
-    config = load_config(user_file, ("--memory.capacity", "5"))
-    assert (config.name, config.memory) == ("mine", MemoryConfig(gap=3, capacity=5))
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("x = 1\n", "Experiment .*`config`"),
         ("config = {'memory': 3}\n", "Experiment `config`.*dict"),
-        ("x = 1\n\nconfig = 1 / 0\n", r"mine\.py, line 3: ZeroDivisionError: division by zero"),
         ("config = = 1\n", r"mine\.py, line 1: SyntaxError"),
         ("import sys\nsys.exit(3)", r"mine\.py, line 2: SystemExit: 3"),
         ("def f():\n    return 1 / 0\nf()", r"mine\.py, line 2: ZeroDivisionError"),
-        ("import mavos_jacks\n", r"mine\.py, line 1: ModuleNotFoundError: .*mavos_jacks"),
         (
             "from mavos_jax.config import MemoryConfig\n\nMemoryConfig(gap=0)\n",
             r"mine\.py, line 3: ValueError: memory\.gap: .*at least 1.*0",
         ),
     ],
 )
-def test_a_bad_file_is_named_with_its_line(user_file, text, message):
-    user_file.write_text(text)
-    assert "mine.py" in refuse(message, load_config, user_file)
+def test_a_bad_file_is_named_with_its_line(tmp_path, text, message):
+    (tmp_path / "mine.py").write_text(text)
+    assert "mine.py" in refuse(message, load_config, tmp_path / "mine.py")
 
 
 @pytest.mark.parametrize(

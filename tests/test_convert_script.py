@@ -1,13 +1,9 @@
 """``convert_torch_weights.py`` as a command: what it prints, its exit codes, nothing half-done."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from programs import Program
+from programs import ROOT, Program, run_python
 from seeded_weights import seeded_state_dict
 
 from convert_torch_weights import main
@@ -15,7 +11,6 @@ from mavos_jax.checkpoints.folder import load
 from mavos_jax.commands.parser import load_config
 from mavos_jax.conversion.convert import torch_shapes
 
-ROOT = Path(__file__).parents[1]
 run = Program(main, is_silent=True)
 TINY = ROOT / "configs" / "tiny.py"
 
@@ -57,12 +52,10 @@ def fail(tmp_path, capsys, *words):
 
 
 def test_bad_files(tmp_path, capsys, source, state):
-    (tmp_path / "junk.pth").write_bytes(b"hello")
     partial = {name: array for name, array in state.items() if name != "id_norm.bias"}
     np.savez(tmp_path / "partial.npz", **partial)
     swin = ROOT / "configs" / "swinb_mavos.py"
     for config, name, *parts in (
-        (TINY, "junk.pth", "expected a PyTorch file of tensors"),
         (TINY, "absent", "expected a file of weights, found nothing"),
         (TINY, "partial.npz", "1 missing: id_norm.bias", "--allow-missing"),
         (swin, "x.pth", "'swinb_mavos' (swin)", "choose a configuration with the encoder resnet"),
@@ -97,8 +90,7 @@ def test_existing_outputs_and_exports_that_would_ignore_options(tmp_path, capsys
 
 
 def test_command(tmp_path):
-    command = [sys.executable, "convert_torch_weights.py", "--to-torch"]
-    command += ["--checkpoint", str(tmp_path / "absent"), "--output", str(tmp_path / "x.pth")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "absent: expected a checkpoint folder, found nothing" in done.stderr
+    words = ("--to-torch", "--checkpoint", tmp_path / "absent", "--output", tmp_path / "x.pth")
+    output, errors = run_python("convert_torch_weights.py", *words, code=2)
+    assert (output, errors.count("\n")) == ("", 1)
+    assert "absent: expected a checkpoint folder, found nothing" in errors

@@ -115,23 +115,6 @@ def test_check_data_names_every_fault(tree, capsys):
     assert "expected a sound tree" in output.err
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("--dataset davis2017", "--root FOLDER of a benchmark, found one"),
-        ("--dataset davis2017 --root nowhere", "nowhere: expected the folder of a data set"),
-        ("--check_data", "--root FOLDER of a benchmark, found neither"),
-        ("--dataset davis2017 --root x --video y", "found both; drop one of them"),
-        ("--scales 0", "--scales: expected numbers above 0"),
-        ("--scales 1 inf", "--scales: expected numbers above 0"),
-        ("--report_frames -1", "--report_frames: expected at least 0, found -1"),
-        ("--dataset davis2018 --root x", "davis2018"),
-    ],
-)
-def test_options_that_do_not_fit(words, message, capsys):
-    assert message in run.fail(capsys, *words.split())
-
-
 def test_a_wrong_mask_shows_before_any_work(tree, words, tmp_path, capsys):
     path = open_benchmark(tree).sequences[-1].given[0].path
     Image.new("RGB", (10, 10)).save(path)

@@ -2,13 +2,10 @@ import gzip
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import Program
+from programs import ROOT, Program, run_python
 from video_files import set_matrix
 
 import evaluate
@@ -21,7 +18,6 @@ from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.results import video_writer, write_picture
 from mavos_jax.models.mavos import build_model, init_variables
 
-ROOT = Path(__file__).parents[1]
 TINY = ROOT / "configs" / "tiny.py"
 CLIP = SyntheticVideo(seed=1, num_frames=5, height=48, width=64, num_objects=2)
 SMALL = ("--elstt.num_blocks", "1", "--inference.chunk_frames", "2")
@@ -175,36 +171,14 @@ def test_without_a_checkpoint_the_packaged_weights_segment_a_video(
     assert any("segment_chunk" in name for name in events)
 
 
-@pytest.mark.parametrize("name", ["tiny.npz", "tiny.json"])
-def test_without_the_packaged_weights_one_line_says_what_to_do(
-    tmp_path, capsys, monkeypatch, packaged, name
-):
-    monkeypatch.chdir(tmp_path)
-    (packaged / name).unlink()
-    error = run.fail(capsys)
-    assert f"{name}: expected " in error
-    assert "--checkpoint DIR" in error
-    assert "--config configs/tiny.py --untrained" in error
-    assert not (tmp_path / "demo").exists()
-
-
 def test_wrong_input_is_refused_before_anything_is_written(tmp_path, capsys, clip):
     write_mask(tmp_path / "narrow.png", CLIP.mask(0)[:, 1:].copy())
-    write_mask(tmp_path / "empty.png", np.zeros((48, 64), np.uint8))
-    cut, data = tmp_path / "cut.mp4", (clip / "clip.mp4").read_bytes()
-    cut.write_bytes(data[: len(data) // 2])
-    (tmp_path / "nothing").mkdir()
-    frames, first = clip / "frames", clip / "first.png"
-    for video, mask, words in (
-        (frames, tmp_path / "narrow.png", r"narrow\.png: .* 48 x 64 .* found 48 x 63"),
-        (frames, tmp_path / "empty.png", r"empty\.png: expected at least one object"),
-        (frames, frames / "00000.png", r"00000\.png: expected the mask outside the folder"),
-        (frames, clip / "clip.mp4", r"clip\.mp4: expected a mask that can be decoded"),
-        (cut, first, r"cut\.mp4: expected .* cut off"),
-        (tmp_path / "nothing", first, r"nothing: expected frames"),
-        (tmp_path / "absent", first, r"absent: expected a video file or a folder of frames"),
+    for mask, words in (
+        (tmp_path / "narrow.png", r"narrow\.png: .* 48 x 64 .* found 48 x 63"),
+        (clip / "frames" / "00000.png", r"00000\.png: expected the mask outside the folder"),
+        (clip / "clip.mp4", r"clip\.mp4: expected a mask that can be decoded"),
     ):
-        words_given = ("--video", video, "--mask", mask, "--output", tmp_path / "out")
+        words_given = ("--video", clip / "frames", "--mask", mask, "--output", tmp_path / "out")
         assert re.search(words, run.fail(capsys, *UNTRAINED, *words_given))
     assert not (tmp_path / "out").exists()
 
@@ -228,6 +202,14 @@ def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
         ((*UNTRAINED, *frames), "frames: expected --mask FILE"),
         (("--checkpoint", tmp_path / "absent"), "absent: expected a checkpoint folder"),
         ((*weights, "--elstt.dim", 32), "elstt.dim"),
+        (("--dataset", "davis2017"), "--root FOLDER of a benchmark, found one"),
+        (("--dataset", "davis2017", "--root", "nowhere"), "nowhere: expected the folder of a data"),
+        (("--check_data",), "--root FOLDER of a benchmark, found neither"),
+        (("--dataset", "davis2017", *folder, *frames), "found both; drop one of them"),
+        (("--scales", 0), "--scales: expected numbers above 0"),
+        (("--scales", 1, "inf"), "--scales: expected numbers above 0"),
+        (("--report_frames", -1), "--report_frames: expected at least 0, found -1"),
+        (("--dataset", "davis2018", *folder), "davis2018"),
     ):
         assert message in run.fail(capsys, *words, "--output", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -242,7 +224,7 @@ def test_an_output_that_is_an_input_is_refused(capsys, clip, checkpoint, video, 
 
 
 def test_the_script_itself_ends_with_one_line_and_exit_code_2(tmp_path):
-    command = [sys.executable, "evaluate.py", *UNTRAINED, "--video", tmp_path / "absent.mp4"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert re.fullmatch(r"error: .*absent\.mp4: expected a video file .*\n", result.stderr)
+    words = ("evaluate.py", *UNTRAINED, "--video", tmp_path / "absent.mp4")
+    output, errors = run_python(*words, code=2)
+    assert output == ""
+    assert re.fullmatch(r"error: .*absent\.mp4: expected a video file .*\n", errors)

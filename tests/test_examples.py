@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmark_trees import write_videos
 from PIL import Image, ImageSequence
 from small_configs import MOBILENET
 from training.stand_in import CONFIG, stand_in_step
@@ -13,7 +14,6 @@ from video_files import write_video
 
 import mavos_jax
 from mavos_jax.generated.video import SyntheticVideo
-from mavos_jax.media.masks import write_mask
 from mavos_jax.media.results import write_picture
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.models.memory import POLICIES
@@ -29,9 +29,7 @@ def example(name):
 
 @pytest.fixture
 def videos(tmp_path):
-    for index, frame in enumerate(VIDEO.frames):
-        write_picture(tmp_path / f"JPEGImages/a/{index:05}.jpg", frame)
-        write_mask(tmp_path / f"Annotations/a/{index:05}.png", VIDEO.mask(index))
+    write_videos(tmp_path, {"a": 4})
     return tmp_path
 
 
@@ -48,14 +46,13 @@ def test_segment_video(videos, tmp_path):
     assert [path.name for path in results] == [f"{t:05}.png" for t in range(4)]
     picture = Image.open(results[0])
     assert picture.mode == "P"
-    np.testing.assert_array_equal(np.asarray(picture), VIDEO.mask(0))
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(Image.open(first)))
 
 
 def test_segment_video_reads_video_files(tmp_path):
-    write_video(tmp_path / "clip.mp4", num_frames=3)
-    frames = list(example("segment_video")["frames_of"](tmp_path / "clip.mp4"))
-    assert len(frames) == 3
-    assert {(frame.dtype, frame.shape[2]) for frame in frames} == {(np.dtype(np.uint8), 3)}
+    clip = write_video(tmp_path / "clip.mp4", num_frames=3)
+    frames = example("segment_video")["frames_of"](clip)
+    assert [(frame.dtype, frame.shape[2]) for frame in frames] == [(np.uint8, 3)] * 3
 
 
 def test_finetune(videos, tmp_path, monkeypatch, capsys):

@@ -1,9 +1,7 @@
 """What importing the package costs: the base dependencies, and no more."""
 
-import subprocess
-import sys
-
 import pytest
+from programs import run_python
 
 OPTIONAL = (
     "av",
@@ -42,8 +40,4 @@ print(*sorted(set({optional}) & set(sys.modules)))
 )
 def test_importing_needs_the_base_dependencies_alone(names):
     program = PROGRAM.format(names=names, optional=OPTIONAL)
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
-    )
-    assert result.stderr == ""
-    assert result.stdout.split() == []
+    assert run_python("-W", "error", "-c", program) == ("\n", "")

@@ -9,14 +9,12 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from benchmark_trees import write_benchmark_tree
+from programs import start_python
 
-ROOT = Path(__file__).parents[1]
 SMALL = ("--elstt.num_blocks", "1", "--inference.chunk_frames", "1")
 UNTRAINED = ("--config", "configs/tiny.py", "--untrained", *SMALL)
 NUM_KILLS = 20
@@ -28,18 +26,9 @@ pytestmark = pytest.mark.campaign
 
 def start(tree, output, *, prepare=None):
     words = ("--dataset", tree.dataset, "--split", tree.split, "--root", tree.root)
-    options = ("--output", output, "--scoring_processes", "0", "--report_frames", "0")
-    command = [sys.executable, "evaluate.py", *UNTRAINED, *words, *options]
-    environment, pipe = {**os.environ, "JAX_PLATFORMS": "cpu"}, subprocess.PIPE
-    return subprocess.Popen(
-        [str(word) for word in command],
-        cwd=ROOT,
-        env=environment,
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-        preexec_fn=prepare,
-    )
+    words += ("--output", output, "--scoring_processes", "0", "--report_frames", "0")
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    return start_python("evaluate.py", *UNTRAINED, *words, env=environment, preexec_fn=prepare)
 
 
 def refused(process, words):
@@ -50,9 +39,8 @@ def refused(process, words):
     return error
 
 
-def wait(process, condition):
-    while not condition():
-        assert process.poll() is None
+def wait(process, look, output, least=1):
+    while process.poll() is None and len(look(output)) < least:
         time.sleep(0.001)
 
 
@@ -97,11 +85,10 @@ def expected(tree, tmp_path_factory):
 
 def damage(rng, path):
     data = path.read_bytes()
-    how = rng.randrange(4)
-    if how == 3:
-        path.unlink()
-    else:
-        path.write_bytes((b"", bytes(len(data)), data[: rng.randrange(len(data))])[how])
+    path.unlink()
+    contents = (b"", bytes(len(data)), data[: rng.randrange(len(data))], None)
+    if (content := rng.choice(contents)) is not None:
+        path.write_bytes(content)
 
 
 def test_killed_at_random_moments_and_restarted(tree, expected, tmp_path):
@@ -109,13 +96,10 @@ def test_killed_at_random_moments_and_restarted(tree, expected, tmp_path):
     rng, outputs = random.Random(0), (tmp_path / f"run{index}" for index in itertools.count())
     output, num_killed, num_damaged = next(outputs), 0, 0
     while num_killed < NUM_KILLS:
-        process = start(tree, output)
         is_late = num_killed % 2 == 1
         target = len(masks(output)) + rng.randint(0, 5)
-        while process.poll() is None and (
-            not finished(output) if is_late else len(masks(output)) < target
-        ):
-            time.sleep(0.001)
+        process = start(tree, output)
+        wait(process, finished if is_late else masks, output, 1 if is_late else target)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(rng.uniform(0, 1) if is_late or target else rng.uniform(0, 8))
         num_killed += process.poll() is None
@@ -165,7 +149,7 @@ def test_a_disk_that_fills_up(tree, expected, small_disk):
 def test_two_share_a_folder_and_one_is_stopped(tree, expected, tmp_path):
     """The stopped one holds a sequence, for which the other waits and says so."""
     one, other = start(tree, tmp_path), start(tree, tmp_path)
-    wait(one, lambda: finished(tmp_path))
+    wait(one, finished, tmp_path)
     one.send_signal(signal.SIGSTOP)
     time.sleep(SECONDS_STOPPED)
     one.send_signal(signal.SIGCONT)
@@ -186,7 +170,7 @@ def obey_permissions():
 def test_permissions_that_are_lost(tree, expected, tmp_path, folder):
     output = tmp_path / "out"
     process = start(tree, output, prepare=obey_permissions)
-    wait(process, lambda: (output / folder).exists() and masks(output))
+    wait(process, lambda out: masks(out) if (out / folder).exists() else (), output)
     (output / folder).chmod(0o500)
     assert str(output) in refused(process, "Permission denied|takes no new files")
     refused(start(tree, output, prepare=obey_permissions), "Permission denied|takes no new files")

@@ -4,23 +4,22 @@ import functools
 import importlib.util
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmark_trees import write_videos
 from packaging.requirements import Requirement
 from PIL import Image
+from programs import ROOT, run_python
 
 import mavos_jax
 from mavos_jax.checkpoints.folder import save
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import to_dict
 from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.runtime.trees import fields_by_path
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
@@ -50,15 +49,9 @@ def options_in(text):
 @functools.cache
 def options_of(script):
     """Returns the options that a script's help lists, and the fields of a configuration."""
-    command = [sys.executable, script, "--config", "configs/finetune.py", "--help"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    fields = leaves(to_dict(load_config(ROOT / "configs" / "finetune.py")))
-    return options_in(result.stdout) | {f"--{field}" for field in fields}
-
-
-def leaves(tree, prefix=""):
-    for name, value in tree.items():
-        yield from leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+    printed, _ = run_python(script, "--config", "configs/finetune.py", "--help")
+    fields = fields_by_path(to_dict(load_config(ROOT / "configs" / "finetune.py")))
+    return options_in(printed) | {f"--{field}" for field in fields}
 
 
 def commands_of(script):
@@ -100,10 +93,7 @@ def test_command_does_all_of_its_set_up_in_one_line(name):
 def test_main_command_runs(tmp_path):
     job = shlex.split(block("main command").split(" && ")[-1])
     folder = tmp_path / job[-1]
-    command = [sys.executable, *job[1:-1], str(folder)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert "J&F" in result.stdout
+    assert "J&F" in run_python(*job[1:-1], folder)[0]
     assert list(folder.rglob("*.png"))
 
 
@@ -162,14 +152,9 @@ def test_names_in_documents_exist():
 
 def test_api_example_runs(tmp_path, monkeypatch, capsys):
     example = block("api example")
-    random = np.random.RandomState(0)
-    (tmp_path / "clip").mkdir()
-    for index in range(3):
-        frame = random.randint(0, 256, (48, 64, 3)).astype(np.uint8)
-        Image.fromarray(frame).save(tmp_path / "clip" / f"{index:05}.jpg")
-    first = np.zeros((48, 64), np.uint8)
-    first[8:24, 8:24], first[30:40, 40:60] = 1, 2
-    Image.fromarray(first).save(tmp_path / "first.png")
+    write_videos(tmp_path, {"clip": 3})
+    (tmp_path / "JPEGImages/clip").rename(tmp_path / "clip")
+    first = (tmp_path / "Annotations/clip/00000.png").rename(tmp_path / "first.png")
     (weights,) = re.findall(r'load\("(.*)"\)', example)
     config = load_config(ROOT / "configs" / "tiny.py")
     save(tmp_path / weights, config, init_variables(build_model(config)))
@@ -178,6 +163,6 @@ def test_api_example_runs(tmp_path, monkeypatch, capsys):
     names = {}
     exec(compile(example, "README.md", "exec"), names)
     assert names["masks"].shape == (3, 48, 64)
-    np.testing.assert_array_equal(names["masks"][0], first)
+    np.testing.assert_array_equal(names["masks"][0], np.asarray(Image.open(first)))
     np.testing.assert_array_equal(names["mask_of_frame"], names["masks"][-1])
     assert len(capsys.readouterr().out.splitlines()) == 3

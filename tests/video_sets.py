@@ -1,7 +1,5 @@
 """Data sets in memory for the tests of the loader; loader processes import them from here."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import signal

@@ -26,17 +26,9 @@ def _plain(colour):
     return Image.new("RGB", (4, 4), colour)
 
 
-@pytest.mark.parametrize(
-    ("turn", "expected"),
-    [(1 / 3, (0, 255, 0)), (-1 / 3, (0, 0, 255)), (2 / 3, (0, 0, 255)), (0.5, (0, 255, 255))],
-)
-def test_the_hue_turns_around_the_circle(turn, expected):
-    turned = np.asarray(turn_hue(_plain((255, 0, 0)), turn))[0, 0].astype(int)
-    assert np.abs(turned - expected).max() <= 6
-
-
-def test_turning_the_hue_is_what_the_standard_library_computes():
-    image, turn = _image(1, 16), 20 / 256
+@pytest.mark.parametrize("turn", [20 / 256, -85 / 256, 0.5, 171 / 256])
+def test_turning_the_hue_is_what_the_standard_library_computes(turn):
+    image = _image(1, 16)
     image.paste((90, 90, 90), (0, 0, 2, 2))
     turned = np.asarray(turn_hue(image, turn)).astype(int)
     assert (turned[:2, :2] == 90).all()

@@ -3,13 +3,12 @@ import hashlib
 import itertools
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import ROOT, start_python
 from refusals import refuse
 from video_sets import BoxSet
 
@@ -186,8 +185,7 @@ def test_arguments_are_checked(changes, message):
 
 
 ORPHAN = """
-import sys, time, multiprocessing
-sys.path[:0] = {path}
+import multiprocessing, sys, time
 from mavos_jax.config.data import DataConfig
 from mavos_jax.data.loader import make_loader
 from video_sets import BoxSet
@@ -197,17 +195,8 @@ if __name__ == "__main__":
     loader = make_loader(config, [BoxSet()], seed=0, batch_size=2)
     next(loader)
     print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-    if {waits}:
-        time.sleep(60)
+    time.sleep(float(sys.argv[1]))
 """
-
-
-def _start(file, waits):
-    root = Path(__file__).parents[2]
-    file.write_text(ORPHAN.format(path=[str(root), str(root / "tests")], waits=waits))
-    # A killed parent's shared memory is freed by Python's resource tracker, which says so.
-    command, pipe, nowhere = [sys.executable, str(file)], subprocess.PIPE, subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=pipe, stderr=nowhere, text=True)
 
 
 def _is_alive(process):
@@ -219,9 +208,12 @@ def _is_alive(process):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_workers_end_with_their_parent_however_it_ends(tmp_path):
+    file = tmp_path / "orphan.py"
+    file.write_text(ORPHAN)
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     with (
-        _start(tmp_path / "killed.py", waits=True) as killed,
-        _start(tmp_path / "careless.py", waits=False) as careless,
+        start_python(file, 60, env=environment) as killed,
+        start_python(file, 0, env=environment) as careless,
     ):
         assert killed.stdout is not None
         assert careless.stdout is not None

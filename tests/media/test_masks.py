@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 from media.blobs import SIZE, blobs
@@ -42,28 +40,6 @@ def test_a_masks_own_palette_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "name"),
-    [(np.uint8, "a.png"), (bool, "a.png"), (np.uint16, "a.png"), (np.int32, "a.tif")],
-)
-def test_grey_one_bit_and_deep_images_hold_ids_too(tmp_path, dtype, name):
-    ids = np.zeros(SIZE, np.uint8)
-    ids[5:20, 5:20] = 1
-    Image.fromarray(ids.astype(dtype)).save(tmp_path / name)
-    read, palette = read_mask(tmp_path / name, SIZE)
-    np.testing.assert_array_equal(read, ids)
-    assert palette is None
-
-
-def save_cut_off(path):
-    Image.fromarray(np.random.default_rng(0).integers(0, 3, SIZE, np.uint8)).save(path)
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def save_deep(path):
-    Image.fromarray(np.asarray(blobs(1)).astype(np.uint16) * 300).save(path)
-
-
-@pytest.mark.parametrize(
     ("save", "words"),
     [
         *(
@@ -73,12 +49,8 @@ def save_deep(path):
         (lambda path: blobs(1).crop((0, 0, 63, 48)).save(path), "of 48 x 64 .* found 48 x 63 "),
         (lambda path: blobs().save(path), "at least one object, .*only 0"),
         (lambda path: blobs(255).save(path), "only 0 and 255, .*; save the object as 1"),
-        (save_deep, "found 300: .*commands"),
-        (lambda path: blobs(1).save(path, format="JPEG"), "without loss, found JPEG"),
+        (lambda path: Image.new("I;16", (64, 48), 300).save(path), "found 300: .*commands"),
         (lambda path: path.write_text("hello"), "no known image format"),
-        (save_cut_off, "truncated"),
-        (lambda path: None, "no such file"),
-        (lambda path: path.mkdir(), "a folder"),
     ],
 )
 def test_unusable_masks_are_refused_in_one_line(tmp_path, save, words):

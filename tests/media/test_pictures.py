@@ -111,12 +111,12 @@ def test_several_pictures_in_one_file_are_no_frame(kind):
 @pytest.mark.parametrize(
     ("kind", "dtype"),
     [
-        *(("PNG", dtype) for dtype in (np.uint8, np.uint16)),
+        *(("PNG", dtype) for dtype in (bool, np.uint8, np.uint16)),
         *(("TIFF", dtype) for dtype in (np.uint8, np.uint16, np.int32, np.float32)),
     ],
 )
 def test_masks_of_any_depth_hold_ids_where_they_fit(kind, dtype):
-    ids = (gradient()[..., 0] > 100).astype(dtype) * 7
+    ids = (gradient()[..., 0] > 100).astype(dtype) * dtype(7)
     file = encoded(ids, kind)
     found, palette = read_values(file)
     np.testing.assert_array_equal(found, ids)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from benchmark_trees import write_benchmark_tree
 from evaluation.scored_trees import write_results
-from mutation.archives import change_entries, change_zip, read_zip
-from mutation.changes import change_bytes
+from mutation.archives import change_zip
 from mutation.documents import change_document, change_lines, odd_names
-from mutation.pictures import change_png
-from mutation.trial import Damage, put, require_lines
+from mutation.formats import PNG
+from mutation.trial import Damage, require_lines
+from mutation.watch import put
 
 from mavos_jax.config import SourceConfig
 from mavos_jax.datasets import Benchmark, BenchmarkName, check_benchmark, open_benchmark
@@ -50,6 +50,18 @@ _IDENTITY: Mapping[str, Any] = {
 }
 
 
+def _change_file(rng, file, root, names):
+    """Damages a file as its suffix says; its name below the root and the content."""
+    name, data = file.relative_to(root).as_posix(), file.read_bytes()
+    match file.suffix:
+        case ".png":
+            return name, PNG.change(rng, data)
+        case ".txt":
+            return name, change_lines(rng, data, names)
+        case _:
+            return name, change_document(rng, data, names)
+
+
 def metadata(places):
     """What names the videos of a set: ``meta.json`` and lists."""
     root, precious = places.tree, places.outside / "precious"
@@ -63,7 +75,7 @@ def metadata(places):
     for mask in masks:  # a folder outside that could be taken for a sequence of any set
         put(precious / mask.name, mask.read_bytes())
     videos = sorted({mask.parent.name for mask in masks})
-    names = odd_names(str(precious))
+    names = odd_names(precious)
 
     def readers(chosen):
         options = sets[chosen.relative_to(root).parts[0]]
@@ -82,36 +94,33 @@ def metadata(places):
                     sizes = Sizes(_FRAME, _FRAME)
                     begun = folder.begin(SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,)))
                     written = begun, mask_path(begun.parent, sequence, 0)
-                    require_below(places.output / "masks", *written)
-                    require_below(root, *sequence.frames, *sequence.truth.values())
+                    _require_below(places.output / "masks", *written)
+                    _require_below(root, *sequence.frames, *sequence.truth.values())
 
         def train():
             kind = _TRAINED[options.dataset]
             for video in open_files(SourceConfig(kind, str(options.root), options.split)):
                 assert isinstance(video.files, SequenceFiles)
                 for index, frame in enumerate(video.files.frames):
-                    require_below(root, frame, video.files.mask_path(index))
+                    _require_below(root, frame, video.files.mask_path(index))
 
         return (clear, check, read_list, *([train] if options.dataset in _TRAINED else []))
 
     def damage(rng):
         chosen = rng.choice(files)
-        data, name = chosen.read_bytes(), rng.choice(names)
-        is_json = chosen.suffix == ".json"
+        name, data = _change_file(rng, chosen, root, names)
         if rng.random() < 0.25:  # a video gets an odd name, and all else stays
+            data, odd = chosen.read_bytes(), rng.choice(names)
             video = rng.choice([video for video in videos if video.encode() in data])
-            dump = json.dumps if is_json else str
-            data = data.replace(dump(video).encode(), dump(name).encode(errors="surrogateescape"))
-        else:
-            data = (change_document if is_json else change_lines)(rng, data, names)
-        files_damaged = {chosen.relative_to(root).as_posix(): data}
+            dump = json.dumps if chosen.suffix == ".json" else str
+            data = data.replace(dump(video).encode(), dump(odd).encode(errors="surrogateescape"))
         # A list that names what is not there is refused for what is not there.
-        return Damage(files_damaged, readers(chosen), needs_name=False)
+        return Damage({name: data}, readers(chosen), needs_name=False)
 
     return damage
 
 
-def require_below(root, *paths):
+def _require_below(root, *paths):
     for path in paths:
         assert path.resolve().is_relative_to(root), path
 
@@ -121,7 +130,7 @@ def records(places):
     tree = places.tree
     benchmark = open_benchmark(write_benchmark_tree(places.outside / "set", "davis2017"))
     tasks = check_sequences(benchmark, None)
-    names = odd_names(str(places.outside / "set"))
+    names = odd_names(places.outside / "set")
     with RunFolder.opened(tree, _IDENTITY, {}, conclusions=["scores.json"]) as folder:
         for task in tasks:
             _finish(folder, task)
@@ -151,14 +160,10 @@ def records(places):
 
     def damage(rng):
         file = rng.choice(masks if rng.random() < 0.15 else stored)
-        name, data = file.relative_to(tree).as_posix(), file.read_bytes()
-        changed: dict[str, bytes | None]
+        name, data = _change_file(rng, file, tree, names)
+        changed: dict[str, bytes | None] = {name: data}
         if rng.random() < 0.05:
             changed = rng.choice(({name: None}, {name: None, f"{name}/file": b""}))
-        elif file.suffix == ".png":
-            changed = {name: change_png(rng, data)}
-        else:
-            changed = {name: change_document(rng, data, names)}
         return Damage(changed, (go_on, overwrite), owns_tree=True, needs_name=False)
 
     return damage
@@ -190,7 +195,7 @@ def scores(places):
     options = write_benchmark_tree(places.outside / "set", "davis2017")
     first = open_benchmark(options).sequences[0]
     benchmark = Benchmark("davis2017", "val", options.root, (first,))
-    names = odd_names(str(places.outside / "set"))
+    names = odd_names(places.outside / "set")
     put(tree / "unseen.txt", b"# unseen\ncat\ndog\n")
     for path in first.truth.values():
         put(tree / "masks" / first.name / path.name, path.read_bytes())
@@ -205,23 +210,13 @@ def scores(places):
     def read_list():
         assert read_names(tree / "unseen.txt")
 
-    write_scores(tree, benchmark, score_results(benchmark, tree / "masks", rule), inputs)
+    write_scores(tree, benchmark, score(), inputs)
     masks = sorted(tree.glob("masks/*/*.png"))
 
     def damage(rng):
-        choice = rng.random()
-        file = tree / ("unseen.txt" if choice < 0.1 else "scores.json")
-        if 0.1 <= choice < 0.3:
-            file = rng.choice(masks)
-        data = file.read_bytes()
-        match file.suffix:
-            case ".txt":
-                data = change_lines(rng, data, names)
-            case ".png":
-                data = change_png(rng, data)
-            case _:
-                data = change_document(rng, data, names)
-        return Damage({file.relative_to(tree).as_posix(): data}, (replace, score, read_list))
+        files = (*7 * (tree / "scores.json",), *2 * (rng.choice(masks),), tree / "unseen.txt")
+        name, data = _change_file(rng, rng.choice(files), tree, names)
+        return Damage({name: data}, (replace, score, read_list))
 
     return damage
 
@@ -231,7 +226,7 @@ def submission(places):
     options = write_benchmark_tree(places.outside / "set", "youtube_vos2019", split="train")
     first = open_benchmark(options).sequences[:2]
     benchmark = Benchmark("youtube_vos2019", "train", options.root, first)
-    names = odd_names(str(places.outside / "set"))
+    names = odd_names(places.outside / "set")
     path, results = places.tree / "submission.zip", places.output / "masks"
     for sequence in first:
         for truth in sequence.truth.values():
@@ -244,10 +239,6 @@ def submission(places):
         require_lines(check_submission(benchmark, path), path)
 
     def damage(rng):
-        if rng.random() < 0.5:
-            return Damage({path.name: change_zip(rng, sound, names)}, [check])
-        name, data = rng.choice(read_zip(sound))
-        change = change_png if rng.random() < 0.8 else change_bytes
-        return Damage({path.name: change_entries(rng, sound, {name: change(rng, data)})}, [check])
+        return Damage({path.name: change_zip(rng, sound, names, PNG.change)}, [check])
 
     return damage

@@ -27,17 +27,14 @@ _TEXTS = (b" ", b"[", b"{", b"null", b"0", b'"a"', b"[]", b"{}", b"<html>", b"")
 
 def odd_names(outside):
     """Names of odd characters, too long ones, and those that lead to a folder not to be touched."""
-    folder = outside.rpartition("/")[2]
-    parents = tuple("../" * depth + folder for depth in (1, 2, 3, 4))
-    return (*_NAMES, *parents, outside, outside, outside, f"{outside}/", f"./{parents[2]}")
+    parents = ["../" * depth + outside.name for depth in (1, 2, 3, 4)]
+    return (*_NAMES, *parents, *3 * (str(outside),), f"{outside}/", f"./{parents[2]}")
 
 
 def change_document(rng, data, names):
     """Damages a JSON file: mostly its values and names, which may become ``names``; or its text."""
-    if rng.random() < 0.15:
-        return change_bytes(rng, data)
-    if rng.random() < 0.12:
-        return change_text(rng, data)
+    if rng.random() < 0.25:
+        return rng.choice((change_bytes, change_text))(rng, data)
     value = json.loads(data)
     for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 4)):
         value = change_value(rng, value, names)
@@ -46,11 +43,10 @@ def change_document(rng, data, names):
 
 def dump(value):
     """Writes JSON, with what Python does not write as it is."""
-    first, *parts = json.dumps(value).split(f'"{json.dumps(_RAW)[1:-1]}')
-    for part in parts:
-        number, _, rest = part.partition('"')
-        first += _RAW_VALUES[int(number)] + rest
-    return first.encode()
+    text = json.dumps(value)
+    for number, raw in enumerate(_RAW_VALUES):
+        text = text.replace(json.dumps(f"{_RAW}{number}"), raw)
+    return text.encode()
 
 
 def change_text(rng, data):
@@ -70,22 +66,17 @@ def change_lines(rng, data, names):
         return rng.choice((change_bytes, change_text))(rng, data)
     lines = data.decode().split("\n")
     chosen, name = rng.randrange(len(lines)), rng.choice(names)
-    match rng.randrange(7):
-        case 0:
-            lines = change_order(rng, lines)
-        case 1:
-            lines[chosen] = name
-        case 2:
-            lines.insert(chosen, name)
-        case 3:
-            lines[chosen] += rng.choice((" ", "/", " x", "\t", "\v", "/.."))
-        case 4:
-            lines[chosen] = f"{rng.choice(('/', ' ', './', '../', '#'))}{lines[chosen]}"
-        case 5:
-            lines[chosen] = f"/{lines[chosen]}/{name}.jpg /{rng.choice(names)}.png"
-        case _:
-            lines *= rng.choice((2, 20_000))
-    return "\n".join(lines).encode(errors="surrogateescape")
+    line, before, after = lines[chosen], lines[:chosen], lines[chosen + 1 :]
+    changes = (
+        change_order(rng, lines),
+        [*before, name, *after],
+        [*before, name, line, *after],
+        [*before, line + rng.choice((" ", "/", " x", "\t", "\v", "/..")), *after],
+        [*before, rng.choice(("/", " ", "./", "../", "#")) + line, *after],
+        [*before, f"/{line}/{name}.jpg /{rng.choice(names)}.png", *after],
+        lines * rng.choice((2, 20_000)),
+    )
+    return "\n".join(rng.choice(changes)).encode(errors="surrogateescape")
 
 
 def change_value(rng, value, names):
@@ -121,19 +112,17 @@ def _places(parent):
 
 def _odd(rng, value, names):
     """Another value in place of one: of another type, out of range, or nested otherwise."""
-    match rng.randrange(8):
-        case 0:
-            return f"{_RAW}{rng.randrange(len(_RAW_VALUES))}"
-        case 1:
-            return rng.choice(names)
-        case 2:
-            return [value]
-        case 3 if isinstance(value, list):
-            return {str(i): x for i, x in enumerate(value)}
-        case 3 if isinstance(value, dict):
-            return list(value.items())
-        case 4 if isinstance(value, int | float):
-            return rng.choice((str(value), -value, value + 1, value * 1_000_000_000, float(value)))
-        case 4 if isinstance(value, str) and value.isdecimal() and len(value) < 20:
-            return rng.choice((int(value), str(int(value) + 10**9), f"-{value}", f" {value} "))
-    return copy.deepcopy(rng.choice(_VALUES))
+    match value:
+        case list():
+            alike = ({str(i): x for i, x in enumerate(value)},)
+        case dict():
+            alike = (list(value.items()),)
+        case int() | float():
+            alike = (str(value), -value, value + 1, value * 1_000_000_000, float(value))
+        case str() if value.isdecimal() and len(value) < 20:
+            alike = (int(value), str(int(value) + 10**9), f"-{value}", f" {value} ")
+        case _:
+            alike = _VALUES
+    raw = f"{_RAW}{rng.randrange(len(_RAW_VALUES))}"
+    values = (raw, rng.choice(names), [value], rng.choice(alike), *rng.choices(_VALUES, k=4))
+    return copy.deepcopy(rng.choice(values))

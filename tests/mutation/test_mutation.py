@@ -6,6 +6,7 @@ damaged files stay in its temporary folder. ``mutation.trial.Trial`` tries one i
 
 import faulthandler
 import functools
+import itertools
 import os
 import resource
 import tempfile
@@ -15,133 +16,112 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mutation import datasets, media, trial, weights
-from mutation.pictures import change_jpeg, change_png, sound_jpegs, sound_pngs
-from mutation.trial import Damage, Trial, put
+from mutation.formats import JPEG, PNG
+from mutation.sound import sound_jpegs, sound_pngs
+from mutation.trial import Damage, Trial
+from mutation.watch import put
 
 SUBJECTS = {
-    "png": functools.partial(media.pictures, ".png", sound_pngs, change_png),
-    "jpeg": functools.partial(media.pictures, ".jpg", sound_jpegs, change_jpeg),
-    "mp4": media.video,
-    "npz": weights.npz,
-    "safetensors": weights.safetensors,
-    "pth": weights.pth,
-    "checkpoint": weights.checkpoint,
-    "metadata": datasets.metadata,
-    "records": datasets.records,
-    "scores": datasets.scores,
-    "submission": datasets.submission,
+    "png": (functools.partial(media.pictures, ".png", sound_pngs, PNG.change), 25),
+    "jpeg": (functools.partial(media.pictures, ".jpg", sound_jpegs, JPEG.change), 25),
+    "mp4": (media.video, 25),
+    "npz": (weights.npz, 9),
+    "safetensors": (weights.safetensors, 12),
+    "pth": (weights.pth, 20),
+    "packaged": (weights.packaged, 4),
+    "checkpoint": (weights.checkpoint, 6),
+    "metrics": (weights.metrics, 3),
+    "metadata": (datasets.metadata, 12),
+    "records": (datasets.records, 20),
+    "scores": (datasets.scores, 20),
+    "submission": (datasets.submission, 20),
 }
-NUM_INPUTS = {
-    **{"png": 25, "jpeg": 25, "mp4": 25, "npz": 9, "safetensors": 12, "pth": 20, "checkpoint": 6},
-    **{"metadata": 12, "records": 20, "scores": 20, "submission": 20},
-}
+"""What writes sound files and damages them, and the number of inputs of the short test."""
 
 
 @pytest.fixture
-def folder():
-    """A folder whose name is as long as those of the campaign, so that its seeds do the same."""
+def start(capfd):
+    """Starts trials in a folder whose name has always the same length, which seeds depend on."""
     with tempfile.TemporaryDirectory(prefix="mutations-") as name:
-        yield Path(name)
+        yield functools.partial(Trial, root=Path(name), read_errors=lambda: capfd.readouterr().err)
 
 
-@pytest.mark.parametrize("kind", NUM_INPUTS)
-def test_damaged_files_are_read_or_refused(folder, kind):
-    run = Trial(kind, SUBJECTS[kind], folder).run
-    outcomes = [run(seed) for seed in range(NUM_INPUTS[kind])]
-    assert not [failure for outcome in outcomes for failure in outcome.failures]
-    assert any(outcome.num_right for outcome in outcomes)
+@pytest.mark.parametrize("kind", SUBJECTS)
+def test_damaged_files_are_read_or_refused(start, kind):
+    subject, num_inputs = SUBJECTS[kind]
+    tried = start(kind, subject)
+    for seed in range(num_inputs):
+        tried.run(seed)
+    assert not tried.failures
+    assert tried.num_right
     # What is wrong with a zip is listed, not raised.
-    assert kind == "submission" or any(outcome.num_refused for outcome in outcomes)
+    assert kind == "submission" or tried.num_refused
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("start", range(0, 2000, 250))
+@pytest.mark.parametrize("first", range(0, 2000, 250))
 @pytest.mark.parametrize("kind", SUBJECTS)
-def test_thousands_of_damaged_files_are_read_or_refused(folder, kind, start):
-    run = Trial(kind, SUBJECTS[kind], folder).run
-    run(-1)  # imports, caches and pools are no growth
+def test_thousands_of_damaged_files_are_read_or_refused(start, capfd, kind, first):
+    tried = start(kind, SUBJECTS[kind][0])
+    tried.run(-1)  # imports, caches and pools are no growth
     limits = resource.getrlimit(resource.RLIMIT_AS)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + (4 << 30), limits[1]))
-    failures = []
+    with capfd.disabled():
+        error_output = os.dup(2)
     try:
-        with os.fdopen(os.dup(2), "w") as errors:  # the standard error output is listened to
-            for seed in range(start, start + 250):
+        with os.fdopen(error_output, "w") as errors:
+            for seed in range(first, first + 250):
                 faulthandler.dump_traceback_later(120, exit=True, file=errors)
-                failures += run(seed).failures
+                tried.run(seed)
     finally:
         faulthandler.cancel_dump_traceback_later()
         resource.setrlimit(resource.RLIMIT_AS, limits)
-    assert not failures
+    assert not tried.failures
 
 
 KEPT = []
 
 
-def break_rule(rule, places):
-    """A reader that does what it must not."""
-    path = places.tree / "file"
-    assert path.read_bytes() == b"damaged"
-    match rule:
-        case "exception":
-            raise KeyError("a")
-        case "two lines":
-            raise ValueError(f"{path}: expected\nmore")
-        case "no name":
-            raise ValueError("expected a file")
-        case "warning":
-            warnings.warn("odd", UserWarning, stacklevel=1)
-        case "library":
-            os.write(2, b"odd")
-        case "memory":
-            np.ones(10_000_000)
-        case "open file":
-            KEPT.extend(path.open() for _ in range(60))
-        case "outside":
-            (places.outside / "notes.txt").unlink()
-        case "outside too":
-            put(places.outside / "new" / "file", b"")
-        case "input":
-            path.write_bytes(b"mended")
-        case "refused":
-            raise ValueError(f"{path}: expected a sound file")
-        case "output":
-            put(places.output / "masks" / "file", b"")
+def refuse(text):
+    raise ValueError(text)
 
 
-RULES = {
-    "exception": "KeyError",
-    "two lines": "not one line",
-    "no name": "names no file",
-    "warning": "UserWarning: odd",
-    "library": "said odd",
-    "memory": "took",
-    "open file": "kept 60 files open",
-    "outside": "changed files outside",
-    "outside too": "changed files outside",
-    "input": "changed its input",
-    "refused": None,
-    "output": None,
-}
+RULES = (
+    ("KeyError", lambda places: {}["a"]),
+    ("not one line", lambda places: refuse(f"{places.tree}/file: expected\nmore")),
+    ("names no file", lambda places: refuse("expected a file")),
+    ("UserWarning: odd", lambda places: warnings.warn("odd", UserWarning, stacklevel=1)),
+    ("said odd", lambda places: os.write(2, b"odd")),
+    ("took", lambda places: np.ones(10_000_000)),
+    ("kept 60 files open", lambda places: KEPT.extend(os.pipe() for _ in range(30))),
+    ("changed files outside", lambda places: (places.outside / "notes.txt").unlink()),
+    ("changed files outside", lambda places: put(places.outside / "new" / "file", b"")),
+    ("changed its input", lambda places: put(places.tree / "file", b"mended")),
+    (None, lambda places: refuse(f"{places.tree}/file: expected a sound file")),
+    (None, lambda places: put(places.output / "masks" / "file", b"")),
+)
 
 
-def test_readers_that_break_a_rule_are_found(folder, monkeypatch):
+def test_readers_that_break_a_rule_are_found(start, monkeypatch):
     def odd(places):
         put(places.tree / "file", b"sound")
 
-        def read():
-            break_rule(rule, places)
+        def reader():
+            assert (places.tree / "file").read_bytes() == b"damaged"
+            next(readers)(places)
 
-        return lambda _: Damage({"file": b"damaged"}, [read])
+        return lambda _: Damage({"file": b"damaged"}, [reader])
 
+    readers = (read for _, read in RULES)
     monkeypatch.setattr(trial, "MAX_GROWTH", 50_000_000)
-    tried = Trial("odd", odd, folder)
-    for rule, reason in RULES.items():
-        failures = tried.run(0).failures
-        assert len(failures) == (reason is not None), rule
-        if reason is not None:
-            assert reason in failures[0], rule
-        while KEPT:
-            KEPT.pop().close()
+    tried = start("odd", odd)
+    for reason, _ in RULES:
+        tried.failures.clear()
+        tried.run(0)
+        assert [str(reason) in x for x in tried.failures] == [True] * (reason is not None), reason
+        for number in itertools.chain(*KEPT):
+            os.close(number)
+        KEPT.clear()
         assert (tried.places.tree / "file").read_bytes() == b"sound"
         assert [p.name for p in tried.places.outside.iterdir()] == ["notes.txt"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from mutation.watch import Guard, listening, memory
+from mutation.watch import Guard, memory, put
 
 MAX_GROWTH = 500_000_000
 """Bytes that reading one input may take."""
@@ -40,24 +40,17 @@ class Places(NamedTuple):
     outside: Path
 
 
-Reader = Callable[[], object]
-"""Reads damaged files; returns after it has checked the result, or raises ``ValueError``."""
-
-
 class Damage(NamedTuple):
-    """Damaged content of files by their names below the tree, and everything that reads them."""
+    """Damaged content of files by their names below the tree, and everything that reads them.
+
+    A reader returns after it has checked the result, or raises ``ValueError``.
+    """
 
     files: Mapping[str, bytes | None]  # None removes one
-    readers: Sequence[Reader]
+    readers: Sequence[Callable[[], object]]
     owns_tree: bool = False  # whether readers may write into the tree, as the folder of a run
     needs_name: bool = True  # whether a message must name a damaged file or its folder; else any
     may_speak: bool = False  # whether a library may write on the standard error output
-
-
-def put(path: Path, data: bytes) -> None:
-    """Writes a file, and folders as needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
 
 
 def require_array(array: object, shape: tuple[int, ...]) -> None:
@@ -73,22 +66,15 @@ def require_lines(lines: list[str], root: Path) -> None:
         assert str(root) in line, line
 
 
-class Outcome(NamedTuple):
-    """What became of one input: how many readers read it rightly, or refused it by the rules."""
-
-    failures: list[str]
-    num_right: int
-    num_refused: int
-
-
 class Trial:
     """Sound files of a kind in a folder, to be damaged again and again.
 
-    ``write_sound`` writes them into places, and returns what chooses damage with a generator.
+    ``write_sound`` writes them into places, and returns what chooses damage with a generator;
+    ``read_errors`` gives what was written on the standard error output since the last call.
     """
 
-    def __init__(self, kind, write_sound, root):
-        self._kind = kind
+    def __init__(self, kind, write_sound, root, read_errors: Callable[[], str] = str):
+        self._kind, self._read_errors = kind, read_errors
         self.places = Places(root / "tree", root / "output", root / "outside")
         for place in self.places:
             place.mkdir(parents=True)
@@ -96,21 +82,36 @@ class Trial:
         self._subject = write_sound(self.places)
         self._tree, self._outside = Guard(self.places.tree), Guard(self.places.outside)
         self._held: tuple[int, int] | None = None
+        self.failures, self.num_right, self.num_refused = [], 0, 0
 
     def run(self, seed):
-        """Damages the files as a seed says, has them read, and brings them back."""
+        """Damages the files as a seed says, has them read, counts the outcome, and mends them."""
         damage = self.damage(seed)
         source = f"{self._kind} {seed} ({', '.join(damage.files)})"
-        failures, num_right, num_refused = [], 0, 0
         for reader in damage.readers:
             self.apply(damage.files)
             reasons, is_refused = self._try(reader, damage)
-            num_right += not reasons and not is_refused
-            num_refused += not reasons and is_refused
-            failures += [f"{source}, {reader.__name__}: {reason}" for reason in reasons]
+            self.num_right += not reasons and not is_refused
+            self.num_refused += not reasons and is_refused
+            name = getattr(reader, "func", reader).__name__
+            self.failures += [f"{source}, {name}: {reason}" for reason in reasons]
             self._tree.restore()
-        failures += [f"{source}: {reason}" for reason in self._leaks()]
-        return Outcome(failures, num_right, num_refused)
+        self.failures += [f"{source}: {reason}" for reason in self._leaks()]
+
+    def damage(self, seed):
+        """Chooses damage as a seed says."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of zips with a name twice
+            return self._subject(random.Random(f"{self._kind} {seed}"))
+
+    def apply(self, changed):
+        """Writes and removes files of the tree."""
+        for name in sorted(changed, key=lambda name: changed[name] is not None):
+            path, data = self.places.tree / name, changed[name]
+            if data is None:
+                path.unlink()
+            else:
+                put(path, data)
 
     def _leaks(self):
         """Says what the process holds more and more of; its first input sets the measure."""
@@ -122,12 +123,6 @@ class Trial:
             self._held = held
         return leaks
 
-    def damage(self, seed):
-        """Chooses damage as a seed says."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of zips with a name twice
-            return self._subject(random.Random(f"{self._kind} {seed}"))
-
     def _try(self, reader, damage):
         """Runs one reader: the rules that it broke, and whether it refused its input."""
         shutil.rmtree(self.places.output)
@@ -136,47 +131,36 @@ class Trial:
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
         start, resident = time.process_time(), memory("VmRSS")
-        with listening() as said:
+        self._read_errors()
+        with warnings.catch_warnings(record=True) as caught:
             try:
                 reader()
             except Exception as error:
                 is_refused = True
                 reasons += self._judge(error, damage)
-        if said and not damage.may_speak:
-            reasons.append(f"said {said[0][:300]}")
-        if (seconds := time.process_time() - start) > _MAX_SECONDS:
-            reasons.append(f"took {seconds:.0f} s")
-        if (growth := memory("VmHWM") - resident) > MAX_GROWTH:
-            reasons.append(f"took {growth / 1e6:.0f} MB")
-        if self._outside.restore():
-            reasons.append("changed files outside")
-        if not damage.owns_tree and self._tree.look() != before:
-            reasons.append("changed its input")
-        return reasons, is_refused
+        seconds, growth = time.process_time() - start, memory("VmHWM") - resident
+        words = [f"{w.category.__name__}: {w.message}" for w in caught] + [self._read_errors()]
+        said = " ".join(" ".join(words).split())
+        faults = {
+            f"said {said[:300]}": said and not damage.may_speak,
+            f"took {seconds:.0f} s": seconds > _MAX_SECONDS,
+            f"took {growth / 1e6:.0f} MB": growth > MAX_GROWTH,
+            "changed files outside": self._outside.restore(),
+            "changed its input": not damage.owns_tree and self._tree.look() != before,
+        }
+        return reasons + [fault for fault, is_so in faults.items() if is_so], is_refused
 
     def _judge(self, error, damage):
         """Says what is wrong with an error or its message."""
-        text = str(error)
+        text, tree = str(error), self.places.tree
         shown = f"{type(error).__name__}: {' '.join(text.split())[:300]}"
-        if not isinstance(error, ValueError | OSError):
-            return [shown]
-        if len(text.splitlines()) != 1:
-            return [f"not one line: {shown}"]
-        if len(text) > _MAX_LENGTH:
-            return [f"{len(text)} characters: {shown}"]
-        tree = self.places.tree
         paths = [tree.parent]
         if damage.needs_name:
             paths = [tree / Path(*Path(name).parts[:n]) for name in damage.files for n in (1, 2, 3)]
             # Of a frame and its mask that do not fit, either may be named.
             paths += [p for name in damage.files for p in tree.rglob(f"{Path(name).stem}.*")]
+        if not isinstance(error, ValueError | OSError):
+            return [shown]
+        if len(text.splitlines()) != 1 or len(text) > _MAX_LENGTH:
+            return [f"not one line of {len(text)} characters: {shown}"]
         return [] if any(str(path) in text for path in paths) else [f"names no file: {shown}"]
-
-    def apply(self, changed):
-        """Writes and removes files of the tree."""
-        for name in sorted(changed, key=lambda name: changed[name] is not None):
-            path, data = self.places.tree / name, changed[name]
-            if data is None:
-                path.unlink()
-            else:
-                put(path, data)

@@ -1,27 +1,29 @@
 """Weights in one file of any format, those of the package, checkpoints and training runs."""
 
+import contextlib
 import hashlib
 import io
 import json
 import pickle
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from mutation.archives import change_npz, change_safetensors, change_torch
 from mutation.changes import change_bytes
-from mutation.documents import change_document, change_text, change_value, dump, odd_names
-from mutation.trial import Damage, put
+from mutation.documents import change_document, change_value, dump, odd_names
+from mutation.trial import Damage
+from mutation.watch import put
 from pack_weights import read_curve
 from safetensors.numpy import save as to_safetensors
-from small_configs import BANK, LSTT, MOBILENET, RESNET
+from seeded_weights import seeded_state_dict
+from small_configs import BANK, LSTT, MOBILENET, RESNET, vary
 
 from mavos_jax.checkpoints.description import write_description
 from mavos_jax.checkpoints.folder import load, load_config_of, save
 from mavos_jax.checkpoints.mismatch import expected_shapes
-from mavos_jax.checkpoints.packaged import load_default
+from mavos_jax.checkpoints.packaged import load_default, to_arrays, write_default
 from mavos_jax.config import to_dict
 from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
 from mavos_jax.conversion.transfer import convert_file
@@ -37,30 +39,19 @@ _FEW = {
     "decoder.number": np.asarray(7),
     "flags": np.asarray([True, False]),
 }
-_METRICS = b"".join(
+_METRICS = [
     b'{"step": %d, "kind": "train", "loss": 2.5, "frame_ious": [1.0, 0.5, 0.25]}\n' % step
     for step in (1, 2)
-)
+]
 
 
 def _draw_state():
     """Draws the weights of a small network, by their PyTorch names."""
-    rng = np.random.default_rng(0)
-    shapes = torch_shapes(MOBILENET)
-    state = {name: rng.random(shape, np.float32) for name, shape in shapes.items()}
-    return state | computed_buffers(MOBILENET)
+    return seeded_state_dict(torch_shapes(MOBILENET)) | computed_buffers(MOBILENET)
 
 
-def _to_npz(arrays, write=np.savez):
-    file = io.BytesIO()
-    write(file, **arrays)
-    return file.getvalue()
-
-
-def _to_torch(value, **options):
-    file = io.BytesIO()
-    torch.save(value, file, **options)
-    return file.getvalue()
+def _draw_variables():
+    return convert_state_dict(MOBILENET, _draw_state())
 
 
 def _sound_torch():
@@ -87,9 +78,21 @@ def _sound_torch():
     return wholes, [*map(_to_torch, others), old, *plain]
 
 
+def _to_torch(value, **options):
+    file = io.BytesIO()
+    torch.save(value, file, **options)
+    return file.getvalue()
+
+
+def _to_npz(arrays, write=np.savez):
+    file = io.BytesIO()
+    write(file, **arrays)
+    return file.getvalue()
+
+
 def _weight_file(places, name, whole, few, change):
     """A file of weights; one in eight is that of a whole network."""
-    names = odd_names(str(places.outside))
+    names = odd_names(places.outside)
     path = places.tree / name
     put(path, whole[0])
 
@@ -106,7 +109,8 @@ def _weight_file(places, name, whole, few, change):
 
     def damage(rng):
         source = rng.choice(whole if rng.random() < 0.12 else few)
-        return Damage({name: change(rng, source, names)}, (read, convert))
+        data = source if rng.random() < 0.03 else change(rng, source, names)
+        return Damage({name: data}, (read, convert))
 
     return damage
 
@@ -118,38 +122,30 @@ def safetensors(places):
 
 
 def pth(places):
-    def change(rng, data, names):
-        return data if rng.random() < 0.03 else change_torch(rng, data, names)
-
-    return _weight_file(places, "weights.pth", *_sound_torch(), change)
+    return _weight_file(places, "weights.pth", *_sound_torch(), change_torch)
 
 
 def npz(places):
-    """Archives of NumPy: anybody's, and the weights that come with the package."""
-    names, folder = odd_names(str(places.outside)), places.tree / "packaged"
     few = [_to_npz(_FEW), _to_npz(_FEW, np.savez_compressed)]
-    damage_file = _weight_file(places, "weights.npz", [_to_npz(_draw_state())], few, change_npz)
-    variables = leaves_by_path(convert_state_dict(MOBILENET, _draw_state()))
-    sound = _to_npz({name: x.astype(np.float16) for name, x in variables.items()})
+    return _weight_file(places, "weights.npz", [_to_npz(_draw_state())], few, change_npz)
 
-    def describe(arrays):
-        stored = hashlib.sha256(arrays).hexdigest()
-        return json.dumps({"format": 1, "config": to_dict(MOBILENET), "sha256": stored}).encode()
 
-    put(folder / "tiny.npz", sound)
-    put(folder / "tiny.json", describe(sound))
+def packaged(places):
+    """The weights that come with the package, described by a checksum that mostly fits again."""
+    config = vary(MOBILENET, name="tiny")
+    files = write_default(places.tree, config, to_arrays(_draw_variables()), {})
+    (arrays, text), names = (file.read_bytes() for file in files), odd_names(places.outside)
 
-    def load_packaged():
-        _require_variables(load_default(folder)[1], MOBILENET)
+    def read():
+        _require_variables(load_default(places.tree)[1], MOBILENET)
 
     def damage(rng):
-        if rng.random() > 0.15:
-            return damage_file(rng)
-        arrays = change_npz(rng, sound, names) if rng.random() < 0.7 else sound
-        text = describe(arrays)
-        if arrays is sound or rng.random() < 0.3:
-            text = change_document(rng, text, names)
-        return Damage({"packaged/tiny.npz": arrays, "packaged/tiny.json": text}, [load_packaged])
+        changed = change_npz(rng, arrays, names) if rng.random() < 0.7 else arrays
+        hashed = {"sha256": hashlib.sha256(changed).hexdigest()}
+        described = json.dumps(json.loads(text) | hashed).encode()
+        if changed is arrays or rng.random() < 0.3:
+            described = change_document(rng, described, names)
+        return Damage({files[0].name: changed, files[1].name: described}, [read])
 
     return damage
 
@@ -159,13 +155,11 @@ def checkpoint(places):
 
     Orbax names files at random; they are damaged by their order of size.
     """
-    names, folder = odd_names(str(places.outside)), places.tree / "checkpoint"
-    save(folder, MOBILENET, convert_state_dict(MOBILENET, _draw_state()))
+    names, folder = odd_names(places.outside), places.tree / "checkpoint"
+    save(folder, MOBILENET, _draw_variables())
     files = [file for file in folder.rglob("*") if file.is_file()]
     files.sort(key=lambda file: (len(file.parts), file.stat().st_size))
     sound = {f.relative_to(places.tree).as_posix(): f.read_bytes() for f in files}
-    config, metrics = "checkpoint/config.json", places.tree / "metrics.jsonl"
-    put(metrics, _METRICS)
     # A run of two steps, whose newer one is the checkpoint.
     step = places.outside / "run" / "checkpoints" / "1"
     shutil.copytree(folder, step)
@@ -173,15 +167,14 @@ def checkpoint(places):
     facts = {"checksums": file_checksums(step / "training"), "step": 1, "score": 0.5}
     write_description(step, MOBILENET, facts)
 
-    def copy_run():
-        run = places.output / "run"
-        shutil.copytree(places.outside / "run", run)
-        shutil.copytree(folder, run / "checkpoints" / "2")
-        return run
-
     def load_it():
         model, variables = load(folder)
         _require_variables(variables, model.config)
+
+    def copy_run():
+        shutil.copytree(places.outside / "run", places.output / "run")
+        shutil.copytree(folder, places.output / "run" / "checkpoints" / "2")
+        return places.output / "run"
 
     def choose_best():
         load_config_of(copy_run())
@@ -191,17 +184,8 @@ def checkpoint(places):
         assert newest_whole(run) in (1, 2)
         load_config_of(run)
 
-    def cut():
-        cut_lines(Path(shutil.copy(metrics, places.output)), 1)
-
-    def read_metrics():
-        assert isinstance(read_curve(metrics), dict)
-
     def damage(rng):
-        if rng.random() < 0.1:
-            changed = _change_metrics(rng, names)
-            return Damage({metrics.name: changed}, (cut, read_metrics), needs_name=False)
-        may_speak = False
+        config, may_speak = "checkpoint/config.json", False
         if rng.random() < 0.5:
             files = {config: _change_config(rng, sound[config], names)}
         else:
@@ -215,57 +199,45 @@ def checkpoint(places):
     return damage
 
 
-def _change_metrics(rng, names):
+def _change_config(rng, text, names):
+    """Damages the description: half of the time with a checksum that fits again."""
     if rng.random() < 0.5:
-        return change_bytes(rng, _METRICS)
-    first, second = _METRICS.splitlines(keepends=True)
-    return change_document(rng, first, names) + b"\n" + second
+        return change_document(rng, text, names)
+    values = json.loads(text)
+    if rng.random() < 0.5:
+        other = to_dict(rng.choice((RESNET, BANK, LSTT)))
+        fields = rng.sample(list(other), rng.randint(1, 3))
+        values["config"] |= {field: other[field] for field in fields}
+    else:
+        values["config"] = change_value(rng, values["config"], names)
+    with contextlib.suppress(ValueError, RecursionError):
+        plain = json.loads(dump(values["config"]))
+        values["config_checksum"] = checksum(json.dumps(plain, sort_keys=True))
+    return dump(values)
 
 
 def _change_files(rng, sound, names) -> dict[str, bytes | None]:
     name, other = rng.choice(list(sound)), rng.choice(list(sound))
-    match rng.randrange(8):
-        case 0:
-            return {name: None}
-        case 1:
-            return {name: sound[other], other: sound[name]}
-        case 2:
-            return {f"{name}/file": b"", name: None}
-        case 3:
-            return {f"checkpoint/weights/{rng.choice(('a', 'd/b', 'default'))}": b"more"}
-        case 4 if name.startswith("checkpoint/weights/_"):
-            return {name: change_document(rng, sound[name], names)}
-    return {name: change_bytes(rng, sound[name])}
-
-
-def _change_config(rng, text, names):
-    """Damages the description: half of the time with a checksum that fits again."""
-    values = json.loads(text)
-    match rng.randrange(6):
-        case 0 | 1 | 2:
-            return change_document(rng, text, names)
-        case 3:
-            return change_text(rng, text)
-        case 4:
-            other = to_dict(rng.choice((RESNET, BANK, LSTT)))
-            fields = rng.sample(list(other), rng.randint(1, 3))
-            config = to_dict(MOBILENET) | {field: other[field] for field in fields}
-        case _:
-            config = change_value(rng, values["config"], names)
-    try:
-        plain = json.loads(dump(config))
-    except (ValueError, RecursionError):
-        plain = None
-    stored = checksum(json.dumps(plain, sort_keys=True))
-    return dump(values | {"config": config, "config_checksum": stored})
+    damaged = change_bytes(rng, sound[name])
+    if name.startswith("checkpoint/weights/_") and rng.random() < 0.5:
+        damaged = change_document(rng, sound[name], names)
+    changes = (
+        {name: None},
+        {name: sound[other], other: sound[name]},
+        {f"{name}/file": b"", name: None},
+        {f"checkpoint/weights/{rng.choice(('a', 'd/b', 'default'))}": b"more"},
+        *4 * ({name: damaged},),
+    )
+    return rng.choice(changes)
 
 
 def _mend_checksums(text, files):
-    with tempfile.TemporaryDirectory() as name:
-        for path, data in files.items():
-            if data is not None and path.startswith("checkpoint/weights/"):
-                put(Path(name) / path.removeprefix("checkpoint/weights/"), data)
-        checksums = file_checksums(Path(name)) or {"a": "0"}
+    weights = "checkpoint/weights/"
+    checksums = {
+        name.removeprefix(weights): checksum(data)
+        for name, data in files.items()
+        if data is not None and name.startswith(weights)
+    }
     return json.dumps(json.loads(text) | {"checksums": checksums}).encode()
 
 
@@ -273,3 +245,25 @@ def _require_variables(variables, config):
     """Fails unless variables are those of a configuration."""
     found = {name: x.shape for name, x in leaves_by_path(variables).items()}
     assert found == dict(expected_shapes(config))
+
+
+def metrics(places):
+    """What a training run has logged, which is cut when it goes on, and packed with weights."""
+    path, names = places.tree / "metrics.jsonl", odd_names(places.outside)
+    put(path, b"".join(_METRICS))
+
+    def cut():
+        cut_lines(Path(shutil.copy(path, places.output)), 1)
+
+    def read():
+        assert isinstance(read_curve(path), dict)
+
+    def damage(rng):
+        first, second = _METRICS
+        texts = (
+            change_bytes(rng, first + second),
+            change_document(rng, first, names) + b"\n" + second,
+        )
+        return Damage({path.name: rng.choice(texts)}, (cut, read), needs_name=False)
+
+    return damage
