@@ -168,5 +168,4 @@ def _other_version(file: Path, reason: Exception) -> OtherVersion:
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
-    """Returns a checksum of JSON values that does not depend on how they are laid out."""
     return checksum(json.dumps(values, sort_keys=True))

@@ -187,7 +187,6 @@ def _have_same_shapes(first: Experiment, second: Experiment) -> bool:
 def _reshaping_fields(
     stored: Experiment, asked: Experiment, limit: int | None
 ) -> dict[str, tuple[Any, Any]]:
-    """Returns the first fields that change weights' shapes, with the stored and asked values."""
     before, after = fields_by_path(to_dict(stored)), fields_by_path(to_dict(asked))
     for part in _PARTS_OF_KINDS:
         if before[f"{part}.kind"] != after[f"{part}.kind"]:

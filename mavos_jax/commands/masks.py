@@ -100,7 +100,6 @@ def _count_colours(files: Sequence[Path]) -> dict[int, int]:
 
 
 def _require_no_smoothing(file: Path, places: np.ndarray, number: int) -> None:
-    """Raises ValueError if most colours are on outlines alone, as smoothing leaves them."""
     num_outline = 0
     if number <= MAX_ID:
         image = Image.fromarray(places.astype(np.uint8))

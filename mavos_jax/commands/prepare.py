@@ -43,10 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, _ = parse_command(Arguments, argv)
     source = SourceConfig(kind=arguments.kind, root=str(arguments.root), split=arguments.split)
     written = write_records(
-        open_files(source),
-        arguments.output,
-        source.kind,
-        source.split,
+        *(open_files(source), arguments.output, source.kind, source.split),
         overwrite=arguments.overwrite,
     )
     left_out = f", {written.num_left_out} left out" if written.num_left_out else ""

@@ -2,7 +2,6 @@
 
 from mavos_jax.config.data import DataConfig, SourceConfig
 from mavos_jax.config.experiment import Experiment, InferenceConfig, from_dict, to_dict
-from mavos_jax.config.memory import MemoryConfig
 from mavos_jax.config.network import (
     IGNORED,
     MAX_ID,
@@ -13,6 +12,7 @@ from mavos_jax.config.network import (
     ELSTTConfig,
     EncoderConfig,
     LSTTConfig,
+    MemoryConfig,
     MobileNetV2Config,
     ResNetConfig,
     SwinConfig,

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from mavos_jax.config.checks import Check, build, require
 from mavos_jax.config.data import DataConfig
-from mavos_jax.config.memory import MemoryConfig
 from mavos_jax.config.network import (
     DecoderConfig,
     ELSTTConfig,
     EncoderConfig,
     LSTTConfig,
+    MemoryConfig,
     MobileNetV2Config,
     TransformerConfig,
 )
@@ -46,11 +46,9 @@ class InferenceConfig:
     def __post_init__(self) -> None:
         check = Check("inference", self)
         check.that(self.max_long_edge >= 32, "max_long_edge", "at least 32 pixels")
-        check.that(
-            0 <= self.min_short_edge <= self.max_long_edge,
-            "min_short_edge",
-            f"0 or more, and no more than inference.max_long_edge ({self.max_long_edge})",
-        )
+        is_short = 0 <= self.min_short_edge <= self.max_long_edge
+        expected = f"0 or more, and no more than inference.max_long_edge ({self.max_long_edge})"
+        check.that(is_short, "min_short_edge", expected)
         check.positive("chunk_frames")
 
 
@@ -84,21 +82,15 @@ class Experiment:
     def __post_init__(self) -> None:
         Check("", self).that(bool(self.name), "name", "a non-empty name")
         if isinstance(self.elstt, LSTTConfig):
-            require(
-                not self.memory.is_modulated,
-                "memory.policy",
-                "'bank' or another without MCA with the transformer 'lstt'",
-                self.memory.policy,
-            )
+            expected = "'bank' or another without MCA with the transformer 'lstt'"
+            policy, is_modulated = self.memory.policy, self.memory.is_modulated
+            require(not is_modulated, "memory.policy", expected, policy)
             return
         for field in ("attention_dim", "value_dim"):
             value = getattr(self.elstt, field)
-            require(
-                not self.memory.has_attention or value % self.memory.num_heads == 0,
-                f"elstt.{field}",
-                f"a multiple of memory.num_heads ({self.memory.num_heads})",
-                value,
-            )
+            is_multiple = not self.memory.has_attention or value % self.memory.num_heads == 0
+            expected = f"a multiple of memory.num_heads ({self.memory.num_heads})"
+            require(is_multiple, f"elstt.{field}", expected, value)
 
 
 def to_dict(config: Any) -> dict[str, Any]:

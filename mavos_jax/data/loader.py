@@ -145,7 +145,6 @@ def _stack(clips: Sequence[tuple[int, Drawn]]) -> tuple[Batch, tuple[str, ...]]:
 
 
 def _close(steps: list[Any]) -> None:
-    """Closes an iterator and drops it with the clips that wait in it."""
     while steps:
         steps.pop().close()
 
@@ -216,7 +215,6 @@ def _begin_process(index: int, count: int) -> None:
 
 
 def _explain_death(error: Exception) -> Exception:
-    """Says what to do if a loader process died; returns any other error as it is."""
     if not (isinstance(error, RuntimeError) and str(error).startswith(_DEATH)):
         return error
     code = str(error).removeprefix(_DEATH).partition(".")[0].strip()

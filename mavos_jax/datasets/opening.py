@@ -108,7 +108,6 @@ def open_files(config: SourceConfig) -> FileSet:
 
 
 def _require_fitting(options: BenchmarkOptions) -> None:
-    """Raises ValueError for options that the set would ignore, or that are out of range."""
     default = BenchmarkOptions(options.dataset, options.split, options.root)
     for field in dict.fromkeys(field for each in DATA_SETS.values() for field in each.options):
         owners = [name for name, data_set in DATA_SETS.items() if field in data_set.options]

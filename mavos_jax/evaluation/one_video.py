@@ -83,11 +83,7 @@ class VideoTask:
             for index, new_ids in labels.new_ids.items():
                 _require_ids_up_to(num_objects, late[index], new_ids)
         return cls(
-            frames,
-            ids,
-            labels,
-            palette,
-            num_objects,
+            *(frames, ids, labels, palette, num_objects),
             num_given=len(known) + sum(map(len, labels.new_ids.values())),
             num_skipped=sequence.num_skipped,
             inputs=(Path(frames.origin), *sequence.annotations.values()),

@@ -197,7 +197,6 @@ def _check_sequence(
     there: Mapping[str, zipfile.ZipInfo],
     place: Path,
 ) -> Iterator[str]:
-    """Checks the files of a sequence, by name, which messages locate at ``place``."""
     wanted = {f"{sequence.frame_name(index)}.png": index for index in sequence.saved}
     expected = f"{place}: expected a mask for each of {len(wanted)} frames"
     if not there:

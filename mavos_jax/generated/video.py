@@ -43,12 +43,10 @@ class SyntheticVideo:
         require(self.num_frames >= 1, "num_frames", "at least 1", self.num_frames)
         require(1 <= self.num_objects <= 254, "num_objects", "1 to 254", self.num_objects)
         rows, columns = grid_shape(self.num_objects, (self.height, self.width))
-        require(
-            min(self.height // rows, self.width // columns) >= _MIN_CELL,
-            "height, width",
-            f"at least {rows * _MIN_CELL} x {columns * _MIN_CELL} for {self.num_objects} objects",
-            (self.height, self.width),
-        )
+        is_large = min(self.height // rows, self.width // columns) >= _MIN_CELL
+        size = f"{rows * _MIN_CELL} x {columns * _MIN_CELL}"
+        expected = f"at least {size} for {self.num_objects} objects"
+        require(is_large, "height, width", expected, self._size)
 
     def frame(self, index: int) -> np.ndarray:
         """Draws frame ``index``, uint8 RGB [H, W, 3]."""

@@ -64,7 +64,6 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
 
 
 def _annotations(path: Path, frames: ImageFolder | VideoFile) -> dict[int, Path]:
-    """Finds the masks in the sibling folder of the frames, by frame index."""
     parts = path.absolute().parts
     if "JPEGImages" not in parts or not frames.names:
         return {}
@@ -123,7 +122,6 @@ def _number(name: str) -> int | None:
 def _first_with_objects(
     frames: ImageFolder | VideoFile, by_index: Mapping[int, Path]
 ) -> tuple[int, tuple[str, ...]]:
-    """Finds the first mask that shows an object, or else the first."""
     indices = sorted(by_index)
     for number, index in enumerate(indices):
         if read_mask(by_index[index], frames.size, allow_empty=True)[0].any():

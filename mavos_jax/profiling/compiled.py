@@ -225,7 +225,6 @@ def compile_for_gpu(traced: jax.stages.Traced, folder: Path) -> dict[str, int]:
 
 
 def _describe(gpu: str, number: int = 1) -> Sequence[Any]:
-    """Describes so many cards to the compiler; returns the devices."""
     from jax.experimental import topologies
 
     versions = {"jax_cuda13_plugin": "13.0.0", "jax_cuda12_plugin": "12.9.0"}

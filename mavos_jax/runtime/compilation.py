@@ -26,10 +26,7 @@ _SLOW_SECONDS = 5.0
 
 
 def keep_compilations() -> None:
-    """Keeps compiled programs in ``JAX_COMPILATION_CACHE_DIR`` or :func:`default_folder`.
-
-    A damaged one is compiled again; a line says so where none can be kept.
-    """
+    """Keeps compiled programs in ``JAX_COMPILATION_CACHE_DIR`` or :func:`default_folder`."""
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     try:
         folder = str(default_folder()) if folder is None else folder

@@ -17,12 +17,8 @@ _R = TypeVar("_R")
 
 
 def use_precision(config: Experiment) -> None:
-    """Makes all programs of this process keep to ``inference.precision``.
-
-    GPUs round the factors of float32 products unless told not to. ``JAX_DEFAULT_MATMUL_PRECISION``
-    has the last word.
-    """
-    if _is_free():
+    """Makes all programs of this process keep to ``inference.precision``."""
+    if _is_free():  # else GPUs round the factors of float32 products
         precision = matmul_precision(config.inference.precision)
         jax.config.update("jax_default_matmul_precision", precision)
 

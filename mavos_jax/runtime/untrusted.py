@@ -23,11 +23,7 @@ _HEADERS = {
 
 
 def read_json(path: Path, remedy: str = "; restore the file") -> Any:
-    """Reads a JSON file in UTF-8; ``remedy`` ends the message of the ValueError.
-
-    Refuses what is no JSON, nests too deeply, repeats a key, or holds a number that is not finite
-    or has more than 30 digits.
-    """
+    """Reads JSON in UTF-8 within limits of numbers and levels; ``remedy`` ends its messages."""
     try:
         return json.loads(
             path.read_text(encoding="utf-8-sig"),

@@ -100,10 +100,7 @@ class Checkpoints:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the newest checkpoint could not be written; False while it still may be.
-
-        Always False for one of several processes, which would have to agree on it.
-        """
+        """Whether the newest checkpoint could not be written; several processes cannot tell."""
         if not self._begun or jax.process_count() > 1 or self._manager.is_saving_in_progress():
             return False
         return not (self._folder / str(self._begun["step"])).is_dir()

@@ -73,11 +73,8 @@ def num_kept(share: Float[Array, ""], num_pixels: int) -> Integer[Array, ""]:
 
 
 def kth_largest(values: Float[Array, "n"], k: Integer[Array, ""]) -> Float[Array, ""]:
-    """Returns the k-th largest of finite numbers that are not negative; k is 1 to n.
-
-    As integers, their bits have the same order: 31 counts find it bit by bit, far faster than a
-    sort.
-    """
+    """Returns the k-th largest, 1 to n, of finite numbers that are not negative, bit by bit."""
+    # As integers, their bits have the same order; a sort would take far longer.
     bits = jax.lax.bitcast_convert_type(jnp.abs(values), jnp.int32)
 
     def decide(i: Array, found: Array) -> Array:

@@ -157,7 +157,10 @@ def train_step(
     (loss, result), gradient = measured
     norm = global_norm(gradient.values())
     is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-    moved, kept = _advance(model, state, gradient), _skip(state)
+    moved = _advance(model, state, gradient)
+    kept = state._replace(
+        step=state.step + 1, skipped=state.skipped + 1, skipped_in_row=state.skipped_in_row + 1
+    )
     rate = learning_rate(config, state.step, jnp)
     return (
         jax.tree.map(lambda a, b: jnp.where(is_finite, a, b), moved, kept),
@@ -177,10 +180,4 @@ def _advance(model: MAVOS, state: TrainState, gradient: Leaves) -> TrainState:
         },
         optimizer=optimizer,
         skipped_in_row=jnp.int32(0),
-    )
-
-
-def _skip(state: TrainState) -> TrainState:
-    return state._replace(
-        step=state.step + 1, skipped=state.skipped + 1, skipped_in_row=state.skipped_in_row + 1
     )

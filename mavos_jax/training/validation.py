@@ -104,10 +104,7 @@ def conditions(config: Experiment, fingerprint: str) -> str:
 def score_video(
     model: MAVOS, variables: Variables, video: AnnotatedVideo
 ) -> list[tuple[float, float]]:
-    """Segments a video and returns J and F of each of its objects, averaged over frames.
-
-    As in DAVIS 2017, an object's first frame, whose mask is given, and the last do not count.
-    """
+    """Segments a video; returns J and F of each object over the frames that count for DAVIS."""
     masks = [video.mask(t) for t in range(len(video))]
     first = next((t for t, mask in enumerate(masks) if object_ids(mask)), len(masks))
     if len(masks) - first < MIN_FRAMES:
