@@ -9,17 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from mavos_jax.config import network
 from mavos_jax.config.checks import Check, build, require
 from mavos_jax.config.data import DataConfig
-from mavos_jax.config.network import (
-    DecoderConfig,
-    ELSTTConfig,
-    EncoderConfig,
-    LSTTConfig,
-    MemoryConfig,
-    MobileNetV2Config,
-    TransformerConfig,
-)
 from mavos_jax.config.training import TrainingConfig
 
 _MODULE = "__mavos_config__"
@@ -70,10 +62,10 @@ class Experiment:
     """
 
     name: str
-    encoder: EncoderConfig = MobileNetV2Config()
-    elstt: TransformerConfig = ELSTTConfig()
-    memory: MemoryConfig = MemoryConfig()
-    decoder: DecoderConfig = DecoderConfig()
+    encoder: network.EncoderConfig = network.MobileNetV2Config()
+    elstt: network.TransformerConfig = network.ELSTTConfig()
+    memory: network.MemoryConfig = network.MemoryConfig()
+    decoder: network.DecoderConfig = network.DecoderConfig()
     align_corners: bool = True
     inference: InferenceConfig = InferenceConfig()
     data: DataConfig = DataConfig()
@@ -81,7 +73,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         Check("", self).that(bool(self.name), "name", "a non-empty name")
-        if isinstance(self.elstt, LSTTConfig):
+        if isinstance(self.elstt, network.LSTTConfig):
             expected = "'bank' or another without MCA with the transformer 'lstt'"
             policy, is_modulated = self.memory.policy, self.memory.is_modulated
             require(not is_modulated, "memory.policy", expected, policy)

@@ -1,7 +1,6 @@
 """DAVIS 2016 and 2017: ``{JPEGImages,Annotations}/<resolution>/<sequence>``, lists in ImageSets."""
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders
 from mavos_jax.media.folders import describe_folder
-from mavos_jax.scores.metrics import ObjectResult, mean_scores
+from mavos_jax.scores.metrics import mean_scores
 
 _SMALL = ("480p",)
 _FULL = ("Full-Resolution", "1080p")
@@ -88,7 +87,7 @@ def score_davis2016(
 
 
 def summarise_davis(
-    objects: Sequence[ObjectResult], options: protocol.ScoringOptions, *, words: str
+    objects: protocol.Objects, options: protocol.ScoringOptions, *, words: str
 ) -> protocol.Summary:
     """Averages over the objects of all sequences, under the names of DAVIS 2017."""
     mean = mean_scores(row.scores for row in objects)

@@ -1,12 +1,9 @@
 """Long-Time Video: ``{JPEGImages,Annotations}/<sequence>``, of which some frames are labelled."""
 
-from collections.abc import Sequence
-
 from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet, Published
 from mavos_jax.datasets.davis import summarise_davis
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, sequences_below
-from mavos_jax.scores.metrics import ObjectResult
 
 
 def find_long_time_video(options: BenchmarkOptions) -> Layout:
@@ -35,7 +32,7 @@ def score_long_time_video(
 
 
 def summarise_long_time_video(
-    objects: Sequence[ObjectResult], options: protocol.ScoringOptions
+    objects: protocol.Objects, options: protocol.ScoringOptions
 ) -> protocol.Summary:
     """Averages as for DAVIS; see :func:`summarise_davis`."""
     is_davis = options.long_time_video == "davis"

@@ -136,9 +136,7 @@ def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
     return float(np.sqrt(np.round(np.mean((both.mean() - both) ** 2), _DECIMALS)))
 
 
-def summarise_lvos(
-    objects: Sequence[ObjectResult], options: protocol.ScoringOptions
-) -> protocol.Summary:
+def summarise_lvos(objects: protocol.Objects, options: protocol.ScoringOptions) -> protocol.Summary:
     """Averages within seen and unseen videos, then over both; over all objects without a list."""
     parts = protocol.split_by_seen(objects)
     quality, variation = {}, {"V": protocol.mean_of(objects, _stability)}
@@ -164,7 +162,7 @@ def _stability(row: ObjectResult) -> float:
     return row.extra["V"]
 
 
-def _official_row(rows: Sequence[ObjectResult], summary: Mapping[str, float]) -> dict[str, float]:
+def _official_row(rows: protocol.Objects, summary: Mapping[str, float]) -> dict[str, float]:
     values = {
         "J": protocol.mean_of(rows, protocol.region_mean),
         "F": protocol.mean_of(rows, protocol.boundary_mean),

@@ -41,6 +41,7 @@ class SequenceMasks(NamedTuple):
 
 
 Rows = tuple[ObjectResult, ...]  # the scores of objects
+Objects = Sequence[ObjectResult]  # of a whole set, or of a part of it
 
 Summary = tuple[str, dict[str, float]]  # the protocol in words; scores of a set, the headline first
 
@@ -50,9 +51,9 @@ class Protocol(NamedTuple):
 
     # Gives the rows of a sequence's objects; raises ValueError for masks with wrong ids.
     score: Callable[[SequenceFiles, SequenceMasks, ScoringOptions], Rows]
-    summarise: Callable[[Sequence[ObjectResult], ScoringOptions], Summary]  # from all rows
+    summarise: Callable[[Objects, ScoringOptions], Summary]  # from all rows
     # Makes the official columns of the summary, where they differ.
-    official_row: Callable[[Sequence[ObjectResult], Mapping[str, float]], Mapping[str, float]] = (
+    official_row: Callable[[Objects, Mapping[str, float]], Mapping[str, float]] = (
         lambda objects, summary: summary
     )
     # What of a sequence may be new to a network: its name, or its categories.
@@ -111,7 +112,7 @@ def sum_up(
     return ObjectScores(*(statistics(v, official_decay=decay) for v in (region, boundary)))
 
 
-def split_by_seen(objects: Sequence[ObjectResult]) -> dict[str, tuple[ObjectResult, ...]]:
+def split_by_seen(objects: Objects) -> dict[str, tuple[ObjectResult, ...]]:
     """Sorts objects into seen and unseen ones, without empty parts; empty if nothing tells."""
     parts = {
         name: tuple(row for row in objects if row.is_unseen is is_unseen)
@@ -120,7 +121,7 @@ def split_by_seen(objects: Sequence[ObjectResult]) -> dict[str, tuple[ObjectResu
     return {name: part for name, part in parts.items() if part}
 
 
-def describe_parts(objects: Sequence[ObjectResult], kind: str) -> str:
+def describe_parts(objects: Objects, kind: str) -> str:
     """Describes the headline; ``kind`` names what can be unseen, in the plural."""
     parts = split_by_seen(objects)
     if not parts:
@@ -132,7 +133,7 @@ def describe_parts(objects: Sequence[ObjectResult], kind: str) -> str:
     return f"the headline is the mean of J and F of seen and unseen {kind}"
 
 
-def mean_of(objects: Sequence[ObjectResult], value: Callable[[ObjectResult], float]) -> float:
+def mean_of(objects: Objects, value: Callable[[ObjectResult], float]) -> float:
     """Averages one value of at least one object."""
     return means.fmean(map(value, objects))
 

@@ -1,14 +1,13 @@
 """VOST: ``{JPEGImages,Annotations}/<sequence>`` at 5 frames a second, lists in ImageSets."""
 
 import functools
-from collections.abc import Sequence
 
 from mavos_jax.datasets import listing
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.davis import score_davis2017
-from mavos_jax.datasets.protocol import Protocol, ScoringOptions, Summary
+from mavos_jax.datasets.protocol import Objects, Protocol, ScoringOptions, Summary
 from mavos_jax.datasets.sequences import Layout, sequences_below
-from mavos_jax.scores.metrics import ObjectResult, Statistics, statistics
+from mavos_jax.scores.metrics import Statistics, statistics
 
 _ALL_FRAMES = "JPEGImages_10fps"
 
@@ -33,7 +32,7 @@ def find_vost(options: BenchmarkOptions) -> Layout:
     )
 
 
-def summarise_vost(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
+def summarise_vost(objects: Objects, options: ScoringOptions) -> Summary:
     """Averages J over objects under the names of the official tool; it has no F.
 
     J_last, "J_tr" in the paper, is J over the last quarter of the frames that count.

@@ -1,14 +1,12 @@
 """YouTube-VOS 2018 and 2019: ``<split>/{JPEGImages,Annotations}/<video>`` and ``meta.json``."""
 
 import statistics
-from collections.abc import Sequence
 from pathlib import Path
 
 from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, sequences_below
 from mavos_jax.media.folders import describe_folder
-from mavos_jax.scores.metrics import ObjectResult
 
 _META = "meta.json"
 _YEARS = ("2018", "2019")
@@ -117,7 +115,7 @@ def score_youtube_vos(
 
 
 def summarise_youtube_vos(
-    objects: Sequence[ObjectResult], options: protocol.ScoringOptions
+    objects: protocol.Objects, options: protocol.ScoringOptions
 ) -> protocol.Summary:
     """Averages within seen and unseen categories, then over both; over all without a list."""
     parts = protocol.split_by_seen(objects)
