@@ -11,15 +11,15 @@ from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.listing import FRAMES, MASKS
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.media.folders import describe_folder, name_some, subfolders, visible
-from mavos_jax.media.masks import read_mask
-from mavos_jax.media.pictures import describe_size, read_header, read_image
+from mavos_jax.media.masks import Values, read_mask
+from mavos_jax.media.pictures import Size, describe_size, read_header, read_image
 from mavos_jax.models.resize import cubic_taps, nearest_indices
 from mavos_jax.runtime.files import short_hash
 
 _RESULT_FOLDERS = ("", "Annotations", "masks")
 
 
-def input_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]:
+def input_size(benchmark: Benchmark, stored: Size) -> Size:
     """Returns the height and width, in pixels, that stored frames are shrunk to."""
     if benchmark.short_edge is None or min(stored) <= benchmark.short_edge:
         return stored
@@ -28,7 +28,7 @@ def input_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]
     return height, width
 
 
-def output_size(benchmark: Benchmark, stored: tuple[int, int]) -> tuple[int, int]:
+def output_size(benchmark: Benchmark, stored: Size) -> Size:
     """Returns the height and width, in pixels, of the masks of stored frames."""
     height, width = input_size(benchmark, stored)
     if benchmark.output_height is None:
@@ -52,9 +52,7 @@ def read_frame(benchmark: Benchmark, path: Path) -> np.ndarray:
     return np.clip(np.rint(result), 0, 255).astype(np.uint8)
 
 
-def read_given(
-    benchmark: Benchmark, sequence: SequenceFiles, index: int, stored: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray | None]:
+def read_given(benchmark: Benchmark, sequence: SequenceFiles, index: int, stored: Size) -> Values:
     """Reads the ids to start from at a frame, uint8 [H, W] at the input size, and the palette."""
     given = sequence.given[index]
     ids, palette = read_mask(given.path, stored, allow_empty=True)
@@ -62,7 +60,7 @@ def read_given(
         ids = (ids > 0).astype(np.uint8)
     elif given.ids is not None:
         ids = np.where(np.isin(ids, (*given.ids, IGNORED)), ids, 0).astype(np.uint8)
-    return shrink_mask(ids, input_size(benchmark, stored)), palette
+    return Values(shrink_mask(ids, input_size(benchmark, stored)), palette)
 
 
 def read_truth(benchmark: Benchmark, sequence: SequenceFiles, index: int) -> np.ndarray:
@@ -73,7 +71,7 @@ def read_truth(benchmark: Benchmark, sequence: SequenceFiles, index: int) -> np.
     return shrink_mask(ids, output_size(benchmark, (ids.shape[0], ids.shape[1])))
 
 
-def shrink_mask(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def shrink_mask(ids: np.ndarray, size: Size) -> np.ndarray:
     """Resizes ids, uint8 [H, W], to their nearest neighbours."""
     if ids.shape == size:
         return ids
@@ -137,7 +135,7 @@ def mask_path(masks: Path, sequence: SequenceFiles, index: int) -> Path:
 
 
 def read_prediction(
-    masks: Path, sequence: SequenceFiles, index: int, size: tuple[int, int], *, is_binary: bool
+    masks: Path, sequence: SequenceFiles, index: int, size: Size, *, is_binary: bool
 ) -> np.ndarray:
     """Reads a predicted mask, uint8 ids [H, W], which must have the size of the truth."""
     path = mask_path(masks, sequence, index)
@@ -158,7 +156,7 @@ def read_prediction(
     return (ids > 0).astype(np.uint8) if is_binary else ids
 
 
-def read_result(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def read_result(path: Path) -> Values:
     """Reads a mask as it is, of any size: ids, uint8 [H, W], and its palette or None."""
     size = read_header(path, "a mask").size
     return read_mask(path, size, allow_empty=True, is_drawn=False)
