@@ -11,19 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mavos_jax.datasets import records
 from mavos_jax.datasets.files import FileSet, VideoSummary, kept_ids
-from mavos_jax.datasets.records import (
-    FRAMES_PER_RECORD,
-    INDEX,
-    SPLIT,
-    VERSION,
-    RecordedVideo,
-    RecordIndex,
-    folder_name,
-    import_tfds,
-    records_folder,
-    write_index,
-)
 from mavos_jax.media.folders import describe_folder
 from mavos_jax.media.pictures import read_header, require_size
 from mavos_jax.runtime.files import inside, replace_folder
@@ -51,15 +40,15 @@ def write_records(
     Raises ValueError if there are other files in the records' place, or a frame or its mask is
     missing, damaged or of another size.
     """
-    final = inside(output, records_folder(output, kind, split))
+    final = inside(output, records.records_folder(output, kind, split))
     _require_replaceable(final, overwrite)
-    tfds = import_tfds(str(final))
-    partial = output / f".{kind}-{folder_name(split)}.{os.getpid()}.partial"
+    tfds = records.import_tfds(str(final))
+    partial = output / f".{kind}-{records.folder_name(split)}.{os.getpid()}.partial"
     try:
         partial.mkdir(parents=True)
-        folder = _build(tfds, videos, partial, kind, folder_name(split))
+        folder = _build(tfds, videos, partial, kind, records.folder_name(split))
         index = _index(tfds, videos, folder)
-        write_index(folder, index)
+        records.write_index(folder, index)
         final.parent.parent.mkdir(parents=True, exist_ok=True)
         replace_folder(final.parent, folder.parent, partial / "replaced")
     finally:
@@ -84,7 +73,7 @@ def _require_replaceable(final: Path, overwrite: bool) -> None:
             f"{folder}: expected a place for new records, found some; give --overwrite or another "
             "--output"
         )
-    if os.listdir(folder) != [VERSION] or not (final / INDEX).is_file():
+    if os.listdir(folder) != [records.VERSION] or not (final / records.INDEX).is_file():
         raise ValueError(
             f"{folder}: expected records alone to overwrite, found {describe_folder(folder)}; give "
             "another --output"
@@ -98,7 +87,7 @@ def _build(tfds: Any, videos: FileSet, output: Path, kind: str, split: str) -> P
         # The format must be given in both places.
         builder = builder_class(data_dir=str(output), config=split, file_format=_FORMAT)
         builder.download_and_prepare(file_format=_FORMAT)
-    return records_folder(output, kind, split)
+    return records.records_folder(output, kind, split)
 
 
 def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
@@ -110,7 +99,7 @@ def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
         """Annotated videos as the bytes of their files."""
 
         name = kind
-        VERSION = tfds.core.Version(VERSION)
+        VERSION = tfds.core.Version(records.VERSION)
         BUILDER_CONFIGS = (tfds.core.BuilderConfig(name=split),)
 
         def _info(self) -> Any:
@@ -131,7 +120,7 @@ def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
             )
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-            return {SPLIT: self._generate_examples()}
+            return {records.SPLIT: self._generate_examples()}
 
         def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
             return _examples(videos)
@@ -141,8 +130,8 @@ def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
 
 def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
     for sequence in videos.sequences:
-        for start in range(0, len(sequence), FRAMES_PER_RECORD):
-            indices = range(start, min(start + FRAMES_PER_RECORD, len(sequence)))
+        for start in range(0, len(sequence), records.FRAMES_PER_RECORD):
+            indices = range(start, min(start + records.FRAMES_PER_RECORD, len(sequence)))
             frames = [sequence.frame(i) for i in indices]
             masks = [sequence.mask(i) for i in indices]
             sizes = [read_header(frame).size for frame in frames]
@@ -163,9 +152,9 @@ def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
             )
 
 
-def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
+def _index(tfds: Any, videos: FileSet, folder: Path) -> records.RecordIndex:
     """Reads all records back, which are shuffled; raises ValueError if one was not written so."""
-    source = tfds.builder_from_directory(str(folder)).as_data_source(SPLIT)
+    source = tfds.builder_from_directory(str(folder)).as_data_source(records.SPLIT)
     places: dict[tuple[str, int], int] = {}
     sizes: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
     for place in range(len(source)):
@@ -176,7 +165,7 @@ def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
     recorded = []
     for sequence in videos.sequences:
         summary = VideoSummary.of(sequence)
-        keys = [(sequence.name, s) for s in range(0, len(sequence), FRAMES_PER_RECORD)]
+        keys = [(sequence.name, s) for s in range(0, len(sequence), records.FRAMES_PER_RECORD)]
         if any(key not in places for key in keys) or any(
             [size for key in keys for size in sizes[key][column]] != list(expected)
             for column, expected in enumerate((summary.frame_sizes, summary.mask_sizes))
@@ -185,5 +174,5 @@ def _index(tfds: Any, videos: FileSet, folder: Path) -> RecordIndex:
                 f"{folder}: expected {sequence.name} as its files are, found other records; did "
                 "the files change meanwhile? prepare them again"
             )
-        recorded.append(RecordedVideo(summary, tuple(places[key] for key in keys)))
-    return RecordIndex(videos.form, videos.is_static, videos.num_left_out, tuple(recorded))
+        recorded.append(records.RecordedVideo(summary, tuple(places[key] for key in keys)))
+    return records.RecordIndex(videos.form, videos.is_static, videos.num_left_out, tuple(recorded))

@@ -85,8 +85,7 @@ def test_a_record_says_everything_that_reading_needs(tmp_path, source):
 def folder(tmp_path, monkeypatch):
     """A folder of videos of several records each."""
     write_videos(tmp_path / "set", {"long": 7, "even": 6, "short": 2})
-    for module in (records, records_writing):
-        monkeypatch.setattr(module, "FRAMES_PER_RECORD", 3)
+    monkeypatch.setattr(records, "FRAMES_PER_RECORD", 3)
     monkeypatch.setattr(records, "_NUM_CACHED", 2)
     return SourceConfig(kind="folder", root=str(tmp_path / "set"))
 
@@ -177,8 +176,8 @@ def test_a_killed_run_leaves_nothing_that_looks_complete(tmp_path, source, capsy
     program = (
         "import os, sys\n"
         "from mavos_jax.commands import prepare\n"
-        "from mavos_jax.datasets import records_writing\n"
-        "records_writing.write_index = lambda *_: os.kill(os.getpid(), 9)\n"
+        "from mavos_jax.datasets import records\n"
+        "records.write_index = lambda *_: os.kill(os.getpid(), 9)\n"
         "prepare.main(sys.argv[1:])\n"
     )
     command = [sys.executable, "-W", "error", "-c", program, *words(source, tmp_path / "records")]

@@ -14,20 +14,7 @@ from pathlib import Path
 
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path, read_result
-from mavos_jax.evaluation.report.overview import (
-    Plain,
-    ReportContents,
-    labelled_frames,
-    overview,
-    score_columns,
-)
-from mavos_jax.evaluation.report.pictures import (
-    changes,
-    choose_frames,
-    make_picture,
-    picture_size,
-    share_budget,
-)
+from mavos_jax.evaluation.report import overview, pictures
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.runtime.files import written_whole
 from mavos_jax.scores.metrics import ObjectResult
@@ -40,25 +27,25 @@ _SEQUENCES_MARK = "<!-- sequences -->"
 _MAX_THREADS = 8
 
 
-def write_report(path: Path, contents: ReportContents) -> None:
+def write_report(path: Path, contents: overview.ReportContents) -> None:
     """Writes a report, an .html whose pictures are parsed when their sequence is opened."""
     sequences = contents.benchmark.sequences
     finished = [contents.finished_frames(sequence) for sequence in sequences]
-    shares = share_budget([len(frames) for frames in finished], contents.max_frames)
-    head, tail = _page(contents.title, overview(contents, finished, shares))
+    shares = pictures.share_budget([len(frames) for frames in finished], contents.max_frames)
+    head, tail = _page(contents.title, overview.overview(contents, finished, shares))
     results = contents.results()
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(head)
         for index, sequence in enumerate(sequences):
             own = results.get(sequence.name, [])
-            labelled = labelled_frames(sequence)
-            chosen = choose_frames(finished[index], own, labelled, shares[index])
+            labelled = overview.labelled_frames(sequence)
+            chosen = pictures.choose_frames(finished[index], own, labelled, shares[index])
             block = _as_json(_sequence(contents, sequence, own, chosen))
             file.write(f'<script type="application/json" id="sequence-{index}">{block}</script>\n')
         file.write(tail)
 
 
-def _page(title: str, data: Plain) -> tuple[str, str]:
+def _page(title: str, data: overview.Plain) -> tuple[str, str]:
     """Returns the page up to the sequences' blocks, and what follows them."""
     folder = importlib.resources.files("mavos_jax.evaluation.report") / "page"
 
@@ -84,30 +71,30 @@ def _as_json(data: object) -> str:
 
 
 def _sequence(
-    contents: ReportContents,
+    contents: overview.ReportContents,
     sequence: SequenceFiles,
     results: Sequence[ObjectResult],
     frames: Sequence[int],
-) -> Plain:
-    labelled = labelled_frames(sequence)
+) -> overview.Plain:
+    labelled = overview.labelled_frames(sequence)
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as threads:
         make = functools.partial(
-            make_picture, contents.benchmark, contents.masks, sequence, contents.width
+            pictures.make_picture, contents.benchmark, contents.masks, sequence, contents.width
         )
-        pictures = list(threads.map(lambda t: make(t, with_truth=t in labelled), frames))
+        made = list(threads.map(lambda t: make(t, with_truth=t in labelled), frames))
     size, palette = (1, 1), None
     if frames:
         first, palette = read_result(mask_path(contents.masks, sequence, frames[0]))
         size = first.shape
     colours = voc_palette() if palette is None else palette
     scored = {result.id: result for result in results}
-    ids = sorted({*scored, *itertools.chain.from_iterable(p.ids for p in pictures)})
+    ids = sorted({*scored, *itertools.chain.from_iterable(p.ids for p in made)})
     return {
         "num_frames": len(sequence.frames),
-        "picture_size": picture_size(size, contents.width),
+        "picture_size": pictures.picture_size(size, contents.width),
         "pictures": [
             {name: value for name, value in picture._asdict().items() if name != "ids"}
-            for picture in pictures
+            for picture in made
         ],
         "objects": [
             {
@@ -121,7 +108,7 @@ def _sequence(
     }
 
 
-def _curve(result: ObjectResult) -> Plain:
+def _curve(result: ObjectResult) -> overview.Plain:
     values = zip(result.frames, result.region, result.boundary, result.is_visible, strict=True)
     known = [row for row in values if math.isfinite(row[1] + row[2])]
     return {
@@ -129,7 +116,7 @@ def _curve(result: ObjectResult) -> Plain:
         "J": [round(region, 4) for _, region, _, _ in known],
         "F": [round(boundary, 4) for _, _, boundary, _ in known],
         "is_visible": [int(seen) for *_, seen in known],
-        "changes": list(changes(result).items()),
-        "means": score_columns([result]),
+        "changes": list(pictures.changes(result).items()),
+        "means": overview.score_columns([result]),
         "is_unseen": result.is_unseen,
     }
