@@ -21,35 +21,14 @@ videos are ``jax.vmap`` or ``jax.lax.map`` over these functions.
 
 from jaxtyping import Array, Bool, Float, Int, Integer, UInt8
 
-Frame = UInt8[Array, "H W 3"]
-"""One RGB frame at source size."""
-
-Frames = UInt8[Array, "t H W 3"]
-"""RGB frames at source size."""
-
-Image = Float[Array, "h1 w1 3"]
-"""A frame at network size: RGB, normalised with the ImageNet mean and deviation."""
-
-SourceMask = Integer[Array, "H W"]
-"""Object slots at source size."""
-
-Propagated = Float[Array, "h w p"]
-"""Both branches of the E-LSTT side by side, the decoder's input: p = 2 d."""
-
-Mask = Integer[Array, "h1 w1"]
-"""Object slots at network size: 0 the background, 255 a pixel to ignore."""
-
-Map = Float[Array, "h w c"]
-"""A feature map."""
-
-Tokens = Float[Array, "n c"]
-"""The stride-16 map as a sequence."""
-
-Logits = Float[Array, "h4 w4 o"]
-"""Identity logits at stride 4 of the network size."""
-
-Scalar = Int[Array, ""]
-"""A counter or a number of objects, traced."""
-
-Flag = Bool[Array, ""]
-"""A traced condition."""
+Frame = UInt8[Array, "H W 3"]  # one RGB frame at source size
+Frames = UInt8[Array, "t H W 3"]  # RGB frames at source size
+Image = Float[Array, "h1 w1 3"]  # a frame at network size, normalised as for ImageNet
+SourceMask = Integer[Array, "H W"]  # object slots at source size
+Propagated = Float[Array, "h w p"]  # both branches of the E-LSTT side by side: p = 2 d
+Mask = Integer[Array, "h1 w1"]  # object slots at network size: 0 the background, 255 to ignore
+Map = Float[Array, "h w c"]  # a feature map
+Tokens = Float[Array, "n c"]  # the stride-16 map as a sequence
+Logits = Float[Array, "h4 w4 o"]  # identity logits at stride 4 of the network size
+Scalar = Int[Array, ""]  # a counter or a number of objects, traced
+Flag = Bool[Array, ""]  # a traced condition

@@ -23,12 +23,10 @@ from mavos_jax.runtime.provenance import version_of
 
 CONFIG = "config.json"
 WEIGHTS = "weights"
+# Below the folder of a training run, a checkpoint of each of its last steps by its number.
 STEPS = "checkpoints"
-"""Below the folder of a training run, a checkpoint of each of its last steps by its number."""
-
+# Under this name lies in ``others`` what a score depends on beside the weights, as a checksum.
 SCORE_CONDITIONS = "score_conditions"
-"""Under this name lies in ``others`` what a score depends on beside the weights, as a checksum."""
-
 _FORMAT = 2
 
 

@@ -156,7 +156,6 @@ def _children(prefix: str, names: Iterable[str]) -> dict[str, list[str]]:
 
 
 _NUM_NAMED = 3
-
 _PARTS_OF_KINDS = ("encoder", "elstt")  # parts of the network that are of one of several kinds
 _SHORT = reprlib.Repr()
 _SHORT.maxtuple = 3

@@ -1,9 +1,4 @@
-"""Configuration files, their overrides, and the command lines of all programs.
-
-Every field of an :class:`~mavos_jax.config.Experiment` is an option named by its path, for example
-``--memory.gap 5``, ``--align_corners False`` or ``--encoder.depths 3 4 6``. Names of options may be
-written with dashes or underscores.
-"""
+"""Configuration files, overrides by the paths of fields, and the command lines of all programs."""
 
 import contextlib
 import dataclasses

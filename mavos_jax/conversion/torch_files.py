@@ -1,8 +1,4 @@
-"""PyTorch's own files, and what people have instead, told by its first bytes, with the way out.
-
-The only module that imports PyTorch, and only when a file is read or written. Files are read with
-``weights_only=True``, which refuses what is not plain tensors and containers before it can run.
-"""
+"""PyTorch's own files, and what people have instead, told by its first bytes, with the way out."""
 
 import contextlib
 import errno
@@ -42,6 +38,7 @@ def read_torch_file(path: Path) -> Any:
     """Returns what a PyTorch file holds, with its tensors as NumPy arrays."""
     torch = import_for(path, "torch", "torch")
     try:
+        # ``weights_only`` refuses what is no plain tensor or container before it can run.
         with _no_warnings():  # about old file formats, which read well
             return _to_numpy(torch, torch.load(path, map_location="cpu", weights_only=True))
     # A file that is no PyTorch file can fail in any way that unpickling can.

@@ -55,11 +55,7 @@ class View(NamedTuple):
 
 
 def augment(clip: Clip, data: DataConfig, rng: Generator) -> Crops:
-    """Turns the stored frames of a clip into crops and re-packs the ids.
-
-    Kept are the objects with more than 100 pixels in the crop of the reference (fewer in smaller
-    crops), a random ``max_objects`` if there are more.
-    """
+    """Turns stored frames into crops, with new ids for objects large enough in the reference."""
     least = pixel_threshold(LEAST_OBJECT, data.crop)
     if clip.is_static:
         samples = _deform(clip.samples, data, rng)
@@ -177,16 +173,13 @@ def _draw_crop(width: int, height: int, crop: int, rng: Generator) -> np.ndarray
 
 
 def paste_over(clip: Crops, pasted: Crops, most: int, rng: Generator) -> Crops:
-    """Pastes the foreground of a second clip over a first, frame by frame.
-
-    Objects under 100 pixels in the merged reference (fewer in smaller crops) become background, as
-    do all but a random ``most``; the first clip's ids come before the second's.
-    """
+    """Pastes the objects of a second clip over a first, frame by frame; their ids come last."""
     is_pasted = (pasted.masks > 0) & (pasted.masks != IGNORED)
     frames = np.where(is_pasted[..., None], pasted.frames, clip.frames)
     # uint8 is wide enough: both have ids of at most ten
     masks = np.where(is_pasted, pasted.masks + np.uint8(MAX_OBJECTS), clip.masks)
     counts = count_pixels(masks[0])
+    # Small objects, and all but a random ``most``, become background.
     is_large = counts >= pixel_threshold(LEAST_OBJECT, masks.shape[-1])
     ids = choose_ids(counts, is_large, most, rng)
     return Crops(frames, repack(masks, ids), len(ids))
@@ -202,10 +195,7 @@ _HUE_LEVELS = 25
 
 
 def recolour(image: Image.Image, data: DataConfig, rng: Generator) -> Image.Image:
-    """Applies colour jitter, greying and blur, each with its probability and anew for every frame.
-
-    So does the released code (``video_transforms.py``); memory cannot rely on constant colours.
-    """
+    """Applies jitter, greying and blur anew for every frame, as the released code does."""
     if rng.random() < data.colour:
         image = jitter(image, rng)
     if rng.random() < data.grey:

@@ -19,13 +19,10 @@ _LABELLED = ("train", "val", "valid")
 
 
 def find_davis(options: BenchmarkOptions) -> Layout:
-    """Names the sequences of a split's list, at the requested resolution; training prefers 480p.
-
-    In DAVIS 2016 everything that is not background is one object; its lists lie in the folder of
-    the year or, as in the original package, of a resolution.
-    """
+    """Names the sequences of a split's list, at the requested resolution; training prefers 480p."""
     root, masks_root = options.root, options.masks_root or options.root
     year = options.dataset.removeprefix("davis")
+    # The lists of 2016 lie in the folder of the year or, in the original package, a resolution.
     folders = (year,) if year == "2017" else (year, *_SMALL, *_FULL)
     listed = listing.read_split(root, [f"ImageSets/{f}" for f in folders], options.split_names)
     listing.require_root(masks_root)

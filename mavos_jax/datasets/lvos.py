@@ -98,11 +98,7 @@ def _contradictions(meta: Path, videos: listing.VideoObjects) -> tuple[str, ...]
 def score_lvos(
     sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
 ) -> protocol.Rows:
-    """Scores every object over its life span, where hidden and not predicted scores 1.
-
-    Predicted ids of no object are background. Frames that the metadata declare beyond the span
-    count as zeros in the statistics.
-    """
+    """Scores every object over its life span, where hidden and not predicted scores 1."""
     dropped = 2 if options.lvos == "2024-05" else 0
     declared = {
         number: max(len(span), sequence.declared_frames.get(number, 0))
@@ -119,6 +115,7 @@ def score_lvos(
     is_unseen = None if options.unseen is None else sequence.name in options.unseen
     rows = []
     for row in protocol.score_objects(sequence.name, masks, counted, options, knows_others=True):
+        # Frames that the metadata declare beyond the span count as zeros.
         zeros = (0.0,) * (declared[row.id] - dropped - len(row.region))
         region, boundary = row.region + zeros, row.boundary + zeros
         scores = protocol.sum_up(region, boundary, options)

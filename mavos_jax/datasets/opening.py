@@ -20,11 +20,7 @@ _MIN_MASKS = 2
 
 
 def open_benchmark(options: BenchmarkOptions) -> Benchmark:
-    """Lists the files of a data set; reads masks where only they tell which objects appear.
-
-    Raises ValueError if an option does not fit the set, files are missing or contradict each other,
-    or sequences have no truth although others do, or all should.
-    """
+    """Lists the files of a data set; reads masks where only they tell which objects appear."""
     layout = find_layout(options)
     sequences = tuple(open_sequence(layout, folders) for folders in layout.sequences)
     for fault in unlabelled_faults(layout, sequences):

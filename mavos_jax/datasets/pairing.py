@@ -107,10 +107,7 @@ def build_sequence(layout: Layout, folders: SequenceFolders, found: FoundFiles) 
 
 
 def pair_frames(layout: Layout, folders: SequenceFolders) -> SequenceFiles:
-    """Pairs the files of a sequence for training; a missing mask shows when it is read.
-
-    Images without a mask are left out unless all should have one, or metadata list them.
-    """
+    """Pairs the files of a sequence for training; a missing mask shows when it is read."""
     found = find_files(folders)
     names = list(folders.listed)
     if not names:

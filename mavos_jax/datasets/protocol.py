@@ -42,7 +42,6 @@ class SequenceMasks(NamedTuple):
 
 Rows = tuple[ObjectResult, ...]  # the scores of objects
 Objects = Sequence[ObjectResult]  # of a whole set, or of a part of it
-
 Summary = tuple[str, dict[str, float]]  # the protocol in words; scores of a set, the headline first
 
 

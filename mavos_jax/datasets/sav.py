@@ -15,10 +15,7 @@ _MASKS = "Annotations_6fps"
 
 
 def find_sav(options: BenchmarkOptions) -> Layout:
-    """Names every object of the videos of ``sav_<split>.txt`` as a sequence ``<video>/<object>``.
-
-    Objects may overlap, so each is segmented by itself, from its first mask that is not empty.
-    """
+    """Names each object of the videos of ``sav_<split>.txt`` as a sequence: they may overlap."""
     names = [f"sav_{name}" for name in options.split_names]
     listed = listing.read_split(options.root, (".", *names), names)
     frames, masks = listed.path.parent / _FRAMES, listed.path.parent / _MASKS

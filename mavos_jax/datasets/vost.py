@@ -13,10 +13,7 @@ _ALL_FRAMES = "JPEGImages_10fps"
 
 
 def find_vost(options: BenchmarkOptions) -> Layout:
-    """Names the sequences of ``ImageSets/<split>.txt``, below the root or its folder ``VOST``.
-
-    The first labelled frame is given. With ``all_frames`` every other image is labelled and saved.
-    """
+    """Names the sequences of ``ImageSets/<split>.txt``, below the root or its folder ``VOST``."""
     root = listing.find_pair(options.root, (".", "VOST"))
     listed = listing.read_split(root, ("ImageSets",), options.split_names)
     frames = root / (_ALL_FRAMES if options.all_frames else listing.FRAMES)
@@ -33,10 +30,7 @@ def find_vost(options: BenchmarkOptions) -> Layout:
 
 
 def summarise_vost(objects: Objects, options: ScoringOptions) -> Summary:
-    """Averages J over objects under the names of the official tool; it has no F.
-
-    J_last, "J_tr" in the paper, is J over the last quarter of the frames that count.
-    """
+    """Averages J under the official names; J_last, "J_tr" in the paper, is the last quarter's."""
     summary: dict[str, float] = {}
     for name, left_out in (("J_last", 3), ("J", 0)):
         parts = [row.region[left_out * len(row.region) // 4 :] for row in objects]

@@ -21,7 +21,6 @@ Overlay = Literal["none", "pictures", "video"]
 
 _MAX_NAMED = 1_000_000  # frames whose places are looked at beforehand; headers may declare more
 _LEFTOVER = re.compile(r"\..+\.(png|jpg|mp4|json)\.[0-9]+\.partial")
-
 _DEFAULT_RATE = Fraction(24)  # frames per second of a video made from pictures that carry no time
 
 

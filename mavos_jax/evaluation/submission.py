@@ -16,18 +16,10 @@ from mavos_jax.datasets.listing import BadName, require_name
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation.reading import find_masks, mask_path, output_size, read_given
+from mavos_jax.media import pictures
 from mavos_jax.media.folders import name_some
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import read_values
-from mavos_jax.media.pictures import (
-    DamagedSample,
-    File,
-    Size,
-    UnusablePicture,
-    describe_size,
-    read_frame_header,
-    read_header,
-)
 from mavos_jax.runtime.files import written_whole
 from mavos_jax.runtime.untrusted import shortened
 
@@ -55,10 +47,7 @@ class SubmissionSummary(NamedTuple):
 
 
 def write_submission(benchmark: Benchmark, results: Path, path: Path) -> SubmissionSummary:
-    """Packs the saved masks of a whole split as they are, for the server of the set.
-
-    The zip is checked before it gets its name. Raises ValueError for missing or wrong masks.
-    """
+    """Packs the saved masks of a whole split; the zip is checked before it gets its name."""
     masks = find_masks(results, benchmark)
     with written_whole(path) as temporary:
         _pack(benchmark, masks, temporary)
@@ -215,7 +204,7 @@ def _check_sequence(
             f"{place}: expected only the masks of {len(wanted)} frames, found {len(others)} more: "
             f"{name_some(others)}; remove them"
         )
-    stored = read_frame_header(sequence.frames[0]).size
+    stored = pictures.read_frame_header(sequence.frames[0]).size
     size = output_size(benchmark, stored)
     given = {t: object_ids(read_given(benchmark, sequence, t, stored)[0]) for t in sequence.given}
     for name, index in wanted.items():
@@ -229,37 +218,38 @@ def _check_mask(
     archive: zipfile.ZipFile,
     info: zipfile.ZipInfo,
     origin: str,
-    size: Size,
+    size: pictures.Size,
     allowed: set[int] | None,
 ) -> Iterator[str]:
     """Yields what is wrong with a mask; with ``allowed=None`` every id is accepted."""
+    expected = pictures.describe_size(size)
     limit = _MAX_CHANNELS * size[0] * size[1] + _MAX_HEADERS
     if info.file_size > limit:
         yield (
-            f"{origin}: expected an indexed PNG of {describe_size(size)}, found {info.file_size} "
-            f"bytes, more than the {limit} that its pixels can take; save the mask anew"
+            f"{origin}: expected an indexed PNG of {expected}, found {info.file_size} bytes, more than "
+            f"the {limit} that its pixels can take; save the mask anew"
         )
         return
     if info.flag_bits & _ENCRYPTED:
         return  # reported for the whole zip
     try:
-        file = File(origin, archive.read(info))
+        file = pictures.File(origin, archive.read(info))
     except _UNREADABLE as error:
         words = "expected an indexed PNG, found a file that cannot be read"
         yield f"{origin}: {words}: {_words(error)}; restore it"
         return
     try:
-        header = read_header(file, "a mask")
+        header = pictures.read_header(file, "a mask")
         is_indexed = (header.kind, header.mode) == ("PNG", "P")
         is_fitting = is_indexed and header.size == size
         found = np.unique(read_values(file).ids) if is_fitting else ()
-    except (DamagedSample, UnusablePicture) as error:
+    except (pictures.DamagedSample, pictures.UnusablePicture) as error:
         yield str(error)
         return
     if header.size != size:
         yield (
-            f"{origin}: expected {describe_size(size)}, found {describe_size(header.size)}; "
-            "segment at the size of the frames, or resize the masks to their nearest neighbours"
+            f"{origin}: expected {expected}, found {pictures.describe_size(header.size)}; segment at "
+            "the size of the frames, or resize the masks to their nearest neighbours"
         )
     if not is_indexed:
         yield (

@@ -114,11 +114,8 @@ def _coloured(rng: Generator, material: Material, layer: int, texels: int) -> Im
 
 
 def _crop(rng: Generator, number: int, extent: float, texels: int) -> Image.Image:
-    """A crop of a pattern about ``extent`` texels wide, mode "L", texels x texels.
-
-    Small crops are turned; the large ones of backgrounds are not, which takes a third of the time.
-    """
-    if texels > BODY_TEXELS:
+    """A crop of a pattern about ``extent`` texels wide, mode "L", texels x texels."""
+    if texels > BODY_TEXELS:  # not turned, which takes a third of the time
         extent = min(extent, FIELD_TEXELS)
         left, top = (rng.random(2) * (FIELD_TEXELS - extent)).tolist()
         box = (left, top, left + extent, top + extent)

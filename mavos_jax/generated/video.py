@@ -26,10 +26,7 @@ _MAX_BACKGROUND = 400
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticVideo:
-    """A generated video whose frames are drawn when they are asked for.
-
-    In the first frame every object is visible. A longer video starts with the shorter one.
-    """
+    """A generated video, drawn on demand; its first frame shows all objects, at any length."""
 
     seed: int  # what the scene and its motion are drawn from
     num_frames: int

@@ -26,7 +26,6 @@ _FOREIGN_SUFFIXES = (
 
 _JUNK = ("thumbs.db", "desktop.ini")
 _NUM_NAMED = 8
-
 _MASK_WORDS = re.compile("mask|label|segm|anno|matte|truth|(?<![a-z])gt(?![a-z])")
 _INDEXED_MODES = ("P", "1", "L")
 
@@ -103,17 +102,14 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def nested_folders(folder: Path) -> tuple[str, ...]:
-    """Names the folders of frames in a folder, "." for itself, at most two levels down.
-
-    Folders without pictures count if they hold no folders: they were meant to hold frames.
-    """
+    """Names the folders of frames in a folder, "." for itself, at most two levels down."""
     found = ["."] if images_by_stem(folder) else []
     for name in subfolders(folder):
         below = [f"{name}/{nested}" for nested in subfolders(folder / name)]
         if images_by_stem(folder / name):
             found += [name, *(nested for nested in below if images_by_stem(folder / nested))]
         else:
-            found += below or [name]
+            found += below or [name]  # meant to hold frames
     return tuple(sorted(found, key=natural_order))
 
 

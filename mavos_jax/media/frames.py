@@ -59,23 +59,16 @@ class FrameSource(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class ImageFolder:
-    """The pictures of one folder, all of one size, in natural order of their names (2 before 10).
-
-    Frames are turned upright, as EXIF says. The notes are lines on what was done or left out.
-    """
+    """The pictures of one folder, all of one size, upright, in natural order (2 before 10)."""
 
     files: tuple[Path, ...]
     size: Size
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # lines on what was done or left out
     frame_rate = None  # pictures carry no time
 
     @classmethod
     def open(cls, folder: Path) -> "ImageFolder":
-        """Lists the pictures of a folder and reads their headers.
-
-        Raises ValueError if there is none, one is unreadable or deeper than 8 bits, their sizes
-        differ, two differ only by their suffixes, or some look like masks.
-        """
+        """Lists a folder's pictures and reads their headers; ValueError for none or unfit ones."""
         files = tuple(folder / name for name in frames_by_stem(folder).values())
         if not files:
             raise ValueError(

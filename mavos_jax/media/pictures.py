@@ -100,11 +100,7 @@ class Header(NamedTuple):
 
 
 def read_header(source: Source, expected: str = "an image") -> Header:
-    """Reads what a file says about its picture, but no pixels; messages name what is ``expected``.
-
-    Raises DamagedSample if it is missing or no image, UnusablePicture if it holds several pictures,
-    or one too large for any network.
-    """
+    """Reads what a file says about its picture, but no pixels; messages name the ``expected``."""
     with opened(source, expected) as (_, header):
         return header
 

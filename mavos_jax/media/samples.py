@@ -99,11 +99,7 @@ class Labels:
 
 @dataclasses.dataclass(frozen=True)
 class EncodedVideo:
-    """An annotated video whose frames and masks are decoded when they are asked for.
-
-    Unless its labels are binary, a mask of more than 100 ids raises ValueError. If they are ids, so
-    does a mask of grey levels up to white, or of only 0 and 255 if no mask of the video has an id.
-    """
+    """An annotated video, decoded when it is asked for; masks that hold no ids raise ValueError."""
 
     name: str
     files: EncodedFrames

@@ -72,11 +72,7 @@ _WORDS = {
 
 
 def choose_stream(container: Any, path: Path) -> tuple[int, tuple[str, ...]]:
-    """Chooses the stream that players show, and describes the other streams of pictures.
-
-    Cover pictures, thumbnails and streams of one picture are no video, unless a stream of one
-    picture is all there is. The PyAV container is read on if its header does not count pictures.
-    """
+    """Chooses the stream that players show, no cover or single picture; describes the others."""
     streams = container.streams.video
     kinds = {s.index: "a cover picture" for s in streams if _disposition(s) & _COVERS}
     kinds |= {s.index: "of an unknown codec" for s in streams if s.codec_context is None}
@@ -133,7 +129,6 @@ RECODE = "restore it, or re-encode what is whole: ffmpeg -i BROKEN WHOLE.mp4"
 _RIFF = b"RIFF"
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
-
 _SYNC_BYTE = 0x47
 _PACKET_SIZES = {0: 188, 4: 192}  # of .ts and .m2ts, by the position of the first sync byte
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
@@ -147,14 +142,11 @@ _SLOWEST_RATE = 10
 
 
 def require_declared_size(path: Path) -> None:
-    """Raises ValueError if a Matroska, WebM, AVI or transport stream is shorter than it declares.
-
-    An .mp4 may not declare more frames than fit into it: FFmpeg would make room for all.
-    """
+    """Raises ValueError if a video is shorter than it declares, or declares too many frames."""
     found = path.stat().st_size
     with path.open("rb") as file:
         count = _largest_count(file, found)
-        if count > _MOST_PER_BYTE * found:
+        if count > _MOST_PER_BYTE * found:  # FFmpeg would make room for all
             raise ValueError(
                 f"{path}: expected a whole video, found {count} frames or samples declared in "
                 f"{found} bytes; {RECODE}"

@@ -29,7 +29,6 @@ from mavos_jax.media.video_container import (
 _PICTURES = re.compile(r"image2|.*_pipe|tty|bin|xbin|adf|idf")  # FFmpeg's pictures, and texts
 _CONTROL = bytes({*range(32)} - set(b"\t\n\r\f\x1b"))
 _TEXT_HEADED = b"YUV4MPEG2"
-
 _READING_ERRORS = (ArithmeticError, LookupError, MemoryError, UnicodeError)  # of PyAV
 
 

@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 from mavos_jax.profiling.dump import Dump, Instruction, Thunk, arrays, num_bytes
 
 Kind = Literal["convolution", "product", "reduction", "gather", "conversion", "layout", "other"]
-
 Number = int | float  # a count, or a mean of counts
 _COPIES = {"kCopy", "kDeviceToDeviceCopy", "kMemset32BitValue", "kMemzero"}
 _PRODUCTS = {"kGemm", "kCublasLtMatmul", "kCuDnn"}
@@ -80,11 +79,7 @@ class Counter:
     is_rough: bool = True
 
     def chunk(self) -> Chunk:
-        """Counts a scan over frames: the loop of the program that launches most.
-
-        Of a condition inside a frame, which is the memory write, the branch that launches least
-        counts in ``frame`` and the one that launches most in ``written``.
-        """
+        """Counts a scan over frames: the loop of the program that launches most."""
         loops = {i: thunk for i, thunk in enumerate(self.dump.thunks) if thunk.kind == "kWhile"}
         if not loops:
             raise ValueError("expected a program with a loop over frames, found none")
@@ -94,6 +89,7 @@ class Counter:
         once = self.count(rest, max)
         if self._rounds(loops[scan]) is None:
             once.waits += 1
+        # Of the memory write, a condition, the branch that launches least or most.
         return Chunk(once, self.count(bodies[scan], min), self.count(bodies[scan], max))
 
     def count(

@@ -97,11 +97,7 @@ class WriteBehind:
 
 
 def decoded_ahead(read: Callable[[int], np.ndarray], count: int) -> Generator[np.ndarray]:
-    """Yields what ``read``, called on several threads, returns for 0 to ``count`` - 1, in order.
-
-    A few results wait; an exception of ``read`` comes in its place. Closing the iterator ends the
-    threads.
-    """
+    """Yields what ``read``, called on several threads, returns for 0 to ``count`` - 1, in order."""
     with ThreadPoolExecutor(_NUM_DECODERS, thread_name_prefix="decode-ahead") as pool:
         waiting: collections.deque[Future[np.ndarray]] = collections.deque()
         try:

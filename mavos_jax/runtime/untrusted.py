@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 _Value = TypeVar("_Value", bool, int, float, str, list, dict)
-
 _MAX_DIGITS = 30
 
 _HEADERS = {

@@ -59,10 +59,7 @@ def tolerance_by_area(truth: np.ndarray) -> int | float:
 
 
 def classical_tolerance(truth: np.ndarray) -> int | float:
-    """Returns the tolerance of the F that MOSEv2's tool reports beside its own, in pixels.
-
-    It is that of DAVIS, but is not rounded for objects whose area does not lower it.
-    """
+    """Returns the tolerance of MOSEv2's other F: DAVIS's, rounded only where the area lowers it."""
     share = _share_of_diagonal(*truth.shape)
     return math.ceil(share) if tolerance_by_area(truth) < share else share
 

@@ -62,11 +62,7 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 
 
 class Checkpoints:
-    """Writes the checkpoints of a run behind it; a context manager that ends with the last one.
-
-    ``facts`` are JSON values to keep with every checkpoint; only scores under the same
-    ``score_conditions`` are compared.
-    """
+    """Writes the checkpoints of a run behind it; ``facts`` are JSON values to keep with each."""
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
         self._quiet = contextlib.ExitStack()

@@ -135,11 +135,9 @@ def clip_loss(
 
 
 def write_times(num_frames: int, gap: int, label_at: Scalar | None = None) -> Array | np.ndarray:
-    """Returns for frames 1..T-1 whether they enter the long-term memory; the last never does.
-
-    Frames are counted anew from a later reference at ``label_at``, which is written itself.
-    """
+    """Returns for frames 1..T-1 whether they enter the long-term memory; the last never does."""
     index = np.arange(1, num_frames)
+    # Counted anew from a later reference at ``label_at``, which is written itself.
     since = index if label_at is None else index - jnp.where(index >= label_at, label_at, 0)
     return (since % gap == 0) & (index < num_frames - 1)
 

@@ -35,11 +35,7 @@ _MAX_SIDE = 256
 
 
 class MetricsBuffer:
-    """Averages the metrics of steps without making the device wait for the host.
-
-    It holds the host back until the device is at most two steps behind, so that batches do not pile
-    up on the device. ``num_damaged`` counts the samples left out since the last summary.
-    """
+    """Averages metrics, at most two steps behind the device, so that batches do not pile up."""
 
     def __init__(self, skipped_in_row: int = 0) -> None:
         self.skipped_in_row = skipped_in_row
@@ -114,11 +110,7 @@ def _memory_use() -> dict[str, float]:
 
 
 class Log:
-    """Writes metrics to the files of a run and to the console; a context manager.
-
-    Lines about steps after ``step``, which an earlier part of the run did not save, are removed.
-    Processes that are not ``is_writer`` do nothing.
-    """
+    """Writes metrics of steps after ``step`` to files and the console, if it ``is_writer``."""
 
     def __init__(self, workdir: Path, step: int, num_steps: int, is_writer: bool = True) -> None:
         self._workdir, self._is_writer, self._num_steps = workdir, is_writer, num_steps

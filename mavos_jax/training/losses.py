@@ -48,10 +48,7 @@ def reference_weight(config: ClipConfig, step: Integer[Array, ""], steps: int) -
 def bootstrapped_cross_entropy(
     logits: FullLogits, labels: Mask, num_objects: Scalar, share: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """Mean of the k largest per-pixel cross-entropies, k = int(share * H * W).
-
-    An ignored pixel counts as one of cross-entropy 0.
-    """
+    """Mean of the k largest per-pixel cross-entropies, 0 if ignored; k = int(share * H * W)."""
     log_probabilities = _log_probabilities(logits, num_objects)
     truth = _one_hot(labels, num_objects, len(logits))
     losses = -jnp.sum(jnp.where(truth, log_probabilities, 0.0), axis=0).reshape(-1)

@@ -39,11 +39,7 @@ _DAMAGED = "damaged"
 
 
 def require_same_run(folder: Path, config: Experiment, data: str) -> None:
-    """Raises ValueError, with the changes, unless a run can go on from a checkpoint.
-
-    Fields of :data:`HARMLESS` may differ, and data sets may have moved or been packed. Other sizes
-    of files, as after restoring a damaged one, only cause a warning.
-    """
+    """Raises ValueError, with the changes, unless a run can go on from a checkpoint."""
     stored = description.read_description(folder)
     before, after = _fields(stored.config), _fields(config)
     changes = [
@@ -114,11 +110,7 @@ def _is_harmless(name: str) -> bool:
 
 
 def newest_whole(workdir: Path) -> int | None:
-    """Returns the newest step with a whole checkpoint, or None if there are no checkpoints.
-
-    Newer, damaged ones are moved to ``WORKDIR/damaged``, each with a line. Raises ValueError where
-    none is whole or another version wrote the newest, OSError where a file cannot be read now.
-    """
+    """Returns the newest step with a whole checkpoint, if any; damaged ones are moved away."""
     folder = workdir / description.STEPS
     damaged: dict[int, str] = {}
     for step in reversed(description.steps_in(folder) if folder.is_dir() else []):
