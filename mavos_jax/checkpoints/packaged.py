@@ -48,10 +48,9 @@ class Description(NamedTuple):
 
 
 def load_default(folder: Traversable | None = None) -> tuple[MAVOS, Variables]:
-    """Returns a small network and its weights, trained on generated videos as a demonstration.
+    """Returns a small demonstration network and its weights, from the package or ``folder``.
 
-    They lie in the package, or in ``folder``. Variables are float32 NumPy arrays, on no device yet.
-    Raises ValueError if the files are missing, damaged, or do not belong together.
+    Variables are float32 NumPy arrays, on no device yet. Raises ValueError for damaged files.
     """
     folder = packaged_folder() if folder is None else folder
     require_kind("folder", folder, (Path, Traversable), "a Path of a folder, or none")

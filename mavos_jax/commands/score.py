@@ -47,10 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     inputs = scoring.describe_inputs(arguments.results, benchmark, options)
     if not arguments.overwrite:
         scoring.require_replaceable(output, benchmark, inputs)
-    num_processes = arguments.scoring.num_processes
-    scores = scoring.score_results(
-        benchmark, arguments.results, options, num_processes=num_processes
-    )
+    results, num_processes = arguments.results, arguments.scoring.num_processes
+    scores = scoring.score_results(benchmark, results, options, num_processes=num_processes)
     scoring.write_scores(output, benchmark, scores, inputs)
     print(scoring.sequence_table(scores))
     print(f"\n{benchmark.name}: {scores.protocol}")

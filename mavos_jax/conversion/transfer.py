@@ -14,8 +14,8 @@ from mavos_jax.checkpoints.folder import load, require_free, save
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate
 from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
 from mavos_jax.conversion import convert
+from mavos_jax.conversion.convert import computed_buffers, conversion_rules
 from mavos_jax.conversion.encoders import encoder_kind, has_mark, pytorch_encoder
-from mavos_jax.conversion.rules import computed_buffers, conversion_rules
 from mavos_jax.conversion.weight_files import read_weight_file, write_weight_file
 from mavos_jax.models.mavos import Variables, build_model, init_variables
 from mavos_jax.runtime.files import require_writable_parent

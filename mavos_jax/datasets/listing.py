@@ -61,11 +61,7 @@ def require_sequences(folder: Path, names: Sequence[str]) -> Sequence[str]:
 
 
 def require_name(origin: Path, name: str, *, is_nested: bool = True) -> str:
-    """Returns a name from ``origin`` that becomes a path; nested ones may lead through folders.
-
-    Raises BadName for one that is absolute or over 200 bytes, or has a part that is empty, ``.`` or
-    ``..``, backslashes, control characters, or bytes that are no UTF-8.
-    """
+    """Returns a name from ``origin`` that becomes a path; raises BadName if it leads elsewhere."""
     parts = name.split("/") if is_nested else [name]
     if (
         {"", ".", ".."}.intersection(parts)

@@ -169,11 +169,7 @@ def segment_to_folder(
     output: OutputFolder,
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
 ) -> VideoReport:
-    """Segments a video and writes a mask for every frame as it goes, showing progress.
-
-    Memory does not grow with the video, unless truth is known and masks are kept to be scored. If a
-    frame cannot be decoded, which raises ValueError, the masks before it are complete.
-    """
+    """Segments a video and writes masks as it goes; those before a damaged frame are complete."""
     feed = _Feed(task.frames)
     to_score: list[np.ndarray] = []
     num_finished, start = 0, time.perf_counter()

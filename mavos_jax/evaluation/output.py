@@ -71,8 +71,7 @@ class OutputFolder:
         """Yields a function that writes a frame's results in the background.
 
         It takes the frame's name, the frame (uint8 RGB [H, W, 3]) and its ids (uint8 [H, W]), and
-        raises what an earlier write raised. Raises ValueError if another run is at work there, or a
-        result would replace a file that no run wrote.
+        raises what an earlier write raised.
         """
         written: list[Path] = []
         with contextlib.ExitStack() as stack:

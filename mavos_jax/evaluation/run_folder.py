@@ -45,11 +45,7 @@ class RunFolder:
         conclusions: Sequence[str] = (),
         overwrite: bool = False,
     ) -> "Iterator[RunFolder]":
-        """Starts or continues a run, for the length of the block.
-
-        ``identity`` are the JSON values on which the masks depend; ValueError if the folder's run
-        differs. With ``overwrite`` that is removed, unless a process works on it.
-        """
+        """Starts or continues the run of an identity, JSON values on which the masks depend."""
         files.require_writable_parent(root / "run.json")
         root.mkdir(parents=True, exist_ok=True)
         folder = cls(root, conclusions)

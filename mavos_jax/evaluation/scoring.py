@@ -191,9 +191,8 @@ def write_scores(
     lines = [json.dumps(_row_to_json(row), allow_nan=False) for row in scores.objects]
     text = json.dumps(head, indent=2, allow_nan=False).removesuffix("\n}")
     with written_whole(inside(folder, folder / FILE_NAME)) as temporary:
-        temporary.write_text(
-            text + ',\n  "objects": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}\n"
-        )
+        rows = ",\n    ".join(lines)
+        temporary.write_text(f'{text},\n  "objects": [\n    {rows}\n  ]\n}}\n')
     write_tables(folder, benchmark, scores)
 
 

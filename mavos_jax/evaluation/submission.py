@@ -226,8 +226,8 @@ def _check_mask(
     limit = _MAX_CHANNELS * size[0] * size[1] + _MAX_HEADERS
     if info.file_size > limit:
         yield (
-            f"{origin}: expected an indexed PNG of {expected}, found {info.file_size} bytes, more than "
-            f"the {limit} that its pixels can take; save the mask anew"
+            f"{origin}: expected an indexed PNG of {expected}, found {info.file_size} bytes, more "
+            f"than the {limit} that its pixels can take; save the mask anew"
         )
         return
     if info.flag_bits & _ENCRYPTED:
@@ -248,8 +248,8 @@ def _check_mask(
         return
     if header.size != size:
         yield (
-            f"{origin}: expected {expected}, found {pictures.describe_size(header.size)}; segment at "
-            "the size of the frames, or resize the masks to their nearest neighbours"
+            f"{origin}: expected {expected}, found {pictures.describe_size(header.size)}; segment "
+            "at the size of the frames, or resize the masks to their nearest neighbours"
         )
     if not is_indexed:
         yield (

@@ -24,6 +24,7 @@ _MAX_HIDDEN = 3
 _PASS_KNOTS = 24
 
 Centre = tuple[float, float]
+Discs = tuple[list[Centre], np.ndarray]  # centres and radii
 _CANDIDATES = 16
 _SHRINK = 0.9
 
@@ -132,9 +133,7 @@ class Cast:
         return Path(knots, spacing, False, 0.0, (0.0, 0.0))
 
 
-def _pack(
-    rng: Generator, radii: np.ndarray, size: Size, gap: float
-) -> tuple[list[Centre], np.ndarray]:
+def _pack(rng: Generator, radii: np.ndarray, size: Size, gap: float) -> Discs:
     """Places discs inside the frame; if they do not fit, all of them shrink."""
     for _ in range(12):
         centres = _add_discs(rng, [], radii[:0], radii, size, gap)
@@ -179,7 +178,7 @@ def grid_shape(count: int, size: Size) -> tuple[int, int]:
     return rows, math.ceil(count / rows)
 
 
-def _grid(rng: Generator, radii: np.ndarray, size: Size) -> tuple[list[Centre], np.ndarray]:
+def _grid(rng: Generator, radii: np.ndarray, size: Size) -> Discs:
     height, width = size
     rows, columns = grid_shape(len(radii), size)
     cells = rng.permutation(rows * columns)[: len(radii)]

@@ -56,11 +56,7 @@ def describe_folder(folder: Path) -> str:
 
 
 def images_by_stem(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
-    """Lists the pictures of a folder by their names without suffix, in natural order.
-
-    Raises ValueError if two files differ only by their suffixes, or a picture cannot be read and
-    has no twin that can. A missing folder has none.
-    """
+    """Lists a folder's pictures by names without suffix, in natural order, or says what is odd."""
     found: dict[str, str] = {}
     others = []
     for name in _files(folder):

@@ -127,15 +127,11 @@ def _explain_background(ids: np.ndarray, palette: np.ndarray | None) -> str | No
 
 
 def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
-    """Lists ids between those of neighbouring pixels, ascending, if most are; else none.
-
-    Smoothing leaves ids that no object has, and only on outlines. A few ids 1, 2, ... without a gap
-    are how people number objects, however thin.
-    """
+    """Lists ids that lie between their neighbours' and only on outlines, if most do; else none."""
     counts = count_pixels(ids)
     num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))
     if num_ids < _MIN_OUTLINE_IDS or highest == num_ids <= _MAX_TRUSTED_IDS:
-        return ()
+        return ()  # a few without a gap are how people number objects, however thin
     image = Image.fromarray(ids)
     low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
     high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))

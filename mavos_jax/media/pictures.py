@@ -113,11 +113,7 @@ def read_frame_header(source: Source) -> Header:
 
 
 def read_image(source: Source, size: Size | None = None) -> np.ndarray:
-    """Decodes a frame to uint8 RGB [H, W, 3], upright as its EXIF orientation says.
-
-    Raises DamagedSample if it is missing, no image, cut off or damaged, or not of ``size``, which
-    is compared before pixels are decoded; UnusablePicture as :func:`read_frame_header`.
-    """
+    """Decodes a frame to uint8 RGB [H, W, 3], upright; sizes are compared before that."""
     with opened(source, "an image") as (image, header):
         _require_eight_bits(source, header)
         if size is not None:

@@ -62,12 +62,11 @@ class Case(NamedTuple):
 
 class _Step:
     def __init__(self, config: Experiment, variables: Variables, case: Case) -> None:
+        recipe = config.training
         clip = dataclasses.replace(
-            config.training.clip, rematerialise=case.rematerialised, precision=case.precision
+            recipe.clip, rematerialise=case.rematerialised, precision=case.precision
         )
-        training = dataclasses.replace(
-            config.training, batch_size=case.batch, accumulate=1, clip=clip
-        )
+        training = dataclasses.replace(recipe, batch_size=case.batch, accumulate=1, clip=clip)
         config = dataclasses.replace(config, training=training)
         body = functools.partial(train_step, build_training_model(config), axis_name=None)
         # Copies, because the step consumes its state and fresh states share their leaves.

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.lib import format as npy
 
 _Value = TypeVar("_Value", bool, int, float, str, list, dict)
 _MAX_DIGITS = 30
 
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def read_json(path: Path, remedy: str = "; restore the file") -> Any:
@@ -80,10 +78,8 @@ def read_npz(opened: BufferedReader | BytesIO) -> dict[str, np.ndarray]:
     try:
         with warnings.catch_warnings(), zipfile.ZipFile(opened) as archive:
             warnings.simplefilter("ignore")  # of headers from Python 2, and of damaged ones
-            return {
-                entry.filename.removesuffix(".npy"): _read_array(archive, entry)
-                for entry in archive.infolist()
-            }
+            entries = archive.infolist()
+            return {x.filename.removesuffix(".npy"): _read_array(archive, x) for x in entries}
     except MemoryError:
         raise
     except Exception as error:  # damaged archives and headers raise whatever their parsers do
@@ -96,7 +92,7 @@ def read_npz(opened: BufferedReader | BytesIO) -> dict[str, np.ndarray]:
 
 def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(entry) as member:
-        version = np.lib.format.read_magic(member)
+        version = npy.read_magic(member)
         if version not in _HEADERS:
             raise ValueError(f"{entry.filename}: expected format 1.0 or 2.0, found {version}")
         try:

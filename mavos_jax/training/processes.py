@@ -64,11 +64,9 @@ def connect(
 
 
 def local_devices(environment: Mapping[str, str]) -> list[int] | None:
-    """Returns which of the GPUs that it sees a SLURM task should use, or None for JAX's choice.
-
-    JAX chooses the one with the task's number on its node, which is wrong for a task that sees only
-    its own GPU (``--gpus-per-task=1``) and for one task on a whole node.
-    """
+    """Returns which of the GPUs that it sees a SLURM task should use, or None for JAX's choice."""
+    # JAX takes the one of the task's number on its node, wrong for a task that sees only its own
+    # GPU (``--gpus-per-task=1``), and for one task on a whole node.
     if "JAX_LOCAL_DEVICE_IDS" in environment:
         return None
     visible = [x for x in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if x]

@@ -78,11 +78,7 @@ def begin(
     conditions: str | None = None,
     convert: Convert | None = None,
 ) -> TrainState:
-    """Returns the state to go on from, the same on every process, and prints what it is.
-
-    ``data`` is the fingerprint of the data sets; ``conditions`` are those of the scores to come.
-    Raises ValueError for another run, only damaged checkpoints, or unfit starting weights.
-    """
+    """Returns the state to go on from, the same on every process, and prints what it is."""
     found = newest_whole(workdir) if is_first() else None  # one looks for all
     newest = int(broadcast(np.int32(-1 if found is None else found)))
     if newest < 0:

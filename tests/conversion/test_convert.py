@@ -11,8 +11,7 @@ from small_configs import vary
 from mavos_jax.checkpoints.mismatch import Problems, WeightsMismatch, abbreviate
 from mavos_jax.commands.parser import load_config
 from mavos_jax.conversion import convert_state_dict, to_state_dict
-from mavos_jax.conversion.convert import torch_shapes
-from mavos_jax.conversion.rules import computed_buffers
+from mavos_jax.conversion.convert import computed_buffers, torch_shapes
 from mavos_jax.models.mavos import variable_shapes
 
 GOLDENS = Path(__file__).parents[1] / "goldens"

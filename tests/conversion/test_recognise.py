@@ -6,9 +6,8 @@ from refusals import refuse
 from small_configs import MOBILENET, SWIN
 
 from mavos_jax.commands.parser import load_config
-from mavos_jax.conversion.convert import torch_shapes
+from mavos_jax.conversion.convert import conversion_rules, torch_shapes
 from mavos_jax.conversion.encoders import encoder_kind
-from mavos_jax.conversion.rules import conversion_rules
 from mavos_jax.conversion.transfer import _KNOWN_CONFIGS, convert_file
 from mavos_jax.conversion.weight_files import write_weight_file
 

@@ -10,8 +10,7 @@ from small_configs import BANK, MOBILENET, RESNET, SWIN
 
 from mavos_jax.checkpoints.folder import load
 from mavos_jax.conversion import convert_state_dict, to_state_dict, transfer
-from mavos_jax.conversion.convert import torch_shapes
-from mavos_jax.conversion.rules import computed_buffers, conversion_rules
+from mavos_jax.conversion.convert import computed_buffers, conversion_rules, torch_shapes
 from mavos_jax.conversion.transfer import convert_file, export_file, read_variables
 from mavos_jax.models.mavos import build_model, init_variables
 

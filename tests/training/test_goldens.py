@@ -17,7 +17,7 @@ from small_configs import vary
 import mavos_jax
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import ClipConfig, Experiment, OptimizerConfig
-from mavos_jax.conversion.rules import conversion_rules
+from mavos_jax.conversion.convert import conversion_rules
 from mavos_jax.models.mavos import variable_shapes
 from mavos_jax.training.clip import Clip, clip_loss
 from mavos_jax.training.optimizer import decays, encoder_rate, learning_rate, update
