@@ -14,8 +14,7 @@ from mavos_jax.conversion.encoders import pytorch_encoder
 from mavos_jax.models.mavos import Variables
 from mavos_jax.runtime.trees import leaves_by_path, nested
 
-NOT_FINITE = "expected finite numbers, found NaN or infinity"
-"""The problem of an array that no configuration can mend."""
+NOT_FINITE = "expected finite numbers, found NaN or infinity"  # which no configuration can mend
 
 
 class Rule(NamedTuple):

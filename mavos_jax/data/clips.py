@@ -110,8 +110,7 @@ class ClipRecipe:
         """Draws a clip that starts from the video ``key``.
 
         Another video of the same set takes its place if the clip has no object, or, with
-        ``skip_damaged``, if a file cannot be read; else that raises DamagedSample. Raises
-        ValueError if twenty videos gave no clip.
+        ``skip_damaged``, if a file cannot be read. Raises ValueError if twenty gave no clip.
         """
         # Each try has its own generator, however many numbers an earlier one drew before it failed.
         seed, damaged = int(rng.integers(2**63)), []

@@ -33,9 +33,8 @@ def score_results(
 ) -> BenchmarkScores:
     """Scores masks by the protocol of their benchmark, all sequences of which have truth.
 
-    Surplus frames and sequences in ``results`` do no harm. ``num_processes`` score sequences at a
-    time, 0 for this one. Raises ValueError if truth or masks are missing or wrong, or no frame
-    counts; OSError if a process was ended from outside.
+    ``num_processes`` score sequences at a time, 0 for this one; OSError if one is ended from
+    outside. Raises ValueError if truth or masks are missing or wrong, or no frame counts.
     """
     unlabelled = [s.name for s in benchmark.sequences if not s.has_truth]
     if unlabelled:

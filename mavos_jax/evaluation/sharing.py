@@ -69,8 +69,7 @@ def segment_all(
     """Segments what is not finished, one sequence at a time on each device, or one if timed.
 
     A sequence that another process works on is left to it, and taken over if that process ends.
-    Sequences that share compiled programs follow each other, long ones first. The first error stops
-    all devices; finished sequences stay.
+    Sequences that share programs follow each other, long ones first. An error stops all devices.
     """
     if options.times_frames:
         devices = devices[:1]

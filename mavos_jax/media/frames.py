@@ -24,10 +24,9 @@ _MOVING_SUFFIXES = (".gif", ".apng", ".webp", ".avif")
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """The frames of one video; every iteration starts at the first and decodes as it goes.
+    """The frames of one video, uint8 RGB [H, W, 3]; every iteration decodes from the first on.
 
-    Iterating yields uint8 RGB frames [H, W, 3]; it raises a ValueError that names file and frame if
-    one cannot be decoded or has another size.
+    It raises a ValueError that names file and frame for one that is damaged or of another size.
     """
 
     @property

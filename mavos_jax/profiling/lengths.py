@@ -1,7 +1,6 @@
 """Speed and memory against the length of the video: ``python -m mavos_jax.profiling.lengths``.
 
-As in Fig. 1 of the paper. Every video is segmented in a process of its own, whose memory it is. A
-round before the first compiles: on a CPU, where JAX keeps no count, that would be the peak.
+Every video of Fig. 1 has a process of its own, whose memory it is, after a round that compiles.
 """
 
 import dataclasses

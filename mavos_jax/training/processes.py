@@ -25,11 +25,10 @@ def connect(
     process_id: int | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> bool:
-    """Joins the other processes of a run, if any; call it before any other use of JAX.
+    """Joins the other processes of a run, if any, before any other use of JAX; says if there are.
 
     What is not given comes from ``JAX_COORDINATOR_ADDRESS``, ``JAX_NUM_PROCESSES`` and
-    ``JAX_PROCESS_ID``, or from SLURM inside ``srun``. Raises ValueError if only some of the three
-    are known, or they do not fit. Returns whether there are others.
+    ``JAX_PROCESS_ID``, or from SLURM inside ``srun``. Raises ValueError if they do not fit.
     """
     coordinator = coordinator or environment.get("JAX_COORDINATOR_ADDRESS")
     num_processes = _number(num_processes, "JAX_NUM_PROCESSES", environment)
@@ -127,9 +126,8 @@ def sum_over_processes(values: np.ndarray) -> np.ndarray:
 class StopRequest:
     """Notes, inside a ``with`` block, that the run should save and end.
 
-    SIGTERM, SLURM's SIGUSR1 and the keyboard ask for it. A single process takes the signals itself;
-    a second interruption from the keyboard ends it at once. Of several, any may get one: JAX's own
-    notifier for SIGTERM, which stays in place, stops all of them after the same step.
+    SIGTERM, SLURM's SIGUSR1 and the keyboard ask for it; the keyboard's second ends a single
+    process at once. Of several, any may get one: JAX's own notifier for SIGTERM stops them all.
     """
 
     def __init__(self) -> None:
