@@ -56,7 +56,7 @@ def describe_folder(folder: Path) -> str:
 
 
 def images_by_stem(folder: Path, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
-    """Lists a folder's pictures by names without suffix, in natural order, or says what is odd."""
+    """Lists a folder's pictures by names without suffix, in natural order; refuses odd ones."""
     found: dict[str, str] = {}
     others = []
     for name in _files(folder):
