@@ -86,8 +86,10 @@ def test_all_frames_of_youtube_vos(tmp_path):
 
 MOVES = {
     "lvos1": {
-        **{"valid": "val", "valid_meta.json": "val/val_meta.json"},
-        **{"val/val_meta.json": "val/meta.json", "val": "val_480p"},
+        "valid": "val",
+        "valid_meta.json": "val/val_meta.json",
+        "val/val_meta.json": "val/meta.json",
+        "val": "val_480p",
     },
     "youtube_vos2019": {
         "2019/valid_all_frames": "2019/all_frames/valid_all_frames",

@@ -34,15 +34,13 @@ def in_memory(truth, prediction):
     return SequenceMasks(lambda t: truth[t], lambda t: prediction[t])
 
 
-def sequence_of(
-    truth, name="bird", root=Path(), name_frame="{:05d}".format, given=None, labelled=None, **fields
-):
+def sequence_of(truth, name="bird", root=Path(), given=None, labelled=None, **fields):
     """A sequence whose files need not exist, with truth for all frames or the labelled ones."""
     times = range(len(truth))
-    labels = [root / "Annotations" / name / f"{name_frame(t)}.png" for t in times]
+    labels = [root / "Annotations" / name / f"{t:05d}.png" for t in times]
     return SequenceFiles(
         name,
-        tuple(root / "JPEGImages" / name / f"{name_frame(t)}.jpg" for t in times),
+        tuple(root / "JPEGImages" / name / f"{t:05d}.jpg" for t in times),
         {t: GivenMask(labels[t], ids) for t, ids in (given or {0: None}).items()},
         {t: labels[t] for t in labelled or times},
         tuple(times),
