@@ -13,6 +13,7 @@ from training.stand_in import CONFIG, stand_in_step
 from video_files import write_video
 
 import mavos_jax
+from mavos_jax.commands import export
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.results import write_picture
 from mavos_jax.models.mavos import build_model, init_variables
@@ -96,3 +97,26 @@ def test_notebook():
             exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
     assert names["masks"].shape == names["frames"].shape[:3]
     assert len(names["np"].unique(names["masks"][-1])) > 1
+
+
+def test_exported_programs_are_the_package(tmp_path, videos):
+    output = tmp_path / "exported"
+    path = checkpoint(tmp_path / "weights", MOBILENET)
+    words = f"--checkpoint {path} --height 48 --width 64 --objects 2 --platforms cpu cuda"
+    export.main([*words.split(), "--output", str(output)])
+    frames = np.stack(list(VIDEO.frames))
+    files = {"frames": frames, "mask": VIDEO.mask(0)}
+    for name, array in files.items():
+        np.save(tmp_path / name, array)
+    names = [tmp_path / f"{name}.npy" for name in (*files, "masks")]
+    example("run_exported")["main"](output / "cpu", *names)
+    model, variables = mavos_jax.load(path)
+    expected = mavos_jax.segment_video(model, variables, frames, VIDEO.mask(0), num_objects=2)
+    np.testing.assert_array_equal(np.load(names[-1]), expected)
+    assert len(np.unique(expected)) == 3
+    assert (output / "cuda/step.bin").stat().st_size > 0
+    programs, weights = example("run_exported")["load"](output / "cpu")
+    with pytest.raises(ValueError, match=r"48"):
+        programs["init"](weights, frames[0][:40], VIDEO.mask(0)[:40])
+    with pytest.raises(ValueError, match="found that it exists"):
+        export.main([*words.split(), "--output", str(output)])

@@ -1,0 +1,145 @@
+"""Writes a network as programs that need JAX alone: ``python -m mavos_jax.commands.export``."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, export
+
+from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.packaged import load_default
+from mavos_jax.commands.errors import main_with_errors
+from mavos_jax.commands.parser import parse_command
+from mavos_jax.config import MAX_ID
+from mavos_jax.inference.functional import correct, init_state, step
+from mavos_jax.inference.state import Output, State
+from mavos_jax.models.backend import backend_for
+from mavos_jax.models.mavos import MAVOS, Variables, build_model
+from mavos_jax.models.prepare import prepare_variables
+from mavos_jax.runtime.provenance import version_of
+
+Platform = Literal["cpu", "cuda", "tpu"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Write the programs init, step and correct for frames of one size, by jax.export.
+
+    Each platform gets a folder; examples/run_exported.py runs them.
+
+    Attributes:
+      height: rows of the frames.
+      width: columns of the frames.
+      output: a new folder.
+      objects: places for objects, with the ids 1 to N.
+      checkpoint: the folder of the weights; by default the small ones in the package.
+      platforms: where the programs shall run.
+      weights: whether the weights are constants inside of every program, or a file beside them.
+    """
+
+    height: int
+    width: int
+    output: Path
+    objects: int = 1
+    checkpoint: Path | None = None
+    platforms: tuple[Platform, ...] = ("cpu", "cuda", "tpu")
+    weights: Literal["inside", "beside"] = "beside"
+
+    def __post_init__(self) -> None:
+        for name, most in (("height", 1 << 14), ("width", 1 << 14), ("objects", MAX_ID)):
+            if not 1 <= (value := getattr(self, name)) <= most:
+                raise ValueError(f"--{name}: expected 1 to {most}, found {value}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Exports the network that the command line asks for, and reports the files' sizes."""
+    arguments, _ = parse_command(Arguments, argv)
+    if arguments.output.exists():
+        raise ValueError(
+            f"{arguments.output}: expected a new folder, found that it exists; give another "
+            "--output"
+        )
+    if find_spec("flatbuffers") is None:
+        raise ValueError(
+            "flatbuffers: expected the package, with which jax.export writes, found none; run pip "
+            "install 'mavos_jax[export]'"
+        )
+    model, variables = load(arguments.checkpoint) if arguments.checkpoint else load_default()
+    for platform in arguments.platforms:
+        backend = backend_for(platform, model.config.inference.precision)
+        network = build_model(model.config, backend)
+        folder = arguments.output / platform
+        write_programs(folder, network, variables, arguments, platform)
+        sizes = ", ".join(
+            f"{x.name} {x.stat().st_size / 1e6:.1f}" for x in sorted(folder.iterdir())
+        )
+        print(f"{folder}, MB: {sizes}")
+
+
+def write_programs(
+    folder: Path, model: MAVOS, variables: Variables, arguments: Arguments, platform: Platform
+) -> None:
+    """Writes the programs of a platform, the weights and ``manifest.json`` into a new folder.
+
+    Programs take and return the leaves of a :class:`~mavos_jax.State` as a list::
+
+        init(weights, frame, mask) -> state
+        step(weights, state, frame) -> (state, (mask, confidence, present))
+        correct(weights, state, frame, mask) -> the same
+
+    Weights that are inside are an empty list. They are those that a platform computes with, of a
+    model whose backend suits it.
+    """
+    weights, structure = jax.tree.flatten(prepare_variables(model, variables))
+    size, is_inside = (arguments.height, arguments.width), arguments.weights == "inside"
+
+    def network(given: list[Array]) -> tuple[MAVOS, Variables]:
+        return model, jax.tree.unflatten(structure, weights if is_inside else given)
+
+    def init(given: list[Array], frame: Array, mask: Array) -> State:
+        return init_state(*network(given), frame, mask, num_objects=arguments.objects)
+
+    def result(state: State, output: Output) -> tuple[list[Array], tuple[Array, ...]]:
+        return jax.tree.leaves(state), (output.mask, output.confidence, output.present)
+
+    def restore(state: list[Array]) -> State:
+        return jax.tree.unflatten(states, state)
+
+    frame = jax.ShapeDtypeStruct((*size, 3), jnp.uint8)
+    mask = jax.ShapeDtypeStruct(size, jnp.uint8)
+    given = [] if is_inside else [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in weights]
+    shapes, states = jax.tree.flatten(jax.eval_shape(init, given, frame, mask))
+    programs: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+        "init": (lambda w, *given: jax.tree.leaves(init(w, *given)), (frame, mask)),
+        "step": (lambda w, s, *x: result(*step(*network(w), restore(s), *x)), (shapes, frame)),
+        "correct": (
+            lambda w, s, *x: result(*correct(*network(w), restore(s), *x)),
+            (shapes, frame, mask),
+        ),
+    }
+    folder.mkdir(parents=True)
+    for name, (function, inputs) in programs.items():
+        exported = export.export(jax.jit(function), platforms=[platform])(given, *inputs)
+        (folder / f"{name}.bin").write_bytes(exported.serialize())
+    if not is_inside:
+        np.savez(folder / "weights.npz", *map(np.asarray, weights))
+    manifest = {
+        "network": model.config.name,
+        "platform": platform,
+        "size": size,
+        "objects": arguments.objects,
+        "weights": [str(x.dtype) for x in given],
+        "state": [[list(x.shape), str(x.dtype)] for x in shapes],
+        "versions": {name: version_of(name) for name in ("mavos_jax", "jax")},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main_with_errors(main)
