@@ -98,7 +98,7 @@ def packaged_folder() -> Traversable:
 
 
 def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Returns variables as they are stored: halved, but batch-norm vectors may exceed float16."""
+    """Returns variables as they are stored: parameters in float16, batch norms in float32."""
     arrays = {}
     for name, leaf in sorted(leaves_by_path(variables).items()):
         is_half = name.startswith("params/")

@@ -84,7 +84,7 @@ def seconds(function: Callable[[], Any]) -> float:
 def measure_in_turns(
     samplers: Mapping[_Key, Sampler], repeats: int
 ) -> dict[_Key, dict[str, Timing]]:
-    """Calls all samplers in turn, round after round; the first compiles, and does not count."""
+    """Calls all samplers in turn, round after round; the first, which compiles, does not count."""
     rounds = []
     for number in range(repeats + 1):
         name = f"round {number} of {repeats}" if number else "a round that does not count"

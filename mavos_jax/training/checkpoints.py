@@ -108,7 +108,7 @@ class Checkpoints:
 
         A failure of that one is reported, and the new one tried all the same. A failing retry does
         not count towards the three failures in a row that end a run with OSError, as a full disk
-        does. ``state`` holds NumPy arrays that nobody changes any more; ``score`` is its average's.
+        does. ``state`` holds NumPy arrays that nobody changes; ``score`` is J&F of its average.
         """
         step, newest = int(state.step), self.newest()
         if newest is not None and newest >= step:
