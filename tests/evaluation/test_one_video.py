@@ -122,9 +122,9 @@ def test_annotations_give_late_objects_and_without_another_mask_the_first(tmp_pa
 
 
 def test_a_mask_without_background_is_told(tmp_path):
-    write_mask(tmp_path / "00003.png", np.ones(SIZE, np.uint8))
-    task = VideoTask.open(write_frames(tmp_path / "frames"), tmp_path / "00003.png")
-    assert "00003.png" in task.notes[-1]
+    write_mask(tmp_path / "first.png", np.ones(SIZE, np.uint8))
+    (note,) = VideoTask.open(write_frames(tmp_path / "frames"), tmp_path / "first.png").notes
+    assert note.startswith(f"{tmp_path / 'first.png'}: expected background")
 
 
 def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_path):
