@@ -102,16 +102,13 @@ def test_a_finished_run_is_kept_and_another_one_refused(copying, words, tmp_path
 def test_check_data_names_every_fault(tree, capsys):
     run(*options_of(tree), "--check_data")
     assert "nothing is missing" in capsys.readouterr().out
-    benchmark = open_benchmark(tree)
-    benchmark.sequences[0].frames[2].unlink()
-    path = benchmark.sequences[1].given[0].path
+    path = open_benchmark(tree).sequences[1].given[0].path
     write_mask(path, np.zeros((10, 10), np.uint8))
     with pytest.raises(SystemExit) as end:
         run(*options_of(tree), "--check_data")
     assert end.value.code == 2
     output = capsys.readouterr()
     assert str(path) in output.out
-    assert "00002" in output.out
     assert "expected a sound tree" in output.err
 
 

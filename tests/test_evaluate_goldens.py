@@ -1,25 +1,17 @@
 """The script itself against results of the PyTorch code: frames from files, masks to files."""
 
-import json
-
 import numpy as np
 from PIL import Image
-from programs import ROOT
-from seeded_weights import seeded_state_dict
+from seeded_weights import seeded_network
 
 import evaluate
-import mavos_jax
 from mavos_jax.checkpoints.folder import save
-from mavos_jax.commands.parser import load_config
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.results import write_picture
 
 
 def test_masks_of_the_script(goldens, tmp_path):
-    config = load_config("configs/mavos.py")
-    shapes = json.loads((ROOT / "tests/goldens/state_dict_mavos.json").read_text())
-    variables = mavos_jax.convert_state_dict(config, seeded_state_dict(shapes))
-    save(tmp_path / "mavos", config, variables)
+    save(tmp_path / "mavos", *seeded_network("mavos"))
     golden = goldens("tta_mavos")
     for index, frame in enumerate(golden["frames"]):
         write_picture(tmp_path / "frames" / f"{index:05d}.png", frame)

@@ -12,7 +12,6 @@ from mavos_jax.generated.recipe import VARIED, Recipe
 from mavos_jax.generated.scene import draw
 from mavos_jax.generated.video import SyntheticVideo
 
-SMALL = {"height": 48, "width": 64, "num_objects": 3}
 small_video = functools.partial(SyntheticVideo, height=48, width=64, num_objects=3)
 QUIET = Recipe(
     lookalike=0.0,
@@ -183,4 +182,4 @@ def test_frames_as_a_source():
     ],
 )
 def test_numbers_out_of_range_are_refused(change, message):
-    refuse(message, SyntheticVideo, **({"seed": 0, "num_frames": 2, **SMALL} | change))
+    refuse(message, small_video, **({"seed": 0, "num_frames": 2} | change))

@@ -42,22 +42,6 @@ def test_frames_below_the_least_short_edge_are_seen_as_at_the_scale_that_reaches
 
 
 @pytest.mark.campaign
-def test_mirroring_a_video_mirrors_its_masks_when_both_views_decide(run, clip):
-    frames, mask = clip
-    both = Augmentation(flip=True)
-    masks = run(frames, mask, augmentation=both)
-    mirrored = run(frames[:, :, ::-1], mask[:, ::-1], augmentation=both)
-    np.testing.assert_array_equal(masks, mirrored[:, :, ::-1])
-    assert (masks != run(frames, mask)).any()
-
-
-@pytest.mark.campaign
-def test_the_same_view_twice_changes_nothing(run, clip):
-    twice = run(*clip, augmentation=Augmentation(scales=(1.0, 1.0)))
-    np.testing.assert_array_equal(run(*clip), twice)
-
-
-@pytest.mark.campaign
 def test_labels_reach_every_view(run, clip, late_label):
     views = Augmentation((1.0, 0.75), True)
     masks = run(*clip, labels={4: late_label}, augmentation=views)

@@ -90,7 +90,6 @@ def test_wrong_arguments_are_named(tiny, inputs):
         (([], []), {}, "videos: expected at least one video"),
         ((frames, masks[:2]), {}, "masks: expected 3, one for each video, found 2"),
         ((frames, masks), {"num_objects": [2]}, "num_objects: expected 3"),
-        ((frames, masks), {"gap": 0}, "gap: expected a whole number"),
         (([frames[0], frames[1][:, :32]], masks[:2]), {}, r"videos\[1\]: expected frames of 48x72"),
         (([frames[0], []], masks[:2]), {}, r"videos\[1\]: frames: expected at least one"),
         ((frames[:2], [masks[0], 0 * masks[1]]), {}, r"masks\[1\]: expected at least one object"),

@@ -18,7 +18,8 @@ GAP = 3
 
 @functools.cache
 def network(config):
-    model = mavos_jax.build_model(vary(config, memory={"capacity": 3}))
+    config = vary(config, memory={"capacity": 3}, elstt={"num_blocks": 1})
+    model = mavos_jax.build_model(config)
     return model, init_variables(model)
 
 

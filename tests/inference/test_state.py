@@ -172,6 +172,7 @@ def test_gradient_is_that_of_the_transition_that_training_uses(tiny, clip):
         state = mavos_jax.init_state(*own, frames[0], slots, num_objects=2)
         state, first = mavos_jax.step(*own, state, frames[1])
         _, output = mavos_jax.step(*own, state, frames[2], return_logits=True)
+        assert output.logits is not None
         return jax.nn.logsumexp(output.logits[..., :3], axis=-1).mean(), first.mask
 
     def by_transition(params, predicted):

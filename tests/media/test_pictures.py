@@ -219,7 +219,6 @@ def test_what_is_no_file_is_told(tmp_path, make, found):
         (b"<!DOCTYPE html>", "a web page; download the file again"),
         (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer; .*git lfs pull"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "no known image format; restore"),
-        (b"nothing", "no known image format; restore"),
         (b"", "no known image format; restore"),
     ],
 )

@@ -43,11 +43,7 @@ _SETS: Mapping[str, tuple[BenchmarkName, str | None]] = {
     "any": ("folder", "train"),
 }
 _TRAINED = {"youtube_vos2019": "youtube_vos", "davis2017": "davis2017", "folder": "folder"}
-_IDENTITY: Mapping[str, Any] = {
-    "config": {"name": "small", "memory": {"gap": 5}},
-    "scales": [1.0],
-    "flip": False,
-}
+_IDENTITY: Any = {"config": {"name": "small", "memory": {"gap": 5}}, "scales": [1.0]}
 
 
 def _change_file(rng, file, root, names):

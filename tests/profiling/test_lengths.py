@@ -88,13 +88,6 @@ def test_the_picture_names_the_networks(tmp_path):
     assert (tmp_path / "lengths.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize(
-    "option", ["--lengths 1", "--objects 0", "--size 480", "--repeats 0", "--plot lengths.gif"]
-)
-def test_options_out_of_range(option):
-    refuse(option.split()[0], main, ["--config", "configs/tiny.py", *option.split()])
-
-
 def test_a_missing_matplotlib_is_found_before_anything_is_measured(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     words = ["--config", "configs/tiny.py", "--plot", str(tmp_path / "lengths.svg")]

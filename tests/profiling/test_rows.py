@@ -3,7 +3,7 @@ import json
 import pytest
 from refusals import refuse
 
-from mavos_jax.profiling.__main__ import main
+from mavos_jax.profiling import __main__, lengths, training
 
 CONFIG = "from small_configs import MOBILENET as config\n"
 
@@ -11,7 +11,7 @@ CONFIG = "from small_configs import MOBILENET as config\n"
 def measure(folder, options):
     (folder / "small.py").write_text(CONFIG)
     words = f"--config {folder / 'small.py'} --sizes 33x49 --json {folder / 'rows.json'} {options}"
-    main(words.split())
+    __main__.main(words.split())
     return json.loads((folder / "rows.json").read_text())
 
 
@@ -53,15 +53,21 @@ def test_every_combination_is_a_row(tmp_path):
         assert three["carried_MB"] > 2.9 * one["carried_MB"]
 
 
-BAD = [
-    *("--repeats 0", "--objects 0", "--objects 2 255", "--sizes 480", "--sizes 16x900"),
-    *("--chunk_frames 0", "--video_frames 1", "--precisions float16", "--measure parts"),
-    "--json /proc/rows.json",
-]
+WRONG = {
+    __main__: [
+        *("--repeats 0", "--objects 0", "--objects 2 255", "--sizes 480", "--sizes 16x900"),
+        *("--chunk_frames 0", "--video_frames 1", "--precisions float16", "--measure parts"),
+        "--json /proc/rows.json",
+    ],
+    lengths: ["--lengths 1", "--objects 0", "--size 480", "--repeats 0", "--plot lengths.gif"],
+    training: ["--batches 0", "--repeats 0", "--loader_seconds -1", "--json /proc/rows.json"],
+}
 
 
-@pytest.mark.parametrize("option", BAD)
-def test_options_out_of_range(option):
+@pytest.mark.parametrize(
+    ("module", "option"), [(module, x) for module, options in WRONG.items() for x in options]
+)
+def test_options_out_of_range(module, option):
     name, *values = option.split()
     named = values[-1] if name == "--json" else name
-    refuse(named, main, ["--config", "configs/tiny.py", name, *values])
+    refuse(named, module.main, ["--config", "configs/tiny.py", name, *values])

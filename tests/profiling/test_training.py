@@ -27,15 +27,5 @@ def test_rematerialising_saves_memory(tmp_path, capsys):
     assert lines[1].split()[:3] == ["batch", "rematerialised", "precision"]
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("", "expected --config FILE"),
-        ("--config configs/tiny.py --batches 0", "--batches: expected"),
-        ("--config configs/tiny.py --repeats 0", "--repeats: expected"),
-        ("--config configs/tiny.py --loader_seconds -1", "--loader_seconds: expected"),
-        ("--config configs/tiny.py --json /proc/rows.json", "/proc/rows.json: expected a path"),
-    ],
-)
-def test_wrong_options_come_before_any_work(words, message):
-    refuse(message, main, words.split())
+def test_a_configuration_is_asked_for():
+    refuse("expected --config FILE", main, [])

@@ -103,15 +103,6 @@ def test_the_tolerance_is_a_disk_at_every_corner(radius):
             assert_slow_agrees(turned[0], turned[1], (radius,), find=boundary_map)
 
 
-def test_symmetry_identity_and_range():
-    for seed in range(6):
-        truth, prediction = blob(seed), blob(seed + 50)
-        for measure in (region_similarity, boundary_measure):
-            assert measure(truth, truth) == 1
-            assert measure(truth, prediction) == measure(prediction, truth)
-            assert 0 <= measure(truth, prediction) <= 1
-
-
 def test_empty_masks():
     nothing, everything, something = np.zeros(SIZE, bool), np.ones(SIZE, bool), blob(1)
     assert region_similarity(nothing, nothing) == boundary_measure(nothing, nothing) == 1
@@ -120,17 +111,6 @@ def test_empty_masks():
     assert region_similarity(nothing, everything) == 0
     assert boundary_measure(nothing, everything) == 1
     assert boundary_measure(everything, something) == 0
-
-
-def test_a_shift_counts_once_it_is_beyond_the_tolerance():
-    frame = np.zeros((80, 200), bool)
-    truth = frame.copy()
-    truth[:, :50] = True  # one straight boundary
-    for shift in range(12):
-        prediction = frame.copy()
-        prediction[:, : 50 + shift] = True
-        assert boundary_measure(truth, prediction, 7) == (shift <= 7)
-        assert region_similarity(truth, prediction) == 50 / (50 + shift)
 
 
 @pytest.mark.parametrize(

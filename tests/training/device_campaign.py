@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -96,35 +97,30 @@ def losses_on(config, devices=None, with_pmap=True):
     return losses
 
 
-def losses_of_processes(name, num_processes=2):
+def free_address():
+    """Where processes of this machine may meet."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def losses_of_processes(name, num_processes=2):
     environment = os.environ | {
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         "JAX_NUM_PROCESSES": str(num_processes),
-        "JAX_COORDINATOR_ADDRESS": address,
+        "JAX_COORDINATOR_ADDRESS": free_address(),
         "XLA_FLAGS": "",
     }
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-m", "training.device_campaign", name],
-            env=environment | {"JAX_PROCESS_ID": str(process)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for process in range(num_processes)
-    ]
-    try:
-        outputs = [child.communicate(timeout=900) for child in children]
-    finally:
-        for child in children:
-            child.kill()
-    for child, (_, errors) in zip(children, outputs, strict=True):
-        if child.returncode:
-            raise RuntimeError(errors)
-    return [json.loads(output.splitlines()[-1]) for output, _ in outputs]
+    command = [sys.executable, "-m", "training.device_campaign", name]
+
+    def run(process):
+        own = environment | {"JAX_PROCESS_ID": str(process)}
+        pipe = {"stdout": subprocess.PIPE, "text": True}
+        output = subprocess.run(command, env=own, check=True, timeout=900, **pipe).stdout
+        return json.loads(output.splitlines()[-1])
+
+    with ThreadPoolExecutor(num_processes) as pool:
+        return list(pool.map(run, range(num_processes)))
 
 
 if __name__ == "__main__":

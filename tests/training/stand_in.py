@@ -84,11 +84,10 @@ def stand_in_step(seconds=0.0, bad_steps=(), fails_at=None):
                     average={path: (x + trained[path]) / 2 for path, x in state.average.items()},
                     optimizer=jax.tree.map(lambda x: x + np.ones_like(x), state.optimizer),
                 )
-            loss: Any = np.float32(np.nan if is_bad else content)
-            frames: Any = np.full(config.data.clip_frames, loss)
-            rate: Any = np.float32(1e-4)
-            flag: Any = np.bool_(is_bad)
-            return state, Metrics(loss, frames, frames, rate, loss, flag)
+            loss = np.float32(np.nan if is_bad else content)
+            frames = np.full(config.data.clip_frames, loss)
+            values: Any = loss, frames, frames, np.float32(1e-4), loss, np.bool_(is_bad)
+            return state, Metrics(*values)
 
         return step
 

@@ -2,7 +2,6 @@ import errno
 import functools
 import itertools
 import json
-import os
 import re
 import shutil
 import time
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from checkpoints.damage import flip
 from refusals import refuse
 from training.stand_in import CONFIG, fail_writes, same
 from training.stand_in import saved_steps as steps
@@ -19,7 +19,6 @@ from mavos_jax.checkpoints import description as descriptions
 from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.folder import load, load_config_of
 from mavos_jax.models.mavos import build_model, init_variables
-from mavos_jax.training import checkpoints as written
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.resume import newest_whole, read_state
 from mavos_jax.training.step import new_state, variables_of
@@ -59,21 +58,6 @@ def two(tmp_path, save):
     return tmp_path / "checkpoints" / "2"
 
 
-def flip(file):
-    """Changes one bit in the middle of a file, as a failing disk does."""
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-
-
-def size(file):
-    return file.stat().st_size
-
-
-def largest(folder):
-    return max((x for x in folder.rglob("*") if x.is_file()), key=size)
-
-
 def test_a_state_comes_back_bit_for_bit_and_says_where_it_is_from(tmp_path, state, save):
     save({7: 0.5})
     assert newest_whole(tmp_path) == 7
@@ -86,9 +70,8 @@ def test_a_state_comes_back_bit_for_bit_and_says_where_it_is_from(tmp_path, stat
 
 
 PARTS = {
-    "the latest and the best": [({1: 0.5, 2: None, 3: 0.7, 4: 0.6}, "", [3, 4], 3)],
     "a part of the run that goes on": [
-        ({3: 0.7, 4: 0.6}, "", [3, 4], 3),
+        ({1: 0.5, 2: None, 3: 0.7, 4: 0.6}, "", [3, 4], 3),
         ({5: None, 6: 0.1}, "", [3, 5, 6], 3),
     ],
     "scores under other conditions are not compared": [
@@ -129,13 +112,11 @@ def test_a_run_without_a_checkpoint_has_no_weights(tmp_path):
 
 
 DAMAGES = {
-    "weights": lambda step: flip(largest(step / "weights")),
-    "training": lambda step: flip(largest(step / "training")),
-    "truncated": lambda step: os.truncate(file := largest(step / "weights"), size(file) - 1),
+    "weights": lambda step: flip(step / "weights"),
+    "training": lambda step: flip(step / "training"),
     "missing": lambda step: (step / "training" / "manifest.ocdbt").unlink(),
     "bare": lambda step: (step / "config.json").unlink(),
     "torn": lambda step: (step / "config.json").write_text("{"),
-    "empty": lambda step: [shutil.rmtree(step), step.mkdir()],
 }
 
 
@@ -156,7 +137,7 @@ def test_the_one_before_a_damaged_checkpoint_is_used(tmp_path, save, two, capfd,
 
 def test_a_run_does_not_begin_again_over_damaged_checkpoints(tmp_path, two):
     for step in (two, two.with_name("1")):
-        flip(largest(step / "training"))
+        flip(step / "training")
     refuse("expected .*, found 2 damaged: .*/2/", newest_whole, tmp_path)
     assert steps(tmp_path) == [1, 2]
 
@@ -254,20 +235,6 @@ def test_a_checkpoint_of_another_version_is_not_damaged(tmp_path, two, change):
     (two / "config.json").write_text(json.dumps(description))
     refuse("use the version that wrote it", newest_whole, tmp_path)
     assert steps(tmp_path) == [1, 2]
-
-
-def test_the_sums_are_there_before_a_step_gets_its_name(tmp_path, save, monkeypatch):
-    seen = []
-    write = written.write_description
-
-    def watch(folder, *arguments):
-        write(folder, *arguments)
-        assert (folder / "config.json").exists()
-        seen.extend(x.name for x in (tmp_path / "checkpoints").iterdir())
-
-    monkeypatch.setattr(written, "write_description", watch)
-    save({1: None})
-    assert seen == ["1.orbax-checkpoint-tmp"]
 
 
 def test_a_file_that_cannot_be_read_now_is_not_damage(tmp_path, two, monkeypatch):

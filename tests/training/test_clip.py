@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
-from small_configs import MOBILENET, RESNET, SWIN, vary
+from small_configs import BANK, LSTT, MOBILENET, RESNET, SWIN, vary
 from training.device_campaign import SMALL, make_batch
 
 from mavos_jax.config import ClipConfig, DataConfig, TrainingConfig
@@ -149,10 +149,14 @@ def test_shuffled_identities_are_renamed_slots():
     assert abs(float(found[0]) - drive(clip(), FORCED, True)[0]) > 1e-4 * float(found[0])
 
 
+@functools.cache
+def late_loss():
+    return jax.jit(loss_of(changed(late=1.0, shuffle_identities=False)))
+
+
 @pytest.mark.parametrize(("at", "is_forced", "label_at"), [(FORCED, True, 3), (FREE, False, 1)])
 def test_a_label_is_taken_in_as_in_inference(at, is_forced, label_at):
-    config = changed(late=1.0, shuffle_identities=False)
-    found = jax.jit(loss_of(config))(variables(), clip(), at, KEY, jnp.int32(label_at))
+    found = late_loss()(variables(), clip(), at, KEY, jnp.int32(label_at))
     late = functools.partial(give_late, clip().masks, clip().num_objects)
     given = late(jnp.int32(label_at), jax.random.fold_in(KEY, 2))
     assert given.num_objects[0] < 3
@@ -164,8 +168,7 @@ def test_a_label_is_taken_in_as_in_inference(at, is_forced, label_at):
 
 
 def test_no_label_changes_nothing():
-    config = changed(late=1.0, shuffle_identities=False)
-    found = jax.jit(loss_of(config))(variables(), clip(), FREE, KEY, jnp.int32(0))
+    found = late_loss()(variables(), clip(), FREE, KEY, jnp.int32(0))
     _, result, _ = measure(FREE)
     np.testing.assert_allclose(found[1].loss, result.loss, rtol=1e-5)
 
@@ -223,30 +226,29 @@ def test_bfloat16_keeps_losses_and_gradients_in_float32():
     assert one @ two > 0.98 * jnp.linalg.norm(one) * jnp.linalg.norm(two)
 
 
+OTHERS = [
+    *(RESNET, SWIN, LSTT, BANK),
+    vary(MOBILENET, name="attention", memory={"write": "cross_attention"}),
+    vary(MOBILENET, name="focal", memory={"write": "focal_modulation"}),
+    vary(BANK, name="previous", memory={"policy": "previous"}),
+    vary(BANK, name="growing", memory={"grows": True}),
+]
+
+
 @pytest.mark.parametrize(
     "base",
-    [
-        pytest.param(MOBILENET, id="mobilenet"),
-        pytest.param(RESNET, id="resnet", marks=pytest.mark.campaign),
-        pytest.param(SWIN, id="swin", marks=pytest.mark.campaign),
-    ],
+    [MOBILENET, *(pytest.param(base, marks=pytest.mark.campaign) for base in OTHERS)],
+    ids=lambda base: base.name,
 )
 def test_every_network_trains_in_bfloat16_with_everything_on(base):
     config = changed(base, dropout=True, rematerialise=True)
     side = 33 if config.align_corners else 32
     frames, masks = jnp.zeros((3, side, side, 3), jnp.uint8), jnp.zeros((3, side, side), jnp.uint8)
     sample, shapes = Clip(frames, masks, jnp.int32(2)), variable_shapes(config)
-
-    def run(params, sample):
-        loss = loss_of(config, "bfloat16")
-        return loss({**shapes_of_ones, "params": params}, sample, FORCED, KEY)
-
-    shapes_of_ones = jax.tree.map(lambda x: jnp.ones(x.shape, x.dtype), shapes)
-    traced = jax.make_jaxpr(jax.value_and_grad(run, has_aux=True), return_shape=True)
-    program, ((loss, result), gradient) = traced(shapes["params"], sample)
+    measure = jax.value_and_grad(loss_of(config, "bfloat16"), has_aux=True)
+    traced = jax.make_jaxpr(measure, return_shape=True)
+    program, ((loss, result), gradient) = traced(shapes, sample, FORCED, KEY)
     assert "bf16" in str(program)
     assert loss.dtype == result.loss.dtype == jnp.float32
     assert result.loss.shape == (3,)
-    assert jax.tree.map(lambda x: (x.shape, x.dtype), gradient) == jax.tree.map(
-        lambda x: (x.shape, jnp.float32), shapes["params"]
-    )
+    assert gradient == shapes

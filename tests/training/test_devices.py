@@ -1,9 +1,4 @@
-"""The same steps on any number of devices, by ``pmap`` and by ``jit``.
-
-The quick tests share out a step that is compiled in no time, and that depends on every clip and on
-the device that it is on. The campaign compares the true one, and processes; it compiles for
-minutes.
-"""
+"""The same steps on any number of devices, by ``pmap`` and by ``jit``; the campaign's are true."""
 
 import functools
 

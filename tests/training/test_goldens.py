@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from seeded_weights import seeded_state_dict
+from seeded_weights import seeded_network
 from small_configs import vary
 
 import mavos_jax
@@ -49,14 +48,11 @@ def network(request, goldens):
     """The tests of one network follow one another, so that its gradient is compiled once."""
     name = request.param
     golden = goldens(f"train_{name}")
-    config = load_config(f"configs/{name}.py")
+    config, variables = seeded_network(name)
     clip = ClipConfig(gap=int(golden["mem_gap"]), shuffle_identities=False, dropout=False)
     rates = OptimizerConfig(min_rate=2e-5 if name == "mavos" else 1e-5)
     config = vary(config, training={"clip": clip, "optimizer": rates})
-    shapes = json.loads((GOLDENS / f"state_dict_{name}.json").read_text())
-    weights = seeded_state_dict(shapes, int(golden["weight_seed"]))
-    state = new_state(config, mavos_jax.convert_state_dict(config, weights))
-    return Seeded(name, config, state, golden, gradient_function(config))
+    return Seeded(name, config, new_state(config, variables), golden, gradient_function(config))
 
 
 def gradient_function(config):

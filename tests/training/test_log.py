@@ -14,31 +14,25 @@ from mavos_jax.training.step import Metrics
 
 
 def metrics(loss, is_skipped=False):
-    frames: Any = np.array([loss, loss + 1], np.float32)
-    value: Any = np.float32(loss)
-    flag: Any = np.bool_(is_skipped)
-    return Metrics(value, frames, frames, value, value, flag)
+    value, frames = np.float32(loss), np.array([loss, loss + 1], np.float32)
+    values: Any = value, frames, frames, value, value, np.bool_(is_skipped)
+    return Metrics(*values)
 
 
-def test_averages_leave_out_skipped_steps():
-    meter = MetricsBuffer()
-    for values in (metrics(1.0), metrics(np.nan, is_skipped=True), metrics(3.0)):
-        meter.add(values)
+def test_averages_leave_out_skipped_steps_which_are_counted_over_summaries():
+    meter = MetricsBuffer(skipped_in_row=1)
+    meter.add(metrics(np.nan, is_skipped=True))
+    assert "loss" not in meter.summary(1, 1)
+    meter.add(metrics(np.nan, is_skipped=True))
+    meter.finish()
+    assert meter.skipped_in_row == 3
+    for loss in (1.0, 3.0):
+        meter.add(metrics(loss))
     values = meter.summary(num_clips=4, clip_frames=8)
     found = [values[name] for name in ("loss", "frame_losses", "skipped")]
     assert found == [2.0, [2.0, 3.0], 1.0]
     assert np.isclose(values["frames_per_second"], 8 * values["clips_per_second"])
-    assert meter.summary(4, 8)["skipped"] == 0.0
-
-
-def test_skipped_steps_in_a_row_are_counted_over_summaries():
-    meter = MetricsBuffer(skipped_in_row=1)
-    meter.add(metrics(np.nan, is_skipped=True))
-    meter.summary(1, 1)
-    assert meter.skipped_in_row == 2
-    meter.add(metrics(1.0))
-    meter.finish()
-    assert meter.skipped_in_row == 0
+    assert (meter.skipped_in_row, meter.summary(4, 8)["skipped"]) == (0, 0.0)
 
 
 def test_the_host_waits_for_steps_before_the_last_two_alone():

@@ -1,11 +1,11 @@
 import contextlib
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 
 import pytest
+from training.device_campaign import free_address
 from training.stand_in import changed, complaints, parameters, same, start
 
 from mavos_jax.checkpoints.description import steps_in
@@ -18,10 +18,7 @@ CONFIG = changed(steps=12, save_every=1000)
 
 
 def start_together(folder, count, **options):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    words = "--coordinator", address, "--num_processes", str(count), "--process_id"
+    words = "--coordinator", free_address(), "--num_processes", str(count), "--process_id"
     return [start(folder, *words, str(index), **options) for index in range(count)]
 
 
@@ -95,17 +92,13 @@ def test_a_notice_to_the_whole_group_spares_the_loader(tmp_path, moment):
 
 def wait_for_workers(process, number):
     """Waits for loader processes, which import for seconds before they make clips."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        commands = []
-        for file in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                if int(file.read_text().rpartition(")")[2].split()[1]) == process.pid:
-                    commands.append(file.with_name("cmdline").read_bytes())
-        if sum(b"spawn_main" in command for command in commands) >= number:
-            return
+    commands = []
+    while sum(b"spawn_main" in command for command in commands) < number:
+        assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    raise AssertionError(process.communicate())
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        with contextlib.suppress(OSError):
+            commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
 
 
 def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
