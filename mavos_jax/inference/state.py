@@ -66,7 +66,7 @@ class Output(NamedTuple):
     """Ids; 0 is the background."""
     confidence: Float[Array, "s"]
     """How sure the result is, 0 to 1: the mean probability of an object inside its mask; of an
-    object that is not seen, 1 minus its highest probability anywhere."""
+    object that is not seen, 0.8 times 1 minus its highest probability anywhere."""
     margin: Float[Array, "s"]
     """The mean lead over the next best inside the mask; 0 where an object is not seen."""
     present: Bool[Array, "s"]
