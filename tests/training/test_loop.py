@@ -111,7 +111,7 @@ def test_other_data_are_refused_and_other_sizes_are_told(tmp_path, run, monkeypa
 
 def test_damaged_samples_are_counted(tmp_path, run, monkeypatch, capsys):
     monkeypatch.setattr(loop, "open_source", lambda *_: BoxSet(length=2, damaged=(0,)))
-    run(changed(log_every=4), tmp_path)
+    run(changed({"skip_damaged": True}, log_every=4), tmp_path)
     num_told = capsys.readouterr().out.count("damaged sample left out: boxes/000.jpg: expected an")
     assert lines(tmp_path)[0]["damaged"] == num_told > 0
 

@@ -92,13 +92,17 @@ def test_a_notice_to_the_whole_group_spares_the_loader(tmp_path, moment):
 
 def wait_for_workers(process, number):
     """Waits for loader processes, which import for seconds before they make clips."""
-    commands = []
-    while sum(b"spawn_main" in command for command in commands) < number:
-        assert process.poll() is None, process.communicate()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        commands = []
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                if int(file.read_text().rpartition(")")[2].split()[1]) == process.pid:
+                    commands.append(file.with_name("cmdline").read_bytes())
+        if sum(b"spawn_main" in command for command in commands) >= number:
+            return
         time.sleep(0.01)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        with contextlib.suppress(OSError):
-            commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    raise AssertionError(process.communicate())
 
 
 def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
