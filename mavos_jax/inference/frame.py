@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from mavos_jax.axes import Flag, Frame, Image, Scalar, SourceMask
 from mavos_jax.inference import step
@@ -103,8 +103,7 @@ def advance_frame(
     state: VideoState,
     views: Views,
     memorise_with: SourceMask | None,
-    in_use: Bool[Array, "s"],
-    gap: Scalar,
+    scalars: tuple[Scalar, Scalar],
     *,
     identities: int,
     logits_form: LogitsForm,
@@ -112,11 +111,13 @@ def advance_frame(
 ) -> tuple[VideoState, Outputs]:
     """Segments and memorises a frame.
 
-    ``memorise_with`` holds slots to memorise instead of the predictions. ``in_use`` says which
-    slots are. Unless the frame ``is_real``, or that is ``None``, the state stays as it was.
+    ``memorise_with`` holds slots to memorise instead of the predictions; ``scalars`` are the slots
+    in use and the gap. Unless the frame ``is_real``, or that is ``None``, the state stays as it
+    was.
     """
+    num_objects, gap = scalars
     model, variables, geometries = network
-    slots, predictions = _predict(network, state, views, in_use, identities)
+    slots, predictions = _predict(network, state, views, num_objects, identities)
     since_write = state.since_write + 1
     is_due = since_write >= gap
     if is_real is not None:
@@ -143,7 +144,7 @@ def label_frame(
     state: VideoState,
     frame: Frame,
     masks: tuple[SourceMask, SourceMask | None],
-    in_use: Bool[Array, "s"],
+    num_objects: Scalar,
     *,
     groups: int,
     identities: tuple[int, int],
@@ -153,14 +154,14 @@ def label_frame(
     """Segments a frame that also brings a label, and makes it a reference.
 
     ``masks`` are the slots of the label, and those to memorise under it instead of the prediction.
-    ``in_use`` are the slots before the label, ``groups`` those after it, ``identities`` both. New
-    objects may need more groups, whose memories start with this frame. Objects of the label lose
-    their other pixels if it may ``erase``.
+    ``num_objects`` counts before the label, ``groups`` after it, ``identities`` before and after.
+    New objects may need more groups, whose memories start with this frame. Objects that the label
+    shows lose their other pixels if it may ``erase``.
     """
     label, given = masks
     before, after = identities
     geometries, views = network.geometries, encode_frame(network, frame)
-    slots, predictions = _predict(network, state, views, in_use, before)
+    slots, predictions = _predict(network, state, views, num_objects, before)
     memories = []
     for view, memory, features, found in zip(
         geometries, state.memories, views, predictions, strict=True
@@ -173,7 +174,7 @@ def label_frame(
 
 
 def _predict(
-    network: Network, state: VideoState, views: Views, in_use: Bool[Array, "s"], identities: int
+    network: Network, state: VideoState, views: Views, num_objects: Scalar, identities: int
 ) -> tuple[Array, tuple[_Prediction, ...]]:
     """Segments a frame from memory: the slots that the views decide together, and each view's."""
     model, variables, geometries = network
@@ -182,7 +183,7 @@ def _predict(
         logits, pending = _over_groups(
             model, lambda memory, x=features: step.segment(model, variables, memory, x), memory
         )
-        found.append((mask_unused(logits, in_use), pending))
+        found.append((mask_unused(logits, num_objects), pending))
     if len(found) == 1:
         ((logits, pending),) = found
         slots = predict_slots(logits, geometries[0].output, channels=identities)

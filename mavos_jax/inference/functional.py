@@ -128,7 +128,7 @@ def correct(
     before it. Objects that the mask shows get its pixels and, if they may ``erase``, lose all
     others; what is 0 there stays as predicted, 255 is ignored. So does the short-term memory. The
     frame enters the long-term memory at once, by ``memory.on_label``: fused with it, or instead of
-    it. Shown objects that were removed are back.
+    it. Objects that were removed are back if it shows them.
 
     The output's mask is the corrected one, all else in it that of the prediction before.
 
@@ -171,7 +171,8 @@ def add_objects(
 def remove_objects(state: State, ids: int | Sequence[int]) -> State:
     """Returns the state without some objects, given by their ids: later masks do not show them.
 
-    Their pixels fall to the next likely object or the background.
+    They are still tracked, and their pixels are background, so that other objects keep theirs and
+    do not take what looks like them. :func:`correct` shows them again.
 
     Raises:
       ValueError: an id is unknown.
@@ -182,7 +183,7 @@ def remove_objects(state: State, ids: int | Sequence[int]) -> State:
         unknown = sorted(set(removed.tolist()) - set(known.ravel().tolist()))
         if unknown:
             raise ValueError(f"ids: expected ids among {known.tolist()}, found {unknown}")
-    return state._replace(in_use=state.in_use & ~jnp.isin(state.ids, removed))
+    return state._replace(shown=state.shown & ~jnp.isin(state.ids, removed))
 
 
 def _label(

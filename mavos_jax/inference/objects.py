@@ -123,17 +123,11 @@ def split_groups(mask: Mask, groups: int) -> Integer[Array, "g h w"]:
     return jnp.where(mask[None] == IGNORED, IGNORED, jnp.where(is_own, local, 0))
 
 
-def first_slots(num_objects: Scalar, groups: int) -> Bool[Array, "s"]:
-    """Returns which slots of some groups are in use if they are the first ones."""
-    return jnp.arange(groups * MAX_OBJECTS) < num_objects
-
-
-def mask_unused(
-    logits: Float[Array, "g h w o"], in_use: Bool[Array, "s"]
-) -> Float[Array, "g h w o"]:
-    """Returns the logits with -1e10 for identities whose slots, ten a group, are not in use."""
-    background = jnp.ones((logits.shape[0], 1), bool)
-    in_use = jnp.concatenate([background, in_use.reshape(-1, MAX_OBJECTS)], axis=1)
+def mask_unused(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Float[Array, "g h w o"]:
+    """Returns the logits with -1e10 for the identities above the number of objects in use."""
+    first = jnp.arange(logits.shape[0])[:, None] * MAX_OBJECTS
+    in_use = jnp.arange(logits.shape[-1]) <= num_objects - first
+    in_use = in_use | (jnp.arange(logits.shape[-1]) == 0)
     return jnp.where(in_use[:, None, None], logits, UNUSED_LOGIT)
 
 

@@ -23,7 +23,7 @@ from mavos_jax.inference.frame import (
     start_frame,
 )
 from mavos_jax.inference.geometry import Geometries
-from mavos_jax.inference.objects import LogitsForm, first_slots, logits_shape
+from mavos_jax.inference.objects import LogitsForm, logits_shape
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.runtime.devices import GraphProgram
@@ -44,7 +44,6 @@ def segment_chunk(
     """Scans :func:`~.frame.advance_frame` over the frames of one video."""
     num_frames, num_objects, gap = scalars
     backend, geometry = network.model.backend, network.geometries[0]
-    in_use = first_slots(num_objects, state.groups)
     encode = functools.partial(encode_frame, network)
     encoded = jax.vmap(encode)(frames) if backend.encoder == "chunk" else None
 
@@ -55,7 +54,7 @@ def segment_chunk(
         )
         views = encode(frame) if encoded is None else frame
         return advance_frame(
-            *(network, state, views, given, in_use, gap),
+            *(network, state, views, given, (num_objects, gap)),
             identities=identities,
             logits_form=logits_form,
             is_real=is_real,
@@ -80,20 +79,6 @@ def segment_chunk(
     slots = jnp.zeros((len(frames), *size), jnp.uint8)
     logits = None if shape is None else jnp.zeros((len(frames), *shape))
     return jax.lax.fori_loop(0, num_frames, put, (state, (slots, logits)))
-
-
-def label_video(
-    network: Network,
-    state: VideoState,
-    frame: Array,
-    masks: tuple[Array, Array | None],
-    num_objects: Scalar,
-    **static: Any,
-) -> tuple[VideoState, Outputs]:
-    """Runs :func:`~.frame.label_frame` where the first ``num_objects`` slots are in use."""
-    return label_frame(
-        *(network, state, frame, masks, first_slots(num_objects, state.groups)), **static
-    )
 
 
 def _over_videos(
@@ -152,7 +137,7 @@ meaningless.
 """
 
 label_frames = jax.jit(
-    _over_videos(label_video, lambda state: (state, 0, 0, 0), lambda state: (state, 0)),
+    _over_videos(label_frame, lambda state: (state, 0, 0, 0), lambda state: (state, 0)),
     static_argnames=("model", "groups", "identities", "logits_form"),
 )
 """Labels a frame of every video, [b, H, W, 3]; see :func:`~.frame.label_frame`."""

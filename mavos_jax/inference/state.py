@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, UInt8
 
 from mavos_jax.axes import Scalar
-from mavos_jax.config import IGNORED, MAX_OBJECTS
+from mavos_jax.config import IGNORED
 from mavos_jax.inference.frame import (
     Network,
     Outputs,
@@ -39,7 +39,7 @@ class State(NamedTuple):
     """A video between two frames: a pytree of fixed shapes, whatever the length.
 
     It is a value: keep it, save it with Orbax, send it, stack several for ``jax.vmap``. The arrays
-    ``ids`` and ``in_use`` have a place for each object; memory is as large as the configuration
+    ``ids`` and ``shown`` have a place for each object; memory is as large as the configuration
     says from the first frame on, also that of a bank that grows.
     """
 
@@ -47,7 +47,7 @@ class State(NamedTuple):
     geometries: Geometries
     """How frames enter and leave the network."""
     ids: UInt8[Array, "s"]
-    in_use: Bool[Array, "s"]
+    shown: Bool[Array, "s"]
     """False once removed."""
     gap: Scalar
     """Frames between two long-term writes."""
@@ -109,11 +109,12 @@ def _step(
     network = Network(model, prepare_variables(model, variables), state.geometries)
     video, outputs = advance_frame(
         *(network, state.video, encode_frame(network, _pad(frame)), None),
-        *(_all_slots(state), state.gap),
+        (jnp.int32(state.num_objects), state.gap),
         identities=num_identities(state.num_objects),
         logits_form=_logits_form(state.num_objects),
     )
-    return state._replace(video=video), _output(state, state.ids, outputs, return_logits)
+    after = state._replace(video=video)
+    return after, _output(after, outputs, state.num_objects, return_logits)
 
 
 def _correct(
@@ -131,38 +132,33 @@ def _correct(
     network = Network(model, prepare_variables(model, variables), state.geometries)
     slots = _slots_of(ids)[_pad(mask)]
     video, outputs = label_frame(
-        *(network, state.video, _pad(frame), (slots, None), _all_slots(state)),
+        *(network, state.video, _pad(frame), (slots, None), jnp.int32(before)),
         groups=num_groups(after),
         identities=(num_identities(before), num_identities(after)),
         logits_form=_logits_form(before),
         erase=erase,
     )
-    in_use = jnp.pad(state.in_use, (0, after - before)) | shown_slots(slots)[1 : after + 1]
-    corrected = state._replace(video=video, ids=ids, in_use=in_use)
-    return corrected, _output(state, ids, outputs, return_logits)
+    shown = jnp.pad(state.shown, (0, after - before)) | shown_slots(slots)[1 : after + 1]
+    corrected = state._replace(video=video, ids=ids, shown=shown)
+    return corrected, _output(corrected, outputs, before, return_logits)
 
 
-def _output(state: State, ids: Array, outputs: Outputs, return_logits: bool) -> Output:
+def _output(after: State, outputs: Outputs, before: int, return_logits: bool) -> Output:
+    """Returns what a frame gives; its logits are of the objects ``before``."""
     slots, logits = outputs
-    height, width = state.origin.size
-    table = jnp.zeros(256, jnp.uint8).at[1 : 1 + ids.shape[0]].set(ids).at[IGNORED].set(IGNORED)
+    height, width = after.origin.size
+    ids = jnp.where(after.shown, after.ids, 0)
+    table = jnp.zeros(256, jnp.uint8).at[1 : 1 + len(ids)].set(ids).at[IGNORED].set(IGNORED)
     assert logits is not None, "asked for"
-    logits = logits[..., : 1 + MAX_OBJECTS * num_groups(state.num_objects)]
-    found = judge(logits, state.num_objects)
-    missing = ids.shape[0] - state.num_objects
-    confidence, margin, present = (jnp.pad(x, (0, missing)) for x in found)
+    confidence, margin, present = (
+        jnp.pad(x, (0, len(ids) - before)) * after.shown for x in judge(logits, before)
+    )
     mask = table[slots[:height, :width]]
     return Output(mask, confidence, margin, present, logits if return_logits else None)
 
 
 def _logits_form(num_objects: int) -> LogitsForm:
     return "stride4" if num_groups(num_objects) == 1 else "merged"
-
-
-def _all_slots(state: State) -> Array:
-    """Returns which slots are in use, those without a place among them."""
-    missing = MAX_OBJECTS * state.video.groups - state.num_objects
-    return jnp.pad(state.in_use, (0, missing))
 
 
 def _slots_of(ids: Array) -> Array:

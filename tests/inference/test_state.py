@@ -119,13 +119,15 @@ def test_a_correction_may_only_add(functions, start, clip):
 
 def test_removed_objects_are_gone_until_they_are_shown(functions, start, clip):
     frames, mask = clip
+    _, kept = run(functions, start, frames[1:5])
     state = mavos_jax.remove_objects(start, 8)
     state, masks = run(functions, state, frames[1:5])
-    assert set(np.unique(masks)) == {0, 3}
+    np.testing.assert_array_equal(masks, np.where(kept == 8, 0, kept))
+    assert set(np.unique(kept)) == {0, 3, 8}
     back = np.where(mask == 8, 8, 0).astype(np.uint8)
     state, output = functions["correct"](state, frames[5], back)
     assert (np.asarray(output.mask) == 8)[mask == 8].all()
-    assert np.asarray(state.in_use).all()
+    assert np.asarray(state.shown).all()
 
 
 def test_ids_may_be_traced_if_their_number_is_known(functions, tiny, stream, clip):
