@@ -69,6 +69,7 @@ def test_one_trace_for_any_number_of_steps_and_a_state_of_one_size(
     assert len(sizes) == 1
 
 
+@pytest.mark.campaign
 def test_videos_are_mapped(functions, tiny, clip):
     frames, mask = clip
     videos = [frames, frames[::-1], frames[:, ::-1], frames[:, :, ::-1]]
