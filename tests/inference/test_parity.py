@@ -13,7 +13,7 @@ LOGITS = 2e-5
 
 # Every network, and with given masks every one again, is a program that takes its time to compile:
 # those whose parts the others have are campaigns.
-QUICK = [(name, "free") for name in ("mavos", "r50_mavos", "swinb_mavos")] + [("mavos", "forced")]
+QUICK = [("mavos", "free"), ("mavos", "forced"), ("r50_mavos", "free"), ("swinb_mavos", "free")]
 SLOW = [(name, "forced") for name in ("r50_mavos", "swinb_mavos", "deaot_l", "aot_l")]
 SLOW += [(name, "free") for name in ("deaot_l", "aot_l")]
 
