@@ -205,10 +205,10 @@ def _run(
 ) -> _R:
     """Calls a program, or its function as a part of the caller's own program."""
     with fitting_variables():
+        prepared = prepare_variables(model, variables)
         if _is_traced((variables, operands)):
             operands = jax.tree.map(jnp.asarray, operands)
-            return program.function(variables, *operands, model=model, **static)
-        prepared = prepare_variables(model, variables)
+            return program.function(prepared, *operands, model=model, **static)
         return in_32_bits(program)(prepared, *operands, model=model, **static)
 
 
@@ -240,7 +240,8 @@ def _check(model: MAVOS, variables: Variables, state: State, frame: Any) -> tupl
 
 
 def _frame_size(frame: Any) -> tuple[int, int]:
-    return check_rgb(frame if _is_traced(frame) else as_array(frame, "frame"), "frame")
+    # A frame on the device stays there.
+    return check_rgb(frame if isinstance(frame, Array) else as_array(frame, "frame"), "frame")
 
 
 def _require_shape(mask: Any, size: tuple[int, int]) -> None:

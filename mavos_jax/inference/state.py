@@ -22,7 +22,6 @@ from mavos_jax.inference.geometry import Geometries, padded_size
 from mavos_jax.inference.objects import LogitsForm, judge, num_groups, num_identities, shown_slots
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import num_places
-from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import GraphProgram
 
 
@@ -97,7 +96,7 @@ def _init_state(
     origin = Origin((frame.shape[0], frame.shape[1]), network_kind(model))
     # As constants, resizing weights would be folded into other sums, which round differently.
     views = jax.lax.optimization_barrier(views)
-    network = Network(model, prepare_variables(model, variables), views)
+    network = Network(model, variables, views)
     kind = {"groups": num_groups(num_objects), "identities": num_identities(num_objects)}
     video = start_frame(network, _pad(frame), _pad(slots).astype(jnp.uint8), **kind)
     return State(video, views, ids, jnp.ones(num_objects, bool), gap, origin)
@@ -106,7 +105,7 @@ def _init_state(
 def _step(
     variables: Variables, state: State, frame: Array, *, model: MAVOS, return_logits: bool
 ) -> tuple[State, Output]:
-    network = Network(model, prepare_variables(model, variables), state.geometries)
+    network = Network(model, variables, state.geometries)
     video, outputs = advance_frame(
         *(network, state.video, encode_frame(network, _pad(frame)), None),
         (jnp.int32(state.num_objects), state.gap),
@@ -129,7 +128,7 @@ def _correct(
     return_logits: bool,
 ) -> tuple[State, Output]:
     before, after = state.num_objects, ids.shape[0]
-    network = Network(model, prepare_variables(model, variables), state.geometries)
+    network = Network(model, variables, state.geometries)
     slots = _slots_of(ids)[_pad(mask)]
     video, outputs = label_frame(
         *(network, state.video, _pad(frame), (slots, None), jnp.int32(before)),

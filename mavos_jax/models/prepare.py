@@ -63,7 +63,9 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     key = (model.backend, *map(id, leaves))
     if key in _KEPT:
         return _KEPT[key]
-    prepared = _prepare(model, variables)
+    # Also while a caller's function is traced, whose tracers must not be kept.
+    with jax.ensure_compile_time_eval():
+        prepared = _prepare(model, variables)
     if prepared is not variables and all(
         isinstance(leaf, jax.Array) for leaf in leaves
     ):  # others may change

@@ -6,12 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from small_configs import vary
+from small_configs import MOBILENET, vary
 
 import mavos_jax
 from mavos_jax.inference import step as transition
 from mavos_jax.inference.frame import prepare
 from mavos_jax.inference.geometry import Sizes, geometries
+from mavos_jax.models import prepare as prepare_module
+from mavos_jax.models.mavos import init_variables
 
 GAP = 3
 
@@ -145,6 +147,18 @@ def test_ids_may_be_traced_if_their_number_is_known(functions, tiny, stream, cli
 
     labelled = stream(frames[:3], mask, num_objects=2, gap=GAP, labels={2: mask})
     np.testing.assert_array_equal(run(tiny[1], frames, mask), list(labelled)[2])
+
+
+def test_variables_may_be_constants_of_the_callers_program(clip):
+    """Frozen normalisations are folded once, and no tracer is kept."""
+    frames, mask = clip
+    model = mavos_jax.build_model(MOBILENET)
+    network = model, jax.device_put(init_variables(model))
+    state = mavos_jax.init_state(*network, frames[0], mask)
+    prepare_module._KEPT.clear()
+    _, traced = jax.jit(functools.partial(mavos_jax.step, *network))(state, frames[1])
+    _, output = mavos_jax.step(*network, state, jax.device_put(frames[1]))
+    np.testing.assert_array_equal(traced.mask, output.mask)
 
 
 def test_confidence_of_each_object(functions, start, clip):
