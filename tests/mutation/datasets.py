@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 from benchmark_trees import write_benchmark_tree
 from evaluation.scored_trees import write_results
-from mutation.archives import change_zip
-from mutation.documents import change_document, change_lines, odd_names
-from mutation.formats import PNG
-from mutation.trial import Damage, require_lines
+from mutation.trial import Subject, require_lines
 from mutation.watch import put
 
 from mavos_jax.config import SourceConfig
-from mavos_jax.datasets import Benchmark, BenchmarkName, check_benchmark, open_benchmark
+from mavos_jax.datasets import Benchmark, check_benchmark, open_benchmark
 from mavos_jax.datasets.listing import read_names
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.protocol import ScoringOptions
@@ -35,85 +32,50 @@ from mavos_jax.inference.geometry import Sizes
 from mavos_jax.media.masks import read_mask
 
 _FRAME = (48, 64)
-_SETS: Mapping[str, tuple[BenchmarkName, str | None]] = {
-    "ytvos": ("youtube_vos2019", "train"),
-    "lvos": ("lvos2", None),
-    "davis": ("davis2017", None),
-    "long": ("long_time_video", None),
-    "any": ("folder", "train"),
-}
-_TRAINED = {"youtube_vos2019": "youtube_vos", "davis2017": "davis2017", "folder": "folder"}
 _IDENTITY: Any = {"config": {"name": "small", "memory": {"gap": 5}}, "scales": [1.0]}
 
 
-def _change_file(rng, file, root, names):
-    """Damages a file as its suffix says; its name below the root and the content."""
-    name, data = file.relative_to(root).as_posix(), file.read_bytes()
-    match file.suffix:
-        case ".png":
-            return name, PNG.change(rng, data)
-        case ".txt":
-            return name, change_lines(rng, data, names)
-        case _:
-            return name, change_document(rng, data, names)
+def _sources(root, *paths):
+    return [(path.relative_to(root).as_posix(), path.read_bytes()) for path in paths]
 
 
-def metadata(places):
-    """What names the videos of a set: ``meta.json`` and lists."""
-    root, precious = places.tree, places.outside / "precious"
-    sets = {
-        folder: write_benchmark_tree(root / folder, dataset, split=split)
-        for folder, (dataset, split) in _SETS.items()
-    }
-    put(root / "any/ImageSets/train.txt", b"bear\ndog-2\n")
+def metadata(dataset, split, kind, places):
+    """What names the videos of a set, which may be trained on: ``meta.json`` and lists."""
+    root = places.tree
+    options = write_benchmark_tree(root, dataset, split=split)
+    if dataset == "folder":
+        put(root / "ImageSets/train.txt", b"bear\ndog-2\n")
     files = [file for file in sorted(root.rglob("*")) if file.suffix in (".json", ".txt")]
-    masks = sorted(root.rglob("Annotations/**/*.png"))
-    for mask in masks:  # a folder outside that could be taken for a sequence of any set
-        put(precious / mask.name, mask.read_bytes())
-    videos = sorted({mask.parent.name for mask in masks})
-    names = odd_names(precious)
+    for mask in root.rglob("Annotations/**/*.png"):  # could be taken for a sequence of any set
+        put(places.precious / mask.name, mask.read_bytes())
 
-    def readers(chosen):
-        options = sets[chosen.relative_to(root).parts[0]]
+    def check():
+        require_lines(check_benchmark(options), root)
 
-        def check():
-            require_lines(check_benchmark(options), root)
+    def read_lists():
+        for file in files:
+            assert read_names(file)
 
-        def read_list():
-            assert read_names(chosen)
+    def clear():
+        """Clears the places of results, as a run does."""
+        benchmark = open_benchmark(options)
+        with RunFolder.opened(places.output, {}, {}) as folder:
+            for sequence in benchmark.sequences:
+                sizes = Sizes(_FRAME, _FRAME)
+                begun = folder.begin(SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,)))
+                written = begun, mask_path(begun.parent, sequence, 0)
+                _require_below(places.output / "masks", *written)
+                _require_below(root, *sequence.frames, *sequence.truth.values())
 
-        def clear():
-            """Clears the places of results, as a run does."""
-            benchmark = open_benchmark(options)
-            with RunFolder.opened(places.output, {}, {}) as folder:
-                for sequence in benchmark.sequences:
-                    sizes = Sizes(_FRAME, _FRAME)
-                    begun = folder.begin(SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,)))
-                    written = begun, mask_path(begun.parent, sequence, 0)
-                    _require_below(places.output / "masks", *written)
-                    _require_below(root, *sequence.frames, *sequence.truth.values())
+    def train():
+        for video in open_files(SourceConfig(kind, str(root), options.split)):
+            assert isinstance(video.files, SequenceFiles)
+            for index, frame in enumerate(video.files.frames):
+                _require_below(root, frame, video.files.mask_path(index))
 
-        def train():
-            kind = _TRAINED[options.dataset]
-            for video in open_files(SourceConfig(kind, str(options.root), options.split)):
-                assert isinstance(video.files, SequenceFiles)
-                for index, frame in enumerate(video.files.frames):
-                    _require_below(root, frame, video.files.mask_path(index))
-
-        return (clear, check, read_list, *([train] if options.dataset in _TRAINED else []))
-
-    def damage(rng):
-        chosen = rng.choice(files)
-        name, data = _change_file(rng, chosen, root, names)
-        if rng.random() < 0.25:  # a video gets an odd name, and all else stays
-            data, odd = chosen.read_bytes(), rng.choice(names)
-            video = rng.choice([video for video in videos if video.encode() in data])
-            dump = json.dumps if chosen.suffix == ".json" else str
-            data = data.replace(dump(video).encode(), dump(odd).encode(errors="surrogateescape"))
-        # A list that names what is not there is refused for what is not there.
-        return Damage({name: data}, readers(chosen), needs_name=False)
-
-    return damage
+    readers = (clear, check, read_lists, *([train] if kind else []))
+    # A list that names what is not there is refused for what is not there.
+    return Subject(_sources(root, *files), readers, needs_name=False)
 
 
 def _require_below(root, *paths):
@@ -124,14 +86,13 @@ def _require_below(root, *paths):
 def records(places):
     """The folder of a run: whose it is, what each sequence took, and its masks."""
     tree = places.tree
-    benchmark = open_benchmark(write_benchmark_tree(places.outside / "set", "davis2017"))
+    benchmark = open_benchmark(write_benchmark_tree(places.precious, "davis2017"))
     tasks = check_sequences(benchmark, None)
-    names = odd_names(places.outside / "set")
     with RunFolder.opened(tree, _IDENTITY, {}, conclusions=["scores.json"]) as folder:
         for task in tasks:
             _finish(folder, task)
         folder.write("scores.json", {"a": 1})
-    stored = (tree / "run.json", *2 * sorted(tree.glob("sequences/*.json")))
+    files = (tree / "run.json", *sorted(tree.glob("sequences/*.json")))
     masks = sorted(tree.glob("masks/*/*.png"))
 
     def go_on():
@@ -154,15 +115,8 @@ def records(places):
         with RunFolder.opened(tree, {"other": 1}, {}, overwrite=True) as folder:
             assert folder.record(tasks[0]) is None
 
-    def damage(rng):
-        file = rng.choice(masks if rng.random() < 0.15 else stored)
-        name, data = _change_file(rng, file, tree, names)
-        changed: dict[str, bytes | None] = {name: data}
-        if rng.random() < 0.05:
-            changed = rng.choice(({name: None}, {name: None, f"{name}/file": b""}))
-        return Damage(changed, (go_on, overwrite), owns_tree=True, needs_name=False)
-
-    return damage
+    sources = _sources(tree, *masks, *len(masks) * files)
+    return Subject(sources, (go_on, overwrite), owns_tree=True, needs_name=False)
 
 
 def _finish(folder, task):
@@ -188,10 +142,9 @@ def _require_record(record, task):
 def scores(places):
     """``scores.json`` of a run, which another scoring compares itself with; and result masks."""
     tree, rule = places.tree, ScoringOptions()
-    options = write_benchmark_tree(places.outside / "set", "davis2017")
+    options = write_benchmark_tree(places.precious, "davis2017")
     first = open_benchmark(options).sequences[0]
     benchmark = Benchmark("davis2017", "val", options.root, (first,))
-    names = odd_names(places.outside / "set")
     put(tree / "unseen.txt", b"# unseen\ncat\ndog\n")
     for path in first.truth.values():
         put(tree / "masks" / first.name / path.name, path.read_bytes())
@@ -208,33 +161,23 @@ def scores(places):
 
     write_scores(tree, benchmark, score(), inputs)
     masks = sorted(tree.glob("masks/*/*.png"))
-
-    def damage(rng):
-        files = (*7 * (tree / "scores.json",), *2 * (rng.choice(masks),), tree / "unseen.txt")
-        name, data = _change_file(rng, rng.choice(files), tree, names)
-        return Damage({name: data}, (replace, score, read_list))
-
-    return damage
+    files = (tree / "scores.json", tree / "scores.json", tree / "unseen.txt")
+    return Subject(_sources(tree, *masks, *len(masks) * files), (replace, score, read_list))
 
 
 def submission(places):
     """A zip for a server, whoever made it."""
-    options = write_benchmark_tree(places.outside / "set", "youtube_vos2019", split="train")
+    options = write_benchmark_tree(places.precious, "youtube_vos2019", split="train")
     first = open_benchmark(options).sequences[:2]
     benchmark = Benchmark("youtube_vos2019", "train", options.root, first)
-    names = odd_names(places.outside / "set")
     path, results = places.tree / "submission.zip", places.output / "masks"
     for sequence in first:
         for truth in sequence.truth.values():
             put(results / sequence.name / truth.name, truth.read_bytes())
     write_submission(benchmark, results, path)
     shutil.rmtree(results)
-    sound = path.read_bytes()
 
     def check():
         require_lines(check_submission(benchmark, path), path)
 
-    def damage(rng):
-        return Damage({path.name: change_zip(rng, sound, names, PNG.change)}, [check])
-
-    return damage
+    return Subject(_sources(places.tree, path), [check])

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from typing import Any
 
 from mutation.changes import change_bytes, change_order
@@ -33,23 +34,29 @@ def odd_names(outside):
 
 def change_document(rng, data, names):
     """Damages a JSON file: mostly its values and names, which may become ``names``; or its text."""
-    if rng.random() < 0.25:
-        return rng.choice((change_bytes, change_text))(rng, data)
-    value = json.loads(data)
-    for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 4)):
-        value = change_value(rng, value, names)
-    return dump(value)
-
-
-def dump(value):
-    """Writes JSON, with what Python does not write as it is."""
-    text = json.dumps(value)
+    match rng.randrange(8):
+        case 0 | 1:
+            return rng.choice((change_bytes, _change_text))(rng, data)
+        case 2:
+            return change_word(rng, data.decode(), [json.dumps(n)[1:-1] for n in names]).encode()
+    text = json.dumps(_change_values(rng, json.loads(data), names))
     for number, raw in enumerate(_RAW_VALUES):
         text = text.replace(json.dumps(f"{_RAW}{number}"), raw)
     return text.encode()
 
 
-def change_text(rng, data):
+def change_lines(rng, data, names):
+    """Damages a list of names, one per line, as if it were one of JSON; or its text."""
+    match rng.randrange(6):
+        case 0 | 1:
+            return rng.choice((change_bytes, _change_text))(rng, data)
+        case 2:
+            return data * rng.choice((2, 20_000))
+    lines = _change_values(rng, data.decode().split("\n"), names)
+    return "\n".join(map(str, lines)).encode(errors="surrogateescape")
+
+
+def _change_text(rng, data):
     """Changes how a text is stored."""
     text = data.decode()
     changes = (
@@ -60,45 +67,34 @@ def change_text(rng, data):
     return rng.choice(changes)
 
 
-def change_lines(rng, data, names):
-    """Damages a list of names, one per line."""
-    if rng.random() < 0.4:
-        return rng.choice((change_bytes, change_text))(rng, data)
-    lines = data.decode().split("\n")
-    chosen, name = rng.randrange(len(lines)), rng.choice(names)
-    line, before, after = lines[chosen], lines[:chosen], lines[chosen + 1 :]
-    changes = (
-        change_order(rng, lines),
-        [*before, name, *after],
-        [*before, name, line, *after],
-        [*before, line + rng.choice((" ", "/", " x", "\t", "\v", "/..")), *after],
-        [*before, rng.choice(("/", " ", "./", "../", "#")) + line, *after],
-        [*before, f"/{line}/{name}.jpg /{rng.choice(names)}.png", *after],
-        lines * rng.choice((2, 20_000)),
-    )
-    return "\n".join(rng.choice(changes)).encode(errors="surrogateescape")
+def change_word(rng, text, values):
+    """Replaces a word of a text by a value wherever it stands."""
+    word = rng.choice(sorted({*re.findall(r"[\w<|-]+|[({'\[]", text)}))
+    return text.replace(word, rng.choice(values))
 
 
-def change_value(rng, value, names):
-    """Changes one value somewhere in nested lists and dictionaries, in place but for the whole."""
+def _change_values(rng, value, names):
+    """Changes a value somewhere in nested lists and dictionaries, or rarely several."""
     root = {"": value}
-    parent, key = rng.choice(list(_places(root)))
-    is_name = isinstance(parent, dict) and parent is not root
-    match rng.randrange(6):
-        case 0 | 1 | 2 if isinstance(parent, list):
-            parent[:] = change_order(rng, parent)
-        case 0 if is_name:
-            del parent[key]
-        case 1 if is_name:
-            parent[rng.choice(names)] = parent.pop(key)
-        case 2 if is_name:
-            other = rng.choice(list(parent))
-            parent[key], parent[other] = parent[other], parent[key]
-        case 3 if is_name:
-            parent[rng.choice(names)] = parent[key]
-        case _:
+    for _ in range(1 if rng.random() < 0.8 else rng.randint(2, 4)):
+        parent, key = rng.choice(list(_places(root)))
+        if parent is root or rng.random() < 0.4:
             parent[key] = _odd(rng, parent[key], names)
+        elif isinstance(parent, list):
+            parent[:] = change_order(rng, parent)
+        else:
+            _change_entry(rng, parent, key, rng.choice(names))
     return root[""]
+
+
+def _change_entry(rng, parent, key, name):
+    """Removes an entry of a dictionary, gives it another name, or exchanges values."""
+    others = {k: v for k, v in parent.items() if k != key}
+    other, new = rng.choice(list(parent)), {name: parent[key]}
+    swapped = {key: parent[other], other: parent[key]}
+    changed = rng.choice((others, others | new, parent | new, parent | swapped))
+    parent.clear()
+    parent.update(changed)
 
 
 def _places(parent):
@@ -121,6 +117,16 @@ def _odd(rng, value, names):
             alike = (str(value), -value, value + 1, value * 1_000_000_000, float(value))
         case str() if value.isdecimal() and len(value) < 20:
             alike = (int(value), str(int(value) + 10**9), f"-{value}", f" {value} ")
+        case str():
+            odd = (
+                f"{value}/",
+                f"{value}/..",
+                f"/{value}",
+                f"../{value}",
+                f" {value}",
+                f"{value} x",
+            )
+            alike = (*odd, f"{value}\t", f"{value}\v", f"#{value}", f"./{value}")
         case _:
             alike = _VALUES
     raw = f"{_RAW}{rng.randrange(len(_RAW_VALUES))}"

@@ -1,11 +1,10 @@
 """Pictures, masks and videos, as inference, benchmarks and training read them."""
 
 import functools
+import itertools
 
-from mutation.changes import change_bytes
-from mutation.formats import MP4
-from mutation.sound import BOXES, OTHERS, SIZE, draw, write_videos
-from mutation.trial import Damage, require_array, require_lines
+from mutation.sound import SIZE, draw, write_videos
+from mutation.trial import Subject, require_array, require_lines
 from mutation.watch import put
 
 from mavos_jax.commands import masks as masks_command
@@ -55,9 +54,11 @@ DOORS = (segment, evaluate, train, check)
 """All that reads a folder of one sequence, whose frames have a size."""
 
 
-def pictures(suffix, sound, change, places):
+def pictures(suffix, sound, places):
     """A sequence of frames and masks, one of which is damaged."""
     sources, masks = sound(), places.tree / "Annotations/s"
+    names = [f"JPEGImages/s/{index:05d}{suffix}" for index in (0, 1)]
+    names += [f"Annotations/s/{index:05d}.png" for index in (0, 1)]
     for index in range(3):
         put(places.tree / f"JPEGImages/s/{index:05d}{suffix}", sources[0])
         write_mask(masks / f"{index:05d}.png", draw(index)[1])
@@ -76,30 +77,17 @@ def pictures(suffix, sound, change, places):
 
     readers = [functools.partial(door, places.tree, SIZE) for door in DOORS]
 
-    def damage(rng):
-        content = change(rng, rng.choice(sources))
-        name = f"{rng.choice((0, 0, 1)):05d}"
-        names = f"JPEGImages/s/{name}{suffix}", f"Annotations/s/{name}.png"
-        return Damage({rng.choice(names): content}, (*readers, read_masks, convert))
-
-    return damage
+    return Subject(list(itertools.product(names, sources)), (*readers, read_masks, convert))
 
 
 def video(places):
     """Video files, most of them MP4."""
-    boxes, others = write_videos(BOXES), write_videos(OTHERS)
 
-    def damage(rng):
-        change, files = (change_bytes, others) if rng.random() < 0.15 else (MP4.change, boxes)
-        suffix, data = rng.choice(files)
-        name = f"clip{suffix}"
-
-        def read():
-            frames = open_frames(places.tree / name)
+    def read():
+        for path in places.tree.iterdir():
+            frames = open_frames(path)
             for number, frame in enumerate(frames):
                 require_array(frame, (*frames.size, 3))
                 assert number < 1000, "more frames than there can be"
 
-        return Damage({name: change(rng, data)}, [read])
-
-    return damage
+    return Subject(write_videos(), [read])

@@ -64,25 +64,22 @@ def _exif(orientation):
     return exif
 
 
-def write_videos(kinds):
-    """Writes videos of kinds, as suffixes and options: their suffix and content."""
+def write_videos():
+    """Writes videos of every usual kind, most of them of boxes: their names and content."""
+    named = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip"
-        return [
-            (
-                suffix,
-                write_video(path.with_suffix(suffix), 5, size=(32, 48), **options).read_bytes(),
-            )
-            for suffix, options in kinds
-        ]
+        for name, options in _VIDEOS:
+            path = write_video(Path(folder) / name, 5, size=(32, 48), **options)
+            named.append((name, path.read_bytes()))
+    return named
 
 
-BOXES = (
-    *((".mp4", {}), (".mp4", {"movflags": "faststart"})),
-    (".mp4", {"movflags": "frag_keyframe+empty_moov"}),
-    *((".mov", {"codec": "mpeg4"}), (".mov", {"codec": "mjpeg", "pix_fmt": "yuvj420p"})),
-)
-OTHERS = (
-    *((".mkv", {}), (".avi", {"codec": "mpeg4"}), (".ts", {}), (".flv", {"codec": "flv1"})),
-    *((".webm", {"codec": "libvpx-vp9"}), (".gif", {"codec": "gif", "pix_fmt": "rgb8"})),
+_VIDEOS = (
+    *(2 * (("clip.mp4", {}), ("clip.mp4", {"movflags": "faststart"}))),
+    *(2 * (("clip.mp4", {"movflags": "frag_keyframe+empty_moov"}),)),
+    *(2 * (("clip.mov", {"codec": "mpeg4"}),)),
+    ("clip.mov", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
+    *(("clip.mkv", {}), ("clip.avi", {"codec": "mpeg4"}), ("clip.ts", {})),
+    *(("clip.flv", {"codec": "flv1"}), ("clip.webm", {"codec": "libvpx-vp9"})),
+    ("clip.gif", {"codec": "gif", "pix_fmt": "rgb8"}),
 )

@@ -16,22 +16,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mutation import datasets, media, trial, weights
-from mutation.formats import JPEG, PNG
+from mutation.datasets import metadata
 from mutation.sound import sound_jpegs, sound_pngs
-from mutation.trial import Damage, Trial
+from mutation.trial import Subject, Trial
 from mutation.watch import put
 
 SUBJECTS = {
-    "png": (functools.partial(media.pictures, ".png", sound_pngs, PNG.change), 25),
-    "jpeg": (functools.partial(media.pictures, ".jpg", sound_jpegs, JPEG.change), 25),
-    "mp4": (media.video, 25),
+    "png": (functools.partial(media.pictures, ".png", sound_pngs), 25),
+    "jpeg": (functools.partial(media.pictures, ".jpg", sound_jpegs), 25),
+    "video": (media.video, 25),
     "npz": (weights.npz, 9),
     "safetensors": (weights.safetensors, 12),
     "pth": (weights.pth, 20),
-    "packaged": (weights.packaged, 4),
-    "checkpoint": (weights.checkpoint, 6),
+    "packaged": (weights.packaged, 6),
+    "checkpoint": (weights.checkpoint, 4),
+    "checked weights": (weights.checked_weights, 3),
     "metrics": (weights.metrics, 3),
-    "metadata": (datasets.metadata, 12),
+    "youtube": (functools.partial(metadata, "youtube_vos2019", "train", "youtube_vos"), 4),
+    "lvos": (functools.partial(metadata, "lvos2", None, None), 3),
+    "davis": (functools.partial(metadata, "davis2017", None, "davis2017"), 3),
+    "long": (functools.partial(metadata, "long_time_video", None, None), 4),
+    "folder": (functools.partial(metadata, "folder", "train", "folder"), 4),
     "records": (datasets.records, 20),
     "scores": (datasets.scores, 20),
     "submission": (datasets.submission, 20),
@@ -48,7 +53,7 @@ def start(capfd):
 
 # TensorStore's threads may still report to an event loop that Orbax has closed by then.
 LATE = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-MARKS = {"checkpoint": LATE}
+MARKS = {"checkpoint": LATE, "checked weights": LATE}
 
 
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=MARKS.get(k, ())) for k in SUBJECTS])
@@ -116,7 +121,7 @@ def test_readers_that_break_a_rule_are_found(start, monkeypatch):
             assert (places.tree / "file").read_bytes() == b"damaged"
             next(readers)(places)
 
-        return lambda _: Damage({"file": b"damaged"}, [reader])
+        return Subject([("file", b"sound")], [reader], lambda *_: {"file": b"damaged"})
 
     readers = (read for _, read in RULES)
     monkeypatch.setattr(trial, "MAX_GROWTH", 50_000_000)

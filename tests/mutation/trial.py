@@ -4,7 +4,7 @@ A reader may give a right result, or raise one line that names the file. Anythin
 another exception, a warning, words of a library on the standard error output, a hang, memory that
 grows, files written or removed where they must not be.
 
-:meth:`Trial.run` tries one input again; ``apply(damage(seed).files)`` leaves it in its folder.
+:meth:`Trial.run` tries one input again; ``apply(damage(seed))`` leaves it in its folder.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from mutation.documents import odd_names
+from mutation.files import change_file
 from mutation.watch import Guard, memory, put
 
 MAX_GROWTH = 500_000_000
@@ -26,6 +28,10 @@ _MAX_SECONDS = 10
 """Of the processor, for one reader of one input."""
 _MAX_LENGTH = 10_000
 _MAX_FILES = 50
+
+
+Changes = Mapping[str, bytes | None]
+"""New content of files by their names below the tree; None removes one."""
 
 
 class Places(NamedTuple):
@@ -39,15 +45,21 @@ class Places(NamedTuple):
     output: Path
     outside: Path
 
+    @property
+    def precious(self) -> Path:
+        """The folder outside that damaged names lead to."""
+        return self.outside / "set"
 
-class Damage(NamedTuple):
-    """Damaged content of files by their names below the tree, and everything that reads them.
+
+class Subject(NamedTuple):
+    """Sound files of a kind, to be damaged, and everything that reads them.
 
     A reader returns after it has checked the result, or raises ``ValueError``.
     """
 
-    files: Mapping[str, bytes | None]  # None removes one
+    sources: Sequence[tuple[str, bytes]]  # names below the tree and sound content, one is chosen
     readers: Sequence[Callable[[], object]]
+    mend: Callable[[random.Random, Changes], Changes] | None = None  # has checksums fit again
     owns_tree: bool = False  # whether readers may write into the tree, as the folder of a run
     needs_name: bool = True  # whether a message must name a damaged file or its folder; else any
     may_speak: bool = False  # whether a library may write on the standard error output
@@ -69,8 +81,8 @@ def require_lines(lines: list[str], root: Path) -> None:
 class Trial:
     """Sound files of a kind in a folder, to be damaged again and again.
 
-    ``write_sound`` writes them into places, and returns what chooses damage with a generator;
-    ``read_errors`` gives what was written on the standard error output since the last call.
+    ``write_sound`` writes them into places, and returns the subject; ``read_errors`` gives what was
+    written on the standard error output since the last call.
     """
 
     def __init__(self, kind, write_sound, root, read_errors: Callable[[], str] = str):
@@ -86,11 +98,11 @@ class Trial:
 
     def run(self, seed):
         """Damages the files as a seed says, has them read, counts the outcome, and mends them."""
-        damage = self.damage(seed)
-        source = f"{self._kind} {seed} ({', '.join(damage.files)})"
-        for reader in damage.readers:
-            self.apply(damage.files)
-            reasons, is_refused = self._try(reader, damage)
+        changes = self.damage(seed)
+        source = f"{self._kind} {seed} ({', '.join(changes)})"
+        for reader in self._subject.readers:
+            self.apply(changes)
+            reasons, is_refused = self._try(reader, changes)
             self.num_right += not reasons and not is_refused
             self.num_refused += not reasons and is_refused
             name = getattr(reader, "func", reader).__name__
@@ -98,18 +110,26 @@ class Trial:
             self._tree.restore()
         self.failures += [f"{source}: {reason}" for reason in self._leaks()]
 
-    def damage(self, seed):
-        """Chooses damage as a seed says."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of zips with a name twice
-            return self._subject(random.Random(f"{self._kind} {seed}"))
+    def damage(self, seed) -> Changes:
+        """Damages one file as a seed says."""
+        rng = random.Random(f"{self._kind} {seed}")
+        name, data = rng.choice(self._subject.sources)
+        if rng.random() < 0.05:
+            _, other = rng.choice(self._subject.sources)
+            whole = ({name: None}, {name: None, f"{name}/file": b""}, {name: data}, {name: other})
+            changes: Changes = rng.choice(whole)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of zips with a name twice
+                changes = {name: change_file(rng, name, data, odd_names(self.places.precious))}
+        return self._subject.mend(rng, changes) if self._subject.mend else changes
 
-    def apply(self, changed):
+    def apply(self, changes):
         """Writes and removes files of the tree."""
-        for name in sorted(changed, key=lambda name: changed[name] is not None):
-            path, data = self.places.tree / name, changed[name]
+        for name in sorted(changes, key=lambda name: changes[name] is not None):
+            path, data = self.places.tree / name, changes[name]
             if data is None:
-                path.unlink()
+                path.unlink(missing_ok=True)
             else:
                 put(path, data)
 
@@ -123,7 +143,7 @@ class Trial:
             self._held = held
         return leaks
 
-    def _try(self, reader, damage):
+    def _try(self, reader, changes):
         """Runs one reader: the rules that it broke, and whether it refused its input."""
         shutil.rmtree(self.places.output)
         self.places.output.mkdir()
@@ -137,28 +157,28 @@ class Trial:
                 reader()
             except Exception as error:
                 is_refused = True
-                reasons += self._judge(error, damage)
+                reasons += self._judge(error, changes)
         seconds, growth = time.process_time() - start, memory("VmHWM") - resident
         words = [f"{w.category.__name__}: {w.message}" for w in caught] + [self._read_errors()]
         said = " ".join(" ".join(words).split())
         faults = {
-            f"said {said[:300]}": said and not damage.may_speak,
+            f"said {said[:300]}": said and not self._subject.may_speak,
             f"took {seconds:.0f} s": seconds > _MAX_SECONDS,
             f"took {growth / 1e6:.0f} MB": growth > MAX_GROWTH,
             "changed files outside": self._outside.restore(),
-            "changed its input": not damage.owns_tree and self._tree.look() != before,
+            "changed its input": not self._subject.owns_tree and self._tree.look() != before,
         }
         return reasons + [fault for fault, is_so in faults.items() if is_so], is_refused
 
-    def _judge(self, error, damage):
+    def _judge(self, error, changes):
         """Says what is wrong with an error or its message."""
         text, tree = str(error), self.places.tree
         shown = f"{type(error).__name__}: {' '.join(text.split())[:300]}"
         paths = [tree.parent]
-        if damage.needs_name:
-            paths = [tree / Path(*Path(name).parts[:n]) for name in damage.files for n in (1, 2, 3)]
+        if self._subject.needs_name:
+            paths = [tree / Path(*Path(name).parts[:n]) for name in changes for n in (1, 2, 3)]
             # Of a frame and its mask that do not fit, either may be named.
-            paths += [p for name in damage.files for p in tree.rglob(f"{Path(name).stem}.*")]
+            paths += [p for name in changes for p in tree.rglob(f"{Path(name).stem}.*")]
         if not isinstance(error, ValueError | OSError):
             return [shown]
         if len(text.splitlines()) != 1 or len(text) > _MAX_LENGTH:
