@@ -7,7 +7,7 @@ import traceback
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from mavos_jax.config import network
 from mavos_jax.config.checks import Check, build, require
@@ -73,16 +73,18 @@ class Experiment:
 
     def __post_init__(self) -> None:
         Check("", self).that(bool(self.name), "name", "a non-empty name")
-        if isinstance(self.elstt, network.LSTTConfig):
-            expected = "'bank' or another without MCA with the transformer 'lstt'"
-            policy, is_modulated = self.memory.policy, self.memory.is_modulated
-            require(not is_modulated, "memory.policy", expected, policy)
-            return
-        for field in ("attention_dim", "value_dim"):
-            value = getattr(self.elstt, field)
-            is_multiple = not self.memory.has_attention or value % self.memory.num_heads == 0
-            expected = f"a multiple of memory.num_heads ({self.memory.num_heads})"
-            require(is_multiple, f"elstt.{field}", expected, value)
+        memory = self.memory
+        match self.elstt:
+            case network.LSTTConfig():
+                expected = "'bank' or another without MCA with the transformer 'lstt'"
+                require(not memory.is_modulated, "memory.policy", expected, memory.policy)
+            case network.ELSTTConfig(attention_dim=key, value_dim=value):
+                expected = f"a multiple of memory.num_heads ({memory.num_heads})"
+                for field, size in (("attention_dim", key), ("value_dim", value)):
+                    is_multiple = not memory.has_attention or size % memory.num_heads == 0
+                    require(is_multiple, f"elstt.{field}", expected, size)
+            case _:
+                assert_never(self.elstt)
 
 
 def to_dict(config: Any) -> dict[str, Any]:

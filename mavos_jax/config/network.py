@@ -5,6 +5,23 @@ from typing import Literal
 
 from mavos_jax.config.checks import Check
 
+__all__ = [
+    "IGNORED",
+    "MAX_ID",
+    "MAX_OBJECTS",
+    "NORM_GROUPS",
+    "NUM_IDENTITIES",
+    "DecoderConfig",
+    "ELSTTConfig",
+    "EncoderConfig",
+    "LSTTConfig",
+    "MemoryConfig",
+    "MobileNetV2Config",
+    "ResNetConfig",
+    "SwinConfig",
+    "TransformerConfig",
+]
+
 MAX_OBJECTS = 10  # that one identification bank tells apart; more are segmented in such groups
 MAX_ID = 254  # the highest id of an object in a mask; 0 is the background
 IGNORED = 255  # the id, in masks, and the slot of a pixel of which nothing is known; no object

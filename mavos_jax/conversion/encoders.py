@@ -61,6 +61,7 @@ class PyTorchEncoder(NamedTuple):
     rows: Callable[[], Iterable[layouts.Row]]  # its part of the conversion table
     # What a classifier has beyond the encoder: label and pattern of names.
     surplus: Mapping[str, str]
+    lacking: str = r"(?!)"  # a pattern of the names that a classifier lacks; by default none
     # The integer buffers of its state dictionary.
     buffers: Callable[[], dict[str, np.ndarray]] = dict
 
@@ -88,6 +89,7 @@ def pytorch_encoder(config: EncoderConfig) -> PyTorchEncoder:
                 mark=r"patch_embed\.",
                 rows=lambda: _swin_rows(config),
                 surplus={"last stage": stage, "norm.*": r"norm\..*", "head.*": r"head\..*"},
+                lacking=r"norm\d\..*",  # normalises outputs that a classifier does not have
                 buffers=lambda: _swin_buffers(config),
             )
         case _:

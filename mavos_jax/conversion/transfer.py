@@ -186,10 +186,11 @@ def recognise(config: Experiment, state: Mapping[str, np.ndarray]) -> Weights:
             kind = "a model without MCA (DeAOT-L pre-training)"
             return Weights(kind, kept, surplus, re.escape(_MCA) + ".*")
         return Weights("a full model", kept, surplus, "")
-    kept, surplus = _drop(state, _BUFFERS | dict(pytorch_encoder(config.encoder).surplus))
+    names = pytorch_encoder(config.encoder)
+    kept, surplus = _drop(state, _BUFFERS | dict(names.surplus))
     encoder = {f"{_ENCODER}{name}": array for name, array in kept.items()}
-    # Swin's normalisations of the three outputs do not exist in a classifier.
-    return Weights("an encoder alone", encoder, surplus, r"(?!encoder\.).*|encoder\.norm\d\..*")
+    optional = rf"(?!encoder\.).*|encoder\.({names.lacking})"
+    return Weights("an encoder alone", encoder, surplus, optional)
 
 
 def describe_misfit(config: Experiment, state: Mapping[str, np.ndarray], problems: Problems) -> str:

@@ -1,3 +1,5 @@
+from typing import get_args, get_type_hints
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,7 +48,7 @@ def frames_held(config, memory):
     return key[in_use][::TOKENS].tolist()
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", get_args(get_type_hints(MemoryConfig)["policy"]))
 def test_frames_that_each_policy_holds(policy):
     config = MemoryConfig(policy=policy, capacity=CAPACITY)
     memory = start_memory(config, frame(9))
