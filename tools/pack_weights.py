@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def read_curve(file: Path, step: int | None = None) -> dict[str, dict[str, list[
             if step is None or values["step"] <= step:
                 kinds.setdefault(values["kind"], []).append(_point(values))
         return {kind: _columns(_thin(points)) for kind, points in kinds.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except Exception as error:  # damaged lines raise nearly everything
         raise ValueError(
             f"{file}: expected the {_CURVE} of a training run, found none or a damaged one "
             f"({type(error).__name__}: {error})"
@@ -103,7 +104,7 @@ def read_curve(file: Path, step: int | None = None) -> dict[str, dict[str, list[
 def _point(values: Mapping[str, Any]) -> dict[str, Number]:
     numbers = {name: values[name] for name in ("loss", "J", "F", "J&F") if name in values}
     if "frame_ious" in values:
-        numbers["iou"] = np.mean(values["frame_ious"][1:])
+        numbers["iou"] = statistics.fmean(values["frame_ious"][1:])
     rounded = {name: float(f"{value:.{_DIGITS}g}") for name, value in numbers.items()}
     return {"step": values["step"], **rounded}
 

@@ -87,8 +87,8 @@ def describe_default(folder: Traversable | None = None) -> Description:
         return Description(from_dict(values.pop("config")), values.pop("sha256"), values)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"{file}: expected a description of weights that this version reads, found a damaged "
-            f"one or one of another version ({type(error).__name__}: {error}); {_FIX}"
+            f"{file}: expected a description of weights of this version, found a damaged or "
+            f"another one ({type(error).__name__}: {' '.join(str(error).split())}); {_FIX}"
         ) from None
 
 

@@ -81,7 +81,7 @@ def _read(path: Path) -> Any:
         raise
     # The exceptions of safetensors belong to its compiled part and are no ValueErrors.
     except Exception as error:
-        found = f"found something else ({error})"
+        found = f"found something else ({' '.join(str(error).split())})"
         raise ValueError(f"{path}: expected {_FORMATS[path.suffix]}, {found}") from None
 
 

@@ -179,8 +179,8 @@ class SequenceRecord:
     num_objects: int
     height: int
     width: int
-    compilation_seconds: float  # not contained in any timing
-    timings: Mapping[str, tuple[int, float]]  # frames and seconds: "end-to-end", "aot", "xmem"
+    compilation_seconds: int | float  # not contained in any timing
+    timings: Mapping[str, tuple[int, int | float]]  # frames and seconds of end-to-end, aot, xmem
     memory: tuple[str, int]  # what was measured, and the peak until then in bytes
     # Checksum of each mask's file by frame name.
     masks: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -53,7 +53,8 @@ def change_lines(rng, data, names):
         case 2:
             return data * rng.choice((2, 20_000))
     lines = _change_values(rng, data.decode().split("\n"), names)
-    return "\n".join(map(str, lines)).encode(errors="surrogateescape")
+    text = "\n".join(map(str, lines)) if isinstance(lines, list) else str(lines)
+    return text.encode(errors="surrogateescape")
 
 
 def _change_text(rng, data):
