@@ -18,16 +18,16 @@ class Arguments:
     """Convert weights of the released PyTorch code into a checkpoint, or a checkpoint back.
 
       convert_torch_weights.py --config configs/mavos.py --input mavos.pth --output DIR
-      convert_torch_weights.py --to-torch --checkpoint DIR --output mavos.pth
+      convert_torch_weights.py --to_torch --checkpoint DIR --output mavos.pth
 
     Attributes:
-      output: the checkpoint folder to create, or with --to-torch the file.
+      output: the checkpoint folder to create, or with --to_torch the file.
       config: the configuration file of the network.
       input: weights of MAVOS, DeAOT-L, AOT-L or an ImageNet encoder (.pth, .npz, .safetensors).
-      checkpoint: the checkpoint to read, with --to-torch.
+      checkpoint: the checkpoint to read, with --to_torch.
       to_torch: write the checkpoint's weights under their PyTorch names.
-      allow_missing: initialise weights that the file lacks and drop those it has too many.
-      overwrite: replace what is at the output.
+      allow_missing: initialise weights that the file lacks and drop unexpected ones.
+      overwrite: replace an existing output.
       seed: the seed of initialised weights.
     """
 
@@ -45,11 +45,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, config = parse_command(Arguments, argv)
     if arguments.to_torch:
         if arguments.checkpoint is None or arguments.input is not None:
-            raise ValueError("expected --to-torch with --checkpoint DIR and without --input")
+            raise ValueError("expected --to_torch with --checkpoint DIR and without --input")
         refuse_options_of_import(arguments, config)
         report = export_file(arguments.checkpoint, arguments.output, overwrite=arguments.overwrite)
     elif config is None or arguments.input is None or arguments.checkpoint is not None:
-        raise ValueError("expected --config FILE and --input FILE, or --to-torch --checkpoint DIR")
+        raise ValueError("expected --config FILE and --input FILE, or --to_torch --checkpoint DIR")
     else:
         report = convert_file(
             *(config, arguments.input, arguments.output),
@@ -65,14 +65,14 @@ def refuse_options_of_import(arguments: Arguments, config: Experiment | None) ->
     options = {
         "--config": arguments.config is not None,
         "--seed": arguments.seed != Arguments.seed,
-        "--allow-missing": arguments.allow_missing,
+        "--allow_missing": arguments.allow_missing,
     }
     found = [option for option, is_given in options.items() if is_given]
     if arguments.checkpoint is not None and config != load_config_of(arguments.checkpoint):
         found += [] if arguments.config else ["overrides of the configuration"]
     if found:
         raise ValueError(
-            f"expected --to-torch to write the checkpoint as it is, found {' and '.join(found)}; "
+            f"expected --to_torch to write the checkpoint as it is, found {' and '.join(found)}; "
             "drop them"
         )
 

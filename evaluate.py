@@ -40,8 +40,8 @@ class VideoArguments:
 
     Attributes:
       start: start at this frame, given by name or number; by default at the mask's.
-      annotations: what later masks give: new objects, or all, which includes corrections; auto is
-        new where every frame has a mask, else all.
+      annotations: take new objects from later masks, or all, which also corrects known ones; auto
+        is new where every frame has a mask, else all.
       overlay: draw the masks over the frames; auto draws pictures for the generated clip only.
     """
 
@@ -57,9 +57,9 @@ class EvaluationArguments(BenchmarkArguments):
     Attributes:
       sequences: take only these sequences.
       check_data: only list what is missing or odd in the benchmark's folder.
-      time_frames: time every frame with the protocols aot and xmem.
+      time_frames: also time every frame by the protocols of AOT and XMem (docs/benchmarks.md).
       num_devices: devices that segment; all by default.
-      report_frames: frames with pictures in the report.
+      report_frames: most frames with a picture in the report.
     """
 
     sequences: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class EvaluationArguments(BenchmarkArguments):
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Segment the objects of a first mask through a video, or evaluate on a benchmark.
+    """Segment a video, given the mask of its first frame, or evaluate on a benchmark.
 
       evaluate.py                                         a generated clip, with its scores
       evaluate.py --video PATH --mask first.png --output OUT --overlay pictures
@@ -91,9 +91,9 @@ class Arguments:
       overwrite: replace the results in the output folder.
       rle: also write results.json, the masks in YouTube-VIS form (COCO run-length encoding).
       num_objects: ids 1 to N exist from the start; by default an object exists from its first mask.
-      scales: average over the frames at these sizes, relative to the network's usual one.
+      scales: average the results of these scales, relative to the network's usual size.
       flip: also average over mirrored frames.
-      profile: write a trace for TensorBoard or ui.perfetto.dev here; take only a few frames.
+      profile: write a trace for TensorBoard or ui.perfetto.dev here; use a short video.
     """
 
     video: Path | None = None

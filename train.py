@@ -28,9 +28,9 @@ class Arguments:
       srun train.py --config configs/mavos_main.py --workdir runs/mavos --training.start runs/pre
 
     Attributes:
-      workdir: the folder of the run, which is resumed where it holds one of this configuration.
+      workdir: the folder of the run; a run of this configuration in it is resumed.
       config: the configuration file.
-      coordinator: HOST:PORT of process 0 in a run of several processes; srun sets all three.
+      coordinator: HOST:PORT of process 0, if several processes train; SLURM's srun sets all three.
       num_processes: the number of processes in the run.
       process_id: the number of this process, from 0.
     """

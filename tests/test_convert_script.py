@@ -36,7 +36,7 @@ def test_there_and_back(tmp_path, capsys, source, state):
     assert load(out)[0].config.memory.gap == 7
 
     back = tmp_path / "back.pth"
-    run("--to-torch", "--checkpoint", out, "--output", back)
+    run("--to_torch", "--checkpoint", out, "--output", back)
     assert f"{len(state)} tensors under their PyTorch names" in capsys.readouterr().out
     tensors = torch.load(back, weights_only=True)["state_dict"]
     assert set(tensors) == set(state)
@@ -57,7 +57,7 @@ def test_bad_files(tmp_path, capsys, source, state):
     swin = ROOT / "configs" / "swinb_mavos.py"
     for config, name, *parts in (
         (TINY, "absent", "expected a file of weights, found nothing"),
-        (TINY, "partial.npz", "1 missing: id_norm.bias", "--allow-missing"),
+        (TINY, "partial.npz", "1 missing: id_norm.bias", "--allow_missing"),
         (swin, "x.pth", "'swinb_mavos' (swin)", "choose a configuration with the encoder resnet"),
     ):
         words = ("--config", config, "--input", tmp_path / name, "--output", tmp_path / "out")
@@ -67,7 +67,7 @@ def test_bad_files(tmp_path, capsys, source, state):
 
 def test_wrong_combinations_of_options(tmp_path, capsys, source):
     config, file = ("--config", TINY), ("--input", source)
-    for words in ((), config, file, ("--to-torch",), ("--to-torch", *config, *file)):
+    for words in ((), config, file, ("--to_torch",), ("--to_torch", *config, *file)):
         assert "expected" in fail(tmp_path, capsys, *words, "--output", tmp_path / "out")
 
 
@@ -78,11 +78,11 @@ def test_existing_outputs_and_exports_that_would_ignore_options(tmp_path, capsys
     assert "--overwrite" in fail(tmp_path, capsys, *words)
     run(*words, "--overwrite")
     capsys.readouterr()
-    words = ("--to-torch", "--checkpoint", tmp_path / "a", "--output", tmp_path / "x.pth")
+    words = ("--to_torch", "--checkpoint", tmp_path / "a", "--output", tmp_path / "x.pth")
     for option, found in (
         (("--config", TINY), "--config"),
         (("--seed", 3), "--seed"),
-        (("--allow-missing",), "--allow-missing"),
+        (("--allow_missing",), "--allow_missing"),
         (("--memory.gap", 9), "overrides of the configuration"),
         (("--seed", 3, "--memory.gap", 9), "--seed and overrides of the configuration"),
     ):
@@ -90,7 +90,7 @@ def test_existing_outputs_and_exports_that_would_ignore_options(tmp_path, capsys
 
 
 def test_command(tmp_path):
-    words = ("--to-torch", "--checkpoint", tmp_path / "absent", "--output", tmp_path / "x.pth")
+    words = ("--to_torch", "--checkpoint", tmp_path / "absent", "--output", tmp_path / "x.pth")
     output, errors = run_python("convert_torch_weights.py", *words, code=2)
     assert (output, errors.count("\n")) == ("", 1)
     assert "absent: expected a checkpoint folder, found nothing" in errors

@@ -17,11 +17,11 @@ class BenchmarkArguments:
 
     Attributes:
       dataset: the benchmark.
-      split: its part, such as val or test-dev.
+      split: its split, such as val or test-dev.
       root: the benchmark's folder.
       masks_root: the folder with DAVIS's Annotations if that is not the root.
-      resolution: DAVIS's stored 480p or full masks, or full ones shrunk.
-      all_frames: take all frames of YouTube-VOS, not just the listed ones.
+      resolution: 480p or full frames of DAVIS; full_to_480p reads full ones and scores at 480p.
+      all_frames: also segment the frames of YouTube-VOS and VOST between the annotated ones.
       short_edge: shrink frames and truth to this shorter edge; the paper runs LVOS at 480.
     """
 
@@ -55,8 +55,8 @@ class ScoringArguments:
       unseen: a file that lists unseen videos (LVOS) or categories (YouTube-VOS), one per line.
       lvos_rule: follow LVOS's scorer since May 2024, or the one before, which dropped no frames.
       long_time_video_rule: drop the first and the last label, or only the first.
-      official_decay: keep the error of DAVIS's scorer in decays over more than 256 frames.
-      scoring_processes: processes that score; one per CPU by default, 0 for none beside this one.
+      official_decay: reproduce an error of DAVIS's scorer in decays over more than 256 frames.
+      scoring_processes: processes that score; one per CPU by default, 0 scores in this process.
     """
 
     unseen: Path | None = None
@@ -79,6 +79,6 @@ class ScoringArguments:
 
     @property
     def num_processes(self) -> int:
-        """Processes that score, 0 for none beside this one."""
+        """The number of processes that score; 0 is this process alone."""
         given = self.scoring_processes
         return len(os.sched_getaffinity(0)) if given is None else given

@@ -78,7 +78,7 @@ def _row(path: str, metavar: str, meaning: str, default: Any) -> tuple[str, str]
         text, metavar = f"{text}: {metavar[1:-1].replace(',', ', ')}", "NAME"
     if default is dataclasses.MISSING:
         text += " (required)"
-    elif default is not None and default is not False and default not in ("", ()):
+    elif default not in (None, "", ()) and (metavar or default is not False):
         shown = re.sub(r"[(),']", "", str(default))
         text += f" [{shown}]"
     return f"--{path} {metavar}".rstrip(), f"{text}."

@@ -29,7 +29,7 @@ class Arguments:
       input: a picture, a folder of pictures, or a folder of such folders.
       output: the folder for a PNG per picture, under the same name.
       background: the colour that is no object, as red, green and blue from 0 to 255.
-      overwrite: replace masks that are there.
+      overwrite: replace existing masks.
     """
 
     input: Path

@@ -19,7 +19,7 @@ class Arguments:
     A SourceConfig with format "records" and the output as its root opens them.
 
     Attributes:
-      kind: the layout of the set.
+      kind: the layout of the set, such as davis2017 or folder; docs/data.md lists all.
       root: the folder of the set, laid out as its authors publish it.
       output: the folder for the records, which sets of several kinds and splits may share.
       split: the part of the set.

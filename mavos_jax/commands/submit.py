@@ -16,15 +16,15 @@ from mavos_jax.runtime.files import require_new, require_writable_parent
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Pack a folder of masks for its benchmark's server, or check a zip that anybody packed.
+    """Pack a folder of masks for its benchmark's server, or check a zip from any program.
 
-    A zip is checked before it gets its name.
+    A faulty zip is never left behind.
 
     Attributes:
       results: the folder of SEQUENCE/FRAME.png, or the one above it if called Annotations or masks.
       output: the zip to write.
-      overwrite: replace a zip that is there.
-      check: write nothing and check this zip.
+      overwrite: replace an existing zip.
+      check: only check this zip; nothing is written.
     """
 
     results: Path | None = None

@@ -12,13 +12,13 @@ class SourceConfig:
     """One data set and its share of the clips.
 
     Attributes:
-      kind: its layout, a name from the table of data sets, such as ``davis2017``; ``folder`` is any
+      kind: its layout, such as ``davis2017`` (``docs/data.md`` lists all); ``folder`` is any
         ``JPEGImages`` beside ``Annotations``, ``synthetic`` is generated and needs no files.
-      root: folder of the set as its authors lay it out, or of its prepared records.
+      root: folder of the set, as its authors lay it out, or of its prepared records.
       split: part of the set. ``synthetic`` has ``train``, endless varied videos; ``eventful``, in
         which objects move fast, hide one another, leave and return; and ``held_out``, a fixed list
         of eventful videos that training never sees.
-      format: ``files`` as its authors lay it out, or ``records`` written by ``python -m
+      format: ``files`` as the authors lay them out, or ``records`` written by ``python -m
         mavos_jax.commands.prepare``.
       max_gap: largest gap between neighbouring frames of a clip, in frames of the set.
       repeats: weight of the set among several: its share is its number of videos times this.
@@ -55,7 +55,7 @@ class DataConfig:
         size.
       scale: range of the random scale.
       merge: probability that a second clip is pasted over the first.
-      max_objects: most objects in a clip, 1 to 10; a random choice is kept of more. Time and
+      max_objects: most objects in a clip, 1 to 10; of more, a random choice is kept. Time and
         memory of the losses grow with it.
       colour: probability that a frame's colours are jittered: brightness 0.4, contrast 0.4,
         saturation 0.2, hue 0.1.

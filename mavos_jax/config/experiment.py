@@ -24,10 +24,10 @@ class InferenceConfig:
     Attributes:
       max_long_edge: frames with a longer edge are shrunk to it before the network, in pixels.
       min_short_edge: frames with a shorter edge are enlarged to it before the network, in pixels,
-        so far as ``max_long_edge`` allows; 0 enlarges nothing, as with the paper's networks.
+        as far as ``max_long_edge`` allows; 0 enlarges nothing, as with the paper's networks.
       chunk_frames: frames in one compiled scan; bounds what lies on the device.
       precision: type of products and convolutions. ``tf32`` keeps float32 values and multiplies
-        them in a faster, rougher way, where the device has one. All else is always float32.
+        them faster and less exactly, where the device can. Everything else is always float32.
     """
 
     max_long_edge: int = 1040

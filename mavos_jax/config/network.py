@@ -230,11 +230,11 @@ class MemoryConfig:
         ``bank``: the reference and the latest ``capacity - 1`` written frames (DeAOT-L).
       gap: frames between two writes when segmenting, counted from the last write or reference.
       capacity: frames that a ``bank`` holds, the reference included.
-      grows: whether a ``bank`` has room for few frames at first and for twice as many whenever it
-        is full, up to ``capacity``, when segmenting.
-      write: how ``mca`` updates the dynamic frame: ``mca`` modulated cross-attention;
-        ``cross_attention`` without the modulation, ``focal_modulation`` without the attention
-        (paper Table 6).
+      grows: whether a ``bank``, when segmenting, starts with room for few frames and doubles it
+        whenever it is full, up to ``capacity``.
+      write: how ``mca`` updates the dynamic frame (paper Table 6). ``mca``: by modulated
+        cross-attention; ``cross_attention``: without the modulation; ``focal_modulation``: without
+        the attention.
       on_label: what a later frame with given masks does. ``fuse``: it runs as a reference and is
         written like any other frame (the released code); a network that saw every object from the
         first frame on in training may then lose the new ones. ``restart``: the memory begins again
@@ -272,10 +272,10 @@ class MemoryConfig:
 
     @property
     def is_modulated(self) -> bool:
-        """Whether writes update a dynamic frame; the memory has parameters then."""
+        """Whether writes update a dynamic frame, which takes parameters."""
         return self.policy == "mca"
 
     @property
     def has_attention(self) -> bool:
-        """Whether the parameters are those of attention heads, too."""
+        """Whether the parameters include attention heads."""
         return self.is_modulated and self.write != "focal_modulation"

@@ -23,16 +23,16 @@ class ClipConfig:
       absence: penalty for predicting an absent object, in the soft Jaccard loss: spread over this
         share of the pixels it costs one half, over all of them nearly 1. At 0, as released, the
         network learns to predict something rather than nothing.
-      absence_weight: weight of this penalty in a frame's mean over classes, where a visible class
-        has 1; it needs ``absence``. Scores reward more than 1: one wrong pixel costs everything.
+      absence_weight: weight of the penalty ``absence`` in a frame's mean over classes, where a
+        visible class has 1. Scores reward more than 1: one wrong pixel costs everything.
       background_margin: amount taken off the background's logit inside the losses, so that a
         network in doubt prefers the background. Short clips show absent objects less often than
         videos, where a pixel of one costs more than a missed pixel.
       late: probability that the clips of a step introduce objects by a label in a later frame, as a
-        user does: it is put over the prediction, and the frame runs as a reference.
+        user does. The label is pasted over the prediction, and the frame runs as a reference.
       shuffle_identities: permute the objects' slots, anew for every clip.
       dropout: use the network's drop rates.
-      rematerialise: compute each frame's activations again in the backward pass.
+      rematerialise: recompute each frame's activations in the backward pass, which saves memory.
       precision: type of products and convolutions; ``auto`` is bfloat16 on a GPU or TPU and float32
         on a CPU. Parameters, softmax, norms, residual sums and losses are always float32.
     """
@@ -69,9 +69,9 @@ class OptimizerConfig:
     """The optimiser and its schedule.
 
     Attributes:
-      kind: ``adamw``, the paper's; or ``muon`` (Jordan et al. 2024), which makes the momentum of
-        matrices and dense convolutions orthogonal. From fresh weights it needs a fraction of the
-        steps; rates are of the same size.
+      kind: the optimiser. ``adamw`` is the paper's; ``muon`` (Jordan et al. 2024) makes the
+        momentum of matrices and dense convolutions orthogonal and, from fresh weights, needs a
+        fraction of the steps, at rates of the same size.
       peak_rate: learning rate after the warm-up.
       min_rate: learning rate at the first and at the last step.
       warmup: share of the steps that rise linearly from ``min_rate`` to ``peak_rate``.
@@ -80,8 +80,8 @@ class OptimizerConfig:
       weight_decay: decay of matrices and kernels.
       clip_norm: largest global norm of the gradient.
       ema: share of the steps over which the parameters' moving average looks back.
-      freeze_early: keep the encoder's first stages, as for ImageNet weights; not for fresh ones.
-      freeze_encoder: keep all of the encoder; a step then needs no backward pass of it, which takes
+      freeze_early: freeze the encoder's first stages, as for ImageNet weights; not for fresh ones.
+      freeze_encoder: freeze the whole encoder; a step then skips its backward pass, which takes
         most of the time of a small network's step.
       max_skipped: steps with a non-finite loss or gradient in a row, after which training stops.
     """

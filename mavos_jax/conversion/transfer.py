@@ -214,7 +214,7 @@ def describe_misfit(config: Experiment, state: Mapping[str, np.ndarray], problem
     else:
         fix = "choose the configuration that the file was trained with"
         if not problems.mismatched:
-            fix += ", or pass --allow-missing to initialise what is missing and drop the rest"
+            fix += ", or pass --allow_missing to initialise what is missing and drop the rest"
     other = f"those of {found}: " if found != config.encoder.kind else ""
     summary = problems.summary(convert.torch_shapes(config), recognise(config, state).state)
     return f"{other}{summary}; {fix}"

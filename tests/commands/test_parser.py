@@ -164,7 +164,7 @@ def test_override_of_nothing_asks_for_a_configuration(kind, words, source):
 def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit) as stop:
-        parse_command(Arguments, [*start, "--help"], shown=("name", "memory.gap"))
+        parse_command(Arguments, [*start, "--help"], shown=("name", "memory.g"))
     lines = capsys.readouterr().out.splitlines()
     assert stop.value.code == 0
     assert max(map(len, lines)) <= int(columns)
@@ -174,6 +174,7 @@ def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatc
         assert words in shown
     assert "--colours {red,blue} Takes one colour [red]." in shown
     assert "--memory.gap INT" in shown
+    assert "[False]." in shown.partition("--memory.grows {True,False}")[2]
     assert "--memory.policy" not in shown
     assert ("files [mavos]" in shown) == bool(start)
 

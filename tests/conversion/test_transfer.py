@@ -137,7 +137,7 @@ def test_allow_missing_initialises_and_drops(tmp_path):
     state = seeded(RESNET)
     expected = state["decoder.conv_in.conv.bias"]
     state["decoder.typo"] = state.pop("decoder.conv_out.bias")
-    refuse_file(RESNET, state, tmp_path, "1 missing: decoder.conv_out.bias.*--allow-missing")
+    refuse_file(RESNET, state, tmp_path, "1 missing: decoder.conv_out.bias.*--allow_missing")
     wrong = state | {"id_norm.bias": np.zeros(3, np.float32)}
     refuse_file(RESNET, wrong, tmp_path, "1 mismatched: id_norm.bias", allow_missing=True)
     source = write(tmp_path / "x.pth", state)
