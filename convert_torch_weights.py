@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from mavos_jax.checkpoints.folder import load_config_of
+from mavos_jax.checkpoints.weights import load_config_of
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_command
 from mavos_jax.config import Experiment
@@ -21,7 +21,11 @@ class Arguments:
       convert_torch_weights.py --to_torch --checkpoint DIR --output mavos.pth
 
     Attributes:
+<<<<<<< HEAD
       output: the checkpoint folder to create, or with --to_torch the file.
+=======
+      output: the checkpoint to create, a folder or .safetensors file; with --to-torch the file.
+>>>>>>> 356a294 (Weights in one safetensors file, with configuration and checksums; the packaged ones, too, and no import of Orbax without a folder)
       config: the configuration file of the network.
       input: weights of MAVOS, DeAOT-L, AOT-L or an ImageNet encoder (.pth, .npz, .safetensors).
       checkpoint: the checkpoint to read, with --to_torch.

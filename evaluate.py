@@ -10,8 +10,8 @@ from typing import Any, Literal
 import jax
 import tqdm
 
-from mavos_jax.checkpoints.folder import load
-from mavos_jax.checkpoints.packaged import describe_default, load_default
+from mavos_jax.checkpoints.packaged import describe_default, load_default, read_default
+from mavos_jax.checkpoints.weights import load
 from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
@@ -85,7 +85,7 @@ class Arguments:
       video: a video file, a folder of frames, or JPEGImages/NAME; by default a generated clip.
       mask: the first mask, an indexed PNG; by default from Annotations/NAME beside JPEGImages.
       output: the folder for masks/ and overlays; by default "output", or "demo" for the clip.
-      checkpoint: the folder of the weights; by default the small ones in the package.
+      checkpoint: a folder or .safetensors file; by default the small weights in the package.
       config: a configuration file; by default the checkpoint's own.
       untrained: use fresh weights for --config.
       overwrite: replace the results in the output folder.
@@ -120,7 +120,7 @@ class Arguments:
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_experiment(
-        Arguments, argv, _SHOWN, packaged=lambda: describe_default().config
+        Arguments, argv, _SHOWN, packaged=lambda: read_default().config
     )
     _require_sources(arguments)
     keep_compilations()

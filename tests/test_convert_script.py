@@ -7,7 +7,7 @@ from programs import ROOT, Program, run_python
 from seeded_weights import seeded_state_dict
 
 from convert_torch_weights import main
-from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.weights import load
 from mavos_jax.commands.parser import load_config
 from mavos_jax.conversion.convert import torch_shapes
 
@@ -28,7 +28,7 @@ def source(tmp_path, state):
 
 
 def test_there_and_back(tmp_path, capsys, source, state):
-    out = tmp_path / "out"
+    out = tmp_path / "out.safetensors"
     run("--config", TINY, "--memory.gap", 7, "--input", source, "--output", out)
     printed = capsys.readouterr().out
     facts = (f"{source} as a full model", f"{len(state)} tensors", "fresh: nothing", f"{out}")
@@ -93,4 +93,4 @@ def test_command(tmp_path):
     words = ("--to_torch", "--checkpoint", tmp_path / "absent", "--output", tmp_path / "x.pth")
     output, errors = run_python("convert_torch_weights.py", *words, code=2)
     assert (output, errors.count("\n")) == ("", 1)
-    assert "absent: expected a checkpoint folder, found nothing" in errors
+    assert "absent: expected a checkpoint, found nothing" in errors

@@ -5,7 +5,7 @@ from PIL import Image
 from seeded_weights import seeded_network
 
 import evaluate
-from mavos_jax.checkpoints.folder import save
+from mavos_jax.checkpoints.weights import save
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.results import write_picture
 

@@ -10,8 +10,7 @@ from video_files import set_matrix
 
 import evaluate
 from mavos_jax.checkpoints import packaged as default_weights
-from mavos_jax.checkpoints.folder import save
-from mavos_jax.checkpoints.packaged import to_arrays, write_default
+from mavos_jax.checkpoints.weights import save
 from mavos_jax.commands.parser import load_config
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.media.masks import read_mask, write_mask
@@ -56,8 +55,8 @@ def packaged(tmp_path, monkeypatch, variables):
     """Fresh weights in the place of those that come with the package; returns their folder."""
     folder = tmp_path / "packaged"
     config = load_config(TINY, (*SMALL, "--inference.max_long_edge", "64"))
-    write_default(folder, config, to_arrays(variables), {})
-    monkeypatch.setattr(default_weights, "packaged_folder", lambda: folder)
+    save(folder / "tiny.safetensors", config, variables)
+    monkeypatch.setattr(default_weights, "FOLDER", folder)
     return folder
 
 
@@ -200,7 +199,7 @@ def test_wrong_combinations_are_refused(tmp_path, capsys, clip, checkpoint):
         ((*UNTRAINED, *mask), "expected --video PATH for --mask"),
         ((*UNTRAINED, "--num-objects", 2), "up to 2 as --num_objects says, found 3"),
         ((*UNTRAINED, *frames), "frames: expected --mask FILE"),
-        (("--checkpoint", tmp_path / "absent"), "absent: expected a checkpoint folder"),
+        (("--checkpoint", tmp_path / "absent"), "absent: expected a checkpoint, found nothing"),
         ((*weights, "--elstt.dim", 32), "elstt.dim"),
         (("--dataset", "davis2017"), "--root FOLDER of a benchmark, found one"),
         (("--dataset", "davis2017", "--root", "nowhere"), "nowhere: expected the folder of a data"),

@@ -1,4 +1,4 @@
-"""What importing the package costs: the base dependencies, and no more."""
+"""What importing the package costs: the base dependencies without Orbax, and no more."""
 
 import pytest
 from programs import run_python
@@ -8,7 +8,7 @@ OPTIONAL = (
     "beartype",
     "grain",
     "matplotlib",
-    "safetensors",
+    "orbax",
     "tensorboardX",
     "tensorflow",
     "tensorflow_datasets",
@@ -32,7 +32,7 @@ print(*sorted(set({optional}) & set(sys.modules)))
     [
         ("mavos_jax",),
         ("mavos_jax.config", "mavos_jax.models", "mavos_jax.inference"),
-        ("mavos_jax.commands.parser", "mavos_jax.checkpoints.folder"),
+        ("mavos_jax.commands.parser", "mavos_jax.checkpoints.weights"),
         ("mavos_jax.data", "mavos_jax.evaluation"),
         ("mavos_jax.conversion",),
     ],

@@ -1,15 +1,16 @@
 import itertools
 import json
 
+import numpy as np
 import pack_weights
 import pytest
-from pack_weights import read_curve
+from pack_weights import read_curve, to_arrays
 from refusals import refuse
 from small_configs import RESNET, vary
 
 from mavos_jax.checkpoints.description import write_description
-from mavos_jax.checkpoints.folder import save
-from mavos_jax.checkpoints.packaged import describe_default, load_default
+from mavos_jax.checkpoints.packaged import load_default, read_default
+from mavos_jax.checkpoints.weights import save
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 
@@ -47,7 +48,7 @@ def test_a_run_is_packed_with_its_origin_scores_and_curve(run, tmp_path, capsys)
     pack(run, tmp_path / "weights", "--scores", tmp_path / "scores.json")
     model, variables = load_default(tmp_path / "weights")
     assert model.config == CONFIG
-    origin = dict(describe_default(tmp_path / "weights").origin)
+    origin = dict(read_default(tmp_path / "weights").others)
     scores = {"held_out": {"J&F": 77.7}}
     scores["demonstration"] = in_percent(score_demonstration(model, variables))
     assert origin.pop("scores") == scores
@@ -67,10 +68,23 @@ def test_options_change_the_configuration_of_the_weights(run, tmp_path):
 
 def test_files_are_replaced_only_on_request(run, tmp_path):
     pack(run, tmp_path)
-    (tmp_path / "tiny.npz").unlink()
-    refuse(r"tiny\.json: expected a new file.*--overwrite", pack, run, tmp_path)
+    refuse(r"tiny\.safetensors: expected a new file.*--overwrite", pack, run, tmp_path)
     pack(run, tmp_path, "--overwrite")
     load_default(tmp_path)
+
+
+def test_what_does_not_fit_float16_or_the_package_is_not_packed(run, tmp_path, monkeypatch):
+    for value in (1e5, np.nan):
+        variables = {"params": {"a": {"b": np.asarray([1, value])}}}
+        refuse("params/a/b: expected numbers that float16 holds", to_arrays, variables)
+    kept = to_arrays({"constants": {"c": np.float64(1e5)}, "params": {"d": np.float32(1 / 3)}})
+    assert {name: x.dtype.name for name, x in kept.items()} == {
+        "constants/c": "float32",
+        "params/d": "float16",
+    }
+    monkeypatch.setattr(pack_weights, "_MAX_BYTES", 1000)
+    refuse("tiny.* expected weights of at most", pack, run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_long_curve_is_thinned_to_evenly_spaced_points(tmp_path):

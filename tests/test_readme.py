@@ -14,7 +14,7 @@ from PIL import Image
 from programs import ROOT, run_python
 
 import mavos_jax
-from mavos_jax.checkpoints.folder import save
+from mavos_jax.checkpoints.weights import save
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import to_dict
 from mavos_jax.models.mavos import build_model, init_variables

@@ -16,18 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.checkpoints.description import read_description
-from mavos_jax.checkpoints.folder import load
-from mavos_jax.checkpoints.packaged import to_arrays, to_variables, write_default
+from mavos_jax.checkpoints import one_file
+from mavos_jax.checkpoints.description import SUFFIX, read_description
+from mavos_jax.checkpoints.weights import load_stored
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model
 from mavos_jax.runtime.files import require_new
+from mavos_jax.runtime.trees import leaves_by_path
 
 _CURVE = "metrics.jsonl"
 _NUM_POINTS = 100
 _DIGITS = 4
+_MAX_BYTES = 16_000_000
 _LEFT_OUT = ("checksums", "data_position", "score")
 """What a checkpoint says of itself and not of its weights, or under another name."""
 
@@ -39,12 +41,12 @@ class Arguments:
     """Make the weights that come with the package from a checkpoint.
 
     Attributes:
-      checkpoint: the folder of a checkpoint, or of a run: then its best or else its newest step.
-      output: the folder for the two files.
+      checkpoint: a checkpoint, or the folder of a run: then its best or else its newest step.
+      output: the folder for the file.
       config: a configuration for the weights instead of the checkpoint's.
       curve: the metrics.jsonl of the run; by default the one in --checkpoint.
       scores: a JSON file of more scores to keep, by name.
-      overwrite: replace the files.
+      overwrite: replace the file.
     """
 
     checkpoint: Path
@@ -59,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Packs the weights that the command line names."""
     arguments, config = parse_experiment(Arguments, argv)
     stored = read_description(arguments.checkpoint)
-    for suffix in (".npz", ".json"):
-        require_new(arguments.output / f"{config.name}{suffix}", arguments.overwrite)
+    file = arguments.output / f"{config.name}{SUFFIX}"
+    require_new(file, arguments.overwrite)
     curve = arguments.curve
     if curve is None and (arguments.checkpoint / _CURVE).is_file():
         curve = arguments.checkpoint / _CURVE
@@ -68,16 +70,38 @@ def main(argv: Sequence[str] | None = None) -> None:
     scores = {} if arguments.scores is None else _read_scores(arguments.scores)
     points = {} if curve is None else read_curve(curve, origin.get("step"))
 
-    _, variables = load(stored.weights.parent)
+    _, variables = load_stored(stored)
     arrays = to_arrays(variables)
+    _require_small(file, arrays)
     # The score of what is stored, not of what it was rounded from.
     scores["demonstration"] = in_percent(
-        score_demonstration(build_model(config), to_variables(arrays))
+        score_demonstration(build_model(config), one_file.to_variables(arrays))
     )
     origin |= {"scores": scores, "curve": points}
-    for file in write_default(arguments.output, config, arrays, origin):
-        print(f"wrote {file}, {file.stat().st_size / 1e6:.2f} MB")
+    one_file.write(file, config, arrays, origin)
+    print(f"wrote {file}, {file.stat().st_size / 1e6:.2f} MB")
     print(f"step {origin.get('step')}, scores {json.dumps(scores)}")
+
+
+def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Returns variables by path as they are packed: parameters in float16, the rest in float32."""
+    arrays = {}
+    for name, leaf in leaves_by_path(variables).items():
+        with np.errstate(over="ignore"):  # what overflows is reported by its name
+            array = np.asarray(leaf, np.float16 if name.startswith("params/") else np.float32)
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: expected numbers that {array.dtype} holds, found larger")
+        arrays[name] = array
+    return arrays
+
+
+def _require_small(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    num_bytes = sum(array.nbytes for array in arrays.values())
+    if num_bytes > _MAX_BYTES:
+        raise ValueError(
+            f"{file}: expected weights of at most {_MAX_BYTES / 1e6:.0f} MB to come with the "
+            f"package, found {num_bytes / 1e6:.1f} MB; take a smaller network"
+        )
 
 
 def read_curve(file: Path, step: int | None = None) -> dict[str, dict[str, list[Number]]]:

@@ -1,21 +1,23 @@
-"""A checkpoint's ``config.json``: the configuration, what wrote it, and checksums of the weights.
+"""What describes a checkpoint: its configuration, what wrote it, and checksums of the weights.
 
-::
+JSON, in a folder's ``config.json`` or in the metadata of a safetensors file::
 
-  format             of this file and the folder
+  format             of this text and the checkpoint
   mavos_jax, ...     versions of what wrote it
   config             the experiment
   config_checksum    CRC-32 of the entry above
-  checksums          CRC-32 of the weights' files by name
+  checksums          CRC-32 of a folder's weights by file, or of a file's arrays by name
   others             what a training run adds: its step, its score and more
 """
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+from safetensors import SafetensorError, safe_open
 
 from mavos_jax.config import Experiment, from_dict, to_dict
 from mavos_jax.runtime.files import checksum, file_checksums
@@ -23,6 +25,9 @@ from mavos_jax.runtime.provenance import version_of
 
 CONFIG = "config.json"
 WEIGHTS = "weights"
+# A checkpoint in one file ends in this, and has its description under this name in the metadata.
+SUFFIX = ".safetensors"
+ENTRY = "mavos_jax"
 # Below the folder of a training run, a checkpoint of each of its last steps by its number.
 STEPS = "checkpoints"
 # Under this name lies in ``others`` what a score depends on beside the weights, as a checksum.
@@ -34,13 +39,46 @@ class OtherVersion(ValueError):  # noqa: N818 - the name says what is wrong
     """A checkpoint is whole, but of a version of this package that describes it differently."""
 
 
+class NoCheckpoint(ValueError):  # noqa: N818
+    """A file is sound, as far as one can tell, and no checkpoint of this package."""
+
+
 class Stored(NamedTuple):
-    """The folder of a checkpoint's weights, its files' checksums, and what the writer added."""
+    """A checkpoint's weights, a folder or a file, their checksums, and what the writer added."""
 
     config: Experiment
     weights: Path
     checksums: Mapping[str, str]
     others: Mapping[str, Any]
+
+    @contextlib.contextmanager
+    def readable(self) -> Iterator[None]:
+        """Raises ValueError for what libraries raise in the block: weights are damaged or locked.
+
+        They raise many kinds of exceptions for damaged files.
+        """
+        try:
+            yield
+        except MemoryError:
+            raise
+        except PermissionError as error:
+            raise ValueError(
+                f"{error.filename or self.weights}: expected readable weights, found that this "
+                "user may not read them; change the permissions or copy the checkpoint"
+            ) from None
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"{self.weights}: expected readable weights, found damaged ones ({reason}); "
+                "write the checkpoint again"
+            ) from None
+
+    def require_checksums(self, found: Mapping[str, str]) -> None:
+        """Raises ValueError unless the weights are those that were written."""
+        for name, written in self.checksums.items():
+            if found.get(name) != written:
+                reason = "is missing" if name not in found else "is not what was written"
+                raise ValueError(f"{name} {reason}")
 
 
 class Score(NamedTuple):
@@ -52,6 +90,14 @@ class Score(NamedTuple):
 
 def write_description(folder: Path, config: Experiment, others: Mapping[str, Any] = {}) -> None:
     """Describes the weights in a checkpoint's folder; ``others`` are JSON values kept with them."""
+    text = describe(config, file_checksums(folder / WEIGHTS), others)
+    (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
+
+
+def describe(
+    config: Experiment, checksums: Mapping[str, str], others: Mapping[str, Any] = {}
+) -> str:
+    """Returns the description of weights that have these checksums."""
     values = to_dict(config)
     description = {
         "format": _FORMAT,
@@ -60,11 +106,20 @@ def write_description(folder: Path, config: Experiment, others: Mapping[str, Any
         "orbax-checkpoint": version_of("orbax-checkpoint") or "unknown",
         "config": values,
         "config_checksum": _checksum(values),
-        "checksums": file_checksums(folder / WEIGHTS),
+        "checksums": dict(checksums),
         **({"others": dict(others)} if others else {}),
     }
-    text = json.dumps(description, indent=2)
-    (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
+    return json.dumps(description, indent=2)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Says whether a folder or file is a checkpoint by its look, and no file of somebody else."""
+    if path.is_dir():
+        return (path / CONFIG).is_file() and (path / WEIGHTS).is_dir()
+    try:
+        return bool(_text(path))
+    except (SafetensorError, OSError, ValueError):
+        return False
 
 
 def read_description(path: Path) -> Stored:
@@ -74,20 +129,19 @@ def read_description(path: Path) -> Stored:
     or for its newest if none was scored. Raises :class:`OtherVersion` for what another one wrote.
     """
     if not path.exists():
-        raise ValueError(f"{path}: expected a checkpoint folder, found nothing")
-    if not path.is_dir():
-        raise ValueError(
-            f"{path}: expected a checkpoint folder, found a file; "
-            "convert PyTorch weights with convert_torch_weights.py first"
-        )
-    if (path / STEPS).is_dir() and not (path / CONFIG).exists():
-        path = _best_step(path / STEPS)
-    file = path / CONFIG
-    if not file.is_file():
-        raise ValueError(f"{path}: expected a checkpoint folder, found no {CONFIG} in it")
+        raise ValueError(f"{path}: expected a checkpoint, found nothing")
+    file = weights = path
+    if path.is_dir():
+        if (path / STEPS).is_dir() and not (path / CONFIG).exists():
+            path = _best_step(path / STEPS)
+        file, weights = path / CONFIG, path / WEIGHTS
+        if not file.is_file():
+            raise ValueError(f"{path}: expected a checkpoint folder, found no {CONFIG} in it")
     try:
-        description = json.loads(file.read_text(encoding="utf-8"))
+        description = json.loads(_text(file))
         _check(description)
+    except NoCheckpoint:
+        raise
     except OtherVersion as error:
         raise _other_version(file, error) from None
     except PermissionError:
@@ -95,17 +149,32 @@ def read_description(path: Path) -> Stored:
             f"{file}: expected a readable file, found that this user may not read it; change the "
             "permissions or copy the checkpoint"
         ) from None
-    except (ValueError, TypeError, RecursionError) as error:
+    except (SafetensorError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
         raise ValueError(
-            f"{file}: expected the description of a checkpoint, found a damaged one ({error}); "
+            f"{file}: expected the description of a checkpoint, found a damaged one ({reason}); "
             "bring back a copy, or write the checkpoint again"
         ) from None
     try:
         config = from_dict(description["config"])
     except (ValueError, TypeError) as error:
         raise _other_version(file, error) from None
-    others = description.get("others", {})
-    return Stored(config, path / WEIGHTS, description["checksums"], others)
+    return Stored(config, weights, description["checksums"], description.get("others", {}))
+
+
+def _text(file: Path) -> str:
+    if file.name == CONFIG:
+        return file.read_text(encoding="utf-8")
+    metadata = {}
+    if file.suffix == SUFFIX:
+        with safe_open(file, "np") as opened:
+            metadata = opened.metadata() or {}
+    if ENTRY not in metadata:
+        raise NoCheckpoint(
+            f"{file}: expected a checkpoint, a folder or {SUFFIX} file of this package, found "
+            "another file; convert PyTorch weights with convert_torch_weights.py first"
+        )
+    return metadata[ENTRY]
 
 
 def steps_in(folder: Path) -> list[int]:
@@ -154,6 +223,8 @@ def _check(description: Any) -> None:
     for entry in ("config", "checksums"):
         if not isinstance(description.get(entry), dict) or not description[entry]:
             raise ValueError(f"expected the entry {entry!r}")
+    if not isinstance(description.get("others", {}), dict):
+        raise ValueError("expected an object in the entry 'others'")
     if description.get("config_checksum") != _checksum(description["config"]):
         raise ValueError("its entry 'config' is not what was written")
 

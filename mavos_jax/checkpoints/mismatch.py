@@ -94,10 +94,15 @@ def compare_forms(
     )
 
 
-def summarise_misfit(config: Experiment, found: Shapes) -> str:
-    """Returns how shapes by path differ from those of a configuration; nothing if they fit."""
+def require_fit(source: object, config: Experiment, found: Shapes) -> None:
+    """Raises ValueError unless shapes by path are those of the configuration stored with them."""
     expected = expected_shapes(config)
-    return compare_shapes(expected, found).summary(expected, found)
+    misfit = compare_shapes(expected, found).summary(expected, found)
+    if misfit:
+        raise ValueError(
+            f"{source}: expected the weights of the configuration with them, found {misfit}; "
+            "write the checkpoint again"
+        )
 
 
 def require_shapes(config: Experiment, leaves: Mapping[str, Any]) -> None:

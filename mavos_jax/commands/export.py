@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, export
 
-from mavos_jax.checkpoints.folder import load
 from mavos_jax.checkpoints.packaged import load_default
+from mavos_jax.checkpoints.weights import load
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_command
 from mavos_jax.config import MAX_ID
@@ -38,7 +38,7 @@ class Arguments:
       width: columns of the frames.
       output: a new folder.
       objects: places for objects, with the ids 1 to N.
-      checkpoint: the folder of the weights; by default the small ones in the package.
+      checkpoint: a folder or .safetensors file; by default the small weights in the package.
       platforms: where the programs shall run.
       weights: whether the weights are constants inside of every program, or a file beside them.
     """

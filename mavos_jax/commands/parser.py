@@ -68,7 +68,7 @@ def parse_command(
 
     stored, source = None, "the packaged network"
     if checkpoint is not None:
-        from mavos_jax.checkpoints.folder import load_config_of
+        from mavos_jax.checkpoints.weights import load_config_of
 
         stored, source = load_config_of(checkpoint), str(checkpoint)
     elif config is None and packaged is not None:

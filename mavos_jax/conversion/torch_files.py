@@ -36,7 +36,7 @@ _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".npz", ".safetensors")
 
 def read_torch_file(path: Path) -> Any:
     """Returns what a PyTorch file holds, with its tensors as NumPy arrays."""
-    torch = import_for(path, "torch", "torch")
+    torch = _import_torch(path)
     try:
         # ``weights_only`` refuses what is no plain tensor or container before it can run.
         with _no_warnings():  # about old file formats, which read well
@@ -59,7 +59,7 @@ def read_torch_file(path: Path) -> Any:
 
 def torch_file(path: Path, state: Mapping[str, np.ndarray]) -> bytes:
     """Returns the content of a file with ``{"state_dict": state}``, as the released code loads."""
-    torch, content = import_for(path, "torch", "torch"), io.BytesIO()
+    torch, content = _import_torch(path), io.BytesIO()
     tensors = {name: torch.from_numpy(array.copy()) for name, array in state.items()}
     torch.save({"state_dict": tensors}, content)
     return content.getvalue()
@@ -116,14 +116,13 @@ def is_pickle(path: Path) -> bool:
         return not opened.read(1)
 
 
-def import_for(path: Path, module: str, package: str) -> Any:
-    """Imports a module that only files such as ``path`` need, and that may not be installed."""
+def _import_torch(path: Path) -> Any:
     try:
-        return importlib.import_module(module)
+        return importlib.import_module("torch")
     except ImportError:
         raise ValueError(
-            f"{path}: expected {package} to be installed for such a file; "
-            f"install it with pip install {package}, or use a .npz file"
+            f"{path}: expected torch to be installed for such a file; install it with pip install "
+            "torch, or use a .npz or .safetensors file"
         ) from None
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from mavos_jax.checkpoints.folder import load, require_free, save
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate
+from mavos_jax.checkpoints.weights import load, require_free, save
 from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
 from mavos_jax.conversion import convert
 from mavos_jax.conversion.convert import computed_buffers, conversion_rules
@@ -115,10 +115,11 @@ def read_variables(
 def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> str:
     """Writes a checkpoint's weights in the format of the suffix, and says what it did."""
     require_writable_parent(output)
-    if Path(checkpoint).resolve() in Path(output).resolve().parents:
+    place = Path(output).resolve()
+    if Path(checkpoint).resolve() in (place, *place.parents):
         raise ValueError(
-            f"{output}: expected a path outside the checkpoint that is read, found one inside "
-            f"{checkpoint}; choose another"
+            f"{output}: expected a path outside the checkpoint that is read, found it is or lies "
+            f"inside {checkpoint}; choose another"
         )
     if os.path.isdir(output) or (os.path.lexists(output) and not overwrite):
         raise ValueError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from safetensors.numpy import load_file, save
 
 from mavos_jax.conversion import torch_files
 from mavos_jax.runtime.files import written_whole
@@ -19,7 +20,6 @@ _WRAPPERS = (
 its names, the likeliest first."""
 
 _FORMATS = {".npz": "NumPy arrays written by numpy.savez", ".safetensors": "a safetensors file"}
-_SAFETENSORS = ("safetensors.numpy", "safetensors")  # the module and its package
 _COMPILED = ("_orig_mod", "module")
 """Words that torch.compile and data-parallel wrappers put into names, at any place."""
 
@@ -62,8 +62,7 @@ def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
             with temporary.open("wb") as opened:  # by its name NumPy would add the suffix
                 np.savez(opened, **dict(state))  # pyright: ignore[reportArgumentType]
         elif path.suffix == ".safetensors":
-            safetensors = torch_files.import_for(path, *_SAFETENSORS)
-            temporary.write_bytes(safetensors.save(dict(state)))
+            temporary.write_bytes(save(dict(state)))
         else:
             temporary.write_bytes(torch_files.torch_file(path, state))
 
@@ -71,10 +70,9 @@ def write_weight_file(path: Path, state: Mapping[str, np.ndarray]) -> None:
 def _read(path: Path) -> Any:
     if path.suffix not in _FORMATS:
         return torch_files.read_torch_file(path)
-    load = None if path.suffix == ".npz" else torch_files.import_for(path, *_SAFETENSORS).load_file
     try:
-        if load is not None:
-            return load(path)
+        if path.suffix == ".safetensors":
+            return load_file(path)
         with path.open("rb") as opened:
             return read_npz(opened)
     except (OSError, MemoryError):

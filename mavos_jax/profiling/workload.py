@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.weights import load
 from mavos_jax.config import Experiment
 from mavos_jax.config.experiment import read_config_file
 from mavos_jax.inference.geometry import Geometries, Sizes, geometries, padded_size
@@ -27,7 +27,7 @@ _NUM_FRAMES = 4  # different frames; a longer video repeats them
 
 
 class Contender(NamedTuple):
-    """A network that takes its turn, with the folder of its weights or fresh ones."""
+    """A network that takes its turn, with a checkpoint of its weights or fresh ones."""
 
     experiment: Experiment
     checkpoint: Path | None = None

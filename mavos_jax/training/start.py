@@ -8,9 +8,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from mavos_jax.checkpoints.description import STEPS, Stored, read_description
-from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.description import STEPS, Stored, is_checkpoint, read_description
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
+from mavos_jax.checkpoints.weights import load_stored
 from mavos_jax.config import Experiment
 from mavos_jax.models.mavos import Variables, build_model, init_variables, variable_shapes
 from mavos_jax.runtime.files import opened_lock, require_writable_parent
@@ -103,15 +103,15 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     start = Path(config.training.start)
     if not start.exists():
         raise ValueError(
-            f"training.start: {start}: expected a checkpoint folder, found nothing; name another"
+            f"training.start: {start}: expected a checkpoint, found nothing; name another"
         )
-    if start.is_dir():
+    if start.is_dir() or is_checkpoint(start):
         stored = read_description(start)
-        _, variables = load(stored.weights.parent)
+        _, variables = load_stored(stored)
         return _complete(config, variables, f"{start} ({_describe(stored)})")
     if convert is None:
         raise ValueError(
-            f"training.start: expected a checkpoint folder, found the file {start}; convert it "
+            f"training.start: expected a checkpoint, found the file {start}; convert it "
             "with convert_torch_weights.py first"
         )
     variables, words = convert(config, start)

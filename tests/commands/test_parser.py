@@ -6,7 +6,7 @@ import pytest
 from programs import Program
 from refusals import refuse
 
-from mavos_jax.checkpoints.folder import save
+from mavos_jax.checkpoints.weights import save
 from mavos_jax.commands.parser import load_config, parse_command
 from mavos_jax.config import (
     Experiment,

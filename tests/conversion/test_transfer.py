@@ -8,7 +8,7 @@ from refusals import refuse
 from seeded_weights import seeded_state_dict
 from small_configs import BANK, MOBILENET, RESNET, SWIN
 
-from mavos_jax.checkpoints.folder import load
+from mavos_jax.checkpoints.weights import load
 from mavos_jax.conversion import convert_state_dict, to_state_dict, transfer
 from mavos_jax.conversion.convert import computed_buffers, conversion_rules, torch_shapes
 from mavos_jax.conversion.transfer import convert_file, export_file, read_variables

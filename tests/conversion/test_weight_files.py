@@ -105,16 +105,12 @@ def test_missing_files_and_folders_are_refused(tmp_path):
     refuse("found a folder", read_weight_file, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("module", "suffix"), [("torch", ".pth"), ("safetensors.numpy", ".safetensors")]
-)
-def test_missing_packages_are_named_with_the_fix(tmp_path, monkeypatch, module, suffix):
-    write_weight_file(tmp_path / f"x{suffix}", STATE)
-    monkeypatch.setitem(sys.modules, module, None)
-    match = rf"pip install {module.partition('.')[0]}"
-    refuse(match, read_weight_file, tmp_path / f"x{suffix}")
-    refuse(match, write_weight_file, tmp_path / f"y{suffix}", STATE)
-    assert not (tmp_path / f"y{suffix}").exists()
+def test_a_missing_package_is_named_with_the_fix(tmp_path, monkeypatch):
+    write_weight_file(tmp_path / "x.pth", STATE)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    refuse("pip install torch", read_weight_file, tmp_path / "x.pth")
+    refuse("pip install torch", write_weight_file, tmp_path / "y.pth", STATE)
+    assert not (tmp_path / "y.pth").exists()
 
 
 def test_failed_write_leaves_what_was_there(tmp_path, monkeypatch):

@@ -28,7 +28,7 @@ SUBJECTS = {
     "npz": (weights.npz, 9),
     "safetensors": (weights.safetensors, 12),
     "pth": (weights.pth, 20),
-    "packaged": (weights.packaged, 6),
+    "one file": (weights.one_file, 6),
     "checkpoint": (weights.checkpoint, 4),
     "checked weights": (weights.checked_weights, 3),
     "metrics": (weights.metrics, 3),
@@ -64,8 +64,8 @@ def test_damaged_files_are_read_or_refused(start, kind):
         tried.run(seed)
     assert not tried.failures
     assert tried.num_right
-    # What is wrong with a zip is listed, not raised.
-    assert kind == "submission" or tried.num_refused
+    # What is wrong with a zip is listed, not raised; weights with right checksums mostly load.
+    assert kind in ("submission", "checked weights") or tried.num_refused
 
 
 @pytest.mark.campaign

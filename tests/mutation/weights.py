@@ -6,7 +6,7 @@ import io
 import json
 import pickle
 import shutil
-from hashlib import sha256
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,14 @@ import torch
 from mutation.trial import Subject
 from mutation.watch import put
 from pack_weights import read_curve
+from safetensors.numpy import load as to_arrays
 from safetensors.numpy import save as to_safetensors
 from seeded_weights import seeded_state_dict
-from small_configs import MOBILENET, vary
+from small_configs import MOBILENET
 
 from mavos_jax.checkpoints.description import write_description
-from mavos_jax.checkpoints.folder import load, load_config_of, save
 from mavos_jax.checkpoints.mismatch import expected_shapes
-from mavos_jax.checkpoints.packaged import load_default, to_arrays, write_default
+from mavos_jax.checkpoints.weights import load, load_config_of, save
 from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
 from mavos_jax.conversion.transfer import convert_file
 from mavos_jax.conversion.weight_files import read_weight_file
@@ -120,22 +120,36 @@ pth = functools.partial(_weight_file, "weights.pth", _pth)
 npz = functools.partial(_weight_file, "weights.npz", _npz)
 
 
-def packaged(places):
-    """The weights that come with the package, described by a checksum that mostly fits again."""
-    config = vary(MOBILENET, name="tiny")
-    arrays, text = write_default(places.tree, config, to_arrays(_draw_variables()), {})
-    description = json.loads(text.read_bytes())
+def one_file(places):
+    """A checkpoint in one file, damaged as bytes or in its description."""
+    path, part = places.tree / "model.safetensors", "description.json"
+    save(path, MOBILENET, _draw_variables())
+    sound = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", sound)
+    described = json.loads(sound[8 : 8 + length])["__metadata__"]["mavos_jax"]
 
     def read():
-        _require_variables(load_default(places.tree)[1], MOBILENET)
+        model, variables = load(path)
+        _require_variables(variables, model.config)
 
     def mend(rng, changes):
-        if (data := changes.get(arrays.name)) is None or rng.random() < 0.2:
+        if part not in changes:
             return changes
-        return changes | {text.name: _dump(description | {"sha256": sha256(data).hexdigest()})}
+        text = _mend_config(rng, changes[part] or b"").decode(errors="ignore")
+        return {path.name: to_safetensors(to_arrays(sound), {"mavos_jax": text})}
 
-    sources = [(file.name, file.read_bytes()) for file in (arrays, arrays, text)]
-    return Subject(sources, [read], mend)
+    readers = (read, functools.partial(load_config_of, path))
+    return Subject([(path.name, sound), (part, described.encode())], readers, mend)
+
+
+def _mend_config(rng, description):
+    """Has the configuration's checksum fit again, half of the time."""
+    if rng.random() < 0.5:
+        with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
+            values = json.loads(description)
+            config = json.dumps(values["config"], sort_keys=True)
+            return _dump(values | {"config_checksum": checksum(config)})
+    return description
 
 
 def checkpoint(places):
@@ -143,12 +157,9 @@ def checkpoint(places):
     sources, readers = _write_checkpoint(places)
 
     def mend(rng, changes):
-        if _DESCRIPTION in changes and rng.random() < 0.5:
-            with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
-                values = json.loads(changes[_DESCRIPTION])
-                config = json.dumps(values["config"], sort_keys=True)
-                return {_DESCRIPTION: _dump(values | {"config_checksum": checksum(config)})}
-        return changes
+        if _DESCRIPTION not in changes:
+            return changes
+        return {_DESCRIPTION: _mend_config(rng, changes[_DESCRIPTION])}
 
     described = [source for source in sources if source[0] == _DESCRIPTION]
     # Readers see the whole run, a copy elsewhere, which messages name.

@@ -5,7 +5,7 @@ import pytest
 from refusals import refuse
 from small_configs import BANK
 
-from mavos_jax.checkpoints.folder import require_free
+from mavos_jax.checkpoints.weights import require_free
 from mavos_jax.conversion.transfer import convert_file, export_file
 from mavos_jax.runtime.files import WriteBehind, inside, require_writable_parent, written_whole
 

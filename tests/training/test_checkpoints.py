@@ -17,7 +17,7 @@ from training.stand_in import saved_steps as steps
 
 from mavos_jax.checkpoints import description as descriptions
 from mavos_jax.checkpoints.description import read_description
-from mavos_jax.checkpoints.folder import load, load_config_of
+from mavos_jax.checkpoints.weights import load, load_config_of
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.resume import newest_whole, read_state

@@ -10,7 +10,7 @@ from training.device_campaign import SMALL
 from training.stand_in import CONFIG, changed, fail_writes, lines, parameters, same, saved_steps
 from video_sets import BoxSet
 
-from mavos_jax.checkpoints.folder import load, save
+from mavos_jax.checkpoints.weights import load, save
 from mavos_jax.datasets import SequenceFiles
 from mavos_jax.datasets.files import FileSet
 from mavos_jax.models.mavos import build_model, init_variables

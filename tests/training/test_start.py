@@ -7,7 +7,7 @@ from refusals import refuse
 from small_configs import vary
 from training.stand_in import CONFIG, changed, same
 
-from mavos_jax.checkpoints.folder import save
+from mavos_jax.checkpoints.weights import save
 from mavos_jax.config import MemoryConfig, OptimizerConfig
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime import files
@@ -22,7 +22,7 @@ def fresh(seed, config=CONFIG):
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     """A checkpoint of DeAOT-L's kind, which has no MCA, and its variables."""
-    path = tmp_path_factory.mktemp("weights") / "bank"
+    path = tmp_path_factory.mktemp("weights") / "bank.safetensors"
     config = dataclasses.replace(CONFIG, memory=MemoryConfig(policy="bank"))
     variables = fresh(5, config)
     save(path, config, variables)

@@ -15,8 +15,8 @@ from seeded_weights import seeded_state_dict
 from small_configs import BANK, MOBILENET, vary
 
 from mavos_jax.checkpoints.description import write_description
-from mavos_jax.checkpoints.folder import load, load_config_of, save
 from mavos_jax.checkpoints.mismatch import WeightsMismatch
+from mavos_jax.checkpoints.weights import load, load_config_of, save
 from mavos_jax.config import to_dict
 from mavos_jax.conversion import convert_state_dict
 from mavos_jax.conversion.convert import torch_shapes
@@ -46,12 +46,13 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("config", small_configs.ALL, ids=lambda config: config.name)
 def test_load_gives_back_what_was_saved(tmp_path, config):
     variables = variables_of(config)
-    save(str(tmp_path / "new" / "model"), config, variables)
-    model, found = load(str(tmp_path / "new" / "model"))
-    assert isinstance(model, MAVOS)
-    assert model.config == config == load_config_of(tmp_path / "new" / "model")
-    assert_same(found, variables)
-    assert all(type(leaf) is np.ndarray for leaf in jax.tree.leaves(found))
+    for path in (tmp_path / "new" / "model", tmp_path / "newer" / "model.safetensors"):
+        save(str(path), config, variables)
+        model, found = load(str(path))
+        assert isinstance(model, MAVOS)
+        assert model.config == config == load_config_of(path)
+        assert_same(found, variables)
+        assert all(type(leaf) is np.ndarray for leaf in jax.tree.leaves(found))
 
 
 def test_folder_is_self_contained_and_readable(tmp_path, monkeypatch, bank):
@@ -109,7 +110,7 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch, checkpoint, bank):
     [
         ("absent", "found nothing"),
         (".", r"found no config\.json in it"),
-        ("x.pth", r"found a file; convert .* with convert_torch_weights\.py first"),
+        ("x.pth", r"found another file; convert .* with convert_torch_weights\.py first"),
     ],
 )
 def test_paths_that_are_no_checkpoints(tmp_path, name, found):
