@@ -112,7 +112,7 @@ class OptimizerConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-    """What happens every so many steps; 0 is never.
+    """What happens every so many steps; 0 turns pictures or evaluations off.
 
     Attributes:
       log_every: steps between two lines of metrics.

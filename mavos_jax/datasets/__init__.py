@@ -1,4 +1,4 @@
-"""Data sets to train on, to be segmented and to be scored: one value in one module each."""
+"""Data sets to train on, segment and score: each is one value in one module."""
 
 from mavos_jax.datasets.check import check_benchmark
 from mavos_jax.datasets.dataset import Benchmark, BenchmarkOptions, DataSet, Resolution

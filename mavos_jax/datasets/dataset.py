@@ -13,7 +13,7 @@ from mavos_jax.media.samples import Form
 from mavos_jax.runtime.files import short_hash
 
 Resolution = Literal["480p", "full", "full_to_480p"]
-"""Of DAVIS: what is read, or full frames whose masks are wanted at a height of 480."""
+"""Which frames of DAVIS to read; ``full_to_480p``: full ones, with results of height 480."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Published(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
-    """All that is particular about a data set."""
+    """Everything that is particular about a data set."""
 
     find: Callable[[BenchmarkOptions], Layout]  # raises ValueError for missing or damaged files
     masks: Form = "ids"
@@ -67,7 +67,7 @@ class DataSet:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """A data set to be segmented and, where labels are public, scored."""
+    """A data set to segment and, where labels are public, to score."""
 
     dataset: str
     split: str
@@ -89,7 +89,7 @@ class Benchmark:
         return all(sequence.has_truth for sequence in self.sequences)
 
     def fingerprint(self) -> str:
-        """A short hash of the sequences and of how they are taken."""
+        """A short hash of the sequences and of how they are read."""
         split = min(split_names(self.split))  # the same tree has two names for it
         fields = (self.dataset, split, self.is_binary, self.short_edge, self.output_height)
         parts = [repr(fields), *(sequence.fingerprint() for sequence in self.sequences)]

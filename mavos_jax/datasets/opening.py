@@ -20,7 +20,7 @@ _MIN_MASKS = 2
 
 
 def open_benchmark(options: BenchmarkOptions) -> Benchmark:
-    """Lists the files of a data set; reads masks where only they tell which objects appear."""
+    """Lists a data set's files; reads masks only where nothing else tells which objects appear."""
     layout = find_layout(options)
     sequences = tuple(open_sequence(layout, folders) for folders in layout.sequences)
     for fault in unlabelled_faults(layout, sequences):

@@ -1,4 +1,4 @@
-"""The data sets by their names: one line each."""
+"""The data sets by their names: a row each, and a place in ``BenchmarkName`` if it is scored."""
 
 from collections.abc import Mapping
 from typing import Literal
