@@ -21,11 +21,7 @@ class Arguments:
       convert_torch_weights.py --to_torch --checkpoint DIR --output mavos.pth
 
     Attributes:
-<<<<<<< HEAD
-      output: the checkpoint folder to create, or with --to_torch the file.
-=======
-      output: the checkpoint to create, a folder or .safetensors file; with --to-torch the file.
->>>>>>> 356a294 (Weights in one safetensors file, with configuration and checksums; the packaged ones, too, and no import of Orbax without a folder)
+      output: the checkpoint to create, a folder or .safetensors file; with --to_torch the file.
       config: the configuration file of the network.
       input: weights of MAVOS, DeAOT-L, AOT-L or an ImageNet encoder (.pth, .npz, .safetensors).
       checkpoint: the checkpoint to read, with --to_torch.
