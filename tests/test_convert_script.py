@@ -51,20 +51,6 @@ def fail(tmp_path, capsys, *words):
     return error
 
 
-def test_bad_files(tmp_path, capsys, source, state):
-    partial = {name: array for name, array in state.items() if name != "id_norm.bias"}
-    np.savez(tmp_path / "partial.npz", **partial)
-    swin = ROOT / "configs" / "swinb_mavos.py"
-    for config, name, *parts in (
-        (TINY, "absent", "expected a file of weights, found nothing"),
-        (TINY, "partial.npz", "1 missing: id_norm.bias", "--allow_missing"),
-        (swin, "x.pth", "'swinb_mavos' (swin)", "choose a configuration with the encoder resnet"),
-    ):
-        words = ("--config", config, "--input", tmp_path / name, "--output", tmp_path / "out")
-        message = fail(tmp_path, capsys, *words)
-        assert all(part in message for part in (name, *parts))
-
-
 def test_wrong_combinations_of_options(tmp_path, capsys, source):
     config, file = ("--config", TINY), ("--input", source)
     for words in ((), config, file, ("--to_torch",), ("--to_torch", *config, *file)):

@@ -126,16 +126,6 @@ def test_the_first_lines_say_what_was_chosen(tmp_path, capsys, clip, checkpoint)
     assert "'5'" in error
 
 
-def test_fresh_weights_on_a_generated_clip(tmp_path, capsys):
-    run(*UNTRAINED, "--output", tmp_path, "--inference.max_long_edge", 64, "--num-objects", 4)
-    first, *_, scores, report = capsys.readouterr().out.splitlines()
-    assert "untrained" in first
-    assert re.fullmatch(SCORES, scores)
-    assert report.startswith("24 frames, 4 objects, ")
-    assert names(tmp_path) == ["frames", "masks", "overlays"]
-    assert names(tmp_path / "frames") == names(tmp_path / "masks")
-
-
 def test_without_options_the_packaged_weights_segment_a_generated_clip(
     tmp_path, capsys, monkeypatch, packaged
 ):

@@ -101,16 +101,6 @@ def test_a_long_curve_is_thinned_to_evenly_spaced_points(tmp_path):
     assert read_curve(file)["train"]["step"][-1] == 300
 
 
-CURVES = [None, "{", "3", '{"step": 1}', '{"step": 1, "kind": "a", "loss": "x"}']
-
-
-@pytest.mark.parametrize("text", CURVES)
-def test_a_damaged_curve_is_one_line(tmp_path, text):
-    if text is not None:
-        (tmp_path / "curve").write_text(text)
-    refuse(r"curve: expected the metrics\.jsonl", read_curve, tmp_path / "curve")
-
-
 @pytest.mark.parametrize("text", ["", "[1]"])
 def test_damaged_scores_are_refused(run, tmp_path, text):
     scores = tmp_path / "scores"

@@ -1,11 +1,9 @@
 """Files as people have them are read alike by inference, benchmarks, scoring and training."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
-from mutation.media import DOORS, check
 from mutation.sound import SIZE, draw
 from PIL import Image
 from refusals import refuse
@@ -84,52 +82,6 @@ def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options)
     score.main([*paths, "--dataset", "folder", "--split", "val", "--scoring_processes", "0"])
     assert json.loads((tmp_path / "results/scores.json").read_text())["summary"]["J&F-Mean"] == 1
     assert "my clip" in capsys.readouterr().out
-
-
-def redrawn(change):
-    return lambda frame, mask: Image.fromarray(change(draw(0)[1])).save(mask)
-
-
-def pages(frame, mask):
-    image = Image.open(frame).convert("RGB")
-    frame.unlink()
-    image.save(frame.with_suffix(".tif"), save_all=True, append_images=[image])
-
-
-def linked(frame, mask):
-    frame.unlink()
-    frame.symlink_to("gone.png")
-
-
-HARM = {
-    "turned": redrawn(np.rot90),
-    "coloured": redrawn(lambda ids: np.stack([ids * 90] * 3, -1)),
-    "grey levels": redrawn(lambda ids: np.array([0, 127, 255], np.uint8)[ids]),
-    "a web page": lambda frame, mask: mask.write_bytes(b"<!DOCTYPE html><html>not found</html>"),
-    "deep frame": lambda frame, mask: Image.new("I;16", (64, 48)).save(frame),
-    "two pages": pages,
-    "a mask among the frames": lambda frame, mask: shutil.copy(
-        mask, frame.with_stem("frame 0_mask")
-    ),
-    "a dangling link": linked,
-    "a raw picture": lambda frame, mask: frame.rename(frame.with_suffix(".heic")),
-    "a twin": lambda frame, mask: shutil.copy(frame, frame.with_suffix(".jpg")),
-    "cut off": lambda frame, mask: frame.write_bytes(frame.read_bytes()[:-60]),
-}
-
-
-@pytest.mark.parametrize("harm", HARM)
-def test_what_cannot_be_used_is_refused_alike_by_all(tmp_path, harm):
-    root = tmp_path / "set"
-    write_tree(root)
-    frame, mask = (root / f"{kind}/my clip/frame 0.png" for kind in ("JPEGImages", "Annotations"))
-    for door in DOORS:
-        door(root, SIZE)
-    HARM[harm](frame, mask)
-    for door in DOORS:
-        found = check(root, SIZE) if door is check else [refuse("frame 0", door, root, SIZE)]
-        assert str(root) in found[0]
-        assert "frame 0" in found[0]
 
 
 def test_a_mask_of_a_turned_video_is_drawn_on_what_players_show(tmp_path):

@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from evaluation.scored_trees import drifting, lvos_name, lvos_spans, write_benchmark, write_results
+from evaluation.scored_trees import drifting, write_benchmark, write_results
 from PIL import Image
 from refusals import refuse
 
@@ -88,27 +88,6 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
     assert {path.name for path in results.glob("*.csv")} == tables
 
 
-def test_a_real_tree_scores_as_by_the_official_tool(goldens, tmp_path):
-    golden, root, results = goldens("scorers"), tmp_path / "LVOS/valid", tmp_path / "results"
-    for name in lvos_spans(golden):
-        write_results(root / "Annotations", {name: golden[f"lvos_{name}_gt"]}, lvos_name)
-        write_results(results, {name: golden[f"lvos_{name}_pred"]}, lvos_name)
-        (root / "JPEGImages" / name).mkdir(parents=True)
-        for path in (root / "Annotations" / name).iterdir():
-            (root / "JPEGImages" / name / f"{path.stem}.jpg").touch()
-    (tmp_path / "LVOS/valid_meta.json").write_text(str(golden["lvos_meta"]))
-    (tmp_path / "unseen.txt").write_text("\n".join(golden["lvos_unseen"].tolist()))
-    words = "--unseen", str(tmp_path / "unseen.txt")
-    stored = read(score_results_of("lvos2", results, tmp_path / "LVOS", *words))
-    by_object = [f"{row['sequence']}_{row['id']}" for row in stored["objects"]]
-    assert by_object == golden["lvos_objects"].tolist()
-    for measure in "JFV":
-        for part in ("seen", "unseen"):
-            expected = float(golden[f"lvos_{measure}_{part}_mean"])
-            assert stored["summary"][f"{measure}_{part[0]}"] == pytest.approx(expected, abs=1e-12)
-    assert stored["summary"]["J&F"] == pytest.approx(float(golden["lvos_JF_mean"]), abs=1e-12)
-
-
 def test_output_elsewhere_leaves_the_results_alone(tree, tmp_path):
     run(tree, "--output", str(tmp_path / "new/out"))
     assert [path.name for path in tree[1].iterdir()] == ["Annotations"]
@@ -171,14 +150,6 @@ def test_what_is_not_defined_survives_the_file(tree, tmp_path):
 )
 def test_wrong_options_are_named(tree, words, message):
     refuse(message, run, tree, *words)
-
-
-@pytest.mark.parametrize(
-    ("content", "found"), [(b"# nothing\n", "names, .* found none"), (b"b\xe4r", "UTF-8")]
-)
-def test_a_list_that_cannot_be_read_is_named(tree, tmp_path, content, found):
-    (tmp_path / "list.txt").write_bytes(content)
-    refuse(rf"list\.txt: expected .*{found}", run, tree, "--unseen", str(tmp_path / "list.txt"))
 
 
 def test_masks_of_no_frame_are_told(tree, capsys):

@@ -16,21 +16,7 @@ from mavos_jax.datasets.sav import score_sav
 from mavos_jax.datasets.table import find_protocol
 from mavos_jax.datasets.vost import summarise_vost
 from mavos_jax.scores.boundary import _dilate
-from mavos_jax.scores.metrics import mean_scores, score_frame, statistics
-
-
-def test_values_by_frame_are_those_of_single_frames():
-    truth, prediction = drifting(1, 6), drifting(2, 6)
-    truth[3][truth[3] == 2] = 0
-    rows = score_arrays(score_davis2017, truth, prediction)
-    for index, row in enumerate(rows):
-        pairs = [score_frame(truth[t], prediction[t], (1, 2)) for t in (1, 2, 3, 4)]
-        assert row.frames == (1, 2, 3, 4)
-        assert row.region == tuple(region[index] for region, _ in pairs)
-        assert row.boundary == tuple(boundary[index] for _, boundary in pairs)
-        assert row.scores.region == statistics(row.region)
-        assert row.is_visible == (True, True, index == 0, True)
-        assert (row.extra, row.is_unseen) == ({}, None)
+from mavos_jax.scores.metrics import mean_scores, score_frame
 
 
 def test_first_and_last_masks_are_not_even_read():

@@ -110,12 +110,6 @@ def test_a_missing_or_damaged_file_is_damage(video, kind, harm):
     assert video[0].frame.shape == (*SIZE, 3)
 
 
-def test_a_mask_of_another_size_is_damage(video):
-    path, words = video.files.mask_path(1), ("48 x 64", video.files.frames[1], "found 12 x 16")
-    write_mask(path, np.zeros((12, 16), np.uint8))
-    refuses(DamagedSample, lambda: video[1], f"{path}: expected", *words)
-
-
 @pytest.mark.parametrize("kind", ["folder", "lvos", "youtube_vos"])
 def test_masks_of_0_and_255_alone_in_all_of_a_video(tmp_path, kind):
     videos = open_files(write_source(tmp_path, kind))

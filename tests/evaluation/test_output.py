@@ -145,12 +145,6 @@ def test_results_take_the_place_of_old_ones_when_that_is_asked_for(tmp_path, mon
     refuse(r"found .*00000\.png; .*--overwrite", OutputFolder, Path("run:1"))
 
 
-def test_results_are_not_put_into_a_checkpoint(tmp_path):
-    (tmp_path / "out/weights").mkdir(parents=True)
-    (tmp_path / "out/config.json").write_text("{}")
-    refuse("out: .* found a checkpoint; give", OutputFolder, tmp_path / "out", overwrite=True)
-
-
 @pytest.mark.parametrize("fixed", ["out", "out/masks", "out/overlays", "."])
 def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, fixed):
     place, make = tmp_path / fixed, tempfile.TemporaryDirectory

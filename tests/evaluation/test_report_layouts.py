@@ -1,7 +1,6 @@
 """Opens reports of every layout and of odd results in the browser, and presses every button."""
 
 import dataclasses
-import json
 import math
 import os
 import re
@@ -9,15 +8,11 @@ import re
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
-from copying import copy_masks
 from evaluation.report_contents import contents_of, record_of, score, write_blocks
 from evaluation.scored_trees import repeat_given
-from programs import Program
 
-import evaluate
 from mavos_jax.datasets import BENCHMARKS, open_benchmark
 from mavos_jax.datasets.protocol import ScoringOptions
-from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.evaluation.report import write_report
 from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.runtime.trees import fields_by_path
@@ -70,18 +65,6 @@ def test_every_layout_opens_with_or_without_truth_and_paper(dataset, tmp_path, o
         page.wait_for_selector(".tile[data-shown]")
         for text in walk(page, contents, [PHONE]):
             assert ("Ground truth" in text) == ("Scores over time" in text) == has_truth
-
-
-def test_a_run_of_the_packaged_network_opens(tmp_path, open_page, monkeypatch):
-    monkeypatch.setattr(sequence_module, "stream_masks", copy_masks)
-    tree = write_benchmark_tree(tmp_path / "tree", "davis2017")
-    words = ("--dataset", "davis2017", "--split", "val", "--root", tree.root, "--num_devices", 1)
-    Program(evaluate.main)(*words, "--output", tmp_path / "out", "--scoring_processes", 0)
-    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-    with open_page(tmp_path / "out" / "report.html") as page:
-        headline = page.locator(".summary .own").first.text_content()
-        assert float(headline) == pytest.approx(100 * scores["summary"]["J&F-Mean"], abs=0.05)
-        assert "The paper reports nothing for tiny" in page.locator("main").inner_text()
 
 
 ODD_NAMES = (

@@ -104,29 +104,14 @@ def test_a_mask_that_is_not_what_was_written(root, tasks, harm):
     assert str(path) in fault
 
 
-WRONG = {
-    "name": (5, "other"),
-    "data": (None, "abc"),
-    "height": ("8",),
-    "num_frames": (True,),
-    "compilation_seconds": ([0],),
-    "memory": ([], ["peak", 1, 2], [1, "peak"], {"peak": 1}),
-    "timings": ([], {"aot": 5}, {"aot": [7, 0]}, {"aot": [0, 1.5]}, {"aot": ["7", "1.5"]}),
-    "masks": ([], {}, {"00000": 5}),
-}
-NO_RECORDS = (b"", b"{", b"\xff\0", b"[" * 10**5, b"NaN", b'{"masks": {}', b"[]", b"7", b"null")
-
-
 def test_a_damaged_record(root, tasks):
     path = root / "sequences" / f"{tasks[1].sequence.name}.json"
     record = json.loads(path.read_text())
-    contents = [{**record, name: value} for name, values in WRONG.items() for value in values]
-    contents += [{key: record[key] for key in record if key != name} for name in WRONG]
-    for content in (*NO_RECORDS, *(json.dumps(content).encode() for content in contents)):
-        path.write_bytes(content)
+    others = [{**record, "name": "other"}, {**record, "data": "abc"}, {**record, "masks": {}}]
+    for content in ("", "[" * 10**5, *map(json.dumps, others)):
+        path.write_text(content)
         (fault,) = faults(root, tasks)
         assert str(root) in fault, content
-        assert len(fault.splitlines()) == 1
     with opened(root) as folder:
         work_on(folder, tasks[1])
     assert faults(root, tasks) == []

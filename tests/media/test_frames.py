@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -162,23 +160,3 @@ def test_what_headers_show_is_refused_before_any_decoding(tmp_path, spoil, words
     refuse(f"give its folder, {folder}", open_frames, folder / "00000.png")
     spoil(folder)
     refuse(words, open_frames, folder)
-
-
-def cut_off(file):
-    os.truncate(file, file.stat().st_size // 2)
-
-
-def enlarge(file):
-    save(file.parent, file.name, size=(65, 64))
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
-@pytest.mark.parametrize("spoil", [cut_off, os.unlink, enlarge])
-def test_damage_after_opening_is_named_when_it_is_reached(tmp_path, suffix, spoil):
-    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    for number in range(2):
-        Image.fromarray(noise).save(tmp_path / f"{number}.{suffix}")
-    frames = iter(open_frames(tmp_path))
-    spoil(tmp_path / f"1.{suffix}")
-    next(frames)
-    refuse(rf"1\.{suffix}: ", next, frames)
