@@ -79,6 +79,6 @@ class ScoringArguments:
 
     @property
     def num_processes(self) -> int:
-        """The number of processes that score; 0 is this process alone."""
+        """The number of processes that score; 0 scores in this one."""
         given = self.scoring_processes
         return len(os.sched_getaffinity(0)) if given is None else given

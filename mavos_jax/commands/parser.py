@@ -58,7 +58,7 @@ def parse_command(
         ``config`` and ``checkpoint`` of type ``Path | None`` as needed. Fields that are dataclasses
         group options.
       argv: the words after the program's name; those of this process by default.
-      shown: what the paths of fields begin with that the help lists; others can be overridden, too.
+      shown: how the paths of the fields that the help lists begin; all can be overridden.
       packaged: returns the configuration of the weights that the program uses without options.
     """
     words = [expand_home(word) for word in (sys.argv[1:] if argv is None else argv)]

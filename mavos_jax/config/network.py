@@ -22,14 +22,14 @@ __all__ = [
     "TransformerConfig",
 ]
 
-MAX_OBJECTS = 10  # that one identification bank tells apart; more are segmented in such groups
+MAX_OBJECTS = 10  # one identification bank tells apart; more are segmented in groups of ten
 MAX_ID = 254  # the highest id of an object in a mask; 0 is the background
-IGNORED = 255  # the id, in masks, and the slot of a pixel of which nothing is known; no object
+IGNORED = 255  # the id, in masks, and the slot of a pixel about which nothing is known
 # Objects and background: the channels of the identification bank and of the decoder's logits.
 NUM_IDENTITIES = MAX_OBJECTS + 1
-NORM_GROUPS = 8  # of every group normalisation of the decoder, and of a ResNet that asks for it
+NORM_GROUPS = 8  # in every group normalisation of the decoder, and of a ResNet that asks for it
 
-_MOST_BLOCKS = 200  # in one stage; a damaged number of them would take for ever to build
+_MOST_BLOCKS = 200  # in one stage; a damaged number would take forever to build
 _BLOCKS = f"1 to {_MOST_BLOCKS} blocks a stage"
 
 

@@ -30,7 +30,7 @@ class ClipConfig:
         videos, where a pixel of one costs more than a missed pixel.
       late: probability that the clips of a step introduce objects by a label in a later frame, as a
         user does. The label is pasted over the prediction, and the frame runs as a reference.
-      shuffle_identities: permute the objects' slots, anew for every clip.
+      shuffle_identities: permute the objects' slots, differently for every clip.
       dropout: use the network's drop rates.
       rematerialise: recompute each frame's activations in the backward pass, which saves memory.
       precision: type of products and convolutions; ``auto`` is bfloat16 on a GPU or TPU and float32

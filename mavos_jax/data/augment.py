@@ -195,7 +195,7 @@ _HUE_LEVELS = 25
 
 
 def recolour(image: Image.Image, data: DataConfig, rng: Generator) -> Image.Image:
-    """Applies jitter, greying and blur anew for every frame, as the released code does."""
+    """Applies new jitter, greying and blur to every frame, as the released code does."""
     if rng.random() < data.colour:
         image = jitter(image, rng)
     if rng.random() < data.grey:

@@ -46,12 +46,12 @@ def make_loader(
     """Opens the endless stream of training batches, from ``start_step`` on.
 
     Step ``s`` holds the same clips in the same order for any number of processes, loader processes
-    and threads, and wherever the stream started. Each set is shuffled anew for every pass over it;
+    and threads, and wherever the stream started. Each set is shuffled again for every pass over it;
     its share of the clips is its number of videos times ``repeats``.
 
     Args:
       sets: one for each of ``data.sources``, in their order.
-      seed: of everything random, 0 to 2**32 - 1.
+      seed: the seed of everything random, 0 to 2**32 - 1.
       batch_size: clips of a step over all processes, a multiple of ``process_count``.
       process_index: its clips are every ``process_count``-th of the batch, from this one on.
     """

@@ -1,4 +1,4 @@
-"""Folders of one's own: of videos, and of still images for pre-training."""
+"""Your own folders: of videos, and of still images for pre-training."""
 
 from pathlib import Path
 

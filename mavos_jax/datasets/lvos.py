@@ -21,7 +21,7 @@ _STEP = 5
 _DIGITS = 8
 _UNLABELLED = "test"
 _MAX_MISSING = 1000  # frames of a range beyond those in the folder that are reported one by one
-_DECIMALS = 4  # of the variance, before its root
+_DECIMALS = 4  # kept of the variance, before its root
 
 
 def find_lvos(options: BenchmarkOptions) -> Layout:

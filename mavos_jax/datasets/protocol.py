@@ -24,7 +24,7 @@ _PARTS = ("seen", "unseen")
 
 @dataclasses.dataclass(frozen=True)
 class ScoringOptions:
-    """Variants of the protocols; each data set reads those that concern it."""
+    """Variants of the protocols; each data set reads those that apply to it."""
 
     official_decay: bool = False  # see :func:`mavos_jax.scores.metrics.statistics`
     lvos: LvosRule = "2024-05"  # since then, both ends of an object's life span are dropped
@@ -40,8 +40,8 @@ class SequenceMasks(NamedTuple):
     origin: Callable[[int], str] = "prediction of frame {}".format
 
 
-Rows = tuple[ObjectResult, ...]  # the scores of objects
-Objects = Sequence[ObjectResult]  # of a whole set, or of a part of it
+Rows = tuple[ObjectResult, ...]  # the scores of a sequence's objects
+Objects = Sequence[ObjectResult]  # the scores of a whole set, or of a part of it
 Summary = tuple[str, dict[str, float]]  # the protocol in words; scores of a set, the headline first
 
 
@@ -112,7 +112,7 @@ def sum_up(
 
 
 def split_by_seen(objects: Objects) -> dict[str, tuple[ObjectResult, ...]]:
-    """Sorts objects into seen and unseen ones, without empty parts; empty if nothing tells."""
+    """Sorts objects into seen and unseen ones; leaves out empty parts and unknown objects."""
     parts = {
         name: tuple(row for row in objects if row.is_unseen is is_unseen)
         for name, is_unseen in zip(_PARTS, (False, True), strict=True)

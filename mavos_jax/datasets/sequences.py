@@ -131,7 +131,7 @@ class SequenceFiles:
     truth: Mapping[int, Path] = field(default_factory=dict)  # annotations to compare with, by frame
     saved: tuple[int, ...] = ()  # frames whose masks make up a result, ascending; empty in training
     spans: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # listed frames, by object
-    categories: Mapping[int, str] = field(default_factory=dict)  # of some metadata, by object
+    categories: Mapping[int, str] = field(default_factory=dict)  # by object, if metadata has them
     declared_frames: Mapping[int, int] = field(default_factory=dict)  # stated by LVOS, by object
     num_unmasked: int = 0  # images that training leaves out because they have no mask
 

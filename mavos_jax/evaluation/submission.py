@@ -75,7 +75,7 @@ def check_submission(benchmark: Benchmark, file: Path, masks: Path | None = None
     except _UNREADABLE as error:
         return [
             f"{file}: expected a zip, found another file or a damaged one ({_words(error)}); pack "
-            "the masks anew"
+            "the masks again"
         ]
     with archive:
         return list(_check_archive(benchmark, file, archive, masks))
@@ -113,7 +113,7 @@ def _check_archive(
         names = name_some([shortened(name) for name in sorted(odd)])
         yield (
             f"{file}: expected names below the zip's top, found {len(odd)} that are empty, "
-            f"absolute, or lead elsewhere: {names}; pack the masks anew"
+            f"absolute, or lead elsewhere: {names}; pack the masks again"
         )
     if locked := [info.filename for info in infos if info.flag_bits & _ENCRYPTED]:
         yield (
@@ -138,7 +138,7 @@ def _check_archive(
     for path, count in Counter(path for path, _ in entries).items():
         if count > 1:
             expected = f"{file / path}: expected one file of that name"
-            yield f"{expected}, found {count}; pack the masks anew"
+            yield f"{expected}, found {count}; pack the masks again"
     folders: dict[PurePosixPath, dict[str, zipfile.ZipInfo]] = {}
     for path, info in entries:
         if path not in hidden:
@@ -227,7 +227,7 @@ def _check_mask(
     if info.file_size > limit:
         yield (
             f"{origin}: expected an indexed PNG of {expected}, found {info.file_size} bytes, more "
-            f"than the {limit} that its pixels can take; save the mask anew"
+            f"than the {limit} that its pixels can take; save the mask again"
         )
         return
     if info.flag_bits & _ENCRYPTED:

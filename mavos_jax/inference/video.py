@@ -77,13 +77,13 @@ def segment_video(
         show an object.
       labels: later masks by frame (1..T-1), of new objects or corrections of known ones: objects
         that one shows get exactly its pixels, the others keep theirs where it is zero; 255 where
-        to ignore. Each makes its frame a reference and starts the gap anew.
+        to ignore. Each makes its frame a reference and restarts the gap.
       num_objects: ``None`` numbers objects in order of appearance; a number says that the ids are
         1..num_objects and that all of them are in play from the start, seen or not.
       gap: frames between two long-term writes; by default the configuration's.
       memorise_with: ids [T, H, W] to memorise instead of the predictions of frames 1..T-1, with
         the labels pasted over them; ids that ``mask`` or an earlier label showed.
-      return_logits: whether to return logits, too.
+      return_logits: whether to return logits as well.
 
     Returns:
       Masks, uint8 [T, H, W]: the first as given, at frames with labels the prediction with the
@@ -209,9 +209,9 @@ def segment_batch(
 ) -> list[np.ndarray]:
     """Segments several videos in step, for throughput: :func:`segment_video` of each.
 
-    ``videos`` are all of one size; ``masks`` and ``num_objects`` are those of each. Every video
-    gets the masks that it gets alone, up to rounding. The batch computes until its longest video
-    ends, so group videos of similar length.
+    ``videos`` are all of one size; ``masks`` and ``num_objects`` have an entry for each. Every
+    video gets the masks that it would get by itself, up to rounding. The batch computes until its
+    longest video ends, so group videos of similar length.
 
     Returns:
       The masks of each video, uint8 [T, H, W] with its own T.

@@ -103,7 +103,7 @@ def read_colours(source: Source) -> np.ndarray:
             if values.min() < 0 or values.max() >= DEEP:
                 raise UnusablePicture(
                     f"{source}: expected values from 0 to {DEEP - 1}, found "
-                    f"{values.min()} to {values.max()}; export the mask anew"
+                    f"{values.min()} to {values.max()}; export the mask again"
                 )
             return np.where(values > 0, DEEP + values, 0).astype(np.int32)
         pixels = np.asarray(image.convert("RGBA")).astype(np.int32)

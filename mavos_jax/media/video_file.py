@@ -162,7 +162,7 @@ def _open(av: ModuleType, path: Path) -> Any:
 
 
 def _require_no_text(path: Path) -> None:
-    """Raises for a text: FFmpeg would draw it, or wait for a playlist's files for ever."""
+    """Raises for a text: FFmpeg would draw it, or wait forever for a playlist's files."""
     with path.open("rb") as file:
         head = file.read(1024)
     if head and not head.startswith(_TEXT_HEADED) and head == head.translate(None, _CONTROL):

@@ -1,4 +1,4 @@
-"""How each costly operation is computed on the platform at hand.
+"""How each costly operation is computed on the current platform.
 
 Every choice computes the same function; they differ in speed. A CPU wants small working sets and
 plain loops over channels, a GPU few and large kernels.

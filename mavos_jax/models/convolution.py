@@ -134,7 +134,7 @@ def _depthwise_backward(
         taps = jnp.stack([of_tap(tap) for tap in range(size * size)])
         of_kernel = taps.sum(axis=(1, 2), dtype=jnp.float32)
     else:
-        # A loop, so that the padded map and the gradient are computed once, not anew for every tap.
+        # A loop computes the padded map and the gradient once, not once for every tap.
         of_kernel = jax.lax.map(lambda i: of_tap(i).sum(axis=(0, 1)), jnp.arange(size * size))
     return of_x.astype(x.dtype), of_kernel.reshape(kernel.shape).astype(kernel.dtype)
 

@@ -1,6 +1,6 @@
 """The identification mechanism: a mask becomes one embedding per token.
 
-PyTorch ``patch_wise_id_bank`` and ``id_norm``; the sine position embedding is AOT-L's alone.
+PyTorch ``patch_wise_id_bank`` and ``id_norm``; only AOT-L has the sine position embedding.
 """
 
 import flax.linen as nn

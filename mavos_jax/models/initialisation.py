@@ -121,4 +121,4 @@ lecun_normal = _drawn("truncated_normal", _lecun_factor)
 he_depthwise = _drawn(
     "normal", lambda shape: np.float32(2**0.5) * np.float32((2 / (shape[0] * shape[1])) ** 0.5)
 )
-"""Draws a depthwise kernel [k, k, c] with the variance 2 / k^2: its fan-in is its taps alone."""
+"""Draws a depthwise kernel [k, k, c] with the variance 2 / k^2: its fan-in is only its taps."""

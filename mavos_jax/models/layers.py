@@ -216,10 +216,10 @@ class Twins(nn.Module):
             params = self.get_variable(PREPARED, "params")
         else:
             params = stack(*(module.variables["params"] for module in modules))
-        alike = modules[0].clone(parent=None)
+        module = modules[0].clone(parent=None)
 
         def run(params: Any, given: tuple[Any, ...]) -> Any:
-            return alike.apply({"params": params}, *given, *static)
+            return module.apply({"params": params}, *given, *static)
 
         together = jax.vmap(run)(params, stack(*inputs))
         return [jax.tree.map(lambda x, i=i: x[i], together) for i in range(len(modules))]

@@ -2,11 +2,11 @@
 
 ``WORKDIR/checkpoints/STEP`` is a checkpoint (:mod:`mavos_jax.checkpoints.folder`), and more::
 
-  config.json   the experiment, what wrote the folder, the score, and checksums of all below
+  config.json   the experiment, what wrote the folder, the score, and checksums of everything below
   weights/      the moving average, which is what evaluation reads
-  training/     all else that the next step depends on
+  training/     everything else that the next step depends on
 
-Orbax writes a step under a temporary name; once ``config.json`` lies in it, too, the folder gets
+Orbax writes a step under a temporary name; once ``config.json`` is in it as well, the folder gets
 its own name. Whenever the process dies, a step is there with its checksums or not at all.
 """
 
@@ -150,7 +150,7 @@ class Checkpoints:
             self._num_failures += not self._is_retry
             if self._num_failures == _MAX_FAILURES:
                 raise
-            if is_first():  # what is there of it would take room until the run begins anew
+            if is_first():  # its parts would take up space until the run restarts
                 shutil.rmtree(self._folder / _TEMPORARY.format(step), ignore_errors=True)
             if jax.process_count() == 1:  # Orbax still counts the step as one that is there
                 self._manager.reload()

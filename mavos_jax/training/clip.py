@@ -52,7 +52,7 @@ def clip_loss(
 
     Args:
       at: optimiser steps done; they decide on teacher forcing and the weights of the losses.
-      key: of this clip in this step; ``None`` for neither dropout nor identity shuffle.
+      key: this clip's in this step; ``None`` for neither dropout nor identity shuffle.
       label_at: frame whose label brings objects that the reference lacks, 0 for none; ``None``
         leaves such labels out of the program, and so does a missing key.
     """
@@ -137,7 +137,7 @@ def clip_loss(
 def write_times(num_frames: int, gap: int, label_at: Scalar | None = None) -> Array | np.ndarray:
     """Returns for frames 1..T-1 whether they enter the long-term memory; the last never does."""
     index = np.arange(1, num_frames)
-    # Counted anew from a later reference at ``label_at``, which is written itself.
+    # Counted again from a later reference at ``label_at``, which is written itself.
     since = index if label_at is None else index - jnp.where(index >= label_at, label_at, 0)
     return (since % gap == 0) & (index < num_frames - 1)
 

@@ -1,6 +1,6 @@
 """The losses of one frame of one clip, and the IoU that is logged beside them.
 
-Logits have the labels' size, with one plane for each slot of which the first ``num_objects + 1``
+Logits have the labels' size, with one plane for each slot, of which the first ``num_objects + 1``
 are in use; labels of 255 are ignored. Slots come first, unlike in the networks: with eleven of them
 last, a CPU would find nothing to vectorise.
 """
@@ -15,7 +15,7 @@ from mavos_jax.config import IGNORED, MAX_OBJECTS, ClipConfig
 from mavos_jax.models.attention import MASKED
 
 FullLogits = Float[Array, "s h1 w1"]
-"""Logits at the size of the labels: the background's and those of the objects."""
+"""Logits at the size of the labels: the background's, then the objects'."""
 
 
 def frame_loss(
@@ -23,13 +23,13 @@ def frame_loss(
     labels: Mask,
     num_objects: Scalar,
     share: Float[Array, ""],
-    recipe: ClipConfig,
+    config: ClipConfig,
 ) -> Float[Array, ""]:
     """Returns the loss of a frame: half cross-entropy of a share of the pixels, half Jaccard."""
-    if recipe.background_margin:
-        logits = logits.at[0].add(-recipe.background_margin)
+    if config.background_margin:
+        logits = logits.at[0].add(-config.background_margin)
     cross_entropy = bootstrapped_cross_entropy(logits, labels, num_objects, share)
-    overlap = soft_jaccard(logits, labels, num_objects, recipe.absence, recipe.absence_weight)
+    overlap = soft_jaccard(logits, labels, num_objects, config.absence, config.absence_weight)
     return 0.5 * cross_entropy + 0.5 * overlap
 
 
@@ -55,7 +55,7 @@ def bootstrapped_cross_entropy(
     k = num_kept(share, losses.size)
     threshold = kth_largest(jax.lax.stop_gradient(losses), k)
     above = losses > threshold
-    # Of the pixels at the threshold, as many are kept as are wanting, no matter which.
+    # Pixels tied at the threshold share the places that are left.
     tied = losses == threshold
     share_of_tied = (k - above.sum()) / tied.sum()
     return jnp.sum(losses * (above + tied * share_of_tied)) / k

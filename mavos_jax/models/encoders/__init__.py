@@ -23,7 +23,7 @@ def build_encoder(config: EncoderConfig, backend: Backend) -> nn.Module:
 
 
 def early_modules(config: EncoderConfig) -> tuple[str, ...]:
-    """Returns the names of the encoder's first modules, which ``freeze_early`` leaves alone."""
+    """Returns the names of the encoder's first modules, which ``freeze_early`` freezes."""
     match config:
         case MobileNetV2Config():
             return mobilenet_v2.EARLY_MODULES
