@@ -41,13 +41,6 @@ def copying(monkeypatch):
     monkeypatch.setattr(sequence_module, "stream_masks", copy_masks)
 
 
-def test_the_packaged_weights_from_the_tree_to_the_scores(tmp_path):
-    tree = write_benchmark_tree(tmp_path / "tree", "youtube_vos2019", split="train")
-    run(*options_of(tree), "--output", tmp_path / "out", *QUICK)
-    stored = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert stored["summary"]["J&F"] > 0.5
-
-
 @pytest.mark.parametrize("dataset", BENCHMARKS)
 def test_every_layout_from_the_tree_to_the_report(dataset, copying, tmp_path, capsys):
     is_hidden = dataset in ("mose", "mosev2")

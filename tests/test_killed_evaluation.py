@@ -1,7 +1,6 @@
 """Runs over a set that are killed, stopped, run out of disk or lose results end with the same."""
 
 import contextlib
-import ctypes
 import itertools
 import json
 import os
@@ -157,22 +156,3 @@ def test_two_share_a_folder_and_one_is_stopped(tree, expected, tmp_path):
     assert (one.returncode, other.returncode) == (0, 0), said
     assert results(tmp_path) == expected
     assert "scores.json" in said or "davis2017 val: " in said
-
-
-def obey_permissions():
-    """Takes from an administrator's process the right to ignore permissions."""
-    drop = 24
-    for capability in (1, 2):  # DAC_OVERRIDE, DAC_READ_SEARCH
-        ctypes.CDLL(None).prctl(drop, capability)
-
-
-@pytest.mark.parametrize("folder", ["masks", "sequences", "masks/dog-2", "."])
-def test_permissions_that_are_lost(tree, expected, tmp_path, folder):
-    output = tmp_path / "out"
-    process = start(tree, output, prepare=obey_permissions)
-    wait(process, lambda out: masks(out) if (out / folder).exists() else (), output)
-    (output / folder).chmod(0o500)
-    assert str(output) in refused(process, "Permission denied|takes no new files")
-    refused(start(tree, output, prepare=obey_permissions), "Permission denied|takes no new files")
-    (output / folder).chmod(0o700)
-    assert complete(tree, output) == expected

@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from programs import Program
 from refusals import refuse
 
 from mavos_jax.checkpoints.weights import save
@@ -177,19 +176,6 @@ def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatc
     assert "[False]." in shown.partition("--memory.grows {True,False}")[2]
     assert "--memory.policy" not in shown
     assert ("files [mavos]" in shown) == bool(start)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--outptu", "x"], "--outptu, x; did you mean --output?"),
-        (["--memory.gap", "0"], "memory.gap: expected an integer of at least 1, found 0"),
-        (["--num_brushes", "0"], "--num_brushes: expected at least 1, found 0"),
-    ],
-)
-def test_wrong_option_is_one_line(words, message, capsys):
-    program = Program(lambda x: parse_command(Arguments, ["--config", TINY, *x]), is_silent=True)
-    assert program.fail(capsys, *words).endswith(f"{message}\n")
 
 
 @pytest.mark.parametrize(

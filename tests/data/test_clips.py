@@ -76,22 +76,6 @@ def test_a_clip_whose_later_frames_have_an_object_that_the_reference_lacks_is_re
     assert late == 0
 
 
-@pytest.mark.parametrize(("foregrounds", "clips"), [([[1], [2]], 6), ([[1], [1]], 1)])
-def test_a_clip_is_drawn_again_five_times_at_most(foregrounds, clips):
-    class Draws(np.random.Generator):
-        """Counts the draws of a direction, one for each clip."""
-
-        clips = 0
-
-        def random(self, *arguments, **options):
-            self.clips += 1
-            return super().random(*arguments, **options)
-
-    rng = Draws(np.random.PCG64(0))
-    draw_indices(_video(foregrounds), 8, 1, 10.0, rng)
-    assert rng.clips == clips
-
-
 def test_each_frame_is_decoded_once():
     video = _video([[1]] * 3)
     clip = draw_clip(video, 8, 2, 10.0, np.random.default_rng(0))

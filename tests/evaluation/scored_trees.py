@@ -89,11 +89,6 @@ def repeat_given(benchmark: Benchmark, folder: Path) -> Path:
     return folder
 
 
-def lvos_name(index: int) -> str:
-    """The name of a stored frame of the golden LVOS videos, every fifth, counted from 1."""
-    return f"{5 * index + 1:08d}"
-
-
 def lvos_spans(golden) -> dict[str, dict[int, tuple[int, ...]]]:
     spans = {}
     for name, video in json.loads(str(golden["lvos_meta"]))["videos"].items():

@@ -153,41 +153,7 @@ def _mend_config(rng, description):
 
 
 def checkpoint(places):
-    """A checkpoint whose description or files are damaged, mostly with checksums as they were."""
-    sources, readers = _write_checkpoint(places)
-
-    def mend(rng, changes):
-        if _DESCRIPTION not in changes:
-            return changes
-        return {_DESCRIPTION: _mend_config(rng, changes[_DESCRIPTION])}
-
-    described = [source for source in sources if source[0] == _DESCRIPTION]
-    # Readers see the whole run, a copy elsewhere, which messages name.
-    return Subject([*sources, *len(sources) * described], readers, mend, needs_name=False)
-
-
-def checked_weights(places):
-    """Damaged weights of a checkpoint with the right checksums, which Orbax reads.
-
-    Its threads may complain.
-    """
-    sources, readers = _write_checkpoint(places)
-    weights = {name: data for name, data in sources if name != _DESCRIPTION}
-    (description,) = (json.loads(data) for name, data in sources if name == _DESCRIPTION)
-
-    def mend(rng, changes):
-        checksums = {
-            name.removeprefix("checkpoint/weights/"): checksum(data)
-            for name, data in (weights | changes).items()
-            if data is not None
-        }
-        return changes | {_DESCRIPTION: _dump(description | {"checksums": checksums})}
-
-    return Subject([*weights.items()], readers, mend, needs_name=False, may_speak=True)
-
-
-def _write_checkpoint(places):
-    """Writes a checkpoint: its files, and what reads it alone or as the newest of a run.
+    """A checkpoint, read alone or as the newest of a run, with damaged files or description.
 
     Orbax names files at random; they are damaged by their order of size.
     """
@@ -219,8 +185,15 @@ def _write_checkpoint(places):
         assert newest_whole(run) in (1, 2)
         load_config_of(run)
 
+    def mend(rng, changes):
+        if _DESCRIPTION not in changes:
+            return changes
+        return {_DESCRIPTION: _mend_config(rng, changes[_DESCRIPTION])}
+
+    files += len(files) * [places.tree / _DESCRIPTION]
     sources = [(file.relative_to(places.tree).as_posix(), file.read_bytes()) for file in files]
-    return sources, (load_it, choose_best, go_on)
+    # Readers see the whole run, a copy elsewhere, which messages name.
+    return Subject(sources, (load_it, choose_best, go_on), mend, needs_name=False)
 
 
 def _require_variables(variables, config):

@@ -1,8 +1,6 @@
-import contextlib
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 from training.device_campaign import free_address
@@ -75,34 +73,15 @@ def test_processes_stop_together(tmp_path, count, number):
     assert 2 <= step < 400
 
 
-@pytest.mark.parametrize("moment", ["begins", "runs"])
-def test_a_notice_to_the_whole_group_spares_the_loader(tmp_path, moment):
+def test_a_notice_to_the_whole_group_spares_the_loader(tmp_path):
     config = changed({"workers": 2}, steps=400, save_every=1000)
     process = start(tmp_path, seconds=0.05, config=config, start_new_session=True)
-    if moment == "runs":
-        wait_for_lines(process, tmp_path, 2)
-    else:
-        wait_for_workers(process, 2)
+    wait_for_lines(process, tmp_path, 2)
     os.killpg(process.pid, signal.SIGUSR1)
     output, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors
     assert complaints(errors) == []
     assert "stopped by SIGUSR1 after step" in output
-
-
-def wait_for_workers(process, number):
-    """Waits for loader processes, which import for seconds before they make clips."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        commands = []
-        for file in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                if int(file.read_text().rpartition(")")[2].split()[1]) == process.pid:
-                    commands.append(file.with_name("cmdline").read_bytes())
-        if sum(b"spawn_main" in command for command in commands) >= number:
-            return
-        time.sleep(0.01)
-    raise AssertionError(process.communicate())
 
 
 def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
