@@ -239,6 +239,10 @@ class MemoryConfig:
         written like any other frame (the released code); a network that saw every object from the
         first frame on in training may then lose the new ones. ``restart``: the memory begins again
         with this frame's prediction, overlaid with the new masks, as the reference.
+      references: frames with given masks that ``mca`` and ``reference`` keep as they are, the first
+        one included: later ones take the other places, each that of the oldest. 1 is the paper's.
+      write_when: ``always`` writes every ``gap`` frames; ``confident`` lets a write wait until
+        every object is seen and surely segmented, so that no doubtful mask is remembered.
       num_heads: attention heads of MCA.
       focal_levels: depthwise convolutions of MCA's focal context, kernels 3, 5, 7 (paper Table 8).
       mlp_ratio: hidden width of MCA's multi-layer perceptron, in multiples of its input.
@@ -256,6 +260,8 @@ class MemoryConfig:
     grows: bool = False
     write: Literal["mca", "cross_attention", "focal_modulation"] = "mca"
     on_label: Literal["fuse", "restart"] = "fuse"
+    references: int = 1
+    write_when: Literal["always", "confident"] = "always"
     num_heads: int = 4
     focal_levels: int = 2
     mlp_ratio: int = 4
@@ -265,8 +271,10 @@ class MemoryConfig:
 
     def __post_init__(self) -> None:
         check = Check("memory", self)
-        check.positive("gap", "num_heads", "mlp_ratio")
+        check.positive("gap", "references", "num_heads", "mlp_ratio")
         check.rates("drop_path")
+        has_places = self.references == 1 or self.policy in ("mca", "reference")
+        check.that(has_places, "references", "1, unless the policy is mca or reference")
         check.that(self.capacity >= 2, "capacity", "at least 2 frames")
         check.that(self.focal_levels in (1, 2, 3), "focal_levels", "1, 2 or 3")
 

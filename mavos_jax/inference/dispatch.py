@@ -14,7 +14,15 @@ import numpy as np
 from mavos_jax.config import MemoryConfig
 from mavos_jax.inference.frame import VideoState
 from mavos_jax.inference.geometry import Augmentation, geometries, padded_size
-from mavos_jax.inference.objects import MERGED_STEP, LogitsForm, num_groups, num_identities
+from mavos_jax.inference.objects import num_groups, num_identities
+from mavos_jax.inference.outputs import (
+    MERGED_STEP,
+    Confidence,
+    Judgement,
+    LogitsForm,
+    given_judgement,
+    judgements,
+)
 from mavos_jax.inference.programs import label_frames, segment_chunks, start_videos
 from mavos_jax.inference.source import Source, Video, fitting_variables
 from mavos_jax.models.mavos import MAVOS, Variables
@@ -22,7 +30,8 @@ from mavos_jax.models.memory import grow_memory, with_room_for
 from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import in_32_bits
 
-Result = tuple[np.ndarray, np.ndarray | None]  # the ids of a frame, and its logits if asked for
+Found = np.ndarray | dict[int, Judgement] | None
+Result = tuple[np.ndarray, Found]  # the ids of a frame, and what is asked for of its logits
 
 
 class Options(NamedTuple):
@@ -66,11 +75,12 @@ def run(
 
 
 class _Pending(NamedTuple):
-    """A dispatched chunk: frames of each video, slots [b, t, H, W] and logits on the device."""
+    """A dispatched chunk: frames and ids of each video, slots [b, t, H, W] and logits on device."""
 
     counts: list[int]
+    known: list[np.ndarray]
     slots: jax.Array
-    logits: jax.Array | None
+    logits: jax.Array | Confidence | None
 
 
 class _Driver:
@@ -105,7 +115,9 @@ class _Driver:
 
     def first(self) -> tuple[Result, ...]:
         """Returns the given masks at the size of the output."""
-        return tuple((source.first_ids(), None) for source in self._sources)
+        masks = [source.first_ids() for source in self._sources]
+        is_judged = self._options.logits_form == "confidence"
+        return tuple((mask, given_judgement(mask) if is_judged else None) for mask in masks)
 
     def chunks(self) -> Iterator[_Pending]:
         """Starts the computation of one chunk after the other; keeps an error for the end."""
@@ -126,18 +138,23 @@ class _Driver:
     def fetch(self, pending: _Pending) -> Iterator[tuple[Result | None, ...]]:
         """Waits for a chunk; yields the ids and logits of each of its frames without padding."""
         height, width = self._sizes.output
-        slots, logits = np.asarray(pending.slots)[..., :height, :width], None
-        if pending.logits is not None:
-            logits = np.asarray(pending.logits)
-            if self._options.logits_form == "merged":
-                rows, columns = -(-height // MERGED_STEP), -(-width // MERGED_STEP)
-                logits = logits[..., :rows, :columns, :]
+        slots = np.asarray(pending.slots)[..., :height, :width]
+        logits: Any = jax.device_get(pending.logits)
+        if self._options.logits_form == "merged":
+            rows, columns = -(-height // MERGED_STEP), -(-width // MERGED_STEP)
+            logits = logits[..., :rows, :columns, :]
+
+        def result(video: int, t: int) -> Result:
+            ids = self._sources[video].ids.to_ids(slots[video, t])
+            found = jax.tree.map(lambda x: x[video, t], logits)
+            if isinstance(found, Confidence):
+                found = judgements(pending.known[video], found)
+            return ids, found
+
         for t in range(max(pending.counts)):
             yield tuple(
-                (source.ids.to_ids(slots[i, t]), None if logits is None else logits[i, t])
-                if t < pending.counts[i]
-                else None
-                for i, source in enumerate(self._sources)
+                result(video, t) if t < count else None
+                for video, count in enumerate(pending.counts)
             )
 
     def raise_error(self) -> None:
@@ -172,11 +189,11 @@ class _Driver:
                 logits_form=self._options.logits_form,
             )
         slots.copy_to_host_async()  # as soon as they are there, not when they are asked for
-        return _Pending(counts, slots, logits)
+        return _Pending(counts, self._known_ids(), slots, logits)
 
     @in_32_bits
     def _label(self, frames: np.ndarray, counts: list[int]) -> _Pending:
-        before = self._most_objects
+        before, known = self._most_objects, self._known_ids()
         label = np.stack([source.label() for source in self._sources])
         after = self._most_objects
         self._since_write = 0
@@ -192,7 +209,11 @@ class _Driver:
                 identities=identities,
                 logits_form=self._options.logits_form,
             )
-        return _Pending(counts, slots[:, None], None if logits is None else logits[:, None])
+        slots, logits = jax.tree.map(lambda x: x[:, None], (slots, logits))
+        return _Pending(counts, known, slots, logits)
+
+    def _known_ids(self) -> list[np.ndarray]:
+        return [source.ids.to_array() for source in self._sources]
 
     def _to_memorise(self, counts: list[int], length: int) -> np.ndarray | None:
         pairs = zip(self._sources, counts, strict=True)

@@ -19,21 +19,21 @@ from mavos_jax.axes import Flag, Frame, Image, Scalar, SourceMask
 from mavos_jax.inference import step
 from mavos_jax.inference.geometry import Geometries, Geometry
 from mavos_jax.inference.objects import (
-    LogitsForm,
     identity_probabilities,
     mask_unused,
     most_likely,
     predict_slots,
     put_label,
-    select_logits,
     split_groups,
 )
+from mavos_jax.inference.outputs import Confidence, LogitsForm, are_sure, select_logits
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory, Pending
 from mavos_jax.models.resize import apply_taps
 
 _Tree = TypeVar("_Tree")
 
+MOST_GAPS = 3  # for which a doubtful write waits: an object may never come back
 IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 IMAGE_DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
 
@@ -60,8 +60,8 @@ class VideoState(NamedTuple):
 
 Views = tuple[Features, ...]  # the features of every view of a frame
 
-Outputs = tuple[Array, Array | None]
-"""Padded slots, and logits if asked for; of one frame, or of several with a leading axis."""
+Outputs = tuple[Array, Array | Confidence | None]
+"""Padded slots, and what is asked for of the logits; several frames have a leading axis."""
 
 
 class _Prediction(NamedTuple):
@@ -120,6 +120,9 @@ def advance_frame(
     slots, predictions = _predict(network, state, views, num_objects, identities)
     since_write = state.since_write + 1
     is_due = since_write >= gap
+    if model.config.memory.write_when == "confident":
+        is_sure = are_sure(predictions[0].logits[..., :identities], num_objects)
+        is_due &= is_sure | (since_write >= MOST_GAPS * gap)
     if is_real is not None:
         is_due &= is_real
         since_write = _where(is_real, since_write, state.since_write)
@@ -135,7 +138,7 @@ def advance_frame(
         if is_real is not None:
             after = after._replace(short_term=_where(is_real, after.short_term, memory.short_term))
         memories.append(after)
-    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form)
+    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form, identities)
     return VideoState(tuple(memories), jnp.where(is_due, 0, since_write)), (slots, logits)
 
 
@@ -169,7 +172,7 @@ def label_frame(
         mask = put_label(label, found.slots if given is None else given, erase=erase)
         parts = split_groups(view.predicted_mask(mask), groups)
         memories.append(_refer(network, memory, features, parts, after))
-    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form)
+    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form, before)
     return VideoState(tuple(memories), jnp.int32(0)), (put_label(label, slots, erase=erase), logits)
 
 

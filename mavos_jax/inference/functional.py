@@ -38,6 +38,7 @@ from mavos_jax.inference.state import (
     step_program,
 )
 from mavos_jax.models.mavos import MAVOS, Variables
+from mavos_jax.models.memory import keep_frame
 from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import GraphProgram, in_32_bits
 
@@ -184,6 +185,31 @@ def remove_objects(state: State, ids: int | Sequence[int]) -> State:
         if unknown:
             raise ValueError(f"ids: expected ids among {known.tolist()}, found {unknown}")
     return state._replace(shown=state.shown & ~jnp.isin(state.ids, removed))
+
+
+def keep_reference(state: State, *, place: int | Array | None = None) -> State:
+    """Returns the state whose latest frame stays in the memory as it is, with the mask it got.
+
+    Frames of :func:`correct` and :func:`add_objects` are kept by themselves. ``place`` is the one
+    to put it, 0..references - 2, by default an empty one or that of the frame kept first. The first
+    frame of the video always stays.
+
+    Raises:
+      ValueError: the memory has no further places (``memory.references`` is 1), or not this one.
+    """
+    memories, kept = state.video.memories, state.video.memories[0].kept
+    if kept is None:
+        raise ValueError(
+            "state: expected a memory with places for further references, found none; begin with a "
+            "network whose memory.references is above 1"
+        )
+    places = kept.shape[-1]
+    if isinstance(place, int | np.integer) and not 0 <= place < places:
+        raise ValueError(f"place: expected 0 to {places - 1}, found {place}")
+    keep = jax.vmap(keep_frame, (0, None))
+    return state._replace(
+        video=state.video._replace(memories=tuple(keep(memory, place) for memory in memories))
+    )
 
 
 def _label(

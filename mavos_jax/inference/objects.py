@@ -5,7 +5,7 @@ holds slots 10 i + 1 .. 10 i + 10 and sees the pixels of the others as backgroun
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,19 +14,11 @@ from jaxtyping import Array, Bool, Float, Integer
 
 from mavos_jax.axes import Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_ID, MAX_OBJECTS, NUM_IDENTITIES
-from mavos_jax.inference.geometry import DECODER_STRIDE
 from mavos_jax.models.resize import ResizeTaps, apply_taps
 
-LogitsForm = Literal["none", "stride4", "merged"]
-"""Which logits to return: none, one group's at stride 4, or all groups' merged; of one view."""
-
-MERGED_STEP = 4  # merged logits are returned at every fourth row and column of the output
 UNUSED_LOGIT = -1e10
 CHANNEL_BUCKETS = (3, 6, NUM_IDENTITIES)
 CLAMP = 1e-5
-# A network that loses an object is as sure as when it is gone: of those not seen in the held-out
-# videos, three in four are gone.
-SURE_OF_UNSEEN = 0.8
 
 
 class ObjectIds:
@@ -162,7 +154,7 @@ def predict_slots(
         group_logits, first = group
         full = apply_taps(group_logits[..., :channels], *output)
         probabilities = jax.nn.softmax(full, axis=-1)
-        value, index = _argmax(_clamped_logit(probabilities[..., 1:]))
+        value, index = likeliest(_clamped_logit(probabilities[..., 1:]))
         is_better = value > best
         slot = jnp.where(is_better, (index + first + 1).astype(jnp.uint8), slot)
         return (background * probabilities[..., 0], jnp.maximum(best, value), slot), None
@@ -199,64 +191,9 @@ def merged_logits(
     return _clamped_logit(jnp.concatenate([background, *foreground], axis=-1))
 
 
-class Confidence(NamedTuple):
-    """How sure a frame's result is, of each object; see :class:`~mavos_jax.Output`."""
-
-    mean: Float[Array, "s"]
-    margin: Float[Array, "s"]
-    present: Bool[Array, "s"]
-
-
-def judge(logits: Float[Array, "h w p"], num_objects: int) -> Confidence:
-    """Returns the confidence in the likeliest slots of one group's or all groups' merged logits."""
-    probabilities = jax.nn.softmax(logits, axis=-1)
-    best, slots = _argmax(probabilities)
-    numbers = jnp.arange(1, num_objects + 1)
-    own = probabilities[..., 1 : num_objects + 1]
-    is_other = jnp.arange(probabilities.shape[-1]) != slots[..., None]
-    lead = best - jnp.where(is_other, probabilities, 0).max(axis=-1)
-    is_inside = slots[..., None] == numbers
-    area = is_inside.sum(axis=(0, 1))
-
-    def mean(values: Array) -> Array:
-        return jnp.where(is_inside, values, 0).sum(axis=(0, 1)) / jnp.maximum(area, 1)
-
-    present = area > 0
-    unseen = SURE_OF_UNSEEN * (1 - own.max(axis=(0, 1)))
-    inside = jnp.where(present, mean(own), unseen)
-    return Confidence(inside, mean(lead[..., None]), present)
-
-
-def select_logits(
-    logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], form: LogitsForm
-) -> Float[Array, "h2 w2 p"] | None:
-    """Returns the logits of a frame in the form asked for."""
-    if form == "none":
-        return None
-    if form == "stride4":
-        return logits[0]
-    rows, columns = (
-        ResizeTaps(taps.indices[::MERGED_STEP], taps.weights[::MERGED_STEP]) for taps in output
-    )
-    return merged_logits(logits, (rows, columns))
-
-
-def logits_shape(
-    network_size: tuple[int, int], output_size: tuple[int, int], groups: int, form: LogitsForm
-) -> tuple[int, int, int] | None:
-    """Returns the shape of :func:`select_logits`, ``None`` for none."""
-    if form == "none":
-        return None
-    if form == "merged":
-        rows, columns = (-(-n // MERGED_STEP) for n in output_size)
-        return rows, columns, 1 + MAX_OBJECTS * groups
-    rows, columns = (-(-n // DECODER_STRIDE) for n in network_size)
-    return rows, columns, NUM_IDENTITIES
-
-
 def most_likely(scores: Float[Array, "H W p"]) -> Integer[Array, "H W"]:
     """Returns the slot of the largest score of each pixel, the first of equals."""
-    return _argmax(scores)[1].astype(jnp.uint8)
+    return likeliest(scores)[1].astype(jnp.uint8)
 
 
 def _clamped_logit(probability: Array) -> Array:
@@ -264,7 +201,7 @@ def _clamped_logit(probability: Array) -> Array:
     return jnp.log(clamped / (1 - clamped))
 
 
-def _argmax(x: Float[Array, "h w o"]) -> tuple[Float[Array, "h w"], Integer[Array, "h w"]]:
+def likeliest(x: Float[Array, "h w o"]) -> tuple[Float[Array, "h w"], Integer[Array, "h w"]]:
     """Returns the largest value over the last axis and its first index.
 
     Comparing channel by channel fuses with what computes them; reducing so short an axis does not.

@@ -6,6 +6,7 @@ network sizes of the views, number of groups, channel bucket and form of its arg
 """
 
 import functools
+import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from mavos_jax.inference.frame import (
     start_frame,
 )
 from mavos_jax.inference.geometry import Geometries
-from mavos_jax.inference.objects import LogitsForm, logits_shape
+from mavos_jax.inference.outputs import LogitsForm, selected_like
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.runtime.devices import GraphProgram
@@ -75,10 +76,12 @@ def segment_chunk(
         )
 
     size = geometry.output_size
-    shape = logits_shape(geometry.network_size, size, state.groups, logits_form)
-    slots = jnp.zeros((len(frames), *size), jnp.uint8)
-    logits = None if shape is None else jnp.zeros((len(frames), *shape))
-    return jax.lax.fori_loop(0, num_frames, put, (state, (slots, logits)))
+    like = (
+        jax.ShapeDtypeStruct(size, jnp.uint8),
+        selected_like(geometry.network_size, size, state.groups, logits_form, identities),
+    )
+    outputs = jax.tree.map(lambda x: jnp.zeros((len(frames), *x.shape), x.dtype), like)
+    return jax.lax.fori_loop(0, num_frames, put, (state, outputs))
 
 
 def _over_videos(
@@ -90,15 +93,16 @@ def _over_videos(
 
     A single video loses the axis: mapped over a length of one, its program would be slower.
     """
-    # All videos write at the same frames: unmapped counts keep the writes branches, where mapped
-    # ones would compute them for every frame.
-    memory = Memory._make((0, 0, None))
 
     def mapped(
         model: MAVOS, variables: Variables, geometries: Geometries, *operands: Any, **static: Any
     ) -> Any:
         one: Any = functools.partial(function, Network(model, variables, geometries), **static)
-        state = VideoState._make(((memory,) * len(geometries), None))
+        # Videos that write at the same frames share counts: unmapped ones keep the writes branches,
+        # where mapped ones compute them for every frame.
+        counts = 0 if model.config.memory.write_when == "confident" else None
+        memory = Memory(*typing.cast(Any, (0, 0, counts, 0)))
+        state = VideoState(*typing.cast(Any, ((memory,) * len(geometries), counts)))
         if len(operands[1]) > 1:
             return jax.vmap(one, in_axes(state), out_axes(state))(*operands)
         result = one(*_at_axes(lambda x: jnp.squeeze(x, 0), in_axes(state), operands))

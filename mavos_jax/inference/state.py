@@ -19,7 +19,8 @@ from mavos_jax.inference.frame import (
     start_frame,
 )
 from mavos_jax.inference.geometry import Geometries, padded_size
-from mavos_jax.inference.objects import LogitsForm, judge, num_groups, num_identities, shown_slots
+from mavos_jax.inference.objects import num_groups, num_identities, shown_slots
+from mavos_jax.inference.outputs import LogitsForm, judge
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import num_places
 from mavos_jax.runtime.devices import GraphProgram
@@ -78,7 +79,7 @@ class Output(NamedTuple):
 def network_kind(model: MAVOS) -> tuple[Any, ...]:
     """Returns what the shapes of a memory depend on beside the frames' size."""
     config = model.config
-    memory = config.memory.policy, num_places(config.memory)
+    memory = config.memory.policy, num_places(config.memory), config.memory.references
     return config.elstt, *memory, config.align_corners
 
 
@@ -148,7 +149,7 @@ def _output(after: State, outputs: Outputs, before: int, return_logits: bool) ->
     height, width = after.origin.size
     ids = jnp.where(after.shown, after.ids, 0)
     table = jnp.zeros(256, jnp.uint8).at[1 : 1 + len(ids)].set(ids).at[IGNORED].set(IGNORED)
-    assert logits is not None, "asked for"
+    assert isinstance(logits, jax.Array), "asked for"
     confidence, margin, present = (
         jnp.pad(x, (0, len(ids) - before)) * after.shown for x in judge(logits, before)
     )

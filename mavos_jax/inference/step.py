@@ -23,7 +23,7 @@ from mavos_jax.config import NUM_IDENTITIES
 from mavos_jax.models.identification import STRIDE
 from mavos_jax.models.layers import STREAM
 from mavos_jax.models.mavos import MAVOS, Features, Variables
-from mavos_jax.models.memory import KeyValue, Memory, Pending, put_frame, start_memory
+from mavos_jax.models.memory import KeyValue, Memory, Pending, keep_frame, put_frame, start_memory
 
 
 def encode(
@@ -93,7 +93,7 @@ def memorise(
         lambda: _write(model, variables, memory, written, _map_size(mask), key),
         lambda: (memory.long_term, memory.num_writes),
     )
-    return Memory(long_term, written, num_writes)
+    return Memory(long_term, written, num_writes, memory.kept)
 
 
 def memorise_reference(
@@ -109,7 +109,8 @@ def memorise_reference(
     """Returns the memory after a later reference frame, one that brings new objects.
 
     The frame runs as a reference of its own. It is then written by the usual rule, or the memory
-    starts again from it, as ``MemoryConfig.on_label`` says.
+    starts again from it, as ``MemoryConfig.on_label`` says; where there is a place for a further
+    reference, it is also kept there.
     """
     _, written = propagate_reference(
         model, variables, features, mask, num_identities=num_identities, key=key
@@ -117,7 +118,7 @@ def memorise_reference(
     if model.config.memory.on_label == "restart":
         return start_memory(model.config.memory, written)
     long_term, num_writes = _write(model, variables, memory, written, features.size, key)
-    return Memory(long_term, written, num_writes)
+    return keep_frame(Memory(long_term, written, num_writes, memory.kept))
 
 
 def propagate_reference(

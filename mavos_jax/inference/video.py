@@ -1,13 +1,14 @@
 """Whole videos as an array, a stream or a batch; no memory on device or host grows with length."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from mavos_jax.inference.dispatch import Options, Result, run
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
-from mavos_jax.inference.objects import CLAMP, LogitsForm, ObjectIds, logits_shape, num_groups
+from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
+from mavos_jax.inference.outputs import Judgement, LogitsForm, selected_like
 from mavos_jax.inference.source import (
     Labels,
     Masks,
@@ -124,13 +125,43 @@ def segment_video(
     masks = np.empty((num_frames, *first.shape), np.uint8)
     masks[0] = first
     entering = geometries(model.config, Sizes(first.shape, first.shape))[0].network_size
-    shape = logits_shape(entering, first.shape, groups, form)
-    logits = None if shape is None else np.full((num_frames - 1, *shape), _ABSENT, np.float32)
+    like = selected_like(entering, first.shape, groups, form)
+    logits = None if like is None else np.full((num_frames - 1, *like.shape), _ABSENT, np.float32)
     for t, (ids, frame_logits) in enumerate(results, start=1):
         masks[t] = ids
-        if logits is not None and frame_logits is not None:
+        if logits is not None and isinstance(frame_logits, np.ndarray):
             logits[t - 1, ..., : frame_logits.shape[-1]] = frame_logits
     return masks if logits is None else (masks, logits)
+
+
+@overload
+def stream_video(
+    model: MAVOS,
+    variables: Variables,
+    frames: Iterable[np.ndarray],
+    mask: np.ndarray,
+    *,
+    labels: Labels | None = None,
+    num_objects: int | None = None,
+    gap: int | None = None,
+    memorise_with: Masks | None = None,
+    return_confidence: Literal[False] = False,
+) -> Iterator[np.ndarray]: ...
+
+
+@overload
+def stream_video(
+    model: MAVOS,
+    variables: Variables,
+    frames: Iterable[np.ndarray],
+    mask: np.ndarray,
+    *,
+    labels: Labels | None = None,
+    num_objects: int | None = None,
+    gap: int | None = None,
+    memorise_with: Masks | None = None,
+    return_confidence: Literal[True],
+) -> Iterator[tuple[np.ndarray, dict[int, Judgement]]]: ...
 
 
 def stream_video(
@@ -143,7 +174,8 @@ def stream_video(
     num_objects: int | None = None,
     gap: int | None = None,
     memorise_with: Masks | None = None,
-) -> Iterator[np.ndarray]:
+    return_confidence: bool = False,
+) -> Iterator[Any]:
     """Segments a video frame by frame, at the lowest latency.
 
     The arguments are :func:`segment_video`'s, but ``frames`` is any iterable, even an endless one,
@@ -151,14 +183,17 @@ def stream_video(
     first mask is asked for, frames and labels as they come.
 
     Yields:
-      uint8 [H, W] masks; the mask of frame t before frame t + 1 is pulled.
+      uint8 [H, W] masks; the mask of frame t before frame t + 1 is pulled. With
+      ``return_confidence`` beside each a :class:`~mavos_jax.Judgement` of every object by id: of
+      the prediction, also where a label lies over it.
     """
     check_network(model, variables)
-    options = Options(checked_gap(model, gap), chunk_frames=1, looks_ahead=False)
+    form: LogitsForm = "confidence" if return_confidence else "none"
+    options = Options(checked_gap(model, gap), 1, looks_ahead=False, logits_form=form)
     labels = {} if labels is None else labels
     video = Video(frames, mask, labels, num_objects, memorise_with)
-    for ids, _ in _run_one(model, variables, video, options):
-        yield ids
+    for result in _run_one(model, variables, video, options):
+        yield result if return_confidence else result[0]
 
 
 def stream_masks(
@@ -174,6 +209,7 @@ def stream_masks(
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
     output_size: tuple[int, int] | None = None,
     on_frame: Callable[[int, float], None] | None = None,
+    on_judged: Callable[[dict[int, Judgement]], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Segments a video chunk by chunk: :func:`stream_video` for throughput.
 
@@ -183,18 +219,22 @@ def stream_masks(
     ``augmentation`` are the views of every frame whose mean decides. The masks and ``labels`` have
     the ``output_size``, by default the frames'. ``on_frame`` gets the number of each frame and the
     seconds that it took once it was on the device; frames are then taken one at a time.
+    ``on_judged`` gets how sure the first view is of each object, before the frame's mask is out.
     """
     check_network(model, variables)
     options = Options(
         gap=checked_gap(model, gap),
         chunk_frames=1 if on_frame else chunk_frames or model.config.inference.chunk_frames,
         looks_ahead=on_frame is None,
+        logits_form="confidence" if on_judged else "none",
         augmentation=augmentation,
         on_frame=on_frame,
     )
     labels = {} if labels is None else labels
     video = Video(frames, mask, labels, num_objects, output_size=output_size)
-    for ids, _ in _run_one(model, variables, video, options):
+    for ids, found in _run_one(model, variables, video, options):
+        if on_judged is not None and isinstance(found, dict):
+            on_judged(found)
         yield ids
 
 

@@ -98,7 +98,7 @@ class MAVOS(nn.Module):
         self, features: Features, memory: Memory
     ) -> tuple[Propagated, tuple[Pending, ...]]:
         """Propagates the memory's masks to a frame."""
-        bias = long_term_bias(self.config.memory, memory.num_writes, len(features.tokens))
+        bias = long_term_bias(self.config.memory, memory, len(features.tokens))
         return self.elstt.propagate(
             features.tokens, memory.long_term, memory.short_term, bias, features.size
         )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from mavos_jax.axes import Scalar
 from mavos_jax.config import MemoryConfig
@@ -45,16 +45,18 @@ class Memory(NamedTuple):
 
     Per block, ``long_term`` holds the frames in the policy's places one after the other, and
     ``short_term`` the previous frame. ``num_writes`` counts the frames written to the long-term
-    memory beside the reference.
+    memory beside the reference. ``kept`` says of each place for a further reference as how manieth
+    it was kept, 0 if empty; those places come last.
     """
 
     long_term: tuple[KeyValue, ...]
     short_term: tuple[KeyValue, ...]
     num_writes: Scalar
+    kept: Int[Array, "r"] | None = None
 
 
 class Policy(NamedTuple):
-    """What the long-term memory keeps, in places of one frame each."""
+    """What the long-term memory keeps, in places of one frame each, beside further references."""
 
     places: int | None  # how many there are; ``None``: as many as ``MemoryConfig.capacity``
     # Returns all places of an array, given the reference's tokens and the number of places.
@@ -101,15 +103,22 @@ POLICIES = {
 
 
 def num_places(config: MemoryConfig) -> int:
-    """Returns how many frames the long-term memory has room for."""
+    """Returns how many frames the long-term memory has room for, further references aside."""
     return POLICIES[config.policy].places or config.capacity
 
 
 def start_memory(config: MemoryConfig, reference: tuple[KeyValue, ...]) -> Memory:
     """Returns the memory after the reference frame."""
-    start, places = POLICIES[config.policy].start, num_places(config)
-    long_term = jax.tree.map(lambda x: start(x, places), reference)
-    return Memory(long_term, reference, jnp.int32(0))
+    start, places, further = (
+        POLICIES[config.policy].start,
+        num_places(config),
+        config.references - 1,
+    )
+    long_term = jax.tree.map(
+        lambda x: jnp.pad(start(x, places), ((0, further * len(x)), (0, 0))), reference
+    )
+    kept = jnp.zeros(further, jnp.int32) if further else None
+    return Memory(long_term, reference, jnp.int32(0), kept)
 
 
 def dynamic_part(long_term: tuple[KeyValue, ...], num_tokens: int) -> tuple[KeyValue, ...]:
@@ -132,16 +141,37 @@ def put_frame(
     return jax.tree.map(put, memory.long_term, frame), memory.num_writes + 1
 
 
+def keep_frame(memory: Memory, place: Scalar | int | None = None) -> Memory:
+    """Returns a memory whose latest frame stays as a further reference, as it is.
+
+    ``place`` is the one of ``references - 1`` to put it, by default an empty one or the oldest.
+    """
+    kept = memory.kept
+    if kept is None:
+        return memory
+    index = jnp.argmin(kept) if place is None else jnp.asarray(place)
+    from_end = kept.shape[0] - index
+
+    def put(old: Array, new: Array) -> Array:
+        return jax.lax.dynamic_update_slice(old, new, (len(old) - from_end * len(new), 0))
+
+    long_term = jax.tree.map(put, memory.long_term, memory.short_term)
+    return memory._replace(long_term=long_term, kept=kept.at[index].set(kept.max() + 1))
+
+
 def long_term_bias(
-    config: MemoryConfig, num_writes: Scalar, num_tokens: int
+    config: MemoryConfig, memory: Memory, num_tokens: int
 ) -> Float[Array, "m"] | None:
     """Returns what masks the long-term keys in places not in use; ``None`` if all always are."""
     policy, places = POLICIES[config.policy], num_places(config)
-    if policy.in_use is None:
+    if policy.in_use is None and memory.kept is None:
         return None
-    in_use = policy.in_use(places, num_writes)
-    frame = jnp.arange(places * num_tokens) // num_tokens
-    return jnp.where(frame < in_use, 0.0, MASKED)
+    in_use = jnp.arange(places) < (
+        places if policy.in_use is None else policy.in_use(places, memory.num_writes)
+    )
+    if memory.kept is not None:
+        in_use = jnp.concatenate([in_use, memory.kept > 0])
+    return jnp.where(jnp.repeat(in_use, num_tokens), 0.0, MASKED)
 
 
 FIRST_CAPACITY = 4  # the frames that a bank which grows has room for at first

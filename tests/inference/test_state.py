@@ -96,13 +96,19 @@ def test_labels_are_corrections_and_added_objects(functions, start, stream, clip
     correction = np.zeros_like(mask)
     correction[5:20, 20:40] = 3
     labels = {4: correction, 7: late_label}
-    expected = np.stack(list(stream(*clip, gap=GAP, labels=labels)))
-    state, masks = start, [mask]
+    masks, judged = zip(*stream(*clip, gap=GAP, labels=labels, return_confidence=True), strict=True)
+    assert judged[0] == {3: (1, 1, True), 8: (1, 1, True)}
+    expected, state, masks = np.stack(masks), start, [mask]
     for t, frame in enumerate(frames[1:], start=1):
         name = {4: "correct", 7: "add_objects"}.get(t, "step")
         extra = (labels[t],) if t in labels else ()
+        ids = np.asarray(state.ids).tolist()
         state, output = functions[name](state, frame, *extra)
         masks.append(np.asarray(output.mask))
+        assert list(judged[t]) == ids
+        columns = output.confidence, output.margin, output.present
+        by_object = np.transpose([np.asarray(column)[: len(ids)] for column in columns])
+        np.testing.assert_allclose(list(judged[t].values()), by_object, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(np.stack(masks), expected)
     assert np.asarray(state.ids).tolist() == [3, 8, *range(20, 31)]
     assert (masks[4] == 3)[correction == 3].all()
@@ -131,6 +137,46 @@ def test_removed_objects_are_gone_until_they_are_shown(functions, start, clip):
     state, output = functions["correct"](state, frames[5], back)
     assert (np.asarray(output.mask) == 8)[mask == 8].all()
     assert np.asarray(state.shown).all()
+
+
+@pytest.fixture(scope="module")
+def two_references(tiny):
+    model, variables = tiny
+    config = vary(model.config, memory={"references": 3, "write_when": "confident"})
+    return model.clone(config=config), variables
+
+
+def test_further_references_stay_and_doubtful_writes_wait(two_references, start, clip, late_label):
+    frames, mask = clip
+    state = mavos_jax.init_state(*two_references, frames[0], mask, gap=2)
+
+    def held(state):
+        """Returns the first key of every place, and that of the short-term memory."""
+        (memory,) = state.video.memories
+        first, places = memory.short_term[0].key[0, 0], memory.long_term[0].key[0, :, 0]
+        return np.asarray(places)[:: len(memory.short_term[0].key[0])].tolist(), float(first[0])
+
+    first = held(state)[0]
+    assert first[2:] == [0, 0]
+    kept = []
+    for number, place in enumerate((None, None, None, 1, None)):
+        state, _ = mavos_jax.step(*two_references, state, frames[1 + number])
+        state = mavos_jax.keep_reference(state, place=place)
+        kept.append(held(state)[1])
+    assert held(state)[0][1:] == [first[1], kept[4], kept[3]]
+    assert int(state.video.memories[0].num_writes[0]) == 0
+    label = np.where(late_label > 22, 0, late_label)
+    state, _ = mavos_jax.add_objects(*two_references, state, frames[6], label)
+    assert held(state)[0][2:] == [kept[4], held(state)[1]]
+    writes = []
+    for _ in range(7):  # no object is sure with fresh weights: writes wait for three gaps
+        state, _ = mavos_jax.step(*two_references, state, frames[7])
+        writes.append(int(state.video.memories[0].num_writes[0]))
+    assert writes == [1, 1, 1, 1, 1, 2, 2]
+    with pytest.raises(ValueError, match="0 to 1, found 2"):
+        mavos_jax.keep_reference(state, place=2)
+    with pytest.raises(ValueError, match="above 1"):
+        mavos_jax.keep_reference(start)
 
 
 def test_ids_may_be_traced_if_their_number_is_known(functions, tiny, stream, clip):

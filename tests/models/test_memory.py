@@ -40,7 +40,7 @@ def write(config, memory, new):
 
 def frames_held(config, memory):
     """The frames that get weight, by their numbers."""
-    bias = long_term_bias(config, memory.num_writes, TOKENS)
+    bias = long_term_bias(config, memory, TOKENS)
     key = np.asarray(memory.long_term[0].key[:, 0])
     in_use = np.ones(len(key), bool) if bias is None else np.asarray(bias) == 0
     assert bias is None or (np.asarray(bias)[~in_use] == MASKED).all()
