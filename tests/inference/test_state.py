@@ -140,15 +140,19 @@ def test_removed_objects_are_gone_until_they_are_shown(functions, start, clip):
 
 
 @pytest.fixture(scope="module")
-def two_references(tiny):
+def three_references(tiny):
     model, variables = tiny
     config = vary(model.config, memory={"references": 3, "write_when": "confident"})
-    return model.clone(config=config), variables
+    network = model.clone(config=config), variables
+    names = ("init_state", "step", "add_objects")
+    return {name: functools.partial(getattr(mavos_jax, name), *network) for name in names}
 
 
-def test_further_references_stay_and_doubtful_writes_wait(two_references, start, clip, late_label):
+def test_further_references_stay_and_doubtful_writes_wait(
+    three_references, start, clip, late_label
+):
     frames, mask = clip
-    state = mavos_jax.init_state(*two_references, frames[0], mask, gap=2)
+    state = three_references["init_state"](frames[0], mask, gap=2)
 
     def held(state):
         """Returns the first key of every place, and that of the short-term memory."""
@@ -160,17 +164,17 @@ def test_further_references_stay_and_doubtful_writes_wait(two_references, start,
     assert first[2:] == [0, 0]
     kept = []
     for number, place in enumerate((None, None, None, 1, None)):
-        state, _ = mavos_jax.step(*two_references, state, frames[1 + number])
+        state, _ = three_references["step"](state, frames[1 + number])
         state = mavos_jax.keep_reference(state, place=place)
         kept.append(held(state)[1])
     assert held(state)[0][1:] == [first[1], kept[4], kept[3]]
     assert int(state.video.memories[0].num_writes[0]) == 0
     label = np.where(late_label > 22, 0, late_label)
-    state, _ = mavos_jax.add_objects(*two_references, state, frames[6], label)
+    state, _ = three_references["add_objects"](state, frames[6], label)
     assert held(state)[0][2:] == [kept[4], held(state)[1]]
     writes = []
     for _ in range(7):  # no object is sure with fresh weights: writes wait for three gaps
-        state, _ = mavos_jax.step(*two_references, state, frames[7])
+        state, _ = three_references["step"](state, frames[7])
         writes.append(int(state.video.memories[0].num_writes[0]))
     assert writes == [1, 1, 1, 1, 1, 2, 2]
     with pytest.raises(ValueError, match="0 to 1, found 2"):
