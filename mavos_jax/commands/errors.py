@@ -88,7 +88,7 @@ def _describe(error: Exception) -> str | None:
 
 @contextlib.contextmanager
 def lasting_streams() -> Iterator[None]:
-    """Lets the block print on, without an error, where its output is closed or its disk full."""
+    """Lets the block keep printing, without an error, if its output is closed or its disk full."""
     # Else files that are opened later get their numbers, and libraries write messages into them.
     for number in (0, 1, 2):
         try:
@@ -106,7 +106,7 @@ def lasting_streams() -> Iterator[None]:
 
 
 class _Lasting(io.TextIOWrapper):
-    """A text file that leads into nothing from the first word on that it cannot take."""
+    """A text file that drops everything from the first write that fails."""
 
     def write(self, text: str, /) -> int:
         try:

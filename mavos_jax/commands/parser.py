@@ -107,7 +107,7 @@ def parse_experiment(
 
 
 def require_range(arguments: object, most: int | None = None, /, **least: int) -> None:
-    """Raises ValueError for an option, or one of its values, out of its range; None is none."""
+    """Raises ValueError if an option, or one of its values, is out of range; None never is."""
     for name, number in least.items():
         value = getattr(arguments, name)
         values = value if isinstance(value, tuple) else (value,)

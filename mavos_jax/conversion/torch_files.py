@@ -1,4 +1,4 @@
-"""PyTorch's own files, and what people have instead, told by its first bytes, with the way out."""
+"""Reads PyTorch's own files, and tells from its first bytes what another file is instead."""
 
 import contextlib
 import errno
@@ -137,7 +137,7 @@ def _to_numpy(torch: Any, value: Any) -> Any:
 
 
 def describe_foreign(path: Path) -> str | None:
-    """Returns what a file is that cannot be what its suffix says, and the way out, or None."""
+    """Says what a file is whose content does not fit its suffix, and the way out; else None."""
     with path.open("rb") as opened:
         head = opened.read(_NUM_BYTES)
     if not head:

@@ -1,4 +1,4 @@
-"""Whole files of weights: what one holds, into a checkpoint, and from a checkpoint into a file."""
+"""Files of weights: recognises and converts them into checkpoints, and writes them from one."""
 
 import dataclasses
 import os

@@ -33,7 +33,7 @@ class WeightFile(NamedTuple):
 
 
 def read_weight_file(path: Path) -> WeightFile:
-    """Reads the state dictionary of a file, from under usual keys and without usual prefixes."""
+    """Reads a file's state dictionary; unwraps the usual keys and strips the usual prefixes."""
     if not path.is_file():
         found = "a folder; name the file in it" if path.is_dir() else "nothing"
         raise ValueError(f"{path}: expected a file of weights, found {found}")
@@ -84,7 +84,7 @@ def _read(path: Path) -> Any:
 
 
 def _unwrap(content: Any) -> tuple[Mapping[Any, Any], tuple[str, ...]]:
-    """Returns what lies under the usual keys, and the names of what lies beside them."""
+    """Returns what the usual keys hold, and the names of the entries beside them."""
     siblings: tuple[str, ...] = ()
     while isinstance(content, Mapping):
         holders = [key for key, value in content.items() if _holds_arrays(value)]

@@ -46,7 +46,7 @@ class Crops(NamedTuple):
 
 
 class View(NamedTuple):
-    """What of a stored frame is seen where in the crop, the same for every frame of a clip."""
+    """Which part of a stored frame is seen, and where in the crop; the same for a whole clip."""
 
     box: tuple[float, float, float, float]  # left, top, right, bottom in stored pixels
     size: tuple[int, int]  # width and height of that part in the crop, in pixels
@@ -133,7 +133,7 @@ def _deform(samples: Sequence[Sample], data: DataConfig, rng: Generator) -> list
 
 
 def _shrink(sample: Sample, crop: int) -> tuple[Image.Image, Image.Image]:
-    """Scales an image that is much larger than the crops down, because the deformation aliases."""
+    """Shrinks an image that is much larger than the crops, because the deformation aliases."""
     image, mask = Image.fromarray(sample.frame), Image.fromarray(sample.mask)
     factor = _LARGE * crop / min(image.size)
     if factor >= 1:

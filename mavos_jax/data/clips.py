@@ -44,7 +44,7 @@ def repeat_image(video: AnnotatedVideo, num_frames: int) -> Clip:
 def draw_indices(
     video: AnnotatedVideo, num_frames: int, max_gap: int, least_foreground: float, rng: Generator
 ) -> list[int]:
-    """Chooses the frames of a clip by only their masks; see :func:`draw_clip`."""
+    """Chooses the frames of a clip by their masks only; see :func:`draw_clip`."""
     counts: dict[int, np.ndarray] = {}
 
     def count(index: int) -> np.ndarray:
@@ -85,7 +85,7 @@ _TRIES = 20
 
 
 class VideoKey(NamedTuple):
-    """A video: the number of its set, and its own in the set."""
+    """A video: the number of its set, and its number in that set."""
 
     set: int
     video: int

@@ -187,7 +187,7 @@ def _check(
 
 @contextlib.contextmanager
 def _held_signals() -> Iterator[None]:
-    """Shields processes that start meanwhile from requests to stop, from their first moment."""
+    """Shields the processes that the block starts from requests to stop."""
     # They inherit the blocks. Python's tracker of shared memory would die of a signal.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1,))
     try:

@@ -84,7 +84,7 @@ def _parse(video: str, value: Any, *, frames: Path, is_endless: bool) -> ListedO
 
 
 def _contradictions(meta: Path, videos: listing.VideoObjects) -> tuple[str, ...]:
-    """Reports objects whose number of frames is not that of their range, with its end or not."""
+    """Reports objects whose declared frames contradict their range, with or without its end."""
     return tuple(
         f"{meta}: expected frame_nums of {len(listed.frames)}, or {len(listed.frames) + 1} with "
         f"the end, for object {number} of {name}, by its start and end, found {listed.declared}; "
@@ -98,7 +98,7 @@ def _contradictions(meta: Path, videos: listing.VideoObjects) -> tuple[str, ...]
 def score_lvos(
     sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
 ) -> protocol.Rows:
-    """Scores every object over its life span, where hidden and not predicted scores 1."""
+    """Scores every object over its life span; where it is hidden and not predicted, it scores 1."""
     dropped = 2 if options.lvos == "2024-05" else 0
     declared = {
         number: max(len(span), sequence.declared_frames.get(number, 0))

@@ -45,7 +45,7 @@ def find_mose(options: BenchmarkOptions) -> Layout:
 
 
 def score_mose(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
-    """Scores the objects of the given masks on the inner true frames after that of their first."""
+    """Scores the objects of the given masks on the inner labelled frames after their first mask."""
     inner = sorted(sequence.truth)[1:-1]
     starts = sorted(first_frames(sequence, masks).items())
     counted = {number: [frame for frame in inner if frame > start] for number, start in starts}
@@ -114,7 +114,7 @@ def score_mosev2(sequence: SequenceFiles, masks: SequenceMasks, options: Scoring
 
 
 def lost_object(sequence: str, number: int) -> ObjectResult:
-    """The row of an object of which no frame counts."""
+    """The row of an object without counted frames."""
     zeros = ObjectScores(_ZERO, _ZERO)
     return ObjectResult(sequence, number, zeros, None, (), (), (), (), {"F": 0.0})
 

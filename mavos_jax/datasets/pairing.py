@@ -268,7 +268,7 @@ def _stray_masks(folders: SequenceFolders, found: FoundFiles) -> Iterator[str]:
 
 
 def _left_out(names: list[str]) -> list[str]:
-    """Names the numbers that are left out of names that mostly rise by one step."""
+    """Names the frames that are missing among names whose numbers mostly rise by one step."""
     if len(names) < 3 or not all(name.isascii() and name.isdigit() for name in names):
         return []
     numbers = [int(name) for name in names]

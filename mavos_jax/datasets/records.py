@@ -104,7 +104,7 @@ class RecordSet:
         return EncodedVideo(f"{self.name}: {name}", RecordedFrames(self, video), labels)
 
     def fingerprint(self) -> str:
-        """A short hash of names and sizes; that of the files that the records were made from."""
+        """A short hash of names and sizes, equal to that of the files that were recorded."""
         return fingerprint_of(self.index.form, (video.summary for video in self.index.videos))
 
     def read(self, place: int, name: str, start: int) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _build(tfds: Any, videos: FileSet, output: Path, kind: str, split: str) -> P
 
 
 def _builder_class(tfds: Any, videos: FileSet, kind: str, split: str) -> type:
-    """The builder of one set; a class of this package, as TensorFlow Datasets asks for."""
+    """The builder of one set; a class of this package, as TensorFlow Datasets requires."""
     encoded = tfds.features.Tensor(shape=(), dtype=np.object_)  # bytes, never decoded
 
     # Unregistered, because a process may write several sets under one name.
@@ -153,7 +153,7 @@ def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _index(tfds: Any, videos: FileSet, folder: Path) -> records.RecordIndex:
-    """Reads all records back, which are shuffled; raises ValueError if one was not written so."""
+    """Reads all records back, in shuffled order; raises ValueError if one is not as written."""
     source = tfds.builder_from_directory(str(folder)).as_data_source(records.SPLIT)
     places: dict[tuple[str, int], int] = {}
     sizes: dict[tuple[str, int], tuple[list[int], list[int]]] = {}

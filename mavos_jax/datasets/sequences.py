@@ -17,7 +17,7 @@ that shows new objects, or each object's at its first listed frame."""
 
 
 class ListedObject(NamedTuple):
-    """What metadata say of an object: the frames in which it counts, ascending, and how many."""
+    """What metadata say about an object: the frames in which it counts, ascending, and how many."""
 
     frames: tuple[str, ...] = ()
     category: str | None = None
@@ -75,7 +75,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class FilesInOrder(Sequence[Path]):
-    """Files of one folder, kept by name: a set has many, and goes to every loader process."""
+    """Files of one folder, kept by name: a set has many and is sent to every loader process."""
 
     folder: Path
     names: tuple[str, ...]

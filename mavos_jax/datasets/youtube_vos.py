@@ -48,7 +48,7 @@ def find_youtube_vos(options: BenchmarkOptions) -> Layout:
 
 
 def _find_years(options: BenchmarkOptions) -> list[str]:
-    """The year of the data set's name; else the one year that is there."""
+    """The year in the data set's name, else the only year that is there."""
     if year := options.dataset.removeprefix("youtube_vos"):
         return [year]
     root = options.root
@@ -77,7 +77,7 @@ def _seen_twice(meta: Path, videos: listing.VideoObjects) -> listing.VideoObject
 
 
 def _find_all_frames(root: Path, folder: Path, names: tuple[str, ...]) -> Path:
-    """Finds the folder of the package with all frames, beside that of the split or of the year."""
+    """Finds the folder with all frames, beside the split's or the year's."""
     around = dict.fromkeys((folder.absolute().parent, root))
     candidates = [
         parent / f"{name}_all_frames"

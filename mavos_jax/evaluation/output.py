@@ -123,7 +123,7 @@ class OutputFolder:
         return places
 
     def _results(self, with_frames: bool = False) -> list[Path]:
-        """The masks and overlays that are there; a folder ``frames`` may be the user's own."""
+        """The existing masks and overlays; a folder ``frames`` may be the user's own."""
         patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", RESULTS_JSON]
         patterns += ["frames/*.png"] * with_frames
         return [path for pattern in patterns for path in self.root.glob(pattern)]

@@ -163,7 +163,7 @@ def read_result(path: Path) -> Values:
 
 
 def fingerprint_results(results: Path, benchmark: Benchmark) -> str:
-    """A short hash of the bytes of a result's masks, as far as they are there."""
+    """A short hash of the bytes of a result's masks that exist."""
     masks = find_masks(results, benchmark)
 
     def parts() -> Iterator[str | bytes]:

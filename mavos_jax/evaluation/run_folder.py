@@ -73,7 +73,7 @@ class RunFolder:
             return None
 
     def fault(self, task: SequenceTask) -> str | None:
-        """Says why a finished sequence has to be done again, if it has."""
+        """Says why a finished sequence must be done again, or None."""
         try:
             self._finished(task)
         except (ValueError, OSError) as error:

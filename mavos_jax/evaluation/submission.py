@@ -1,4 +1,4 @@
-"""Zips of masks for the servers of benchmarks: writing them, and checking any."""
+"""Writes zips of masks for the servers of benchmarks, and checks those of any program."""
 
 import lzma
 import struct
@@ -47,7 +47,7 @@ class SubmissionSummary(NamedTuple):
 
 
 def write_submission(benchmark: Benchmark, results: Path, path: Path) -> SubmissionSummary:
-    """Packs the saved masks of a whole split; the zip is checked before it gets its name."""
+    """Packs the saved masks of a whole split; leaves no zip behind that fails the check."""
     masks = find_masks(results, benchmark)
     with written_whole(path) as temporary:
         _pack(benchmark, masks, temporary)
@@ -91,7 +91,7 @@ def _nesting(benchmark: Benchmark) -> PurePosixPath:
 
 
 def _pack(benchmark: Benchmark, masks: Path, file: Path) -> None:
-    """Packs the saved masks that are there; the check finds the others missing."""
+    """Packs the saved masks that exist; the check reports the others."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for sequence in benchmark.sequences:
             for index in sequence.saved:

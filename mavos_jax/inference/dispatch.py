@@ -223,7 +223,7 @@ class _Driver:
 
     @contextlib.contextmanager
     def _timed(self, *inputs: object) -> Iterator[tuple[Any, ...]]:
-        """Times the block, if somebody wants to know, with its inputs on the device before."""
+        """Times the block, if asked to, once its inputs are on the device."""
         report = self._options.on_frame
         if report is None:
             yield inputs

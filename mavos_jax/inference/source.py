@@ -208,7 +208,7 @@ def as_array(value: object, name: str) -> np.ndarray:
 
 
 def check_frames(frames: object, name: str = "frames") -> None:
-    """Raises ValueError for what is no iterable of frames, such as the path of a video."""
+    """Raises ValueError for anything but an iterable of frames, such as the path of a video."""
     expected = "RGB frames, uint8 [H, W, 3] each; evaluate.py --video reads files"
     is_path = isinstance(frames, (str, bytes, os.PathLike, Mapping))
     require_kind(name, frames, () if is_path else Iterable, expected)
@@ -225,7 +225,7 @@ def check_labels(labels: Any) -> None:
 
 
 def check_sequence(name: str, values: Any, expected: str, length: int | None = None) -> None:
-    """Raises ValueError unless these are values of known number, ``length`` if given; no text."""
+    """Raises ValueError unless these are values of known number, ``length`` if given, not text."""
     is_wrong = isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__")
     require_kind(name, values, () if is_wrong else object, expected)
     if length is not None and len(values) != length:

@@ -1,4 +1,4 @@
-"""Object ids of masks: counted, renumbered, and told from what only looks like ids."""
+"""Object ids of masks: counts and renumbers them, and tells them from other values."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def object_ids(ids: np.ndarray) -> tuple[int, ...]:
 
 
 def pixel_threshold(pixels: int, crop: int) -> float:
-    """Scales a number of pixels in crops of 465 x 465 (or 464) to smaller crops by their area."""
+    """Scales a number of pixels in crops of 465 x 465 (or 464) to smaller crops, by area."""
     if crop >= _LEAST_REFERENCE_CROP:
         return float(pixels)
     return pixels * crop**2 / _REFERENCE_CROP**2

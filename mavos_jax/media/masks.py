@@ -1,4 +1,4 @@
-"""The one reader of masks, from a path or from bytes, and their writer."""
+"""The one reader and writer of masks; it reads from a path or from bytes."""
 
 import shlex
 from pathlib import Path

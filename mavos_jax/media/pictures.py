@@ -69,7 +69,7 @@ class DamagedSample(ValueError):  # noqa: N818 - the name says what is wrong
 
 
 class UnusablePicture(ValueError):  # noqa: N818 - the name says what is wrong
-    """A picture is whole, but not of the kind that is wanted."""
+    """A picture is whole, but of another kind than expected."""
 
 
 class File(NamedTuple):

@@ -149,7 +149,7 @@ def _only_sequence(root: Path) -> Path:
 
 
 class MasksOnDemand(Mapping[int, np.ndarray]):
-    """Masks by frame index, uint8 [H, W], read whenever they are asked for."""
+    """Masks by frame index, uint8 [H, W], read on demand."""
 
     def __init__(self, frames: Iterable[int], read: Callable[[int], np.ndarray]) -> None:
         self._frames, self._read = sorted(frames), read

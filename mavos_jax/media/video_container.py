@@ -1,4 +1,4 @@
-"""What the container of a video tells: which stream players show, which side up, and its end."""
+"""What a video's container says: which stream players show, which side is up, where it ends."""
 
 import io
 import struct
@@ -99,13 +99,13 @@ def _disposition(stream: Any) -> int:
 
 
 def describe_ratio(stream: Any) -> str:
-    """Words for pixels that are no squares, "" for those that are."""
+    """Describes pixels that are not square; "" if they are."""
     ratio = stream.sample_aspect_ratio or Fraction(1)
     return "" if ratio == 1 else f"pixels {ratio.numerator}:{ratio.denominator} wide as stored"
 
 
 def describe_light(frame: Any) -> tuple[str, ...]:
-    """Words for what players would do to a frame's pixels, and is not done here."""
+    """Describes what players would do to a frame's pixels, which is not done here."""
     is_hdr = getattr(frame, "color_trc", None) in _HDR  # older PyAV does not tell
     words = ("HDR without tone mapping" if is_hdr else "", "interlaced" * frame.interlaced_frame)
     return tuple(filter(None, words))

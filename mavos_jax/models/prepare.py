@@ -1,4 +1,4 @@
-"""Variables prepared for inference: what depends on them alone is computed once per model.
+"""Variables prepared for inference: what depends only on them is computed once per model.
 
 The scale of a frozen batch normalisation goes into the convolution before it, the operands of
 products and convolutions are stored in the type that they are computed in, and weights that are
@@ -41,7 +41,7 @@ Path = tuple[str, ...]
 
 
 class _Plan(NamedTuple):
-    """What is stored otherwise, by path: casts, frozen norms and kernels, joined layers, twins."""
+    """What changes its form, by path: casts, frozen norms and kernels, joined layers, twins."""
 
     casts: frozenset[Path]
     folds: tuple[tuple[Path, Path], ...]

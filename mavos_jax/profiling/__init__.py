@@ -1,1 +1,1 @@
-"""What the network costs; ``.compiled`` says where the time of a GPU would go."""
+"""What the network costs; ``.compiled`` says where a GPU would spend its time."""

@@ -1,4 +1,4 @@
-"""What a GPU would launch, as the compiler says on a machine without one.
+"""What a GPU would launch, according to the compiler, on a machine without one.
 
 XLA compiles for a GPU that is described to it and dumps what its runtime would do. Counts and sizes
 are the compiler's; times are a model. Tiles, libraries for single products, and the workspaces of

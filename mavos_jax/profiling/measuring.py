@@ -75,7 +75,7 @@ def program_figures(program: Program | None) -> dict[str, float | None]:
 
 
 def seconds(function: Callable[[], Any]) -> float:
-    """Returns the time of a call, the device's work included."""
+    """Returns the time of a call, including the device's work."""
     start = time.perf_counter()
     jax.block_until_ready(function())
     return time.perf_counter() - start
@@ -112,7 +112,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write_report(path: Path | None, arguments: Any, **values: Any) -> None:
-    """Writes values, options, software and device as JSON, if there is a path; names tell units."""
+    """Writes values, options, software and device as JSON, given a path; names contain units."""
     if path is None:
         return
     values["options"] = dataclasses.asdict(arguments)

@@ -144,7 +144,7 @@ def require_writable_parent(path: str | os.PathLike[str]) -> None:
 
 
 def require_new(path: Path, overwrite: bool = False) -> None:
-    """Raises ValueError for what is at a path, unless it may be overwritten."""
+    """Raises ValueError if a path exists, unless it may be overwritten."""
     if path.exists() and not overwrite:
         raise ValueError(
             f"{path}: expected a new file, found that it exists; give another --output, or "
@@ -191,7 +191,7 @@ class LockFile(NamedTuple):
 
 @contextlib.contextmanager
 def opened_lock(path: Path) -> Iterator[LockFile]:
-    """Opens a file to lock, made if needed, but no link; its lock ends with the block."""
+    """Opens a file to lock, creating it if needed; refuses links; the lock ends with the block."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o666)
     try:

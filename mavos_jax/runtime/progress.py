@@ -1,4 +1,4 @@
-"""How far a long piece of work is, for whoever waits at a terminal or reads a log."""
+"""Progress of long work, for whoever waits at a terminal or reads a log."""
 
 import contextlib
 import sys
@@ -18,7 +18,7 @@ Say = Callable[[str], None]  # takes a line for the user
 
 
 def say(line: str) -> None:
-    """Prints a line on the standard error output, unless nobody reads it any more."""
+    """Prints a line to standard error, unless nobody reads it any more."""
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 

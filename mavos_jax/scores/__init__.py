@@ -1,1 +1,1 @@
-"""Region and boundary measures of arrays; `datasets` says which objects and frames count."""
+"""Region and boundary measures of arrays; ``datasets`` says which objects and frames count."""

@@ -1,4 +1,4 @@
-"""The checkpoints of a training run: written behind it, checked before they are used.
+"""The checkpoints of a training run: written in the background, checked before use.
 
 ``WORKDIR/checkpoints/STEP`` is a checkpoint (:mod:`mavos_jax.checkpoints.folder`), and more::
 
@@ -62,7 +62,7 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 
 
 class Checkpoints:
-    """Writes the checkpoints of a run behind it; ``facts`` are JSON values to keep with each."""
+    """Writes a run's checkpoints in the background; ``facts`` are JSON values to keep with each."""
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
         self._quiet = contextlib.ExitStack()

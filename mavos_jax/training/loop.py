@@ -201,7 +201,7 @@ class _Run:
             self.log.picture("clip", self.step, picture)
 
     def _evaluate(self) -> float | None:
-        """Returns J&F of the moving average, or None if the run should rather stop."""
+        """Returns J&F of the moving average, or None if the run should stop instead."""
         assert self.held_out is not None
         start = time.perf_counter()
         precision = products_in(self.config.inference.precision)

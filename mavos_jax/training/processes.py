@@ -25,7 +25,7 @@ def connect(
     process_id: int | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> bool:
-    """Joins the other processes of a run, if any, before any other use of JAX; says if there are.
+    """Joins the other processes of a run before any other use of JAX; says if there are any.
 
     What is not given comes from ``JAX_COORDINATOR_ADDRESS``, ``JAX_NUM_PROCESSES`` and
     ``JAX_PROCESS_ID``, or from SLURM inside ``srun``. Raises ValueError if they do not fit.

@@ -1,4 +1,4 @@
-"""Going on with a run: its newest checkpoint that is whole, if it is one of the same experiment."""
+"""Resumes a run from its newest whole checkpoint, if that is of the same experiment."""
 
 import shutil
 from collections.abc import Sequence

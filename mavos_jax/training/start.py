@@ -28,7 +28,7 @@ _LOCK = "run.lock"
 
 @contextlib.contextmanager
 def opened_workdir(path: Path) -> Iterator[Path]:
-    """Makes or takes a run's folder and locks it, else ValueError; yields its absolute path."""
+    """Creates or reuses a run's folder and locks it, else ValueError; yields its absolute path."""
     workdir = Path(os.path.abspath(path))
     if not is_first():
         yield workdir

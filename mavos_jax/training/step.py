@@ -48,7 +48,7 @@ def merge(trained: Leaves, frozen: Leaves, constants: dict[str, Any]) -> Variabl
 
 
 def split(state: TrainState) -> tuple[Variables, dict[str, Any]]:
-    """Returns what evaluation reads and, by name, all else: the two parts of a checkpoint."""
+    """Returns what evaluation reads and, by name, the rest: the two parts of a checkpoint."""
     rest = state._asdict()
     for name in ("average", "frozen", "constants"):
         del rest[name]
