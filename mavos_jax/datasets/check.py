@@ -42,7 +42,7 @@ class MaskContext(NamedTuple):
 def check_benchmark(
     options: BenchmarkOptions, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[str]:
-    """Lists everything missing or odd; ``progress`` gets the numbers of sequences done and in all."""
+    """Lists everything missing or odd; ``progress`` gets the counts done and in all."""
     try:
         layout = find_layout(options)
     except (ValueError, OSError) as error:
