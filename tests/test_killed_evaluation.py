@@ -18,8 +18,6 @@ SMALL = ("--elstt.num_blocks", "1", "--inference.chunk_frames", "1")
 UNTRAINED = ("--config", "configs/tiny.py", "--untrained", *SMALL)
 NUM_KILLS = 20
 NUM_FULL_DISKS = 10
-SECONDS_STOPPED = 60
-
 pytestmark = pytest.mark.campaign
 
 
@@ -143,16 +141,3 @@ def test_a_disk_that_fills_up(tree, expected, small_disk):
         small_disk(1 << 26)
         assert complete(tree, output) == expected
         subprocess.run(("rm", "-r", output), check=True)
-
-
-def test_two_share_a_folder_and_one_is_stopped(tree, expected, tmp_path):
-    """The stopped one holds a sequence, for which the other waits and says so."""
-    one, other = start(tree, tmp_path), start(tree, tmp_path)
-    wait(one, finished, tmp_path)
-    one.send_signal(signal.SIGSTOP)
-    time.sleep(SECONDS_STOPPED)
-    one.send_signal(signal.SIGCONT)
-    said = str([one.communicate(), other.communicate()])
-    assert (one.returncode, other.returncode) == (0, 0), said
-    assert results(tmp_path) == expected
-    assert "scores.json" in said or "davis2017 val: " in said

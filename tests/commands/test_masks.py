@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
@@ -122,12 +119,6 @@ def test_no_file_is_replaced_unasked(tmp_path, colours):
     convert(colours, tmp_path / "ids")
     refuse(r"00000\.png: expected a new file, found", convert, colours, tmp_path / "ids")
     convert(colours, tmp_path / "ids", "--overwrite")
-
-
-def test_it_is_a_program(tmp_path):
-    program = [sys.executable, "-m", "mavos_jax.commands.masks", "--input", tmp_path / "no"]
-    wrong = subprocess.run([*program, "--output", tmp_path / "o"], capture_output=True, text=True)
-    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
 
 
 def test_results_below_the_input_are_not_converted_again(tmp_path, colours):

@@ -75,15 +75,6 @@ def test_all_frames_of_a_video_have_one_view():
         np.testing.assert_array_equal(crops.masks[0], crops.masks[2])
 
 
-def test_a_clip_is_a_function_of_its_generator():
-    data = _with(scale=(0.7, 1.3), colour=0.8, grey=0.2, blur=0.3, flip=0.5)
-    for is_static in (False, True):
-        one, two, other = (_crop(_mask(), data, seed, is_static=is_static) for seed in (1, 1, 2))
-        np.testing.assert_array_equal(one.frames, two.frames)
-        np.testing.assert_array_equal(one.masks, two.masks)
-        assert (one.frames != other.frames).any()
-
-
 def test_small_frames_are_padded_at_a_random_place():
     mask = np.full((40, 96), 5, np.uint8)
     tops = set()

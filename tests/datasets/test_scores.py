@@ -5,7 +5,7 @@ MOSEv2, SA-V and VOST score as by their public tools, whose numbers are in the g
 
 import numpy as np
 import pytest
-from evaluation.scored_trees import drifting, in_memory, score_arrays, sequence_of
+from evaluation.scored_trees import drifting, score_arrays
 from refusals import refuse
 
 from mavos_jax.datasets import mose
@@ -17,13 +17,6 @@ from mavos_jax.datasets.table import find_protocol
 from mavos_jax.datasets.vost import summarise_vost
 from mavos_jax.scores.boundary import _dilate
 from mavos_jax.scores.metrics import mean_scores, score_frame
-
-
-def test_first_and_last_masks_are_not_even_read():
-    truth, read = drifting(1, 5), []
-    watched = in_memory(truth, truth)._replace(prediction=lambda t: read.append(t) or truth[t])
-    score_davis2017(sequence_of(truth), watched, ScoringOptions())
-    assert read == [1, 2, 3]
 
 
 def test_davis_objects_go_up_to_the_highest_id_of_the_first_frame():

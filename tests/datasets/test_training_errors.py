@@ -144,10 +144,3 @@ def test_masks_with_smoothed_edges_are_refused_unless_they_are_binary(tmp_path, 
     else:
         words = f"{path}: expected object ids", "101 different values"
         refuses(ValueError, lambda: video.mask(0), *words)
-
-
-def test_an_index_beyond_the_end(video):
-    with pytest.raises(IndexError):
-        video[7]
-    with pytest.raises(IndexError):
-        video.mask(-8)

@@ -134,17 +134,6 @@ def test_a_run_without_results_leaves_no_folder_of_its_own(tmp_path, is_new):
     assert (tmp_path / "out").exists() != is_new
 
 
-def test_results_take_the_place_of_old_ones_when_that_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = [os.fsdecode(b"frame\xff"), "00000"]
-    for name in names:
-        output = OutputFolder(Path("run:1"), "video", overwrite=name == "00000")
-        with output.writer(Frames(1), None) as add:
-            add(name, CLIP.frame(0), CLIP.mask(0))
-        assert files(tmp_path / "run:1") == [f"masks/{name}.png", "overlay.mp4"]
-    refuse(r"found .*00000\.png; .*--overwrite", OutputFolder, Path("run:1"))
-
-
 @pytest.mark.parametrize("fixed", ["out", "out/masks", "out/overlays", "."])
 def test_an_output_that_is_not_writable_is_refused(tmp_path, monkeypatch, fixed):
     place, make = tmp_path / fixed, tempfile.TemporaryDirectory

@@ -56,26 +56,6 @@ def segment(memory, clip, chunk_frames=4, **options):
     return mavos_jax.segment_video(*video, return_logits=True, **options)
 
 
-@pytest.mark.campaign
-@pytest.mark.parametrize(
-    ("name", "other", "same_frames"),
-    [
-        ("previous", "reference", GAP),
-        ("reference_previous", "reference", GAP),
-        ("bank", "reference", GAP),
-        ("bank", "reference_previous", 2 * GAP),
-        # The first write is a plain copy.
-        ("cross_attention", "mca", 2 * GAP),
-        ("focal_modulation", "mca", 2 * GAP),
-    ],
-)
-def test_policies_differ_from_their_first_different_write_on(clip, name, other, same_frames):
-    one, two = (segment(MEMORIES[x], clip, gap=GAP)[1][..., :3] for x in (name, other))
-    distance = abs(one - two).max(axis=(1, 2, 3))
-    assert (distance[:same_frames] < 1e-5).all()
-    assert (distance[same_frames:] > 1e-4).all()
-
-
 CARRIES = [
     *((MOBILENET, name) for name in MEMORIES),
     (LSTT, "previous"),

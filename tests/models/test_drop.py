@@ -1,6 +1,5 @@
 import functools
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -62,13 +61,3 @@ def test_what_is_dropped_depends_on_the_key_alone(kind):
     reduced = drop(module, x[1].astype(jnp.bfloat16), keys[1])
     assert reduced.dtype == jnp.bfloat16
     np.testing.assert_array_equal(reduced == 0, is_dropped[1])
-
-
-def test_layers_of_one_pass_draw_on_their_own():
-    class Two(nn.Module):
-        @nn.compact
-        def __call__(self, x):
-            return DropChannels(0.5, name="first")(x), DropChannels(0.5, name="second")(x)
-
-    first, second = drop(Two(), jnp.ones((1, 1, 64)), KEYS[0])
-    assert 0.2 < (np.asarray(first == 0) != np.asarray(second == 0)).mean() < 0.8

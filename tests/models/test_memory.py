@@ -63,15 +63,6 @@ def test_frames_that_each_policy_holds(policy):
     assert memory.long_term[0].key.shape[0] == num_frames * TOKENS
 
 
-def test_bank_of_two_is_reference_and_previous():
-    bank = MemoryConfig(policy="bank", capacity=2)
-    both = MemoryConfig(policy="reference_previous", capacity=9)
-    one, two = (start_memory(config, frame(5)) for config in (bank, both))
-    for number in range(4):
-        jax.tree.map(np.testing.assert_array_equal, one, two)
-        one, two = write(bank, one, frame(number)), write(both, two, frame(number))
-
-
 @pytest.mark.parametrize(
     ("capacity", "expected"), [(2, {2}), (3, {3}), (4, {4}), (6, {4, 6}), (64, {4, 8, 16, 32, 64})]
 )
