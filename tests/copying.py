@@ -5,12 +5,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from mavos_jax.evaluation.reading import shrink_mask
+from mavos_jax.inference.outputs import given_judgement
 
 CHUNK = 4
 
 
 def copy_masks(
-    model, variables, frames, mask, *, labels=(), output_size=None, on_frame=None, **options
+    model,
+    variables,
+    frames,
+    mask,
+    *,
+    labels=(),
+    output_size=None,
+    on_frame=None,
+    on_judged=None,
+    **options,
 ) -> Iterator[np.ndarray]:
     """Takes the place of ``stream_masks``: yields the first mask with the late objects so far.
 
@@ -32,6 +42,8 @@ def copy_masks(
                 current = np.where(labels[index] > 0, labels[index], current)
             if on_frame is not None:
                 on_frame(index, 0.01)
+            if on_judged is not None:
+                on_judged(given_judgement(current))
             yield current
             index += 1
     if isinstance(error, ValueError):

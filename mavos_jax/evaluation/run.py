@@ -130,6 +130,7 @@ def _conclude(
         title=f"{network} on {name}",
         benchmark=benchmark,
         masks=masks,
+        confidence=folder.root / "confidence",
         scores=scores,
         records=records,
         network=network if is_whole else "",  # the paper has no figures of a part of a set

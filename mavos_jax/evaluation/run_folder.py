@@ -8,18 +8,19 @@ files that a run wrote are removed.
 
 import contextlib
 import dataclasses
+import glob
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mavos_jax.evaluation.sequence import SequenceRecord, SequenceTask, parse_record
+from mavos_jax.evaluation.sequence import Places, SequenceRecord, SequenceTask, parse_record
 from mavos_jax.runtime import files
 from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.runtime.untrusted import read_json
 
-_WORK = ("masks", "sequences")
+_WORK = ("masks", "confidence", "sequences")
 _NUM_FLUSHING_THREADS = 8
 
 
@@ -32,7 +33,7 @@ class RunFolder:
 
     def __init__(self, root: Path, conclusions: Sequence[str] = ()) -> None:
         self.root, self._conclusions = root, tuple(conclusions)
-        self._sound: dict[Path, tuple[int, int, int]] = {}  # masks seen as written, by their state
+        self._sound: dict[Path, tuple[int, int, int]] = {}  # files seen as written, by their state
 
     @classmethod
     @contextlib.contextmanager
@@ -65,6 +66,10 @@ class RunFolder:
         """The folder of a sequence's masks."""
         return self.root / "masks" / name
 
+    def confidence(self, name: str) -> Path:
+        """The CSV of a sequence's confidence."""
+        return self.root / "confidence" / f"{name}.csv"
+
     def record(self, task: SequenceTask) -> SequenceRecord | None:
         """Reads what a sequence took; None unless it is finished."""
         try:
@@ -80,19 +85,21 @@ class RunFolder:
             return None if isinstance(error, _Unfinished) else str(error)
         return None
 
-    def begin(self, task: SequenceTask) -> Path:
-        """Removes old results of a sequence, and conclusions; returns its folder of masks."""
+    def begin(self, task: SequenceTask) -> Places:
+        """Removes old results of a sequence, and conclusions; returns where new ones go."""
         self._remove(self._conclusions)
         name, frames = task.sequence.name, _saved_names(task)
-        self._remove_masks(name)
+        self._remove_results(name)
         # Even if this process is killed, whoever removes results must know which files they are.
         self.write(f"sequences/{name}.json", {"masks": dict.fromkeys(frames)})
         self._remove(f"masks/{name}/{frame}.png" for frame in frames)
-        return files.inside(self.root, self.masks(name))
+        return Places(
+            *(files.inside(self.root, path) for path in (self.masks(name), self.confidence(name)))
+        )
 
     def finish(self, record: SequenceRecord, task: SequenceTask) -> None:
         """Marks a sequence as finished, once its masks are on the disk."""
-        folder = self.masks(record.name)
+        folder, table = self.masks(record.name), self.confidence(record.name)
 
         def flush_one(name: str) -> tuple[str, str]:
             files.flush(folder / f"{name}.png")
@@ -102,7 +109,9 @@ class RunFolder:
         with ThreadPoolExecutor(_NUM_FLUSHING_THREADS) as pool:
             checksums = dict(pool.map(flush_one, _saved_names(task)))
         files.flush(folder)
-        content = dataclasses.asdict(dataclasses.replace(record, masks=checksums))
+        confidence = files.file_checksum(table) if table.is_file() else ""
+        record = dataclasses.replace(record, masks=checksums, confidence=confidence)
+        content = dataclasses.asdict(record)
         self.write(f"sequences/{record.name}.json", content, is_flushed=True)
 
     def write(self, name: str, values: Mapping[str, Any], *, is_flushed: bool = False) -> None:
@@ -142,16 +151,18 @@ class RunFolder:
             raise ValueError(f"{path}: the files of {name} are not those of the record")
         for frame in _saved_names(task):
             self._require_unchanged(self.masks(name) / f"{frame}.png", record.masks.get(frame))
+        if record.confidence:
+            self._require_unchanged(self.confidence(name), record.confidence)
         return record
 
-    def _require_unchanged(self, mask: Path, checksum: str | None) -> None:
-        stat = mask.stat()
+    def _require_unchanged(self, path: Path, checksum: str | None) -> None:
+        stat = path.stat()
         state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if self._sound.get(mask) == state:
+        if self._sound.get(path) == state:
             return
-        if files.file_checksum(mask) != checksum:
-            raise ValueError(f"{mask}: it is damaged, or not what the run wrote")
-        self._sound[mask] = state
+        if files.file_checksum(path) != checksum:
+            raise ValueError(f"{path}: it is damaged, or not what the run wrote")
+        self._sound[path] = state
 
     def _start(
         self, identity: Mapping[str, Any], provenance: Mapping[str, Any], overwrite: bool
@@ -197,20 +208,23 @@ class RunFolder:
         records = self.root / "sequences"
         for path in sorted(records.rglob("*.json")):
             name = path.relative_to(records).with_suffix("").as_posix()
-            self._remove_masks(name)
+            self._remove_results(name)
             files.inside(self.root, path).unlink(missing_ok=True)
             self._remove_empty(path.parent, records)
+            self._remove_empty(self.confidence(name).parent, self.root / "confidence")
 
-    def _remove_masks(self, name: str) -> None:
+    def _remove_results(self, name: str) -> None:
         try:
             content = read_json(self._record_path(name))
         except (ValueError, OSError):
             content = None
         masks = content.get("masks") if isinstance(content, dict) else None
-        folder = self.masks(name)
+        folder, table = self.masks(name), self.confidence(name)
         if isinstance(masks, dict):
             self._remove(f"masks/{name}/{frame}.png" for frame in masks)
-        for partial in folder.glob(".*.png.*.partial"):
+            self._remove([f"confidence/{name}.csv"])
+        tables = table.parent.glob(f".{glob.escape(table.name)}.*.partial")
+        for partial in (*folder.glob(".*.png.*.partial"), *tables):
             files.inside(self.root, partial).unlink(missing_ok=True)
         self._remove_empty(folder, self.root / "masks")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,9 @@ from mavos_jax.datasets import Benchmark, SequenceFiles
 from mavos_jax.evaluation import reading
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
+from mavos_jax.inference.outputs import Judgement
 from mavos_jax.inference.video import stream_masks
+from mavos_jax.media.confidence import confidence_writer
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.pictures import describe_size, read_frame_header
@@ -35,6 +38,13 @@ class SegmentationOptions(NamedTuple):
     augmentation: Augmentation = Augmentation()  # the views that are averaged
     num_objects: int | None = None  # None numbers objects as they appear
     times_frames: bool = False  # whether to time each frame, which takes frames one at a time
+
+
+class Places(NamedTuple):
+    """Where the results of a sequence go."""
+
+    masks: Path  # a folder of <frame>.png
+    confidence: Path  # a CSV
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,11 +102,14 @@ def segment_sequence(
     model: MAVOS,
     variables: Variables,
     task: SequenceTask,
-    folder: Path,
+    places: Places,
     options: SegmentationOptions,
     count_frame: Callable[[], bool] = lambda: False,
 ) -> "SequenceRecord | None":
-    """Segments a sequence and writes its saved masks; gives up if ``count_frame`` returns True."""
+    """Segments a sequence and writes its saved masks and the confidence of all frames.
+
+    It gives up if ``count_frame`` returns True.
+    """
     sequence, saved = task.sequence, frozenset(task.sequence.saved)
 
     def read_later(index: int) -> np.ndarray:
@@ -109,12 +122,18 @@ def segment_sequence(
     with (
         CompilationClock() as compilation,
         contextlib.closing(frames),
+        confidence_writer(places.confidence, is_flushed=True) as add_confidence,
         WriteBehind(num_threads=2) as queue,
     ):
         times: list[float] = []
 
         def time_frame(index: int, seconds: float) -> None:
             times.append(seconds - compilation.since(time.perf_counter() - seconds))
+
+        names = map(sequence.frame_name, itertools.count())
+
+        def judge(judged: dict[int, Judgement]) -> None:
+            add_confidence(next(names), judged)
 
         masks = stream_masks(
             *(model, variables, frames, mask),
@@ -123,12 +142,13 @@ def segment_sequence(
             augmentation=options.augmentation,
             output_size=task.sizes.output,
             on_frame=time_frame if options.times_frames else None,
+            on_judged=judge,
         )
         for index, ids in enumerate(masks):
             if count_frame():
                 return None
             if index in saved:
-                path = inside(folder, folder / f"{sequence.frame_name(index)}.png")
+                path = inside(places.masks, places.masks / f"{sequence.frame_name(index)}.png")
                 # Pixels that a given mask ignores belong to no object.
                 queue.submit(write_mask, path, np.where(ids == IGNORED, 0, ids), palette)
     seconds = time.perf_counter() - start - compilation.seconds
@@ -184,6 +204,7 @@ class SequenceRecord:
     memory: tuple[str, int]  # what was measured, and the peak until then in bytes
     # Checksum of each mask's file by frame name.
     masks: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    confidence: str = ""  # checksum of the CSV, if there is one
 
     @property
     def speeds(self) -> dict[str, float]:
@@ -212,6 +233,7 @@ def parse_record(content: Any) -> SequenceRecord:
         kind, num_bytes = content["memory"]
         memory = (typed(kind, str), typed(num_bytes, int))
         masks = {name: typed(checksum, str) for name, checksum in content["masks"].items()}
+        fields["confidence"] = typed(content.get("confidence", ""), str)
         if any(min(timing) <= 0 for timing in timings.values()):
             raise ValueError("a timing of nothing")
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -87,8 +87,8 @@ def segment_all(
             with jax.default_device(device), folder.claim(task.sequence.name) as is_free:
                 if not is_free or folder.record(task) is not None:
                     return False
-                masks = folder.begin(task)
-                record = segment_sequence(model, own_variables, task, masks, options, count_frame)
+                places = folder.begin(task)
+                record = segment_sequence(model, own_variables, task, places, options, count_frame)
                 if record is not None:
                     folder.finish(record, task)
                     report(str(record))

@@ -15,6 +15,7 @@ from mavos_jax.evaluation.reading import require_apart
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SequenceRecord, set_speeds
 from mavos_jax.evaluation.sharing import check_sequences
+from mavos_jax.media.confidence import confidence_writer
 from mavos_jax.media.masks import write_mask
 
 RUN = {"benchmark": "davis2017 val", "run": 1}
@@ -42,10 +43,12 @@ def record_of(task):
 
 
 def work_on(folder, task):
-    masks = folder.begin(task)
+    masks, table = folder.begin(task)
     for index in task.sequence.saved:
         path = masks / f"{task.sequence.frame_name(index)}.png"
         write_mask(path, np.full((8, 9), index % 3, np.uint8))
+    with confidence_writer(table) as add:
+        add("00000", {1: (0.75, 0.5, True)})
     folder.finish(record_of(task), task)
 
 
@@ -76,14 +79,17 @@ def faults(root, tasks):
 
 def test_what_was_not_finished_is_no_fault_and_goes(tmp_path, tasks):
     with opened(tmp_path) as folder:
-        masks = folder.begin(tasks[0])
+        masks, table = folder.begin(tasks[0])
         write_mask(masks / "00000.png", np.zeros((8, 9), np.uint8))
         (masks / ".00001.png.4711.partial").write_bytes(b"\x89PNG")
+        table.parent.mkdir()
+        for path in (table, table.with_name(f".{table.name}.4711.partial")):
+            path.write_text("frame")
         assert [folder.fault(task) for task in tasks] == [None] * 3
         assert [folder.record(task) for task in tasks] == [None] * 3
     with opened(tmp_path) as folder:
         folder.begin(tasks[0])
-    assert not [*tmp_path.glob("masks/*/*"), *tmp_path.glob("masks/*/.*")]
+    assert not [path for kind in ("masks/*/*", "confidence/*") for path in tmp_path.glob(kind)]
 
 
 def zero(path):
@@ -91,12 +97,14 @@ def zero(path):
 
 
 @pytest.mark.parametrize("harm", [zero, lambda path: (path.unlink(), path.mkdir())])
-def test_a_mask_that_is_not_what_was_written(root, tasks, harm):
-    path = root / "masks" / tasks[1].sequence.name / "00003.png"
+@pytest.mark.parametrize("name", ["masks/{}/00003.png", "confidence/{}.csv"])
+def test_a_result_that_is_not_what_was_written(root, tasks, harm, name):
+    path = root / name.format(tasks[1].sequence.name)
     with opened(root) as folder:
         record = folder.record(tasks[1])
         assert record is not None
-        assert record == dataclasses.replace(record_of(tasks[1]), masks=record.masks)
+        sums = {"masks": record.masks, "confidence": record.confidence}
+        assert record == dataclasses.replace(record_of(tasks[1]), **sums)
         assert set(record.masks) == {f"{index:05d}" for index in range(len(record.masks))}
         harm(path)
         assert folder.record(tasks[1]) is None
@@ -133,7 +141,7 @@ def test_a_damaged_run_file(root, content):
 
 def test_only_what_runs_wrote_is_removed(root, tasks):
     own = {"masks/mine.png", "masks/bear/notes.txt", "masks/mine/00000.png", "other.zip", "a.csv"}
-    own |= {"report.txt", "sequences/notes.txt"}
+    own |= {"report.txt", "sequences/notes.txt", "confidence/mine.csv"}
     for name in own:
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("by hand")
@@ -148,7 +156,7 @@ def test_only_what_runs_wrote_is_removed(root, tasks):
     assert files(root).keys() == own | {"run.json", ".users", ".opening"}
 
 
-@pytest.mark.parametrize("name", [*CONCLUSIONS, "masks", "sequences"])
+@pytest.mark.parametrize("name", [*CONCLUSIONS, "masks", "confidence", "sequences"])
 def test_what_no_run_wrote_is_not_taken_over(tmp_path, name):
     (tmp_path / name).mkdir()
     refused(tmp_path, f"found {name} without it", overwrite=True)
@@ -163,7 +171,7 @@ def lead_outside(root, name):
     return outside
 
 
-@pytest.mark.parametrize("link", ["masks", "masks/bear", "sequences"])
+@pytest.mark.parametrize("link", ["masks", "masks/bear", "confidence", "sequences"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_folders_that_lead_out_are_not_followed(root, tasks, link, overwrite):
     outside = lead_outside(root, link)

@@ -22,9 +22,15 @@ from mavos_jax.datasets import Benchmark, GivenMask, SequenceFiles, open_benchma
 from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.evaluation.reading import read_frame, read_given
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
+from mavos_jax.evaluation.sequence import (
+    Places,
+    SegmentationOptions,
+    SequenceTask,
+    segment_sequence,
+)
 from mavos_jax.evaluation.sharing import check_sequences, check_truth, count_programs, segment_all
 from mavos_jax.inference.geometry import Augmentation
+from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.masks import write_mask
 from mavos_jax.models.mavos import init_variables
 
@@ -52,6 +58,10 @@ def segment(benchmark, root, num_devices=1, report=lambda line: None, variables=
     return masks(root)
 
 
+def places(root):
+    return Places(root / "masks", root / "confidence.csv")
+
+
 def masks(root):
     paths = sorted((root / "masks").rglob("*.png"))
     return {path.relative_to(root / "masks").as_posix(): path.read_bytes() for path in paths}
@@ -77,11 +87,22 @@ def test_devices_write_the_bytes_of_one_and_the_masks_of_the_public_function(ben
         sequence = task.sequence
         frames = np.stack([read_frame(benchmark, path) for path in sequence.frames])
         given = {t: read_given(benchmark, sequence, t, task.stored)[0] for t in sequence.given}
-        expected = mavos_jax.segment_video(*network(), frames, given.pop(0), labels=given)
+        mask = given.pop(0)
+        expected = mavos_jax.segment_video(*network(), frames, mask, labels=given)
         for index in sequence.saved:
             name = f"{sequence.name}/{sequence.frame_name(index)}.png"
             with Image.open(tmp_path / "one" / "masks" / name) as image:
                 np.testing.assert_array_equal(np.asarray(image), expected[index])
+        rows = (tmp_path / "one/confidence" / f"{sequence.name}.csv").read_text().splitlines()
+        assert rows.pop(0) == "frame,id,confidence,margin,present"
+        judged = []
+        for _ in stream_masks(*network(), frames, mask, labels=given, on_judged=judged.append):
+            pass
+        assert rows == [
+            f"{sequence.frame_name(index)},{number},{sure:.6f},{margin:.6f},{is_present:d}"
+            for index, found in enumerate(judged)
+            for number, (sure, margin, is_present) in found.items()
+        ]
 
 
 def test_what_another_process_holds_is_taken_over_when_it_ends(benchmark, copying, tmp_path):
@@ -151,7 +172,8 @@ def test_programs_are_counted(benchmark):
 
 def test_every_frame_can_be_timed_on_its_own(benchmark, tmp_path):
     task = check_sequences(benchmark, None)[0]
-    record = segment_sequence(*network(), task, tmp_path, OPTIONS._replace(times_frames=True))
+    options = OPTIONS._replace(times_frames=True)
+    record = segment_sequence(*network(), task, places(tmp_path), options)
     assert record is not None
     count = len(task.sequence.frames)
     frames, seconds = ({name: t[i] for name, t in record.timings.items()} for i in (0, 1))
@@ -179,6 +201,6 @@ def test_memory_is_flat_over_thousands_of_frames(copying, tmp_path):
         return False
 
     task = SequenceTask.open(benchmark, sequence)
-    record = segment_sequence(MODEL, {}, task, tmp_path / "masks", OPTIONS, look)
+    record = segment_sequence(MODEL, {}, task, places(tmp_path), OPTIONS, look)
     assert record is not None
     assert (pages[1] - pages[0]) * resource.getpagesize() < 2e7

@@ -62,9 +62,10 @@ def metadata(dataset, split, kind, places):
         with RunFolder.opened(places.output, {}, {}) as folder:
             for sequence in benchmark.sequences:
                 sizes = Sizes(_FRAME, _FRAME)
-                begun = folder.begin(SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,)))
-                written = begun, mask_path(begun.parent, sequence, 0)
-                _require_below(places.output / "masks", *written)
+                task = SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,))
+                masks, table = folder.begin(task)
+                _require_below(places.output / "masks", masks, mask_path(masks.parent, sequence, 0))
+                _require_below(places.output / "confidence", table)
                 _require_below(root, *sequence.frames, *sequence.truth.values())
 
     def train():
@@ -122,7 +123,7 @@ def records(places):
 def _finish(folder, task):
     height, width = task.sizes.output
     frames = np.zeros((len(task.sequence.frames), height, width), np.uint8)
-    write_results(folder.begin(task).parent, {task.sequence.name: frames})
+    write_results(folder.begin(task).masks.parent, {task.sequence.name: frames})
     numbers = (len(frames), 2, height, width, 1.5)
     timings = {"aot": (4, 0.5), "end-to-end": (5, 1.0)}
     peak = ("peak", 1 << 30)

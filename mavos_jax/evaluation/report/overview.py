@@ -30,6 +30,7 @@ class ReportContents:
     records: Sequence[SequenceRecord]  # what the finished sequences took
     network: str  # or its configuration; its name finds the paper's row
     provenance: Mapping[str, object]  # nested versions, checksums and settings behind the results
+    confidence: Path | None = None  # a folder of <sequence>.csv, any of which may be missing
     max_frames: int = 1500  # frames shown as pictures, over all sequences
     width: int = 320  # greatest width of the pictures, in pixels
 
