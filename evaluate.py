@@ -40,14 +40,20 @@ class VideoArguments:
 
     Attributes:
       start: start at this frame, given by name or number; by default at the mask's.
+      from_frame: like --start, but also segment backwards from there to the first frame.
       annotations: take new objects from later masks, or all, which also corrects known ones; auto
         is new where every frame has a mask, else all.
       overlay: draw the masks over the frames; auto draws pictures for the generated clip only.
     """
 
     start: str | None = None
+    from_frame: str | None = None
     annotations: AnnotationUse = "auto"
     overlay: Literal["auto", "none", "pictures", "video"] = "auto"
+
+    def __post_init__(self) -> None:
+        if None not in (self.start, self.from_frame):
+            raise ValueError("expected --start or --from_frame, found both; drop one of them")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,18 +193,20 @@ def _print_line(line: str) -> None:
 
 
 def _segment(arguments: Arguments, experiment: Experiment) -> None:
+    one = arguments.one
     if arguments.video is None:
         task, root, overlay = VideoTask.demonstration(arguments.num_objects), "demo", "pictures"
     else:
         task = VideoTask.open(
             *(arguments.video, arguments.mask, arguments.num_objects),
-            start=arguments.one.start,
-            annotations=arguments.one.annotations,
+            start=one.start if one.from_frame is None else one.from_frame,
+            annotations=one.annotations,
+            both_ways=one.from_frame is not None,
         )
         root, overlay = "output", "none"
     output = OutputFolder(
         arguments.output or Path(root),
-        overlay if arguments.one.overlay == "auto" else arguments.one.overlay,
+        overlay if one.overlay == "auto" else one.overlay,
         overwrite=arguments.overwrite,
         frames=arguments.video is None,
         rle=arguments.rle,

@@ -121,8 +121,15 @@ def test_the_first_lines_say_what_was_chosen(tmp_path, capsys, clip, checkpoint)
         "video: 5 frames of stream 0 (64x48, turned by 180 degrees)",
     ]
     assert names(tmp_path / "run:1" / "masks") == [f"{i:05d}.png" for i in (2, 3, 4)]
-    error = run.fail(capsys, *words, "--start", 5, "--output", tmp_path / "none")
-    assert "--start" in error
+    run(*words, "--from-frame", 2, "--memory.gap", 2, "--output", tmp_path / "both")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "frames: 5, both ways from 00002; objects: 2"
+    assert names(tmp_path / "both" / "masks") == [f"{i:05d}.png" for i in range(5)]
+    for option in ("--start", "--from_frame"):
+        error = run.fail(capsys, *words, option, 5, "--output", tmp_path / "none")
+        assert option in error
+    both = ("--start", 2, "--from_frame", 2, "--output", tmp_path / "none")
+    assert "found both" in run.fail(capsys, *words, *both)
     assert "'5'" in error
 
 

@@ -2,14 +2,16 @@
 
 import collections
 import dataclasses
+import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mavos_jax.config import MAX_ID
 from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks, score_objects
+from mavos_jax.evaluation.both_ways import split_frames, turned_round
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.inference.geometry import Augmentation
@@ -33,9 +35,9 @@ DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num
 class VideoTask:
     """A video and the masks to start from, checked without decoding all of it."""
 
-    frames: FrameSource  # from that of ``mask`` on
-    mask: np.ndarray  # ids of the first frame's objects, uint8 [H, W]
-    labels: Mapping[int, np.ndarray]  # masks of new or corrected objects, by frame index
+    frames: FrameSource  # from that of ``mask`` on, or all
+    mask: np.ndarray  # ids of the objects in the frame to start from, uint8 [H, W]
+    labels: Mapping[int, np.ndarray]  # masks of new or corrected objects, by frames after ``mask``
     palette: np.ndarray | None  # the mask's own colours, uint8 [256, 3], or None
     num_objects: int | None  # None numbers objects as they appear; else ids are 1 to it
     num_given: int  # objects in the masks
@@ -43,6 +45,8 @@ class VideoTask:
     inputs: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()  # lines for the user
     truth: Callable[[int], np.ndarray] | None = None  # true ids of a frame, uint8 [H, W]
+    position: int = 0  # of the frame of ``mask``; those before are segmented backwards
+    earlier: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)  # labels there
 
     @classmethod
     def open(
@@ -53,9 +57,10 @@ class VideoTask:
         *,
         start: str | None = None,
         annotations: AnnotationUse = "auto",
+        both_ways: bool = False,
     ) -> "VideoTask":
         """Opens what :func:`~mavos_jax.media.sequence.open_sequence` opens; checks its masks."""
-        sequence = open_sequence(video, mask, start)
+        sequence = open_sequence(video, mask, start, both_ways=both_ways)
         first = sequence.annotations.get(0)
         if first is None:
             raise ValueError(
@@ -71,23 +76,31 @@ class VideoTask:
             notes = (*notes, f"{first}: {odd}")
         known = object_ids(ids)
         late = {index: file for index, file in sequence.annotations.items() if index > 0}
-        is_truth = annotations == "auto" and len(sequence.annotations) == frames.num_frames
+        sides = {"": late, "backwards: ": sequence.earlier}
+        is_truth = annotations == "auto" and 1 + sum(map(len, sides.values())) == frames.num_frames
         corrects = annotations == "all" or (annotations == "auto" and not is_truth)
-        labels = LaterMasks(late, frames.size, known, corrects=corrects)
-        if late:
-            is_passed_over = is_truth and labels.corrections
-            reason = "every frame has one, as sets of known truth have; --annotations all corrects"
-            notes = (*notes, f"{labels}{f' ({reason})' if is_passed_over else ''}")
+        given, labels = set(known), []
         if num_objects is not None:
             _require_ids_up_to(num_objects, first, known)
-            for index, new_ids in labels.new_ids.items():
-                _require_ids_up_to(num_objects, late[index], new_ids)
+        for side, files in sides.items():
+            masks = LaterMasks(files, frames.size, known, corrects=corrects)
+            labels.append(masks)
+            if files:
+                why = "every frame has one, as sets of known truth have; --annotations all corrects"
+                is_passed_over = is_truth and masks.corrections
+                notes = (*notes, f"{side}{masks}{f' ({why})' if is_passed_over else ''}")
+            for index, new_ids in masks.new_ids.items():
+                given.update(new_ids)
+                if num_objects is not None:
+                    _require_ids_up_to(num_objects, files[index], new_ids)
         return cls(
-            *(frames, ids, labels, palette, num_objects),
-            num_given=len(known) + sum(map(len, labels.new_ids.values())),
+            *(frames, ids, labels[0], palette, num_objects),
+            num_given=len(given),
             num_skipped=sequence.num_skipped,
-            inputs=(Path(frames.origin), *sequence.annotations.values()),
+            inputs=(Path(frames.origin), first, *late.values(), *sequence.earlier.values()),
             notes=notes,
+            position=sequence.position,
+            earlier=labels[1],
         )
 
     @classmethod
@@ -100,11 +113,14 @@ class VideoTask:
         return cls(video.frames, mask, {}, None, num_objects, num_given, truth=video.mask)
 
     def __str__(self) -> str:
-        number, first = self.frames.num_frames, self.frames.name(0)
+        number, first = self.frames.num_frames, self.frames.name(self.position)
         skipped = f" from {first} on, {self.num_skipped} skipped" if self.num_skipped else ""
+        if self.position:
+            skipped = f", both ways from {first}"
         num_first = len(object_ids(self.mask))
         num_late = self.num_given - num_first
-        late = f" ({num_first} at {first}, {num_late} later)" if num_late else ""
+        when = "elsewhere" if self.position else "later"
+        late = f" ({num_first} at {first}, {num_late} {when})" if num_late else ""
         return (
             f"frames: {'unknown' if number is None else number}{skipped}; "
             f"objects: {self.num_given}{late}"
@@ -169,28 +185,43 @@ def segment_to_folder(
     output: OutputFolder,
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
 ) -> VideoReport:
-    """Segments a video and writes masks as it goes; those before a damaged frame are complete."""
-    feed = _Feed(task.frames)
+    """Segments a video and writes masks as it goes; those before a damaged frame are complete.
+
+    Frames before that of the mask are segmented first, and written in order like the others.
+    """
     to_score: list[np.ndarray] = []
     num_finished, start = 0, time.perf_counter()
+
+    def segment(
+        frames: Iterable[np.ndarray], labels: Mapping[int, np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        return stream_masks(
+            *(model, variables, frames, task.mask),
+            labels=labels,
+            num_objects=task.num_objects,
+            augmentation=augmentation,
+        )
+
     with (
         CompilationClock() as compilation,
         output.writer(task.frames, task.palette) as write,
         Progress(task.frames.num_frames, "segmenting") as progress,
+        split_frames(task.frames, task.position, output.root) as (read, frames),
     ):
-        masks = stream_masks(
-            *(model, variables, feed, task.mask),
-            labels=task.labels,
-            num_objects=task.num_objects,
-            augmentation=augmentation,
-        )
+        feed = _Feed(frames)
+        results = ((feed.take(), ids) for ids in segment(feed, task.labels))
+        if task.position:
+            backwards = segment(map(read, range(task.position, -1, -1)), task.earlier)
+            early = turned_round(backwards, read, task.frames.size, output.root, progress.advance)
+            results = itertools.chain(early, results)
         try:
-            for index, ids in enumerate(masks):
-                write(task.frames.name(index), feed.take(), ids)
+            for index, (frame, ids) in enumerate(results):
+                write(task.frames.name(index), frame, ids)
                 if task.truth is not None:
                     to_score.append(ids)
                 num_finished += 1
-                progress.advance()
+                if index >= task.position:
+                    progress.advance()
         except KeyboardInterrupt:
             say(f"finished in {output.root}: {_count(num_finished, 'frame')}")
             raise
@@ -233,7 +264,7 @@ def in_percent(scores: ObjectScores) -> dict[str, float]:
 class _Feed:
     """Frames on their way into the network, kept until their masks come out of it."""
 
-    def __init__(self, frames: FrameSource):
+    def __init__(self, frames: Iterable[np.ndarray]):
         self._frames = frames
         self._waiting: collections.deque[np.ndarray] = collections.deque()
         self.failure: Exception | None = None  # what kept the next frame from being decoded

@@ -24,15 +24,22 @@ one, as in sets whose truth is known."""
 
 @dataclasses.dataclass(frozen=True)
 class VideoSequence:
-    """A video from the frame of its first mask on, and the mask files beside it by frame index."""
+    """A video from the frame of its first mask on, and the mask files beside it by frame index.
+
+    Or both ways from that frame, the one at ``position`` of all: indices count from it.
+    """
 
     frames: FrameSource
     annotations: Mapping[int, Path]
     num_skipped: int = 0
     notes: tuple[str, ...] = ()
+    position: int = 0
+    earlier: Mapping[int, Path] = dataclasses.field(default_factory=dict)  # counted backwards
 
 
-def open_sequence(path: Path, mask: Path | None = None, start: str | None = None) -> VideoSequence:
+def open_sequence(
+    path: Path, mask: Path | None = None, start: str | None = None, *, both_ways: bool = False
+) -> VideoSequence:
     """Opens a video file, a folder of frames, or a sequence with annotations.
 
     Args:
@@ -41,13 +48,14 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
       mask: the mask to start from, by default the first annotation that shows an object.
       start: name or number from 0 of its frame; by default the frame of the mask's name, or else
         the first.
+      both_ways: keep the frames and masks before it.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)
     frames = open_frames(path)
     by_index = _annotations(path, frames)
     if start is not None:
-        index, notes = _find_frame(frames, start), ()
+        index, notes = _find_frame(frames, start, both_ways), ()
     elif mask is not None:
         index, notes = _frame_of(frames, mask)
     else:
@@ -60,7 +68,10 @@ def open_sequence(path: Path, mask: Path | None = None, start: str | None = None
             "JPEGImages; give one with --mask FILE"
         )
     annotations = {i - index: by_index[i] for i in sorted(by_index) if i >= index}
-    return VideoSequence(frames.starting_at(index), annotations, index, notes)
+    if not both_ways:
+        return VideoSequence(frames.starting_at(index), annotations, index, notes)
+    earlier = {index - i: file for i, file in by_index.items() if i < index}
+    return VideoSequence(frames, annotations, 0, notes, index, earlier)
 
 
 def _annotations(path: Path, frames: ImageFolder | VideoFile) -> dict[int, Path]:
@@ -80,7 +91,7 @@ def _annotations(path: Path, frames: ImageFolder | VideoFile) -> dict[int, Path]
     return {indices[file.stem]: file for file in files}
 
 
-def _find_frame(frames: ImageFolder | VideoFile, start: str) -> int:
+def _find_frame(frames: ImageFolder | VideoFile, start: str, both_ways: bool) -> int:
     index = int(start) if start.isascii() and start.isdigit() and len(start) < _MAX_DIGITS else -1
     index = frames.names.index(start) if start in frames.names else index
     number = frames.num_frames
@@ -88,7 +99,7 @@ def _find_frame(frames: ImageFolder | VideoFile, start: str) -> int:
         last = "" if number is None else f" up to {number - 1}"
         raise ValueError(
             f"{frames.origin}: expected the name of a frame or a number{last}, found {start!r}; "
-            "choose another --start"
+            f"choose another {'--from_frame' if both_ways else '--start'}"
         )
     return index
 

@@ -1,0 +1,97 @@
+"""What segmenting from the middle of a video needs: frames and masks that are read backwards."""
+
+import contextlib
+import itertools
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from mavos_jax.media.frames import FrameSource, ImageFolder
+from mavos_jax.media.pictures import Size, read_image
+
+
+class Spool:
+    """Arrays of uint8 and one shape in a file that nobody else sees, one behind the other."""
+
+    def __init__(self, file: IO[bytes], folder: Path, shape: tuple[int, ...]) -> None:
+        self._file, self._folder, self._shape = file, folder, shape
+        self._num_bytes = math.prod(shape)
+        self._length = 0
+
+    def append(self, array: np.ndarray) -> None:
+        """Writes an array; an OSError, as for a full disk, names the folder."""
+        position = self._length * self._num_bytes
+        try:
+            os.posix_fallocate(self._file.fileno(), position, self._num_bytes)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._folder)) from error
+        self._file.seek(position)
+        self._file.write(array.tobytes())
+        self._length += 1
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        self._file.seek(index * self._num_bytes)
+        return np.frombuffer(self._file.read(self._num_bytes), np.uint8).reshape(self._shape)
+
+
+@contextlib.contextmanager
+def opened_spool(folder: Path, shape: tuple[int, ...]) -> Iterator[Spool]:
+    """Opens a temporary file without a name in a folder, which is gone after the block."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        yield Spool(file, folder, shape)
+
+
+@contextlib.contextmanager
+def split_frames(
+    frames: FrameSource, position: int, folder: Path
+) -> Iterator[tuple[Callable[[int], np.ndarray], Iterator[np.ndarray]]]:
+    """Yields what reads any frame up to a position, and an iterator over the frames from it on.
+
+    Pictures of a folder are read where they are. A video file is decoded once, and its frames up to
+    the position wait in a temporary file in ``folder``.
+    """
+    if not position:
+        yield ().__getitem__, iter(frames)
+        return
+    if isinstance(frames, ImageFolder):
+        files, size = frames.files, frames.size
+        yield lambda index: read_image(files[index], size), iter(frames.starting_at(position))
+        return
+    others = iter(frames)
+    with opened_spool(folder, (*frames.size, 3)) as spool:
+        for frame in itertools.islice(others, position + 1):
+            spool.append(frame)
+        if len(spool) <= position:
+            raise ValueError(
+                f"{frames.origin}: expected a frame {position} to begin with, found {len(spool)} "
+                "frames; choose an earlier one"
+            )
+        yield spool.__getitem__, itertools.chain([spool[position]], others)
+
+
+def turned_round(
+    masks: Iterable[np.ndarray],
+    read: Callable[[int], np.ndarray],
+    size: Size,
+    folder: Path,
+    on_mask: Callable[[], object],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields frames and masks from frame 0 on, given the masks of frames N, N-1, ..., 0.
+
+    That of frame N, which comes from elsewhere, is left out.
+    """
+    with opened_spool(folder, size) as spool:
+        for ids in masks:
+            if len(spool):
+                on_mask()
+            spool.append(ids)
+        for index in range(len(spool) - 1):
+            yield read(index), spool[len(spool) - 1 - index]
