@@ -69,18 +69,6 @@ def test_records_give_the_samples_of_the_files(tmp_path, capsys, kind):
     assert captured.err == ""
 
 
-def test_a_record_says_everything_that_reading_needs(tmp_path, source):
-    source_of_records = prepared(source, tmp_path)._source
-    by_name = {r["name"].decode(): r for r in (source_of_records[place] for place in range(3))}
-    record = by_name["dog-2"]
-    assert (record["start"], record["size"].tolist()) == (0, [64, 96])
-    assert (list(record["ids"]), list(by_name["bear"]["ids"])) == ([2, 5, 7], [1, 2])
-    assert record["frame_names"] == [b"%05d.jpg" % t for t in range(2, 12, 2)]
-    files = open_files(source).sequences[1]
-    assert record["frames"] == [files.frame(i).data for i in range(5)]
-    assert record["masks"] == [files.mask(i).data for i in range(5)]
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder of videos of several records each."""

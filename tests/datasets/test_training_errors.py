@@ -23,16 +23,6 @@ def fails(source, *words):
     assert all(str(word) in message for word in words)
 
 
-@pytest.mark.parametrize("kind", TRAINING_KINDS)
-def test_a_wrong_root(tmp_path, kind):
-    source = SourceConfig(kind=kind, root=str(tmp_path / "set"))
-    fails(source, f"{tmp_path / 'set'}: expected", "found nothing")
-    (tmp_path / "set/photos").mkdir(parents=True)
-    fails(source, tmp_path / "set")
-    (tmp_path / "file").write_text("")
-    fails(dataclasses.replace(source, root=str(tmp_path / "file")), "found a file")
-
-
 ONCE = '{"videos": {"a": {"objects": {"1": {"frames": ["00000"]}}}}}'
 
 

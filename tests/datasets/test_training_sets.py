@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from benchmark_trees import write_mask, write_source, write_videos
+from benchmark_trees import write_mask, write_source
 from datasets.seen import change_json
 from datasets.tree_videos import LATE_VIDEOS
 
@@ -128,18 +128,6 @@ def test_a_folder_may_have_lists(tmp_path, lists):
     (tmp_path / lists / "val.txt").write_text(text, encoding="utf-8")
     names = [video.name for video in videos_of(source)]
     assert names == ["folder val: bear", "folder val: dog-10"]
-
-
-@pytest.mark.parametrize(
-    ("below", "name"),
-    [(".", "bike"), (".", "480p/bike"), (".", "."), ("train", "bike"), ("valid", "birds/my dog 2")],
-)
-def test_a_folder_may_be_deeper_or_a_single_one_or_have_splits(tmp_path, below, name):
-    write_videos(tmp_path / below, {name: 3})
-    split = "val" if below == "valid" else "train"
-    (video,) = videos_of(SourceConfig(kind="folder", root=str(tmp_path), split=split))
-    assert len(video) == 3
-    assert video.name == f"folder {split}: {'frames' if name == '.' else name}"
 
 
 def test_static_ids_are_kept_unless_there_is_255_alone(tmp_path):

@@ -195,14 +195,6 @@ def test_a_clip_is_scored_by_the_rules_of_davis():
     assert one_video.score_clip(CLIP.mask, [*beyond]) == one_video.score_clip(CLIP.mask, [*shifted])
 
 
-def test_the_demonstration_is_scored(tmp_path):
-    report = segment(VideoTask.demonstration(5), tmp_path)
-    assert report.num_frames == len(one_video.DEMONSTRATION)
-    assert report.scores == one_video.score_demonstration(MODEL, {})
-    assert report.scores is not None
-    assert 0.05 < report.scores.mean < 0.4  # the clip is none on which copying does well
-
-
 def test_memory_does_not_grow_with_the_video(tmp_path):
     peak, made, freed = 0, itertools.count(1), []
 

@@ -1,4 +1,3 @@
-import dataclasses
 import functools
 import itertools
 
@@ -8,23 +7,10 @@ from PIL import Image
 from refusals import refuse
 from video_sets import draw_whole
 
-from mavos_jax.generated.recipe import VARIED, Recipe
 from mavos_jax.generated.scene import draw
 from mavos_jax.generated.video import SyntheticVideo
 
 small_video = functools.partial(SyntheticVideo, height=48, width=64, num_objects=3)
-QUIET = Recipe(
-    lookalike=0.0,
-    twin=0.0,
-    distractors=0,
-    pole=0.0,
-    passer=0.0,
-    exit=0.0,
-    still_camera=1.0,
-    lighting=0.0,
-    blur=0.0,
-    noise=(0.0, 0.0),
-)
 
 
 def areas(mask, num_objects):
@@ -104,40 +90,6 @@ def test_the_mask_is_what_is_seen_of_the_bodies():
             _, covered = draw(alone, index, (96, 128), (1,) * len(scene.bodies), seed=0)
             expected[covered > 0] = number + 1 if number < 3 else 0
         np.testing.assert_array_equal(video.mask(index), expected)
-
-
-def colour_distance(body, other):
-    """Distance of the means and spreads of two surfaces' colours."""
-    a, b = (np.asarray(x.surface, float).reshape(-1, 3) for x in (body, other))
-    return np.abs(a.mean(0) - b.mean(0)).sum() + np.abs(a.std(0) - b.std(0)).sum()
-
-
-def test_a_look_alike_is_closer_to_its_original_than_others_are():
-    recipe, is_closest = dataclasses.replace(VARIED, lookalike=1.0, camouflage=0.0), []
-    recipe = dataclasses.replace(recipe, likeness=(0.03, 0.1))
-    for seed in range(12):
-        bodies = SyntheticVideo(seed, 1, 96, 96, 3, recipe).scene.bodies
-        copies = [(body, body.original) for body in bodies[3:] if body.original is not None]
-        assert len(copies) == 3
-        for body, number in copies:
-            distances = [colour_distance(body, other) for other in bodies[:3]]
-            is_closest.append(int(np.argmin(distances)) == number)
-            outline, original = body.outline, bodies[number].outline
-            assert outline.limbs.shape == original.limbs.shape
-            assert np.abs(outline.points - original.points).max() < 0.15
-    assert np.mean(is_closest) > 0.8
-
-
-def test_a_still_camera_without_light_and_noise_leaves_the_background_alone():
-    video = SyntheticVideo(3, 9, 96, 128, 2, QUIET)
-    first, last = video[0], video[8]
-    background = (first.mask == 0) & (last.mask == 0)
-    # Not at outlines, whose pixels are part object.
-    for shift, axis in itertools.product((-1, 1), (0, 1)):
-        background &= np.roll(first.mask, shift, axis) == 0
-        background &= np.roll(last.mask, shift, axis) == 0
-    np.testing.assert_array_equal(first.frame[background], last.frame[background])
-    assert (first.mask != last.mask).any()
 
 
 def test_frames_as_a_source():

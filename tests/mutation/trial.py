@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from mutation.documents import odd_names
 from mutation.files import change_file
-from mutation.watch import Guard, memory, put
+from mutation.watch import look, memory, put
 
 MAX_GROWTH = 500_000_000
 """Bytes that reading one input may take."""
@@ -91,7 +91,9 @@ class Trial:
             place.mkdir(parents=True)
         put(self.places.outside / "notes.txt", b"mine")
         self._subject = write_sound(self.places)
-        self._tree, self._outside = Guard(self.places.tree), Guard(self.places.outside)
+        files = [path for path in self.places.tree.rglob("*") if path.is_file()]
+        self._sound = {path: path.read_bytes() for path in files}
+        self._outside = look(self.places.outside)
         self._held: tuple[int, int] | None = None
         self.failures, self.num_right, self.num_refused = [], 0, 0
 
@@ -106,7 +108,10 @@ class Trial:
             self.num_refused += not reasons and is_refused
             name = getattr(reader, "func", reader).__name__
             self.failures += [f"{source}, {name}: {reason}" for reason in reasons]
-            self._tree.restore()
+            shutil.rmtree(self.places.tree)
+            self.places.tree.mkdir()
+            for path, data in self._sound.items():
+                put(path, data)
         self.failures += [f"{source}: {reason}" for reason in self._leaks()]
 
     def damage(self, seed) -> Changes:
@@ -146,7 +151,7 @@ class Trial:
         """Runs one reader: the rules that it broke, and whether it refused its input."""
         shutil.rmtree(self.places.output)
         self.places.output.mkdir()
-        before, reasons, is_refused = self._tree.look(), [], False
+        before, reasons, is_refused = look(self.places.tree), [], False
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
         start, resident = time.process_time(), memory("VmRSS")
@@ -164,9 +169,10 @@ class Trial:
             f"said {said[:300]}": said,
             f"took {seconds:.0f} s": seconds > _MAX_SECONDS,
             f"took {growth / 1e6:.0f} MB": growth > MAX_GROWTH,
-            "changed files outside": self._outside.restore(),
-            "changed its input": not self._subject.owns_tree and self._tree.look() != before,
+            "changed files outside": look(self.places.outside) != self._outside,
+            "changed its input": not self._subject.owns_tree and look(self.places.tree) != before,
         }
+        self._outside = look(self.places.outside)
         return reasons + [fault for fault, is_so in faults.items() if is_so], is_refused
 
     def _judge(self, error, changes):

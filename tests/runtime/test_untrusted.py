@@ -15,17 +15,16 @@ ARRAYS = {
 }
 
 
-def packed(header, version=b"\x01\x00"):
-    """Returns an archive of one array with any header."""
-    buffer, text = io.BytesIO(), header.encode("latin1")
+def packed(shape):
+    """Returns an archive of one array whose header has any text as its shape."""
+    buffer, header = (
+        io.BytesIO(),
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n",
+    )
     with zipfile.ZipFile(buffer, "w") as archive:
-        size = len(text).to_bytes(2, "little")
-        archive.writestr("weight.npy", b"\x93NUMPY" + version + size + text + b"\0" * 8)
+        size = len(header).to_bytes(2, "little")
+        archive.writestr("weight.npy", b"\x93NUMPY\1\0" + size + header.encode() + b"\0" * 8)
     return buffer
-
-
-def header(shape, descr="'<f4'"):
-    return f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n"
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
@@ -41,14 +40,8 @@ def test_it_reads_what_numpy_writes(write):
 @pytest.mark.parametrize(
     "content",
     [
-        packed(header("(1500000, 1600000)")),  # 8.7 TiB
-        packed(header("(-2,)")),
-        packed(header("(2,)", "'|O'")),
-        packed("{'descr': ("),
-        packed("(" * 3000),
-        packed(header("(2,)"), version=b"\x09\x00"),
-        io.BytesIO(b"PK\x03\x04"),
-        io.BytesIO(),
+        *(packed(shape) for shape in ("(1500000, 1600000)", "(-2,)", "(" * 3000)),  # 8.7 TiB first
+        *(io.BytesIO(b"PK\x03\x04"), io.BytesIO()),
     ],
 )
 def test_strange_headers_are_one_error(content):
