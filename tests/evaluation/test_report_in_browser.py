@@ -4,6 +4,7 @@ import pytest
 from evaluation.report_contents import contents_of, write_blocks
 
 from mavos_jax.evaluation.report import write_report
+from mavos_jax.media.confidence import confidence_writer
 from mavos_jax.media.masks import voc_palette
 
 BOLD = "<b>bold</b> & co"
@@ -17,7 +18,11 @@ def report(tmp_path, open_page):
         write_blocks(tmp_path, name, length, labelled=name != "hidden")
         for name, length in ((BOLD, 8), ("short", 6), ("hidden", 8))
     ]
-    write_report(tmp_path / "report.html", contents_of(tmp_path, sequences))
+    with confidence_writer(tmp_path / f"confidence/{BOLD}.csv") as add:
+        for t in range(8):
+            add(f"{t:05d}", {1: (0.5, 0.2, True)} | ({2: (1 - t / 10, 0.2, True)} if t else {}))
+    contents = contents_of(tmp_path, sequences, confidence=tmp_path / "confidence")
+    write_report(tmp_path / "report.html", contents)
     with open_page(tmp_path / "report.html") as page:
         yield page
 
@@ -124,11 +129,32 @@ def test_playing_and_clicking_the_curve(report):
     report.locator("h1").focus()
     report.keyboard.press("ArrowLeft")
     wait_for_frame(report, 2)
-    assert report.locator("polyline").count() == 2
+    assert report.locator("polyline.line").count() == 2
     report.get_by_role("button", name="1", exact=True).click()
-    assert report.locator("polyline").count() == 1
+    assert report.locator("polyline.line").count() == 1
     report.get_by_role("link", name="← All sequences").click()
     assert report.locator("table.sequences tbody tr").count() == 3
+
+
+def test_confidence_lies_dotted_under_the_scores_where_it_is_known(report):
+    open_sequence(report, BOLD)
+    first, second = report.locator("polyline.sure").all()
+    heights = {float(place.split(",")[1]) for place in first.get_attribute("points").split()}
+    top, bottom = 10, 200  # of the plot in the drawing
+    assert heights == {(top + bottom) / 2}
+    places = [float(place.split(",")[1]) for place in second.get_attribute("points").split()]
+    assert places == pytest.approx([top + (bottom - top) * t / 10 for t in range(1, 8)], abs=0.06)
+    for number, line in (("1", first), ("2", second)):
+        scores = report.locator(f"polyline.line[data-object='{number}']")
+        assert scores.get_attribute("stroke") == line.get_attribute("stroke")
+    assert report.get_by_text("wrong without knowing it").is_visible()
+    report.get_by_role("button", name="1", exact=True).click()
+    assert report.locator("polyline.sure").count() == 1
+    report.get_by_role("link", name="← All sequences").click()
+    open_sequence(report, "short")
+    assert report.locator("polyline.line").count() == 2
+    assert report.locator("polyline.sure").count() == 0
+    assert report.get_by_text("wrong without knowing it").count() == 0
 
 
 def shown_tiles(page):

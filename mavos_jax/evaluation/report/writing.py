@@ -1,5 +1,6 @@
 """Writes a report: one page that needs no other file, nor a network."""
 
+import collections
 import functools
 import html
 import importlib.resources
@@ -15,6 +16,7 @@ from pathlib import Path
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.evaluation.reading import mask_path, read_result
 from mavos_jax.evaluation.report import overview, pictures
+from mavos_jax.media.confidence import read_confidence
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.runtime.files import written_whole
 from mavos_jax.scores.metrics import ObjectResult
@@ -88,6 +90,7 @@ def _sequence(
         size = first.shape
     colours = voc_palette() if palette is None else palette
     scored = {result.id: result for result in results}
+    sure = _confidence(contents, sequence) if results else {}
     ids = sorted({*scored, *itertools.chain.from_iterable(p.ids for p in made)})
     return {
         "num_frames": len(sequence.frames),
@@ -101,20 +104,36 @@ def _sequence(
                 "id": number,
                 "colour": colours[number].tolist(),
                 "category": sequence.categories.get(number),
-                **(_curve(scored[number]) if number in scored else {}),
+                **(_curve(scored[number], sure.get(number)) if number in scored else {}),
             }
             for number in ids
         ],
     }
 
 
-def _curve(result: ObjectResult) -> overview.Plain:
+def _confidence(
+    contents: overview.ReportContents, sequence: SequenceFiles
+) -> dict[int, list[float | None]]:
+    """Reads the confidence in each object by id, an entry for each frame, None where unknown."""
+    path = contents.confidence and contents.confidence / f"{sequence.name}.csv"
+    if path is None or not path.is_file():
+        return {}
+    count = len(sequence.frames)
+    frames = {sequence.frame_name(index): index for index in range(count)}
+    found: dict[int, list[float | None]] = collections.defaultdict(lambda: [None] * count)
+    for frame, number, confidence in read_confidence(path):
+        found[number][frames[frame]] = round(confidence, 3)
+    return found
+
+
+def _curve(result: ObjectResult, confidence: list[float | None] | None) -> overview.Plain:
     values = zip(result.frames, result.region, result.boundary, result.is_visible, strict=True)
     known = [row for row in values if math.isfinite(row[1] + row[2])]
     return {
         "frames": [frame for frame, *_ in known],
         "J": [round(region, 4) for _, region, _, _ in known],
         "F": [round(boundary, 4) for _, _, boundary, _ in known],
+        "confidence": confidence,
         "is_visible": [int(seen) for *_, seen in known],
         "changes": list(pictures.changes(result).items()),
         "means": overview.score_columns([result]),

@@ -61,6 +61,15 @@ function curveOf(sequence, styles, onFrame) {
       "data-object": object.id }, drawing("title", {}, `object ${object.id}`));
   }
 
+  // The network's confidence in an object, from the first frame that has one.
+  function sureness(object) {
+    const points = object.confidence.flatMap((value, frame) => (
+      value === null ? [] : [`${x(frame).toFixed(1)},${y(100 * value).toFixed(1)}`]));
+    return drawing("polyline", { class: "sure", points: points.join(" "),
+      stroke: styles.get(object.id).stroke, "data-object": object.id },
+      drawing("title", {}, `confidence in object ${object.id}`));
+  }
+
   // Ids at the ends of the lines, moved apart; none where they are too many for the plot's height.
   function labels(shown) {
     const ends = shown.filter((object) => object.frames.length > 0).map((object) => ({ object,
@@ -114,6 +123,7 @@ function curveOf(sequence, styles, onFrame) {
     root.setAttribute("aria-label", `${state.measure} over time in percent, a line an object`);
     root.replaceChildren(...axes(),
       ...changing.flatMap((object, at) => (isShown(object) ? lane(object, at) : [])),
+      ...shown.filter((object) => object.confidence).map(sureness),
       ...shown.filter((object) => object.frames.length > 0).map(line), ...labels(shown), cursor);
     moveTo(state.frame);
   }
@@ -145,6 +155,7 @@ function curveOf(sequence, styles, onFrame) {
   return {
     root, moveTo,
     hasChanges: changing.length > 0,
+    hasConfidence: objects.some((object) => object.confidence),
     measure(name) { state.measure = name; draw(); },
     toggle(id) {
       if (!state.hidden.delete(id)) state.hidden.add(id);

@@ -119,6 +119,8 @@ function headOf(data, index) {
 function curveSection(curve, row, moveTo) {
   const marks = curve.hasChanges
     ? "Bars below the axis show when the truth has an object: ▽ it vanishes, ▲ it returns." : "";
+  const sure = curve.hasConfidence ? "Dotted: the network's confidence in the object. Where it " +
+    "stays high while the score falls, the network is wrong without knowing it." : "";
   const worst = row.worst && row.num_shown > 0
     ? element("button", { type: "button", class: "more", onclick: () => moveTo(row.worst.frame) },
       `Worst frame: ${row.worst.name}, ${decimal(row.worst["J&F"])}`) : null;
@@ -126,7 +128,7 @@ function curveSection(curve, row, moveTo) {
     element("h2", {}, "Scores over time"), worst,
     choiceOf("Measure", Object.keys(MEASURES), curve.measure)), curve.root,
     element("p", { class: "note" }, row.num_shown > 0
-      ? `Click to move to a frame. Ticks on the axis are the frames with pictures. ${marks}` : marks));
+      ? `Click to move to a frame. Ticks on the axis are the frames with pictures. ${marks}` : marks), sure ? element("p", { class: "note" }, sure) : null);
 }
 
 function notesOf(row) {
