@@ -57,20 +57,19 @@ print("orbax" in sys.modules, "safetensors" in sys.modules)
     assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
 
 
-def test_order_and_layout_of_arrays_make_no_difference(tmp_path, file, variables):
-    leaves = {name: np.asfortranarray(x) for name, x in leaves_by_path(variables).items()}
-    one_file.write(tmp_path / "again.safetensors", BANK, dict(reversed(leaves.items())))
-    assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
-
-
-def test_half_precision_is_read_as_float32(file, variables):
-    halves = {name: x.astype(np.float16) for name, x in leaves_by_path(variables).items()}
-    one_file.write(file, BANK, halves, {"step": 3})
-    found = leaves_by_path(load(file)[1])
+def test_half_precision_of_any_layout_and_order_is_read_as_float32(file, variables):
+    halves = {
+        name: np.asfortranarray(x.astype(np.float16))
+        for name, x in leaves_by_path(variables).items()
+    }
+    one_file.write(file, BANK, halves)
+    content, found = file.read_bytes(), leaves_by_path(load(file)[1])
     assert found.keys() == halves.keys()
     for name, half in halves.items():
         assert found[name].dtype == np.float32
         np.testing.assert_array_equal(found[name], half)
+    one_file.write(file, BANK, dict(reversed(halves.items())))
+    assert file.read_bytes() == content
 
 
 def test_only_files_of_this_package_are_overwritten(tmp_path, file, variables):
@@ -93,19 +92,12 @@ def test_only_files_of_this_package_are_overwritten(tmp_path, file, variables):
     ]
 
 
-CONTENTS = {
-    "truncated": lambda content: content[:-1],
-    "cut in its header": lambda content: content[:500],
-    "empty": lambda content: b"",
-    "a pointer": lambda content: b"version https://git-lfs.github.com/spec/v1\n",
-}
-
-
-@pytest.mark.parametrize("kind", CONTENTS)
-def test_damaged_files(file, kind):
-    file.write_bytes(CONTENTS[kind](file.read_bytes()))
-    for read in (load, load_config_of):
-        refuse(f"^{file}: expected .* found a damaged one", read, file)
+def test_damaged_files_are_refused(file):
+    content = file.read_bytes()
+    for damaged in (content[:-1], content[:500], b"", b"version https://git-lfs.github.com/spec\n"):
+        file.write_bytes(damaged)
+        for read in (load, load_config_of):
+            refuse(f"^{file}: expected .* found a damaged one", read, file)
 
 
 def test_every_changed_byte_of_the_weights_is_noticed(file):
@@ -125,8 +117,3 @@ def test_every_changed_byte_of_the_weights_is_noticed(file):
 def test_descriptions_of_another_version_and_changed_ones(file, values, match):
     describe(file, **values)
     refuse(f"^{file}: .*{match}", load, file)
-
-
-def test_weights_of_another_network_are_named(file, variables):
-    one_file.write(file, RESNET, leaves_by_path(variables))
-    refuse(f"^{file}: .*missing: ", load, file)
