@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from mutation.sound import SIZE, draw
 from PIL import Image
-from refusals import refuse
-from video_files import QUARTERS, remux, set_matrix, write_quarters
 
 from mavos_jax.commands import score
 from mavos_jax.config import SourceConfig
@@ -82,18 +80,3 @@ def test_one_tree_is_read_alike_by_all(tmp_path, capsys, frames, masks, options)
     score.main([*paths, "--dataset", "folder", "--split", "val", "--scoring_processes", "0"])
     assert json.loads((tmp_path / "results/scores.json").read_text())["summary"]["J&F-Mean"] == 1
     assert "my clip" in capsys.readouterr().out
-
-
-def test_a_mask_of_a_turned_video_is_drawn_on_what_players_show(tmp_path):
-    stored = write_quarters(tmp_path / "stored.mp4", codec="libvpx-vp9")
-    video = remux(set_matrix(stored, (0, 1, -1, 0)), tmp_path / "clip.webm")
-    upright = np.rot90(np.eye(*QUARTERS.shape[:2], dtype=np.uint8))
-    write_mask(tmp_path / "upright.png", upright)
-    write_mask(tmp_path / "stored.png", np.ascontiguousarray(np.rot90(upright)))
-    task = VideoTask.open(video, tmp_path / "upright.png")
-    assert "turned by 90 degrees clockwise" in " ".join(task.notes)
-    for frame in task.frames:
-        assert frame.shape[:2] == task.mask.shape
-        assert np.abs(frame.astype(int) - np.rot90(QUARTERS, -1)).mean() < 8
-    message = refuse(r"stored\.png: .* swapped", VideoTask.open, video, tmp_path / "stored.png")
-    assert "resize" not in message

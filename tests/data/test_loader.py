@@ -13,7 +13,7 @@ from refusals import refuse
 from video_sets import BoxSet
 
 from mavos_jax.config.data import DataConfig, SourceConfig
-from mavos_jax.data.loader import Batch, make_loader
+from mavos_jax.data.loader import make_loader
 from mavos_jax.datasets import DamagedSample
 
 CONFIG = DataConfig(clip_frames=3, crop=48, short_edge=0, workers=0, threads=2, prefetch=1)
@@ -55,19 +55,6 @@ def _steps(config, sets, process_count=1, **arguments):
 @pytest.fixture(scope="module")
 def steps():
     return _steps(SKIPPING, SETS)
-
-
-def test_batches_are_plain_arrays():
-    (batch, _), *_ = _read(_config(), [BoxSet()])
-    assert isinstance(batch, Batch)
-    assert all(type(part) is np.ndarray for part in batch)
-    assert (batch.frames.shape, batch.frames.dtype) == ((4, 3, 48, 48, 3), np.uint8)
-    assert (batch.masks.shape, batch.masks.dtype) == ((4, 3, 48, 48), np.uint8)
-    assert batch.num_objects.dtype == batch.places.dtype == np.int32
-    assert batch.places.tolist() == [0, 1, 2, 3]
-    for masks, count in zip(batch.masks, batch.num_objects, strict=True):
-        assert np.unique(masks[0]).tolist() == list(range(count + 1))
-        assert masks.max() == count
 
 
 def test_clips_differ_between_places_steps_and_seeds(steps):

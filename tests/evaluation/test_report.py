@@ -1,5 +1,4 @@
 import base64
-import importlib.resources
 import io
 import json
 import re
@@ -150,39 +149,3 @@ def test_a_damaged_mask_is_named_and_no_page_is_left(tmp_path):
     Image.new("RGB", (40, 24)).save(path)
     refuse(f"^{re.escape(str(path))}: expected", write_report, tmp_path / "report.html", contents)
     assert not list(tmp_path.glob("*report.html*"))
-
-
-# Machado et al. 2009 at full severity, on linear RGB: how readers without one kind of cone see.
-VISIONS = np.reshape(
-    [
-        *(1, 0, 0, 0, 1, 0, 0, 0, 1),
-        *(0.1523, 1.0526, -0.2049, 0.1145, 0.7863, 0.0992, -0.0039, -0.0481, 1.0520),
-        *(0.3673, 0.8606, -0.2280, 0.2801, 0.6725, 0.0474, -0.0118, 0.0429, 0.9689),
-        *(1.2555, -0.0767, -0.1788, -0.0784, 0.9308, 0.1476, 0.0047, 0.6914, 0.3039),
-    ],
-    (4, 3, 3),
-)
-OKLAB = np.reshape(
-    [
-        *(0.4122, 0.5363, 0.0514, 0.2119, 0.6807, 0.1074, 0.0883, 0.2817, 0.6300),
-        *(0.2105, 0.7936, -0.0041, 1.9780, -2.4286, 0.4506, 0.0259, 0.7828, -0.8087),
-    ],
-    (2, 3, 3),
-)
-
-
-@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_lines_are_told_apart_on_the_page_by_any_vision(scheme):
-    style = importlib.resources.files("mavos_jax.evaluation.report") / "page" / "style.css"
-    found = re.findall(r"--(surface|line-\d): #(\w{6});", style.read_text())
-    assert len(found) == 16
-    codes = [bytes.fromhex(code) for _, code in found[8 * scheme : 8 * (scheme + 1)]]
-    shares = np.array([list(code) for code in codes]) / 255
-    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
-    luminances = linear @ (0.2126, 0.7152, 0.0722) + 0.05
-    contrasts = np.maximum(luminances[1:] / luminances[0], luminances[0] / luminances[1:])
-    assert contrasts.min() >= 3
-    for vision in VISIONS:
-        seen = np.cbrt(np.clip(linear @ vision.T, 0, 1) @ OKLAB[0].T) @ OKLAB[1].T
-        distances = np.linalg.norm(seen[1:, None] - seen[None, 1:], axis=-1)
-        assert distances[~np.eye(7, dtype=bool)].min() > 0.1

@@ -188,25 +188,3 @@ def test_without_truth_only_image_and_prediction_are_shown(report):
     assert report.locator("figcaption").all_text_contents() == ["Image", "Prediction"]
     assert report.get_by_text("There are no labels beyond the given masks").is_visible()
     assert report.locator("svg.curve").count() == 0
-
-
-OVERFLOW = """Math.max(...[document.documentElement, ...document.querySelectorAll(".scroll")].map(
-  (node) => node.scrollWidth - node.clientWidth))"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_window_scrolls_sideways_nor_do_its_tables(report, scheme):
-    report.emulate_media(color_scheme=scheme)
-
-    def overflows():
-        found = {}
-        for width in (360, 390, 480, 640, 768, 900, 1024, 1100, 1440):
-            report.set_viewport_size({"width": width, "height": 800})
-            found[width] = report.evaluate(OVERFLOW)
-        return {width: excess for width, excess in found.items() if excess > 0}
-
-    assert overflows() == {}
-    open_sequence(report, "short")
-    assert overflows() == {}
-    background = report.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert background == {"light": "rgb(246, 247, 249)", "dark": "rgb(16, 18, 22)"}[scheme]

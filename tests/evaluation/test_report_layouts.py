@@ -160,24 +160,3 @@ def test_five_hundred_sequences(tmp_path, open_page):
         page.get_by_role("link", name=re.compile("^499, picture")).click()
         page.wait_for_selector(".player[data-shown]")
         assert page.locator("h1").text_content() == "499"
-
-
-@pytest.mark.parametrize(
-    ("damage", "complaint", "rest"),
-    [
-        (lambda text: text.replace('"summary":[', '"summary":[null,'), "null", "a"),
-        (lambda text: text[: text.index('id="sequence-1"') + 200], "JSON", "b"),
-        (lambda text: text.replace('"use strict";', '"use strict"; ]'), "token", None),
-        (lambda text: text.replace('"image":"', '"image":"AAAA'), "decoded", "a"),
-    ],
-    ids=["a section", "cut off", "no script", "a picture"],
-)
-def test_what_fails_is_said_and_the_rest_is_shown(damage, complaint, rest, tmp_path, open_page):
-    path = tmp_path / "report.html"
-    write_report(path, contents_of(tmp_path, [write_blocks(tmp_path, name, 4) for name in "ab"]))
-    path.write_text(damage(path.read_text()))
-    with open_page(path, complaints=[complaint]) as page:
-        page.wait_for_selector(".failure:visible")
-        if rest:
-            page.locator(".sequences tbody a", has_text=rest).click()
-            assert page.locator("h1").text_content() == rest

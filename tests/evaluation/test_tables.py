@@ -64,15 +64,6 @@ def test_lvos_files_have_the_official_columns(tmp_path):
     assert float(rows[2][3]) == pytest.approx(v[2], abs=5.1e-4)
 
 
-def test_parts_that_are_empty_are_no_columns(tmp_path):
-    lvos = scored(tmp_path / "lvos", "lvos1", ScoringOptions())
-    assert scoring.global_table(*lvos).columns == ("J&F-Mean", "J-Mean", "F-Mean", "V-Mean")
-    benchmark, scores = scored(tmp_path / "youtube", "youtube_vos2019", ScoringOptions())
-    row = tuple(scores.summary.values())
-    assert scoring.global_table(benchmark, scores) == scoring.Table(("J&F", "J", "F"), (row,))
-    assert scoring.sequence_table(scores).columns == ("Sequence", "J-Mean", "F-Mean")
-
-
 def test_tables_as_text_line_up():
     table = scoring.Table(("Sequence", "J"), (("a_1", 0.12345), ("long_name_12", -0.5)))
     lines = "    Sequence       J", "         a_1   0.123", "long_name_12  -0.500"

@@ -49,19 +49,6 @@ def test_the_videos_are_those_of_the_manifest(listed):
     assert np.mean([clip["copy_first"] for clip in clips]) < 0.3  # copying the first mask is no way
 
 
-def test_every_listed_clip_has_an_absence_with_a_return_and_a_look_alike(listed):
-    kinds = []
-    for clip in listed["clips"]:
-        assert clip["absences"]
-        assert clip["lookalikes"]
-        for absence in clip["absences"]:
-            first, last = absence["first"], absence["last"]
-            assert 0 < first <= last + 1 - select_held_out.MIN_ABSENCE
-            assert last < absence["returned"] < clip["num_frames"]
-            kinds.append(absence["kind"])
-    assert min(kinds.count("exit"), kinds.count("occlusion")) >= 12
-
-
 def test_the_events_are_in_the_masks(listed, sample):
     for (video, masks), number in zip(sample, SAMPLE, strict=True):
         clip = listed["clips"][number]

@@ -7,14 +7,7 @@ import pytest
 
 from mavos_jax.config import MemoryConfig
 from mavos_jax.models.attention import MASKED
-from mavos_jax.models.memory import (
-    POLICIES,
-    KeyValue,
-    long_term_bias,
-    put_frame,
-    start_memory,
-    with_room_for,
-)
+from mavos_jax.models.memory import KeyValue, long_term_bias, put_frame, start_memory, with_room_for
 
 TOKENS = 3
 CAPACITY = 4
@@ -72,11 +65,3 @@ def test_room_doubles_up_to_the_capacity(capacity, expected):
     assert set(found) == expected
     assert len(expected) <= np.log2(capacity)
     assert all(room >= min(frames, capacity) for frames, room in enumerate(found, start=1))
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("grows", [True, False])
-def test_other_memories_stay_as_they_are(policy, grows):
-    config = MemoryConfig(policy=policy, capacity=32, grows=grows)
-    stays = policy != "bank" or not grows
-    assert (with_room_for(config, 1) == config) == stays

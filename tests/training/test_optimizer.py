@@ -15,8 +15,6 @@ from mavos_jax.training.optimizer import (
     MUON_SIZE,
     average_decay,
     build_optimizer,
-    encoder_rate,
-    global_norm,
     is_frozen,
     learning_rate,
     update,
@@ -66,41 +64,14 @@ def draw(random, shapes, size=1.0):
     }
 
 
-def test_steps_are_those_of_adamw_at_the_rates_of_their_parts():
-    clip, rates = ClipConfig(teacher_forcing=0.5), OptimizerConfig(peak_rate=1e-2)
-    config = dataclasses.replace(CONFIG, clip=clip, optimizer=rates)
-    table = {
-        "decoder/conv_in/kernel": ((3, 4), True),
-        "decoder/conv_out/kernel": ((3, 4), False),
-        "decoder/norm_in/scale": ((4,), False),
-        "encoder/stage_1_block_0/norm1/scale": ((5,), True),
-        "encoder/stage_1_block_0/mlp_in/kernel": ((5, 2), True),
-        "identification/kernel": ((2, 3), True),
-    }
-    shapes, is_decayed = ({path: row[i] for path, row in table.items()} for i in (0, 1))
-    random = np.random.RandomState(0)
-    expected: Any = draw(random, shapes)
-    gradients = [draw(random, shapes, size) for size in (0.01, 3.0, 0.1, 0.5, 2.0)]
-    assert global_norm(gradients[1].values()) > rates.clip_norm > global_norm(gradients[0].values())
-    theirs = optax.chain(
-        optax.clip_by_global_norm(rates.clip_norm),
-        optax.adamw(1.0, weight_decay=rates.weight_decay, mask=is_decayed),
-    )
-    leaves, other = expected, theirs.init(expected)
-    state, advance = build_optimizer(rates).init(leaves), jax.jit(update, static_argnums=0)
-    for step, gradient in zip((400, 498, 499, 500, 501), gradients, strict=True):
-        leaves, state = advance(config, leaves, gradient, state, jnp.int32(step))
-        moves: Any
-        moves, other = theirs.update(gradient, other, expected)
-        rate = learning_rate(config, step)
-        of_bank = rate if step < 500 else 0.0
-        own = {"encoder": encoder_rate(rates, rate), "decoder": rate, "identification": of_bank}
-        expected = {
-            path: leaf + own[path.partition("/")[0]] * moves[path]
-            for path, leaf in expected.items()
-        }
-        for path, leaf in expected.items():
-            np.testing.assert_allclose(leaves[path], leaf, rtol=1e-6, atol=1e-6, err_msg=path)
+def test_the_identification_bank_rests_once_predictions_are_memorised():
+    config = dataclasses.replace(CONFIG, clip=ClipConfig(teacher_forcing=0.5))
+    leaves = {"identification/kernel": jnp.ones((2, 3)), "decoder/conv_in/kernel": jnp.ones((3, 4))}
+    state = build_optimizer(RATES).init(leaves)
+    for step, is_trained in ((499, True), (500, False)):
+        found, _ = update(config, leaves, leaves, state, jnp.int32(step))
+        has_moved = [bool((found[path] != leaf).any()) for path, leaf in leaves.items()]
+        assert has_moved == [is_trained, True]
 
 
 def test_muon_is_that_of_optax_and_the_rest_is_adams():
