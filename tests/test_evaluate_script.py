@@ -144,10 +144,11 @@ def test_without_options_the_packaged_weights_segment_a_generated_clip(
     assert [place.split()[-1] for place in places] == ["demo/masks", "demo/overlays"]
     assert re.fullmatch(SCORES, scores)
     assert report.startswith("24 frames, 3 objects, ")
-    assert names(tmp_path / "demo") == ["frames", "masks", "overlays"]
-    assert all(len(names(folder)) == 24 for folder in (tmp_path / "demo").iterdir())
+    folders = ["frames", "masks", "overlays"]
+    assert names(tmp_path / "demo") == ["confidence.csv", *folders]
+    assert all(len(names(tmp_path / "demo" / folder)) == 24 for folder in folders)
 
-    assert "found demo/masks/00000.png" in run.fail(capsys)
+    assert "found demo/confidence.csv" in run.fail(capsys)
     run("--overwrite", "--overlay", "none", "--num-objects", "5")
     assert names(tmp_path / "demo" / "overlays") == []
 
@@ -160,7 +161,7 @@ def test_without_a_checkpoint_the_packaged_weights_segment_a_video(
     weights, *_, report, _ = capsys.readouterr().out.splitlines()
     assert "small demonstration weights trained on generated videos" in weights
     assert report.startswith("5 frames, 2 objects, ")
-    assert names(tmp_path / "output") == ["masks"]
+    assert names(tmp_path / "output") == ["confidence.csv", "masks"]
     (trace,) = (tmp_path / "trace").rglob("perfetto_trace.json.gz")
     with gzip.open(trace, "rt") as file:
         events = {event.get("name", "") for event in json.load(file)["traceEvents"]}

@@ -3,9 +3,11 @@
 import collections
 import dataclasses
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory
 from mavos_jax.runtime.progress import Progress, say
 from mavos_jax.scores.metrics import ObjectScores, mean_scores
+
+_Found = TypeVar("_Found")
 
 DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num_objects=3)
 """The generated clip that shows what weights do, with known truth."""
@@ -193,13 +197,14 @@ def segment_to_folder(
     num_finished, start = 0, time.perf_counter()
 
     def segment(
-        frames: Iterable[np.ndarray], labels: Mapping[int, np.ndarray]
+        frames: Iterable[np.ndarray], labels: Mapping[int, np.ndarray], numbers: range
     ) -> Iterator[np.ndarray]:
         return stream_masks(
             *(model, variables, frames, task.mask),
             labels=labels,
             num_objects=task.num_objects,
             augmentation=augmentation,
+            on_judged=_in_order(write.judged, task.frames, numbers),
         )
 
     with (
@@ -209,14 +214,16 @@ def segment_to_folder(
         split_frames(task.frames, task.position, output.root) as (read, frames),
     ):
         feed = _Feed(frames)
-        results = ((feed.take(), ids) for ids in segment(feed, task.labels))
+        numbers = range(task.position, sys.maxsize)
+        results = ((feed.take(), ids) for ids in segment(feed, task.labels, numbers))
         if task.position:
-            backwards = segment(map(read, range(task.position, -1, -1)), task.earlier)
+            numbers = range(task.position, -1, -1)
+            backwards = segment(map(read, numbers), task.earlier, numbers)
             early = turned_round(backwards, read, task.frames.size, output.root, progress.advance)
             results = itertools.chain(early, results)
         try:
             for index, (frame, ids) in enumerate(results):
-                write(task.frames.name(index), frame, ids)
+                write.frame(task.frames.name(index), frame, ids)
                 if task.truth is not None:
                     to_score.append(ids)
                 num_finished += 1
@@ -239,6 +246,23 @@ def segment_to_folder(
         memory=peak_memory(),
         scores=None if task.truth is None else score_clip(task.truth, to_score),
     )
+
+
+def _in_order(
+    write: Callable[[str, _Found], None], frames: FrameSource, numbers: range
+) -> Callable[[_Found], None]:
+    """Returns a function that writes what is found in one frame after the other.
+
+    Numbers that run backwards begin with a frame that those of the other direction write.
+    """
+    remaining = iter(numbers)
+
+    def take(found: _Found) -> None:
+        number = next(remaining)
+        if numbers.step > 0 or number != numbers.start:
+            write(frames.name(number), found)
+
+    return take
 
 
 def score_clip(truth: Callable[[int], np.ndarray], masks: Sequence[np.ndarray]) -> ObjectScores:

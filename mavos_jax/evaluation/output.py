@@ -1,16 +1,18 @@
 """The folder that the results of one video go to."""
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from mavos_jax.evaluation.results_json import RESULTS_JSON, write_results_json
+from mavos_jax.media.confidence import Judged, confidence_writer
 from mavos_jax.media.frames import FrameSource
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.results import draw_overlay, is_marked, png_mark, video_writer, write_picture
@@ -20,8 +22,19 @@ from mavos_jax.runtime.files import LockFile, WriteBehind, inside, require_writa
 Overlay = Literal["none", "pictures", "video"]
 
 _MAX_NAMED = 1_000_000  # frames whose places are looked at beforehand; headers may declare more
-_LEFTOVER = re.compile(r"\..+\.(png|jpg|mp4|json)\.[0-9]+\.partial")
+_LEFTOVER = re.compile(r"\..+\.(png|jpg|mp4|json|csv)\.[0-9]+\.partial")
+_CONFIDENCE = "confidence.csv"
 _DEFAULT_RATE = Fraction(24)  # frames per second of a video made from pictures that carry no time
+
+
+class FrameWriter(NamedTuple):
+    """Writes what there is of a frame, given its name."""
+
+    frame: Callable[[str, np.ndarray, np.ndarray], None]
+    """In the background the results made from the frame, uint8 RGB [H, W, 3], and its ids, uint8
+    [H, W]; raises what an earlier write raised."""
+    judged: Callable[[str, Judged], None]
+    """A row for each object in the CSV of confidence, which gets its name at the end."""
 
 
 class OutputFolder:
@@ -65,14 +78,8 @@ class OutputFolder:
         return self.root / "overlay.mp4"
 
     @contextlib.contextmanager
-    def writer(
-        self, frames: FrameSource, palette: np.ndarray | None
-    ) -> Iterator[Callable[[str, np.ndarray, np.ndarray], None]]:
-        """Yields a function that writes a frame's results in the background.
-
-        It takes the frame's name, the frame (uint8 RGB [H, W, 3]) and its ids (uint8 [H, W]), and
-        raises what an earlier write raised.
-        """
+    def writer(self, frames: FrameSource, palette: np.ndarray | None) -> Iterator[FrameWriter]:
+        """Yields what writes the results of the frames."""
         written: list[Path] = []
         with contextlib.ExitStack() as stack:
             stack.enter_context(_alone_in(self.root))
@@ -82,8 +89,8 @@ class OutputFolder:
             num_named = min(frames.num_frames or 0, _MAX_NAMED) if others else 0
             for index in range(num_named):
                 _require_free(self._places(frames.name(index)), others)
-            if self._rle:
-                _require_free([self.root / RESULTS_JSON], others)
+            table = self.root / _CONFIDENCE
+            _require_free([table, *[self.root / RESULTS_JSON] * self._rle], others)
             add = None
             if self.overlay == "video":
                 _require_free([self.overlay_video], others)
@@ -106,9 +113,16 @@ class OutputFolder:
                 if add is not None:
                     add(draw_overlay(frame, ids))
 
+            @functools.cache
+            def rows() -> Callable[[str, Judged], None]:
+                return stack.enter_context(confidence_writer(inside(self.root, table)))
+
             # Opened after the video, so that it is drained before the video is closed.
             with WriteBehind() as queue:
-                yield lambda name, frame, ids: queue.submit(write, name, frame, ids)
+                yield FrameWriter(
+                    lambda name, frame, ids: queue.submit(write, name, frame, ids),
+                    lambda name, judged: rows()(name, judged),
+                )
             if self._rle:
                 path = inside(self.root, self.root / RESULTS_JSON)
                 write_results_json(path, {Path(frames.origin).name: written})
@@ -124,7 +138,7 @@ class OutputFolder:
 
     def _results(self, with_frames: bool = False) -> list[Path]:
         """The existing masks and overlays; a folder ``frames`` may be the user's own."""
-        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", RESULTS_JSON]
+        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", RESULTS_JSON, _CONFIDENCE]
         patterns += ["frames/*.png"] * with_frames
         return [path for pattern in patterns for path in self.root.glob(pattern)]
 
@@ -135,7 +149,7 @@ class OutputFolder:
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:
         root = self.root.resolve()
-        results = (root / "masks", root / "overlays", root / "overlay.mp4")
+        results = tuple(root / name for name in ("masks", "overlays", "overlay.mp4", _CONFIDENCE))
         for path in inputs:
             place = path.resolve()
             if place == root:

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ COLUMNS = ("frame", "id", "confidence", "margin", "present")
 
 Judged = Mapping[int, tuple[float, float, bool]]  # confidence, margin, present by id
 
+_VALUES = re.compile(r"\d+,([01]\.\d{6}|nan),([01]\.\d{6}|nan),[01]")
 # Names of files may hold bytes that are no text.
 _TEXT: Any = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 
@@ -38,6 +40,17 @@ def confidence_writer(
                 writer.writerow((frame, number, *values))
 
         yield add
+
+
+def is_confidence(path: Path) -> bool:
+    """Whether a CSV has exactly the form that runs write, which has no place for a mark."""
+    try:
+        with path.open(**_TEXT) as file:
+            rows = csv.reader(file)
+            is_ours = next(rows, None) == list(COLUMNS)
+            return is_ours and all(_VALUES.fullmatch(",".join(row[1:])) for row in rows)
+    except csv.Error:
+        return False
 
 
 def read_confidence(path: Path) -> Iterator[tuple[str, int, float]]:

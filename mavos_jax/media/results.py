@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.config import IGNORED
+from mavos_jax.media.confidence import is_confidence
 from mavos_jax.media.masks import voc_palette
 from mavos_jax.media.pictures import Size, opened
 from mavos_jax.media.video_file import av_url, import_av
@@ -54,6 +55,8 @@ def is_marked(path: Path) -> bool:
             return _is_marked_video(path)
         case ".json":
             return _is_marked_json(path)
+        case ".csv":
+            return is_confidence(path)
         case _:
             return _is_marked_picture(path)
 

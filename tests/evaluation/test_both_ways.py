@@ -11,6 +11,7 @@ from mavos_jax.config import Experiment
 from mavos_jax.evaluation import one_video
 from mavos_jax.evaluation.one_video import VideoTask
 from mavos_jax.evaluation.output import OutputFolder
+from mavos_jax.media.confidence import read_confidence
 from mavos_jax.media.frames import open_frames
 from mavos_jax.media.masks import read_mask, write_mask
 from mavos_jax.media.results import write_picture
@@ -29,11 +30,12 @@ def passes(monkeypatch):
     """Puts in a network under which all moves by a column a frame; the frames that it was fed."""
     passes = []
 
-    def stream(model, variables, frames, mask, *, labels, **options):
+    def stream(model, variables, frames, mask, *, labels, on_judged, **options):
         passes.append(seen := [])
         for index, frame in enumerate(frames):
             mask = labels[index] if index in labels else np.roll(mask, index > 0, axis=1)
             seen.append(float(frame.mean()))
+            on_judged({1: (0.5, 0.25, True)})
             yield mask
 
     monkeypatch.setattr(one_video, "stream_masks", stream)
@@ -87,7 +89,11 @@ def test_masks_before_and_after_the_middle_are_named_as_the_frames(
         np.testing.assert_array_equal(ids, np.roll(MASK, abs(index - MIDDLE), axis=1))
     shown = [frame.mean() for frame in open_frames(out / "overlay.mp4")]
     assert shown == sorted(shown)
-    assert sorted(path.name for path in out.iterdir()) == ["masks", "overlay.mp4"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("confidence.csv", "masks", "overlay.mp4")
+    ]
+    frames = [int(frame) for frame, *_ in read_confidence(out / "confidence.csv")]
+    assert frames == [3, 2, 1, 0, 4, 5, 6]
 
 
 @pytest.mark.parametrize("start", [0, LAST])

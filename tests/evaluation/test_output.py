@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -36,7 +37,9 @@ def write(output, count, num_frames=6):
     """Writes the results of ``count`` frames of a video that says it has ``num_frames``."""
     with output.writer(Frames(num_frames), None) as add:
         for index in range(count):
-            add(f"{index:05d}", CLIP.frame(index), CLIP.mask(index))
+            name = f"{index:05d}"
+            add.judged(name, {3: (1.0, 1.0, True), 7: (math.nan, 0.0, False)})
+            add.frame(name, CLIP.frame(index), CLIP.mask(index))
 
 
 def files(root):
@@ -60,7 +63,10 @@ def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
     write(output, 0)
     assert files(tmp_path) == before  # nothing came in their place
     write(output, 1)
-    assert files(tmp_path) == sorted([*kept, "masks/00000.png"])
+    assert files(tmp_path) == sorted([*kept, "confidence.csv", "masks/00000.png"])
+    header, *rows = (tmp_path / "confidence.csv").read_text().splitlines()
+    assert header == "frame,id,confidence,margin,present"
+    assert rows == ["00000,3,1.000000,1.000000,1", "00000,7,nan,0.000000,0"]
 
 
 def test_files_that_no_run_wrote_stay(tmp_path):
@@ -80,7 +86,7 @@ def test_files_that_no_run_wrote_stay(tmp_path):
     (tmp_path / "overlay.mp4").write_text("not of a run")
     write(OutputFolder(tmp_path, overwrite=True), 2, num_frames=2)
     assert files(tmp_path) == [
-        "elsewhere.png",
+        *("confidence.csv", "elsewhere.png"),
         *[f"masks/{i:05d}.png" for i in range(4)],
         *("masks/copy.png", "masks/my_annotation.png", "overlay.mp4", "overlays/mine.jpg"),
     ]
@@ -92,6 +98,7 @@ def test_files_that_no_run_wrote_stay(tmp_path):
     [
         *(("masks/00001.png", "none"), ("overlays/00002.jpg", "pictures")),
         *(("overlay.mp4", "video"), ("results.json", "none")),
+        ("confidence.csv", "none"),
     ],
 )
 @pytest.mark.parametrize("num_frames", [6, None])
@@ -102,7 +109,7 @@ def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, ove
     output = OutputFolder(tmp_path, overlay, rle=True, overwrite=True)
     refuse(rf"{name}: .* no run wrote", write, output, 3, num_frames=num_frames)
     assert (tmp_path / name).read_bytes() == b"by hand"
-    if num_frames or name in ("overlay.mp4", "results.json"):  # found before anything is done
+    if num_frames or "/" not in name:  # found before anything is done
         assert {file: (tmp_path / file).read_bytes() for file in files(tmp_path)} == before
 
 
@@ -114,13 +121,13 @@ def test_results_do_not_leave_the_folder_through_a_link(tmp_path, folder):
     refuse(f"{folder}/.*: expected a path below", OutputFolder, tmp_path / "out", overwrite=True)
     (tmp_path / "link").symlink_to(tmp_path / "mine")  # the folder itself may be one
     write(OutputFolder(tmp_path / "link"), 1)
-    assert files(tmp_path / "mine") == ["masks/00000.png"]
+    assert files(tmp_path / "mine") == ["confidence.csv", "masks/00000.png"]
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
     first, second = (OutputFolder(tmp_path / "out") for _ in range(2))
     with first.writer(CLIP.frames, None) as add:
-        add("00000", CLIP.frame(0), CLIP.mask(0))
+        add.frame("00000", CLIP.frame(0), CLIP.mask(0))
         refuse(r"out: .* found one at work; wait", write, second, 1)
     refuse(r"00000\.png: .* no run wrote", write, second, 1)  # it was to find an empty folder
     assert files(tmp_path) == ["out/masks/00000.png"]
@@ -153,7 +160,7 @@ def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = r"\.: .* found the folder of frames"
     refuse(words, OutputFolder, Path(), overwrite=True, inputs=[tmp_path])
-    for name in ("masks/00000.png", "masks", "overlays", "overlay.mp4"):
+    for name in ("masks/00000.png", "masks", "overlays", "overlay.mp4", "confidence.csv"):
         words = f"{name}: expected the input apart from results"
         refuse(words, OutputFolder, tmp_path, overwrite=True, inputs=[tmp_path / name])
     OutputFolder(tmp_path, overwrite=True, inputs=[tmp_path / "frames"])

@@ -122,7 +122,8 @@ def _confidence(
     frames = {sequence.frame_name(index): index for index in range(count)}
     found: dict[int, list[float | None]] = collections.defaultdict(lambda: [None] * count)
     for frame, number, confidence in read_confidence(path):
-        found[number][frames[frame]] = round(confidence, 3)
+        if math.isfinite(confidence):
+            found[number][frames[frame]] = round(confidence, 3)
     return found
 
 
