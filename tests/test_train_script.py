@@ -42,15 +42,6 @@ def test_wrong_input_is_refused(tmp_path, capsys, config):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_help_names_the_options(capsys):
-    with pytest.raises(SystemExit) as end:
-        train.main(["--help"])
-    assert end.value.code == 0
-    output = capsys.readouterr().out
-    for option in ("--workdir", "--coordinator", "--training.batch_size", "--data.crop"):
-        assert f"  {option} " in output
-
-
 @pytest.mark.parametrize(
     ("prefix", "fresh"), [("", "nothing"), ("encoder.", "tensors: "), ("LSTT.", None)]
 )

@@ -137,13 +137,7 @@ def test_what_is_no_records_is_not_overwritten(tmp_path, source, capsys):
 
 @pytest.mark.parametrize(
     ("change", "found"),
-    [
-        ("--root {}/none", "found nothing"),
-        ("--kind synthetic", "found 'synthetic'"),
-        ("--kind kinetics", "--kind"),
-        ("--output {}/file", "{}/file"),
-        ("--overwrit", "--overwrit"),
-    ],
+    [("--kind synthetic", "found 'synthetic'"), ("--output {}/file", "{}/file")],
 )
 def test_bad_input_is_one_line(tmp_path, source, capsys, change, found):
     (tmp_path / "file").touch()

@@ -1,4 +1,4 @@
-from mavos_jax.profiling.measuring import Timing, measure_in_turns, table
+from mavos_jax.profiling.measuring import measure_in_turns
 from mavos_jax.profiling.workload import available
 
 
@@ -24,17 +24,3 @@ def test_tf32_is_float32_on_a_cpu(capsys):
     assert available(("tf32", "bfloat16", "float32")) == ("float32", "bfloat16")
     assert "tf32" in capsys.readouterr().err
     assert available(("bfloat16",)) == ("bfloat16",)
-
-
-def test_a_table_has_no_empty_columns():
-    rows = [
-        {"name": "a", "none": None, "step_s": Timing(1234.5, 0.1234, 2e4)},
-        {"name": "long", "none": None, "step_s": 3},
-    ]
-    lines = table(rows).splitlines()
-    assert [line.split() for line in lines] == [
-        ["name", "step", "s"],
-        ["a", "1,234", "(0.1234", "to", "20,000)"],
-        ["long", "3"],
-    ]
-    assert len({len(line) for line in lines}) == 1
