@@ -20,8 +20,11 @@ from mavos_jax.inference.outputs import (
     Confidence,
     Judgement,
     LogitsForm,
+    Soft,
     given_judgement,
+    given_soft,
     judgements,
+    masks_by_id,
 )
 from mavos_jax.inference.programs import label_frames, segment_chunks, start_videos
 from mavos_jax.inference.source import Source, Video, fitting_variables
@@ -30,7 +33,7 @@ from mavos_jax.models.memory import grow_memory, with_room_for
 from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import in_32_bits
 
-Found = np.ndarray | dict[int, Judgement] | None
+Found = np.ndarray | dict[int, Judgement] | Soft | None
 Result = tuple[np.ndarray, Found]  # the ids of a frame, and what is asked for of its logits
 
 
@@ -80,7 +83,7 @@ class _Pending(NamedTuple):
     counts: list[int]
     known: list[np.ndarray]
     slots: jax.Array
-    logits: jax.Array | Confidence | None
+    logits: jax.Array | Confidence | Soft | None
 
 
 class _Driver:
@@ -116,8 +119,9 @@ class _Driver:
     def first(self) -> tuple[Result, ...]:
         """Returns the given masks at the size of the output."""
         masks = [source.first_ids() for source in self._sources]
-        is_judged = self._options.logits_form == "confidence"
-        return tuple((mask, given_judgement(mask) if is_judged else None) for mask in masks)
+        made = {"confidence": given_judgement, "soft": given_soft}
+        find = made.get(self._options.logits_form, lambda mask: None)
+        return tuple((mask, find(mask)) for mask in masks)
 
     def chunks(self) -> Iterator[_Pending]:
         """Starts the computation of one chunk after the other; keeps an error for the end."""
@@ -147,8 +151,13 @@ class _Driver:
         def result(video: int, t: int) -> Result:
             ids = self._sources[video].ids.to_ids(slots[video, t])
             found = jax.tree.map(lambda x: x[video, t], logits)
-            if isinstance(found, Confidence):
-                found = judgements(pending.known[video], found)
+            known = pending.known[video]
+            match found:
+                case Confidence():
+                    found = judgements(known, found)
+                case Soft():
+                    masks = masks_by_id(known, found.masks[:height, :width])
+                    found = Soft(judgements(known, found.confidence), masks)
             return ids, found
 
         for t in range(max(pending.counts)):

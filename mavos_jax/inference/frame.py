@@ -26,7 +26,7 @@ from mavos_jax.inference.objects import (
     put_label,
     split_groups,
 )
-from mavos_jax.inference.outputs import Confidence, LogitsForm, are_sure, select_logits
+from mavos_jax.inference.outputs import Confidence, LogitsForm, Soft, are_sure, select_logits
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory, Pending
 from mavos_jax.models.resize import apply_taps
@@ -60,7 +60,7 @@ class VideoState(NamedTuple):
 
 Views = tuple[Features, ...]  # the features of every view of a frame
 
-Outputs = tuple[Array, Array | Confidence | None]
+Outputs = tuple[Array, Array | Confidence | Soft | None]
 """Padded slots, and what is asked for of the logits; several frames have a leading axis."""
 
 
@@ -138,7 +138,7 @@ def advance_frame(
         if is_real is not None:
             after = after._replace(short_term=_where(is_real, after.short_term, memory.short_term))
         memories.append(after)
-    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form, identities)
+    logits = _select(network, predictions, logits_form, identities)
     return VideoState(tuple(memories), jnp.where(is_due, 0, since_write)), (slots, logits)
 
 
@@ -172,7 +172,7 @@ def label_frame(
         mask = put_label(label, found.slots if given is None else given, erase=erase)
         parts = split_groups(view.predicted_mask(mask), groups)
         memories.append(_refer(network, memory, features, parts, after))
-    logits = select_logits(predictions[0].logits, geometries[0].output, logits_form, before)
+    logits = _select(network, predictions, logits_form, before)
     return VideoState(tuple(memories), jnp.int32(0)), (put_label(label, slots, erase=erase), logits)
 
 
@@ -200,6 +200,13 @@ def _predict(
         _Prediction(logits, pending, most_likely(chance))
         for (logits, pending), chance in zip(found, chances, strict=True)
     )
+
+
+def _select(
+    network: Network, predictions: tuple[_Prediction, ...], form: LogitsForm, identities: int
+) -> Array | Confidence | Soft | None:
+    pairs = zip(predictions, network.geometries, strict=True)
+    return select_logits([(found.logits, view.output) for found, view in pairs], form, identities)
 
 
 def _start(network: Network, features: Features, masks: Array, identities: int) -> Memory:

@@ -1,22 +1,23 @@
 """What a frame gives beside its slots: logits, or how sure they are of every object."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt8
 
 from mavos_jax.axes import Flag, Scalar
 from mavos_jax.config import IGNORED, MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference.geometry import DECODER_STRIDE
-from mavos_jax.inference.objects import likeliest, merged_logits
+from mavos_jax.inference.objects import identity_probabilities, likeliest, merged_logits
 from mavos_jax.models.resize import ResizeTaps
 
-LogitsForm = Literal["none", "stride4", "merged", "confidence"]
+LogitsForm = Literal["none", "stride4", "merged", "confidence", "soft"]
 """What to return of the first view's logits: nothing, one group's at stride 4, all groups' merged,
-or the confidence in every object."""
+the confidence in every object, or that and the soft masks of all views together."""
 
 MERGED_STEP = 4  # merged logits are returned at every fourth row and column of the output
 # A network that loses an object is as sure as when it is gone: of those not seen in the held-out
@@ -31,6 +32,13 @@ class Confidence(NamedTuple):
     mean: Any  # float [s], like the margin
     margin: Any
     present: Any  # bool [s]
+
+
+class Soft(NamedTuple):
+    """The confidence and the soft masks of a frame; both by id once they are on the host."""
+
+    confidence: Any
+    masks: Any  # the probability of each object times 255, uint8 [H, W, s]
 
 
 class Judgement(NamedTuple):
@@ -51,6 +59,17 @@ def given_judgement(mask: np.ndarray) -> dict[int, Judgement]:
     """Returns that the objects of a given mask are sure."""
     ids = sorted(set(np.unique(mask).tolist()) - {0, IGNORED})
     return dict.fromkeys(ids, Judgement(1.0, 1.0, True))
+
+
+def masks_by_id(ids: np.ndarray, masks: np.ndarray) -> dict[int, np.ndarray]:
+    """Returns the soft mask, uint8 [H, W], of each object; the first ones are those of ``ids``."""
+    return {number: masks[..., slot] for slot, number in enumerate(ids.tolist())}
+
+
+def given_soft(mask: np.ndarray) -> Soft:
+    """Returns what :func:`given_judgement` does, and the objects of a mask without any doubt."""
+    judged = given_judgement(mask)
+    return Soft(judged, {number: 255 * (mask == number).astype(np.uint8) for number in judged})
 
 
 def judge(logits: Float[Array, "h w p"], num_objects: int) -> Confidence:
@@ -82,15 +101,20 @@ def are_sure(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Flag:
 
 
 def select_logits(
-    logits: Float[Array, "g h w o"],
-    output: tuple[ResizeTaps, ResizeTaps],
+    views: Sequence[tuple[Float[Array, "g h w o"], tuple[ResizeTaps, ResizeTaps]]],
     form: LogitsForm,
     identities: int,
-) -> Array | Confidence | None:
-    """Returns what is asked for of a frame's logits; the confidence is that of all channels."""
-    is_alone = logits.shape[0] == 1
+) -> Array | Confidence | Soft | None:
+    """Returns what is asked for of a frame's logits; the confidence is that of all channels.
+
+    Each of the ``views`` has its logits, and the taps from them to the output.
+    """
     if form == "none":
         return None
+    if form == "soft":
+        return Soft(select_logits(views, "confidence", identities), _soften(views, identities))
+    logits, output = views[0]
+    is_alone = logits.shape[0] == 1
     if form == "stride4":
         return logits[0]
     if form == "confidence" and is_alone:
@@ -100,6 +124,18 @@ def select_logits(
     )
     merged = merged_logits(logits, (rows, columns))
     return judge(merged, merged.shape[-1] - 1) if form == "confidence" else merged
+
+
+def _soften(
+    views: Sequence[tuple[Float[Array, "g h w o"], tuple[ResizeTaps, ResizeTaps]]], identities: int
+) -> UInt8[Array, "H W s"]:
+    chances = [
+        # Apart from the masks' own sums, which fused with these would round differently.
+        identity_probabilities(jax.lax.optimization_barrier(logits), output, channels=identities)
+        for logits, output in views
+    ]
+    mean = sum(chances[1:], chances[0]) / len(chances)
+    return jnp.rint(255 * mean[..., 1:]).astype(jnp.uint8)
 
 
 def selected_like(
@@ -117,6 +153,10 @@ def selected_like(
         case "confidence":
             means = jax.ShapeDtypeStruct((objects,), np.float32)
             return Confidence(means, means, jax.ShapeDtypeStruct((objects,), bool))
+        case "soft":
+            sizes = network_size, output_size, groups, "confidence", identities
+            masks = jax.ShapeDtypeStruct((*output_size, objects), np.uint8)
+            return Soft(selected_like(*sizes), masks)
         case "merged":
             rows, columns = (-(-n // MERGED_STEP) for n in output_size)
             shape = rows, columns, 1 + MAX_OBJECTS * groups

@@ -6,6 +6,7 @@ import pytest
 from small_configs import vary
 
 import mavos_jax
+from mavos_jax.inference.geometry import Augmentation
 from mavos_jax.inference.video import stream_masks
 
 GAP = 3
@@ -47,6 +48,31 @@ def test_chunks_change_nothing(segment, stream_in_chunks, clip, late_label):
     whole = segment(*clip, labels=labels)
     chunked = list(stream_in_chunks(*clip, labels=labels, chunk_frames=5))
     np.testing.assert_array_equal(whole, np.stack(chunked))
+
+
+@pytest.mark.parametrize(
+    "views", [Augmentation(), pytest.param(Augmentation(flip=True), marks=pytest.mark.campaign)]
+)
+def test_soft_masks_are_those_that_the_masks_come_from(stream_in_chunks, clip, late_label, views):
+    options = {"labels": {1: late_label}, "augmentation": views}
+    frames, mask = clip[0][:5], clip[1]
+    plain = list(stream_in_chunks(frames, mask, **options))
+    judged, soft = [], []
+    options |= {"on_judged": judged.append, "on_soft": soft.append}
+    masks = list(stream_in_chunks(frames, mask, **options))
+    np.testing.assert_array_equal(masks, plain)
+    assert [list(found) for found in soft] == [list(found) for found in judged]
+    assert [len(found) for found in soft] == [2, 2, 13, 13, 13]
+    assert all((soft[0][number] == 255 * (mask == number)).all() for number in (3, 8))
+    for t in range(1, 5):
+        values = np.stack([*soft[t].values()]).astype(int)
+        rest = 255 - values.sum(axis=0)  # of the background and of slots that are not in use
+        ids = np.array([0, *soft[t]])[np.concatenate([rest[None], values]).argmax(axis=0)]
+        highest = np.sort([rest, *values], axis=0)
+        is_clear = highest[-1] - highest[-2] > len(values) + 2
+        is_clear &= (late_label == 0) | (t > 1)
+        assert is_clear.mean() > 0.5
+        np.testing.assert_array_equal(ids[is_clear], masks[t][is_clear])
 
 
 def test_a_stream_gives_each_mask_before_it_pulls_the_next_frame(stream, clip):
