@@ -100,13 +100,6 @@ def test_threads_may_share_a_video(tmp_path, folder):
         assert all(pool.map(is_right, np.random.default_rng(0).integers(0, 7, 120)))
 
 
-def test_one_folder_takes_several_sets(tmp_path, source):
-    other = write_source(tmp_path / "davis", "davis2017")
-    found = [prepared(one, tmp_path / "records") for one in (source, other)]
-    for one, records_of_it in zip((source, other), found, strict=True):
-        assert_equal(open_source(one), records_of_it)
-
-
 def test_records_are_replaced_only_when_asked(tmp_path, source, capsys):
     output = tmp_path / "records"
     before = prepared(source, output).fingerprint()

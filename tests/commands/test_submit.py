@@ -74,7 +74,6 @@ def test_problems_are_printed_before_the_error(tree, tmp_path, capsys, monkeypat
     [
         ("davis2017", "test-dev", "https://davischallenge"),
         ("davis2017", "val", "python -m mavos_jax.commands.score"),
-        ("lvos2", "test", "https://lingyihongfd.github.io/lvos"),
         ("mose", "valid", "https://mose.video"),
     ],
 )

@@ -90,14 +90,6 @@ def test_masks_are_read_once_and_only_where_nothing_else_tells(
     assert opened == Counter(masks * times)
 
 
-def test_only_the_sequences_asked_for(tmp_path):
-    options = write_benchmark_tree(tmp_path, "mose")
-    chosen = dataclasses.replace(options, sequences=("dog-10", "bear"), short_edge=24)
-    benchmark = open_benchmark(chosen)
-    assert [s.name for s in benchmark.sequences] == ["bear", "dog-10"]
-    assert benchmark.short_edge == 24
-
-
 def fingerprint(options):
     return open_benchmark(options).fingerprint()
 
