@@ -1,4 +1,4 @@
-"""Opens reports of every layout and of odd results in the browser, and presses every button."""
+"""Opens reports of odd results in the browser, and presses every button."""
 
 import dataclasses
 import math
@@ -7,27 +7,21 @@ import re
 
 import numpy as np
 import pytest
-from benchmark_trees import write_benchmark_tree
 from evaluation.report_contents import contents_of, record_of, score, write_blocks
-from evaluation.scored_trees import repeat_given
 
-from mavos_jax.datasets import BENCHMARKS, open_benchmark
-from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.evaluation.report import write_report
-from mavos_jax.evaluation.scoring import score_results
 from mavos_jax.runtime.trees import fields_by_path
 
-DESK, PHONE = (1440, 900), (390, 844)
-IN_PAPER = ("davis2017", "lvos1", "long_time_video")
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 PRESS = "selector => document.querySelectorAll(selector).forEach(node => node.click())"
 
 
-def walk(page, contents, sizes=(DESK, PHONE)):
-    """Presses every button of every view at some sizes; the texts of the sequences' pages."""
+def walk(page, contents):
+    """Presses every button of every view; the texts of the sequences' pages."""
     texts = []
-    for width, height in sizes:
-        page.set_viewport_size({"width": width, "height": height})
+    for size in (DESK, PHONE):
+        page.set_viewport_size(size)
         names = page.locator(".sequences tbody a")
         assert names.count() == len(contents.benchmark.sequences)
         page.evaluate(PRESS, "button, summary")
@@ -41,30 +35,6 @@ def walk(page, contents, sizes=(DESK, PHONE)):
             texts.append(page.locator("main").inner_text())
             page.get_by_role("link", name="← All sequences").click()
     return texts
-
-
-@pytest.mark.parametrize("dataset", BENCHMARKS)
-def test_every_layout_opens_with_or_without_truth_and_paper(dataset, tmp_path, open_page):
-    split = "train" if dataset.startswith(("youtube", "mosev2")) else None
-    benchmark = open_benchmark(write_benchmark_tree(tmp_path / "tree", dataset, split=split))
-    masks, has_truth = repeat_given(benchmark, tmp_path / "masks"), benchmark.has_truth
-    assert has_truth == (dataset != "mose")
-    contents = contents_of(
-        *(tmp_path, []),
-        title=f"mavos on {benchmark.name}",
-        benchmark=benchmark,
-        scores=score_results(benchmark, masks, ScoringOptions()) if has_truth else None,
-        records=[record_of(s, {"end-to-end": 12.5}, "memory") for s in benchmark.sequences],
-        network="mavos",
-    )
-    write_report(tmp_path / "report.html", contents)
-    with open_page(tmp_path / "report.html") as page:
-        assert page.locator("h1").text_content() == contents.title
-        is_compared = page.get_by_text(re.compile("^paper.s MAVOS")).count() == 1
-        assert is_compared == (dataset in IN_PAPER)
-        page.wait_for_selector(".tile[data-shown]")
-        for text in walk(page, contents, [PHONE]):
-            assert ("Ground truth" in text) == ("Scores over time" in text) == has_truth
 
 
 ODD_NAMES = (
