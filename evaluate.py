@@ -10,8 +10,7 @@ from typing import Any, Literal
 import jax
 import tqdm
 
-from mavos_jax.checkpoints.packaged import describe_default, load_default, read_default
-from mavos_jax.checkpoints.weights import load
+from mavos_jax.checkpoints.weights import describe_default, load, load_default, read_default
 from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range

@@ -6,8 +6,7 @@ import os
 # reads the variable while JAX is loaded.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from mavos_jax.checkpoints.packaged import load_default
-from mavos_jax.checkpoints.weights import load, save
+from mavos_jax.checkpoints.weights import load, load_default, save
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import Experiment
 from mavos_jax.conversion import convert_state_dict, to_state_dict

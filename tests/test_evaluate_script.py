@@ -9,7 +9,7 @@ from programs import ROOT, Program, run_python
 from video_files import set_matrix
 
 import evaluate
-from mavos_jax.checkpoints import packaged as default_weights
+from mavos_jax.checkpoints import weights as default_weights
 from mavos_jax.checkpoints.weights import save
 from mavos_jax.commands.parser import load_config
 from mavos_jax.generated.video import SyntheticVideo

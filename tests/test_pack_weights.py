@@ -9,8 +9,7 @@ from refusals import refuse
 from small_configs import RESNET, vary
 
 from mavos_jax.checkpoints.description import write_description
-from mavos_jax.checkpoints.packaged import load_default, read_default
-from mavos_jax.checkpoints.weights import save
+from mavos_jax.checkpoints.weights import load_default, read_default, save
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 

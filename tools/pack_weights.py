@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from mavos_jax.checkpoints import one_file
 from mavos_jax.checkpoints.description import SUFFIX, read_description
-from mavos_jax.checkpoints.weights import load_stored
+from mavos_jax.checkpoints.weights import load_stored, to_variables, write_file
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
@@ -75,10 +74,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     _require_small(file, arrays)
     # The score of what is stored, not of what it was rounded from.
     scores["demonstration"] = in_percent(
-        score_demonstration(build_model(config), one_file.to_variables(arrays))
+        score_demonstration(build_model(config), to_variables(arrays))
     )
     origin |= {"scores": scores, "curve": points}
-    one_file.write(file, config, arrays, origin)
+    write_file(file, config, arrays, origin)
     print(f"wrote {file}, {file.stat().st_size / 1e6:.2f} MB")
     print(f"step {origin.get('step')}, scores {json.dumps(scores)}")
 

@@ -53,10 +53,7 @@ class Stored(NamedTuple):
 
     @contextlib.contextmanager
     def readable(self) -> Iterator[None]:
-        """Raises ValueError for what libraries raise in the block: weights are damaged or locked.
-
-        They raise many kinds of exceptions for damaged files.
-        """
+        """Raises ValueError for what libraries raise in the block for damaged or locked weights."""
         try:
             yield
         except MemoryError:
@@ -66,7 +63,7 @@ class Stored(NamedTuple):
                 f"{error.filename or self.weights}: expected readable weights, found that this "
                 "user may not read them; change the permissions or copy the checkpoint"
             ) from None
-        except Exception as error:
+        except Exception as error:  # damaged files raise many kinds
             reason = " ".join(str(error).split())
             raise ValueError(
                 f"{self.weights}: expected readable weights, found damaged ones ({reason}); "

@@ -1,10 +1,4 @@
-"""A checkpoint's folder, written and read by Orbax, which takes seconds to import.
-
-::
-
-  config.json   the experiment, what wrote the folder, and checksums
-  weights/      ``{"params": ..., "constants": ...}``
-"""
+"""A checkpoint's folder, ``config.json`` beside ``weights/``, by Orbax: seconds to import."""
 
 import contextlib
 import logging
@@ -37,11 +31,8 @@ def write(path: Path, config: Experiment, variables: Mapping[str, Any]) -> None:
 
 
 def read(stored: Stored) -> Variables:
-    """Returns the weights that fit a description, after a look at names and shapes, costing little.
-
-    Raises ValueError for damaged files, before Orbax, which misses some wrong bytes, reads them.
-    """
-    with stored.readable():
+    """Returns the weights that fit a description; raises ValueError for damaged ones."""
+    with stored.readable():  # Orbax misses some wrong bytes, so the checksums come first
         _require_readable(stored.weights)
         stored.require_checksums(file_checksums(stored.weights))
     with stored.readable(), quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:

@@ -1,7 +1,7 @@
 """Weights on disk, with the configuration of the network that they belong to.
 
-A checkpoint is a folder (:mod:`mavos_jax.checkpoints.folder`) or one ``.safetensors`` file
-(:mod:`mavos_jax.checkpoints.one_file`).
+A checkpoint is a folder (:mod:`mavos_jax.checkpoints.folder`) or one ``.safetensors`` file, with
+arrays by path, such as ``params/decoder/conv_in/bias``, and their description in its metadata.
 """
 
 import os
@@ -10,17 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from safetensors import numpy as safetensors
 
-from mavos_jax.checkpoints import one_file
-from mavos_jax.checkpoints.description import SUFFIX, Stored, is_checkpoint, read_description
-from mavos_jax.checkpoints.mismatch import require_shapes
+from mavos_jax.checkpoints.description import (
+    ENTRY,
+    SUFFIX,
+    Stored,
+    describe,
+    is_checkpoint,
+    read_description,
+)
+from mavos_jax.checkpoints.mismatch import require_finite, require_fit, require_shapes
 from mavos_jax.config import Experiment
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
-from mavos_jax.runtime.files import require_writable_parent
-from mavos_jax.runtime.trees import leaves_by_path
+from mavos_jax.runtime.files import checksum, require_writable_parent, written_whole
+from mavos_jax.runtime.trees import leaves_by_path, nested
 
 PathLike = str | os.PathLike[str]
+DEFAULT_NAME = "tiny"
+FOLDER = Path(__file__).parents[1] / "weights"  # made by ``tools/pack_weights.py``
 
 
 def save(
@@ -41,7 +51,7 @@ def save(
     leaves = leaves_by_path(host)
     require_shapes(config, leaves)
     if path.suffix == SUFFIX:
-        one_file.write(path, config, leaves)
+        write_file(path, config, leaves)
     else:
         from mavos_jax.checkpoints import folder  # only folders need Orbax
 
@@ -61,7 +71,7 @@ def load(path: PathLike) -> tuple[MAVOS, Variables]:
 def load_stored(stored: Stored) -> tuple[MAVOS, Variables]:
     """Returns the network and the variables of a checkpoint whose description has been read."""
     if stored.weights.suffix == SUFFIX:
-        variables = one_file.read(stored)
+        variables = _read_file(stored)
     else:
         from mavos_jax.checkpoints import folder
 
@@ -72,6 +82,36 @@ def load_stored(stored: Stored) -> tuple[MAVOS, Variables]:
 def load_config_of(path: PathLike) -> Experiment:
     """Returns the configuration of a checkpoint without reading its weights."""
     return read_description(_absolute(path)).config
+
+
+def load_default(folder: Path | None = None) -> tuple[MAVOS, Variables]:
+    """Returns a small demonstration network and its weights, from the package or ``folder``.
+
+    Variables are float32 NumPy arrays, on no device yet. Raises ValueError for damaged files.
+    """
+    return load_stored(read_default(folder))
+
+
+def read_default(folder: Path | None = None) -> Stored:
+    """Returns what is known of the weights in a folder, by default the packaged ones."""
+    folder = FOLDER if folder is None else folder
+    require_kind("folder", folder, Path, "a Path of a folder, or none")
+    file = folder / f"{DEFAULT_NAME}{SUFFIX}"
+    if not file.is_file():
+        raise ValueError(
+            f"{file}: expected the weights that come with the package, found none; install it "
+            "again, give others with --checkpoint DIR, or try the program without any by --config "
+            "configs/tiny.py --untrained"
+        )
+    return read_description(file)
+
+
+def describe_default() -> str:
+    """Tells in a line what the packaged weights are."""
+    stored = read_default()
+    scores = stored.others.get("scores", {}).get("demonstration", {})
+    known = f", with J&F {scores['J&F']} on the demonstration" if "J&F" in scores else ""
+    return f"{stored.config.name}, small demonstration weights trained on generated videos{known}"
 
 
 def _absolute(path: PathLike) -> Path:
@@ -92,3 +132,36 @@ def require_free(path: PathLike, *, overwrite: bool = False) -> None:
         )
     if not is_checkpoint(path) or (path.is_dir() and path.suffix == SUFFIX):
         raise ValueError(f"{path}: expected a checkpoint to overwrite, found something else")
+
+
+def write_file(
+    path: Path, config: Experiment, leaves: Mapping[str, Any], others: Mapping[str, Any] = {}
+) -> None:
+    """Writes arrays whole or not at all; the same ones and description give the same bytes."""
+    # What is not contiguous, safetensors would write in another order.
+    arrays = {name: np.asarray(leaf, order="C") for name, leaf in sorted(leaves.items())}
+    description = describe(config, _checksums(arrays), others)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(safetensors.save(arrays, {ENTRY: description}))
+
+
+def _read_file(stored: Stored) -> Variables:
+    with stored.readable():
+        arrays = safetensors.load_file(stored.weights)
+        stored.require_checksums(_checksums(arrays))
+    require_fit(stored.weights, stored.config, {name: x.shape for name, x in arrays.items()})
+    require_finite(stored.weights, arrays)
+    return to_variables(arrays)
+
+
+def to_variables(arrays: Mapping[str, np.ndarray]) -> Variables:
+    """Returns arrays by path as variables; float16, which halves a file, becomes float32."""
+    wide = {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in arrays.items()
+    }
+    return {"params": {}, "constants": {}, **nested(wide)}
+
+
+def _checksums(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    return {name: checksum(x.dtype.name.encode() + x.tobytes()) for name, x in arrays.items()}

@@ -12,8 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, export
 
-from mavos_jax.checkpoints.packaged import load_default
-from mavos_jax.checkpoints.weights import load
+from mavos_jax.checkpoints.weights import load, load_default
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_command
 from mavos_jax.config import MAX_ID

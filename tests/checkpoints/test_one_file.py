@@ -11,8 +11,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_safetensors
 from small_configs import BANK, RESNET
 
-from mavos_jax.checkpoints import one_file
-from mavos_jax.checkpoints.weights import load, load_config_of, save
+from mavos_jax.checkpoints.weights import load, load_config_of, save, write_file
 from mavos_jax.config import to_dict
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime.trees import leaves_by_path
@@ -62,13 +61,13 @@ def test_half_precision_of_any_layout_and_order_is_read_as_float32(file, variabl
         name: np.asfortranarray(x.astype(np.float16))
         for name, x in leaves_by_path(variables).items()
     }
-    one_file.write(file, BANK, halves)
+    write_file(file, BANK, halves)
     content, found = file.read_bytes(), leaves_by_path(load(file)[1])
     assert found.keys() == halves.keys()
     for name, half in halves.items():
         assert found[name].dtype == np.float32
         np.testing.assert_array_equal(found[name], half)
-    one_file.write(file, BANK, dict(reversed(halves.items())))
+    write_file(file, BANK, dict(reversed(halves.items())))
     assert file.read_bytes() == content
 
 

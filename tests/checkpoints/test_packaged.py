@@ -4,9 +4,8 @@ from refusals import refuse
 from small_configs import RESNET, vary
 
 import mavos_jax
-from mavos_jax.checkpoints import packaged
-from mavos_jax.checkpoints.packaged import describe_default, load_default, read_default
-from mavos_jax.checkpoints.weights import save
+from mavos_jax.checkpoints import weights
+from mavos_jax.checkpoints.weights import describe_default, load_default, read_default, save
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime.trees import leaves_by_path
@@ -18,7 +17,7 @@ def test_weights_of_a_folder_are_described_in_a_line(tmp_path, monkeypatch):
     assert "small demonstration weights trained on generated videos, with J&F" in describe_default()
     save(tmp_path / "tiny.safetensors", CONFIG, init_variables(build_model(CONFIG), 0))
     assert mavos_jax.load_default(tmp_path)[0].config == CONFIG
-    monkeypatch.setattr(packaged, "FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     assert "J&F" not in describe_default()
 
 
@@ -28,7 +27,7 @@ def test_missing_weights_are_an_error_that_says_what_to_do(tmp_path):
 
 @pytest.mark.parametrize("name", ["tiny", "small"])
 def test_weights_of_the_package_are_small_and_in_float32(name):
-    file = packaged.FOLDER / f"{name}.safetensors"
+    file = weights.FOLDER / f"{name}.safetensors"
     assert file.stat().st_size < 16_000_000
     _, variables = mavos_jax.load(file)
     assert {x.dtype for x in leaves_by_path(variables).values()} == {np.dtype(np.float32)}
