@@ -118,5 +118,30 @@ def test_exported_programs_are_the_package(tmp_path, videos):
     programs, weights = example("run_exported")["load"](output / "cpu")
     with pytest.raises(ValueError, match=r"48"):
         programs["init"](weights, frames[0][:40], VIDEO.mask(0)[:40])
-    with pytest.raises(ValueError, match="found that it exists"):
+    with pytest.raises(ValueError, match="existing"):
         export.main([*words.split(), "--output", str(output)])
+
+
+@pytest.mark.campaign
+def test_onnx_models_are_the_package(tmp_path):
+    """In an environment of its own: the extra ``onnx``, whose converter needs JAX before 0.12."""
+    pytest.importorskip("jax2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    frames, mask = list(VIDEO.frames), VIDEO.mask(0)
+    height, width = mask.shape
+    words = f"--height {height} --width {width} --objects 2 --platforms onnx"
+    export.main([*words.split(), "--output", str(tmp_path / "exported")])
+    init, step = (
+        onnxruntime.InferenceSession(str(tmp_path / f"exported/onnx/{name}.onnx"))
+        for name in ("init", "step")
+    )
+
+    def run(session, *arrays):
+        names = [each.name for each in session.get_inputs()]
+        return session.run(None, dict(zip(names, arrays, strict=True)))
+
+    state = run(init, frames[0], mask)
+    expected = mavos_jax.segment_video(*mavos_jax.load_default(), frames, mask, num_objects=2)
+    for frame, wanted in zip(frames[1:], expected[1:], strict=True):
+        *state, found, _, _ = run(step, *state, frame)
+        assert (found != wanted).mean() < 1e-3

@@ -1,4 +1,4 @@
-"""Writes a network as programs that need JAX alone: ``python -m mavos_jax.commands.export``."""
+"""Writes a network as programs that need only JAX: ``python -m mavos_jax.commands.export``."""
 
 import dataclasses
 import json
@@ -23,14 +23,16 @@ from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.provenance import version_of
 
-Platform = Literal["cpu", "cuda", "tpu"]
+Platform = Literal["cpu", "cuda", "tpu", "onnx"]
+_PACKAGES = {"cpu": "flatbuffers", "cuda": "flatbuffers", "tpu": "flatbuffers", "onnx": "jax2onnx"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
     """Write the programs init, step and correct for frames of one size, by jax.export.
 
-    Each platform gets a folder; examples/run_exported.py runs them.
+    Each platform gets a folder; examples/run_exported.py runs them. For onnx these are init and
+    step as ONNX models.
 
     Attributes:
       height: rows of the frames.
@@ -38,8 +40,9 @@ class Arguments:
       output: a new folder.
       objects: places for objects, with the ids 1 to N.
       checkpoint: a folder or .safetensors file; by default the small weights in the package.
-      platforms: where the programs shall run.
-      weights: whether the weights are constants inside of every program, or a file beside them.
+      platforms: the platforms to export for.
+      weights: whether the weights are constants inside every program, as always for onnx, or a file
+        beside them.
     """
 
     height: int
@@ -61,17 +64,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, _ = parse_command(Arguments, argv)
     if arguments.output.exists():
         raise ValueError(
-            f"{arguments.output}: expected a new folder, found that it exists; give another "
+            f"{arguments.output}: expected a new folder, found an existing one; give another "
             "--output"
         )
-    if find_spec("flatbuffers") is None:
-        raise ValueError(
-            "flatbuffers: expected the package, with which jax.export writes, found none; run pip "
-            "install 'mavos_jax[export]'"
-        )
+    for package in {_PACKAGES[platform] for platform in arguments.platforms}:
+        if find_spec(package) is None:
+            extra = "export" if package == "flatbuffers" else "onnx"
+            raise ValueError(
+                f"{package}: expected the package that writes the programs, found none; run pip "
+                f"install 'mavos_jax[{extra}]'"
+            )
     model, variables = load(arguments.checkpoint) if arguments.checkpoint else load_default()
     for platform in arguments.platforms:
-        backend = backend_for(platform, model.config.inference.precision)
+        device = "cpu" if platform == "onnx" else platform
+        backend = backend_for(device, model.config.inference.precision)
         network = build_model(model.config, backend)
         folder = arguments.output / platform
         write_programs(folder, network, variables, arguments, platform)
@@ -96,7 +102,8 @@ def write_programs(
     model whose backend suits it.
     """
     weights, structure = jax.tree.flatten(prepare_variables(model, variables))
-    size, is_inside = (arguments.height, arguments.width), arguments.weights == "inside"
+    size, is_onnx = (arguments.height, arguments.width), platform == "onnx"
+    is_inside = is_onnx or arguments.weights == "inside"
 
     def network(given: list[Array]) -> tuple[MAVOS, Variables]:
         return model, jax.tree.unflatten(structure, weights if is_inside else given)
@@ -124,6 +131,10 @@ def write_programs(
     }
     folder.mkdir(parents=True)
     for name, (function, inputs) in programs.items():
+        if is_onnx and name != "correct":
+            _write_onnx(folder / f"{name}.onnx", function, inputs)
+        if is_onnx:
+            continue
         exported = export.export(jax.jit(function), platforms=[platform])(given, *inputs)
         (folder / f"{name}.bin").write_bytes(exported.serialize())
     if not is_inside:
@@ -138,6 +149,24 @@ def write_programs(
         "versions": {name: version_of(name) for name in ("mavos_jax", "jax")},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def _write_onnx(path: Path, function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+    """Writes a program whose arguments and results are all leaves, in order."""
+    import jax2onnx  # pyright: ignore[reportMissingImports]
+    from jax.extend.core import jaxpr_as_fun
+
+    leaves, structure = jax.tree.flatten(inputs)
+
+    def flat(*arrays: Array) -> list[Array]:
+        # Mapped, conditions are choices: the converter loses what branches of branches capture.
+        ones = jax.tree.unflatten(structure, [array[None] for array in arrays])
+        results = jax.tree.leaves(jax.vmap(lambda given: function([], *given))(ones))
+        return [result[0] for result in results]
+
+    # Traced before the converter replaces functions of JAX and Flax while it traces.
+    traced = jaxpr_as_fun(jax.make_jaxpr(flat)(*leaves))
+    path.write_bytes(jax2onnx.to_onnx(lambda *x: tuple(traced(*x)), leaves).SerializeToString())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Result(NamedTuple):
 
 
 class _Moment(NamedTuple):
-    """All that is known after an operation; the state before a video's first frame is None."""
+    """Everything known after an operation; the state before a video's first frame is None."""
 
     before: State | None
     state: State
@@ -34,7 +34,7 @@ class _Moment(NamedTuple):
 class VideoSegmenter:
     """Segments a video as it comes; every method returns the latest frame's result.
 
-    ``add`` and ``correct`` are about the latest frame, which is then segmented again from the state
+    ``add`` and ``correct`` apply to the latest frame, which is then segmented again from the state
     before it. They can follow each other; objects that a mask shows get exactly its pixels, the
     others keep theirs.
     """
@@ -44,7 +44,7 @@ class VideoSegmenter:
     ) -> None:
         """Holds a network; ``history`` is how many operations :meth:`undo` can take back.
 
-        Each keeps a state alive. ``gap`` are the frames between two long-term writes.
+        Each keeps a state alive. ``gap`` is the number of frames between two long-term writes.
         """
         check_network(model, variables)
         self._network, self._gap = (model, jax.device_put(variables)), gap
@@ -52,7 +52,7 @@ class VideoSegmenter:
 
     @property
     def state(self) -> State:
-        """The state after the latest frame, for :func:`~mavos_jax.step` and its like."""
+        """The state after the latest frame, for :func:`~mavos_jax.step` and similar functions."""
         return self._latest.state
 
     def start(self, frame: np.ndarray, mask: np.ndarray) -> Result:
