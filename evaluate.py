@@ -95,6 +95,7 @@ class Arguments:
       untrained: use fresh weights for --config.
       overwrite: replace the results in the output folder.
       rle: also write results.json, the masks in YouTube-VIS form (COCO run-length encoding).
+      soft_masks: also write soft/<id>/<frame>.png, each object's probability times 255 in grey.
       num_objects: ids 1 to N exist from the start; by default an object exists from its first mask.
       scales: average the results of these scales, relative to the network's usual size.
       flip: also average over mirrored frames.
@@ -109,6 +110,7 @@ class Arguments:
     untrained: bool = False
     overwrite: bool = False
     rle: bool = False
+    soft_masks: bool = False
     num_objects: int | None = None
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
@@ -174,7 +176,12 @@ def _evaluate(arguments: Arguments, experiment: Experiment) -> None:
     augmentation = Augmentation(arguments.scales, arguments.flip)
     options = EvaluationOptions(
         benchmark.options(benchmark.sequences),
-        SegmentationOptions(augmentation, arguments.num_objects, benchmark.time_frames),
+        SegmentationOptions(
+            augmentation,
+            arguments.num_objects,
+            soft_masks=arguments.soft_masks,
+            times_frames=benchmark.time_frames,
+        ),
         scoring.options(),
         overwrite=arguments.overwrite,
         rle=arguments.rle,
@@ -214,7 +221,8 @@ def _segment(arguments: Arguments, experiment: Experiment) -> None:
     model, variables = _load_model(arguments, experiment)
     augmentation = Augmentation(arguments.scales, arguments.flip)
     print(task, *task.notes, sep="\n", flush=True)
-    report = segment_to_folder(model, variables, task, output, augmentation)
+    soft = arguments.soft_masks
+    report = segment_to_folder(model, variables, task, output, augmentation, soft_masks=soft)
     print(f"masks are in {output.root / 'masks'}")
     if output.overlay != "none":
         is_video = output.overlay == "video"

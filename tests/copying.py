@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mavos_jax.evaluation.reading import shrink_mask
-from mavos_jax.inference.outputs import given_judgement
+from mavos_jax.inference.outputs import given_judged
 
 CHUNK = 4
 
@@ -20,6 +20,7 @@ def copy_masks(
     output_size=None,
     on_frame=None,
     on_judged=None,
+    soft_masks=False,
     **options,
 ) -> Iterator[np.ndarray]:
     """Takes the place of ``stream_masks``: yields the first mask with the late objects so far.
@@ -43,7 +44,7 @@ def copy_masks(
             if on_frame is not None:
                 on_frame(index, 0.01)
             if on_judged is not None:
-                on_judged(given_judgement(current))
+                on_judged(index, *given_judged(current, with_soft=soft_masks))
             yield current
             index += 1
     if isinstance(error, ValueError):

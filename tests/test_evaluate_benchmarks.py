@@ -85,8 +85,16 @@ def test_a_finished_run_is_kept_and_another_one_refused(copying, words, tmp_path
     assert masks == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
     assert "found that flip differ" in run.fail(capsys, *words, "--flip")
     assert "found that sequences differ" in run.fail(capsys, *words, "--sequences", "bear")
-    run(*words, "--flip", "--overwrite", "--time_frames")
+    assert "found that soft_masks differ" in run.fail(capsys, *words, "--soft_masks")
+    run(*words, "--flip", "--overwrite", "--time_frames", "--soft_masks")
     assert not (tmp_path / "out" / "results.json").exists()
+    for mask in masks:
+        ids = np.asarray(Image.open(mask))
+        for number in set(np.unique(ids)) - {0}:
+            soft = tmp_path / "out/soft" / mask.parent.name / str(number) / mask.name
+            np.testing.assert_array_equal(Image.open(soft), 255 * (ids == number))
+    run(*words, "--overwrite")
+    assert not [*tmp_path.glob("out/soft/*")]
     said = capsys.readouterr().out
     assert re.search(r"aot: \d+\.\d\d over all frames", said)
     assert "xmem" in said

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from programs import ROOT, Program, run_python
 from video_files import set_matrix
 
@@ -157,11 +158,16 @@ def test_without_a_checkpoint_the_packaged_weights_segment_a_video(
     tmp_path, capsys, monkeypatch, packaged, video
 ):
     monkeypatch.chdir(tmp_path)
-    run(*video, "--profile", tmp_path / "trace")
+    run(*video, "--soft_masks", "--profile", tmp_path / "trace")
     weights, *_, report, _ = capsys.readouterr().out.splitlines()
     assert "small demonstration weights trained on generated videos" in weights
     assert report.startswith("5 frames, 2 objects, ")
-    assert names(tmp_path / "output") == ["confidence.csv", "masks"]
+    assert names(tmp_path / "output") == ["confidence.csv", "masks", "soft"]
+    assert names(tmp_path / "output/soft") == ["1", "2"]
+    assert names(tmp_path / "output/soft/2") == [f"{i:05d}.png" for i in range(5)]
+    with Image.open(tmp_path / "output/soft/2/00000.png") as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(image, 255 * (CLIP.mask(0) == 2))
     (trace,) = (tmp_path / "trace").rglob("perfetto_trace.json.gz")
     with gzip.open(trace, "rt") as file:
         events = {event.get("name", "") for event in json.load(file)["traceEvents"]}

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +28,6 @@ from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import peak_memory
 from mavos_jax.runtime.progress import Progress, say
 from mavos_jax.scores.metrics import ObjectScores, mean_scores
-
-_Found = TypeVar("_Found")
 
 DEMONSTRATION = SyntheticVideo(seed=0, num_frames=24, height=192, width=192, num_objects=3)
 """The generated clip that shows what weights do, with known truth."""
@@ -188,6 +186,8 @@ def segment_to_folder(
     task: VideoTask,
     output: OutputFolder,
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
+    *,
+    soft_masks: bool = False,
 ) -> VideoReport:
     """Segments a video and writes masks as it goes; those before a damaged frame are complete.
 
@@ -199,12 +199,17 @@ def segment_to_folder(
     def segment(
         frames: Iterable[np.ndarray], labels: Mapping[int, np.ndarray], numbers: range
     ) -> Iterator[np.ndarray]:
+        def judge(index: int, *found: Any) -> None:
+            if index or numbers.step > 0:  # the first frame backwards is also the first forwards
+                write.judged(task.frames.name(numbers[index]), *found)
+
         return stream_masks(
             *(model, variables, frames, task.mask),
             labels=labels,
             num_objects=task.num_objects,
             augmentation=augmentation,
-            on_judged=_in_order(write.judged, task.frames, numbers),
+            on_judged=judge,
+            soft_masks=soft_masks,
         )
 
     with (
@@ -246,23 +251,6 @@ def segment_to_folder(
         memory=peak_memory(),
         scores=None if task.truth is None else score_clip(task.truth, to_score),
     )
-
-
-def _in_order(
-    write: Callable[[str, _Found], None], frames: FrameSource, numbers: range
-) -> Callable[[_Found], None]:
-    """Returns a function that writes what is found in one frame after the other.
-
-    Numbers that run backwards begin with a frame that those of the other direction write.
-    """
-    remaining = iter(numbers)
-
-    def take(found: _Found) -> None:
-        number = next(remaining)
-        if numbers.step > 0 or number != numbers.start:
-            write(frames.name(number), found)
-
-    return take
 
 
 def score_clip(truth: Callable[[int], np.ndarray], masks: Sequence[np.ndarray]) -> ObjectScores:

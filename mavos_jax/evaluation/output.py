@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -33,8 +33,9 @@ class FrameWriter(NamedTuple):
     frame: Callable[[str, np.ndarray, np.ndarray], None]
     """In the background the results made from the frame, uint8 RGB [H, W, 3], and its ids, uint8
     [H, W]; raises what an earlier write raised."""
-    judged: Callable[[str, Judged], None]
-    """A row for each object in the CSV of confidence, which gets its name at the end."""
+    judged: Callable[[str, Judged, Mapping[int, np.ndarray]], None]
+    """A row for each object in the CSV of confidence, which gets its name at the end; and in the
+    background the soft masks that there are by id."""
 
 
 class OutputFolder:
@@ -58,7 +59,8 @@ class OutputFolder:
         self._overwrites, self._keeps_frames, self._rle = overwrite, frames, rle
         if overlay == "video":
             import_av(self.overlay_video)
-        for name in ("masks/00000.png", "overlays/00000.jpg", "frames/00000.png"):
+        names = "masks/00000.png", "overlays/00000.jpg", "frames/00000.png", "soft/1/00000.png"
+        for name in names:
             require_writable_parent(inside(root, root / name))
         if (root / "config.json").is_file() and (root / "weights").is_dir():
             raise ValueError(
@@ -99,11 +101,14 @@ class OutputFolder:
                 add = stack.enter_context(video_writer(video, frames.size, rate, is_marked=True))
             outdated = marked | (self._leftovers() if self._overwrites else set())
 
-            def write(name: str, frame: np.ndarray, ids: np.ndarray) -> None:
+            def make_room(*places: Path) -> None:
                 while outdated:
                     inside(self.root, outdated.pop()).unlink(missing_ok=True)
+                _require_free(places, others)
+
+            def write(name: str, frame: np.ndarray, ids: np.ndarray) -> None:
                 mask, *pictures = self._places(name)
-                _require_free([mask, *pictures], others)
+                make_room(mask, *pictures)
                 write_mask(inside(self.root, mask), ids, palette, png_mark(mask.stem, ids))
                 written.append(mask)
                 for path in pictures:
@@ -113,15 +118,25 @@ class OutputFolder:
                 if add is not None:
                     add(draw_overlay(frame, ids))
 
+            def write_soft(name: str, masks: Mapping[int, np.ndarray]) -> None:
+                for number, mask in masks.items():
+                    path = self.root / "soft" / str(number) / f"{name}.png"
+                    make_room(path)
+                    write_picture(inside(self.root, path), mask, is_marked=True)
+
             @functools.cache
             def rows() -> Callable[[str, Judged], None]:
                 return stack.enter_context(confidence_writer(inside(self.root, table)))
 
+            def write_judged(name: str, judged: Judged, soft: Mapping[int, np.ndarray]) -> None:
+                rows()(name, judged)
+                if soft:
+                    queue.submit(write_soft, name, soft)
+
             # Opened after the video, so that it is drained before the video is closed.
             with WriteBehind() as queue:
                 yield FrameWriter(
-                    lambda name, frame, ids: queue.submit(write, name, frame, ids),
-                    lambda name, judged: rows()(name, judged),
+                    lambda name, frame, ids: queue.submit(write, name, frame, ids), write_judged
                 )
             if self._rle:
                 path = inside(self.root, self.root / RESULTS_JSON)
@@ -138,13 +153,14 @@ class OutputFolder:
 
     def _results(self, with_frames: bool = False) -> list[Path]:
         """The existing masks and overlays; a folder ``frames`` may be the user's own."""
-        patterns = ["masks/*.png", "overlays/*.jpg", "overlay.mp4", RESULTS_JSON, _CONFIDENCE]
+        patterns = ["masks/*.png", "soft/*/*.png", "overlays/*.jpg", "overlay.mp4"]
+        patterns += [RESULTS_JSON, _CONFIDENCE]
         patterns += ["frames/*.png"] * with_frames
         return [path for pattern in patterns for path in self.root.glob(pattern)]
 
     def _leftovers(self) -> set[Path]:
-        folders = [".", "masks", "overlays", *["frames"] * self._keeps_frames]
-        files = {path for folder in folders for path in (self.root / folder).glob(".*.partial")}
+        folders = [".", "masks", "soft/*", "overlays", *["frames"] * self._keeps_frames]
+        files = {path for folder in folders for path in self.root.glob(f"{folder}/.*.partial")}
         return {path for path in files if _LEFTOVER.fullmatch(path.name)}
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:

@@ -176,6 +176,7 @@ def _identity(
         "scales": list(segmentation.augmentation.scales),
         "flip": segmentation.augmentation.flip,
         "num_objects": segmentation.num_objects,
+        "soft_masks": segmentation.soft_masks,
         "times_frames": segmentation.times_frames,
         "device": jax.local_devices()[0].device_kind,
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",

@@ -20,7 +20,7 @@ from mavos_jax.runtime import files
 from mavos_jax.runtime.trees import fields_by_path
 from mavos_jax.runtime.untrusted import read_json
 
-_WORK = ("masks", "confidence", "sequences")
+_WORK = ("masks", "confidence", "soft", "sequences")
 _NUM_FLUSHING_THREADS = 8
 
 
@@ -70,6 +70,10 @@ class RunFolder:
         """The CSV of a sequence's confidence."""
         return self.root / "confidence" / f"{name}.csv"
 
+    def soft(self, name: str) -> Path:
+        """The folder of a sequence's soft masks."""
+        return self.root / "soft" / name
+
     def record(self, task: SequenceTask) -> SequenceRecord | None:
         """Reads what a sequence took; None unless it is finished."""
         try:
@@ -93,9 +97,8 @@ class RunFolder:
         # Even if this process is killed, whoever removes results must know which files they are.
         self.write(f"sequences/{name}.json", {"masks": dict.fromkeys(frames)})
         self._remove(f"masks/{name}/{frame}.png" for frame in frames)
-        return Places(
-            *(files.inside(self.root, path) for path in (self.masks(name), self.confidence(name)))
-        )
+        places = self.masks(name), self.confidence(name), self.soft(name)
+        return Places(*(files.inside(self.root, path) for path in places))
 
     def finish(self, record: SequenceRecord, task: SequenceTask) -> None:
         """Marks a sequence as finished, once its masks are on the disk."""
@@ -108,6 +111,7 @@ class RunFolder:
         # Together they take a tenth of the time: the file system flushes many at once.
         with ThreadPoolExecutor(_NUM_FLUSHING_THREADS) as pool:
             checksums = dict(pool.map(flush_one, _saved_names(task)))
+            list(pool.map(files.flush, self.soft(record.name).glob("*/*.png")))
         files.flush(folder)
         confidence = files.file_checksum(table) if table.is_file() else ""
         record = dataclasses.replace(record, masks=checksums, confidence=confidence)
@@ -223,10 +227,15 @@ class RunFolder:
         if isinstance(masks, dict):
             self._remove(f"masks/{name}/{frame}.png" for frame in masks)
             self._remove([f"confidence/{name}.csv"])
+            for one in self.soft(name).glob("*"):
+                self._remove(f"soft/{name}/{one.name}/{frame}.png" for frame in masks)
         tables = table.parent.glob(f".{glob.escape(table.name)}.*.partial")
-        for partial in (*folder.glob(".*.png.*.partial"), *tables):
+        soft = self.soft(name).glob("*/.*.png.*.partial")
+        for partial in (*folder.glob(".*.png.*.partial"), *tables, *soft):
             files.inside(self.root, partial).unlink(missing_ok=True)
         self._remove_empty(folder, self.root / "masks")
+        for one in self.soft(name).glob("*"):
+            self._remove_empty(one, self.root / "soft")
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from mavos_jax.media.confidence import confidence_writer
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.masks import write_mask
 from mavos_jax.media.pictures import describe_size, read_frame_header
+from mavos_jax.media.results import write_picture
 from mavos_jax.media.sequence import MasksOnDemand
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
@@ -37,6 +37,7 @@ class SegmentationOptions(NamedTuple):
 
     augmentation: Augmentation = Augmentation()  # the views that are averaged
     num_objects: int | None = None  # None numbers objects as they appear
+    soft_masks: bool = False  # whether they are also written
     times_frames: bool = False  # whether to time each frame, which takes frames one at a time
 
 
@@ -45,6 +46,7 @@ class Places(NamedTuple):
 
     masks: Path  # a folder of <frame>.png
     confidence: Path  # a CSV
+    soft: Path  # a folder of <id>/<frame>.png
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,10 +132,12 @@ def segment_sequence(
         def time_frame(index: int, seconds: float) -> None:
             times.append(seconds - compilation.since(time.perf_counter() - seconds))
 
-        names = map(sequence.frame_name, itertools.count())
-
-        def judge(judged: dict[int, Judgement]) -> None:
-            add_confidence(next(names), judged)
+        def judge(index: int, judged: dict[int, Judgement], soft: dict[int, np.ndarray]) -> None:
+            name = sequence.frame_name(index)
+            add_confidence(name, judged)
+            for number, mask in soft.items() if index in saved else ():
+                path = inside(places.soft, places.soft / str(number) / f"{name}.png")
+                queue.submit(write_picture, path, mask)
 
         masks = stream_masks(
             *(model, variables, frames, mask),
@@ -143,6 +147,7 @@ def segment_sequence(
             output_size=task.sizes.output,
             on_frame=time_frame if options.times_frames else None,
             on_judged=judge,
+            soft_masks=options.soft_masks,
         )
         for index, ids in enumerate(masks):
             if count_frame():

@@ -18,13 +18,10 @@ from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.outputs import (
     MERGED_STEP,
     Confidence,
-    Judgement,
+    Judged,
     LogitsForm,
-    Soft,
-    given_judgement,
-    given_soft,
-    judgements,
-    masks_by_id,
+    given_judged,
+    judged,
 )
 from mavos_jax.inference.programs import label_frames, segment_chunks, start_videos
 from mavos_jax.inference.source import Source, Video, fitting_variables
@@ -33,7 +30,7 @@ from mavos_jax.models.memory import grow_memory, with_room_for
 from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.devices import in_32_bits
 
-Found = np.ndarray | dict[int, Judgement] | Soft | None
+Found = np.ndarray | Judged | None
 Result = tuple[np.ndarray, Found]  # the ids of a frame, and what is asked for of its logits
 
 
@@ -83,7 +80,7 @@ class _Pending(NamedTuple):
     counts: list[int]
     known: list[np.ndarray]
     slots: jax.Array
-    logits: jax.Array | Confidence | Soft | None
+    logits: jax.Array | Confidence | None
 
 
 class _Driver:
@@ -119,9 +116,10 @@ class _Driver:
     def first(self) -> tuple[Result, ...]:
         """Returns the given masks at the size of the output."""
         masks = [source.first_ids() for source in self._sources]
-        made = {"confidence": given_judgement, "soft": given_soft}
-        find = made.get(self._options.logits_form, lambda mask: None)
-        return tuple((mask, find(mask)) for mask in masks)
+        form = self._options.logits_form
+        if form not in ("confidence", "soft"):
+            return tuple((mask, None) for mask in masks)
+        return tuple((mask, given_judged(mask, with_soft=form == "soft")) for mask in masks)
 
     def chunks(self) -> Iterator[_Pending]:
         """Starts the computation of one chunk after the other; keeps an error for the end."""
@@ -147,17 +145,14 @@ class _Driver:
         if self._options.logits_form == "merged":
             rows, columns = -(-height // MERGED_STEP), -(-width // MERGED_STEP)
             logits = logits[..., :rows, :columns, :]
+        if self._options.logits_form == "soft":
+            logits = logits._replace(soft=logits.soft[..., :height, :width, :])
 
         def result(video: int, t: int) -> Result:
             ids = self._sources[video].ids.to_ids(slots[video, t])
             found = jax.tree.map(lambda x: x[video, t], logits)
-            known = pending.known[video]
-            match found:
-                case Confidence():
-                    found = judgements(known, found)
-                case Soft():
-                    masks = masks_by_id(known, found.masks[:height, :width])
-                    found = Soft(judgements(known, found.confidence), masks)
+            if isinstance(found, Confidence):
+                found = judged(pending.known[video], found)
             return ids, found
 
         for t in range(max(pending.counts)):

@@ -26,7 +26,7 @@ from mavos_jax.inference.objects import (
     put_label,
     split_groups,
 )
-from mavos_jax.inference.outputs import Confidence, LogitsForm, Soft, are_sure, select_logits
+from mavos_jax.inference.outputs import Confidence, LogitsForm, are_sure, select_logits
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory, Pending
 from mavos_jax.models.resize import apply_taps
@@ -60,7 +60,7 @@ class VideoState(NamedTuple):
 
 Views = tuple[Features, ...]  # the features of every view of a frame
 
-Outputs = tuple[Array, Array | Confidence | Soft | None]
+Outputs = tuple[Array, Array | Confidence | None]
 """Padded slots, and what is asked for of the logits; several frames have a leading axis."""
 
 
@@ -204,7 +204,7 @@ def _predict(
 
 def _select(
     network: Network, predictions: tuple[_Prediction, ...], form: LogitsForm, identities: int
-) -> Array | Confidence | Soft | None:
+) -> Array | Confidence | None:
     pairs = zip(predictions, network.geometries, strict=True)
     return select_logits([(found.logits, view.output) for found, view in pairs], form, identities)
 

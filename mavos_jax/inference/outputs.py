@@ -17,7 +17,10 @@ from mavos_jax.models.resize import ResizeTaps
 
 LogitsForm = Literal["none", "stride4", "merged", "confidence", "soft"]
 """What to return of the first view's logits: nothing, one group's at stride 4, all groups' merged,
-the confidence in every object, or that and the soft masks of all views together."""
+the confidence in every object, or that with the soft masks of all views together."""
+
+ViewLogits = tuple[Float[Array, "g h w o"], tuple[ResizeTaps, ResizeTaps]]
+"""The logits of a view, and the taps from them to the output."""
 
 MERGED_STEP = 4  # merged logits are returned at every fourth row and column of the output
 # A network that loses an object is as sure as when it is gone: of those not seen in the held-out
@@ -32,13 +35,7 @@ class Confidence(NamedTuple):
     mean: Any  # float [s], like the margin
     margin: Any
     present: Any  # bool [s]
-
-
-class Soft(NamedTuple):
-    """The confidence and the soft masks of a frame; both by id once they are on the host."""
-
-    confidence: Any
-    masks: Any  # the probability of each object times 255, uint8 [H, W, s]
+    soft: Any = None  # on request 255 times the probability of each object, uint8 [H, W, s]
 
 
 class Judgement(NamedTuple):
@@ -49,27 +46,25 @@ class Judgement(NamedTuple):
     present: bool
 
 
-def judgements(ids: np.ndarray, confidence: Confidence) -> dict[int, Judgement]:
-    """Returns what is known of a frame's objects by id; the first entries are those of ``ids``."""
-    columns = (np.asarray(column).tolist() for column in confidence)
-    return dict(zip(ids.tolist(), map(Judgement, *columns), strict=False))
+Judged = tuple[dict[int, Judgement], dict[int, np.ndarray]]
+"""What is known of a frame's objects by id, and on request their soft masks, uint8 [H, W]."""
 
 
-def given_judgement(mask: np.ndarray) -> dict[int, Judgement]:
+def judged(ids: np.ndarray, confidence: Confidence) -> Judged:
+    """Returns what is known by id; the first entries are those of ``ids``."""
+    *columns, soft = confidence
+    rows = map(Judgement, *(np.asarray(column).tolist() for column in columns))
+    found = dict(zip(ids.tolist(), rows, strict=False))
+    if soft is None:
+        return found, {}
+    return found, {number: soft[..., slot] for slot, number in enumerate(found)}
+
+
+def given_judged(mask: np.ndarray, *, with_soft: bool = False) -> Judged:
     """Returns that the objects of a given mask are sure."""
     ids = sorted(set(np.unique(mask).tolist()) - {0, IGNORED})
-    return dict.fromkeys(ids, Judgement(1.0, 1.0, True))
-
-
-def masks_by_id(ids: np.ndarray, masks: np.ndarray) -> dict[int, np.ndarray]:
-    """Returns the soft mask, uint8 [H, W], of each object; the first ones are those of ``ids``."""
-    return {number: masks[..., slot] for slot, number in enumerate(ids.tolist())}
-
-
-def given_soft(mask: np.ndarray) -> Soft:
-    """Returns what :func:`given_judgement` does, and the objects of a mask without any doubt."""
-    judged = given_judgement(mask)
-    return Soft(judged, {number: 255 * (mask == number).astype(np.uint8) for number in judged})
+    soft = {i: np.where(mask == i, 255, 0).astype(np.uint8) for i in ids} if with_soft else {}
+    return dict.fromkeys(ids, Judgement(1.0, 1.0, True)), soft
 
 
 def judge(logits: Float[Array, "h w p"], num_objects: int) -> Confidence:
@@ -101,20 +96,16 @@ def are_sure(logits: Float[Array, "g h w o"], num_objects: Scalar) -> Flag:
 
 
 def select_logits(
-    views: Sequence[tuple[Float[Array, "g h w o"], tuple[ResizeTaps, ResizeTaps]]],
-    form: LogitsForm,
-    identities: int,
-) -> Array | Confidence | Soft | None:
-    """Returns what is asked for of a frame's logits; the confidence is that of all channels.
-
-    Each of the ``views`` has its logits, and the taps from them to the output.
-    """
+    views: Sequence[ViewLogits], form: LogitsForm, identities: int
+) -> Array | Confidence | None:
+    """Returns what is asked for of a frame's logits; the confidence is that of all channels."""
+    logits, output = views[0]
+    is_alone = logits.shape[0] == 1
     if form == "none":
         return None
     if form == "soft":
-        return Soft(select_logits(views, "confidence", identities), _soften(views, identities))
-    logits, output = views[0]
-    is_alone = logits.shape[0] == 1
+        found: Any = select_logits(views, "confidence", identities)
+        return found._replace(soft=_soft_masks(views, identities))
     if form == "stride4":
         return logits[0]
     if form == "confidence" and is_alone:
@@ -126,11 +117,9 @@ def select_logits(
     return judge(merged, merged.shape[-1] - 1) if form == "confidence" else merged
 
 
-def _soften(
-    views: Sequence[tuple[Float[Array, "g h w o"], tuple[ResizeTaps, ResizeTaps]]], identities: int
-) -> UInt8[Array, "H W s"]:
+def _soft_masks(views: Sequence[ViewLogits], identities: int) -> UInt8[Array, "H W s"]:
     chances = [
-        # Apart from the masks' own sums, which fused with these would round differently.
+        # Apart from the masks' own sums, which fused with these could round differently.
         identity_probabilities(jax.lax.optimization_barrier(logits), output, channels=identities)
         for logits, output in views
     ]
@@ -150,13 +139,11 @@ def selected_like(
     match form:
         case "none":
             return None
-        case "confidence":
+        case "confidence" | "soft":
             means = jax.ShapeDtypeStruct((objects,), np.float32)
-            return Confidence(means, means, jax.ShapeDtypeStruct((objects,), bool))
-        case "soft":
-            sizes = network_size, output_size, groups, "confidence", identities
-            masks = jax.ShapeDtypeStruct((*output_size, objects), np.uint8)
-            return Soft(selected_like(*sizes), masks)
+            soft = jax.ShapeDtypeStruct((*output_size, objects), np.uint8)
+            present = jax.ShapeDtypeStruct((objects,), bool)
+            return Confidence(means, means, present, soft if form == "soft" else None)
         case "merged":
             rows, columns = (-(-n // MERGED_STEP) for n in output_size)
             shape = rows, columns, 1 + MAX_OBJECTS * groups

@@ -151,7 +151,7 @@ def _output(after: State, outputs: Outputs, before: int, return_logits: bool) ->
     table = jnp.zeros(256, jnp.uint8).at[1 : 1 + len(ids)].set(ids).at[IGNORED].set(IGNORED)
     assert isinstance(logits, jax.Array), "asked for"
     confidence, margin, present = (
-        jnp.pad(x, (0, len(ids) - before)) * after.shown for x in judge(logits, before)
+        jnp.pad(x, (0, len(ids) - before)) * after.shown for x in judge(logits, before)[:3]
     )
     mask = table[slots[:height, :width]]
     return Output(mask, confidence, margin, present, logits if return_logits else None)

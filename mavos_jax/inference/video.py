@@ -8,7 +8,7 @@ import numpy as np
 from mavos_jax.inference.dispatch import Options, Result, run
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries
 from mavos_jax.inference.objects import CLAMP, ObjectIds, num_groups
-from mavos_jax.inference.outputs import Judgement, LogitsForm, Soft, selected_like
+from mavos_jax.inference.outputs import Judgement, LogitsForm, selected_like
 from mavos_jax.inference.source import (
     Labels,
     Masks,
@@ -192,8 +192,8 @@ def stream_video(
     options = Options(checked_gap(model, gap), 1, looks_ahead=False, logits_form=form)
     labels = {} if labels is None else labels
     video = Video(frames, mask, labels, num_objects, memorise_with)
-    for result in _run_one(model, variables, video, options):
-        yield result if return_confidence else result[0]
+    for ids, found in _run_one(model, variables, video, options):
+        yield (ids, found[0]) if isinstance(found, tuple) else ids
 
 
 def stream_masks(
@@ -209,8 +209,8 @@ def stream_masks(
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
     output_size: tuple[int, int] | None = None,
     on_frame: Callable[[int, float], None] | None = None,
-    on_judged: Callable[[dict[int, Judgement]], None] | None = None,
-    on_soft: Callable[[dict[int, np.ndarray]], None] | None = None,
+    on_judged: Callable[[int, dict[int, Judgement], dict[int, np.ndarray]], None] | None = None,
+    soft_masks: bool = False,
 ) -> Iterator[np.ndarray]:
     """Segments a video chunk by chunk: :func:`stream_video` for throughput.
 
@@ -220,27 +220,24 @@ def stream_masks(
     ``augmentation`` are the views of every frame whose mean decides. The masks and ``labels`` have
     the ``output_size``, by default the frames'. ``on_frame`` gets the number of each frame and the
     seconds that it took once it was on the device; frames are then taken one at a time.
-    Before the frame's mask is out, ``on_judged`` gets how sure the first view is of each object,
-    and ``on_soft`` the probabilities that the mask comes from, without a label: those of each
-    object by id, times 255, uint8 [H, W].
+    Before a frame's mask is out, ``on_judged`` gets its number, how sure the first view is of each
+    object, and with ``soft_masks`` 255 times each object's probability, uint8 [H, W] by id: the
+    mask comes from these, where no label lies over it.
     """
     check_network(model, variables)
     options = Options(
         gap=checked_gap(model, gap),
         chunk_frames=1 if on_frame else chunk_frames or model.config.inference.chunk_frames,
         looks_ahead=on_frame is None,
-        logits_form="soft" if on_soft else "confidence" if on_judged else "none",
+        logits_form="none" if on_judged is None else "soft" if soft_masks else "confidence",
         augmentation=augmentation,
         on_frame=on_frame,
     )
     labels = {} if labels is None else labels
     video = Video(frames, mask, labels, num_objects, output_size=output_size)
-    for ids, found in _run_one(model, variables, video, options):
-        if on_soft is not None and isinstance(found, Soft):
-            found, soft = found
-            on_soft(soft)
-        if on_judged is not None and isinstance(found, dict):
-            on_judged(found)
+    for index, (ids, found) in enumerate(_run_one(model, variables, video, options)):
+        if on_judged is not None and isinstance(found, tuple):
+            on_judged(index, *found)
         yield ids
 
 

@@ -35,7 +35,7 @@ def passes(monkeypatch):
         for index, frame in enumerate(frames):
             mask = labels[index] if index in labels else np.roll(mask, index > 0, axis=1)
             seen.append(float(frame.mean()))
-            on_judged({1: (0.5, 0.25, True)})
+            on_judged(index, {1: (0.5, 0.25, True)}, {})
             yield mask
 
     monkeypatch.setattr(one_video, "stream_masks", stream)

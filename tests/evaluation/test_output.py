@@ -33,12 +33,12 @@ class Frames:
         return iter(CLIP.frames)
 
 
-def write(output, count, num_frames=6):
+def write(output, count, num_frames=6, soft=None):
     """Writes the results of ``count`` frames of a video that says it has ``num_frames``."""
     with output.writer(Frames(num_frames), None) as add:
         for index in range(count):
             name = f"{index:05d}"
-            add.judged(name, {3: (1.0, 1.0, True), 7: (math.nan, 0.0, False)})
+            add.judged(name, {3: (1.0, 1.0, True), 7: (math.nan, 0.0, False)}, soft or {})
             add.frame(name, CLIP.frame(index), CLIP.mask(index))
 
 
@@ -47,7 +47,10 @@ def files(root):
 
 
 def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
-    write(OutputFolder(tmp_path, "pictures", rle=True), 4)
+    soft = {7: np.arange(32 * 48).reshape(SIZE).astype(np.uint8)}
+    write(OutputFolder(tmp_path, "pictures", rle=True), 4, soft=soft)
+    with Image.open(tmp_path / "soft/7/00003.png") as image:
+        np.testing.assert_array_equal(image, soft[7])
     write(OutputFolder(tmp_path / "video", "video"), 1)
     (tmp_path / "video/overlay.mp4").rename(tmp_path / "overlay.mp4")
     shutil.rmtree(tmp_path / "video")
@@ -98,18 +101,21 @@ def test_files_that_no_run_wrote_stay(tmp_path):
     [
         *(("masks/00001.png", "none"), ("overlays/00002.jpg", "pictures")),
         *(("overlay.mp4", "video"), ("results.json", "none")),
-        ("confidence.csv", "none"),
+        *(("confidence.csv", "none"), ("soft/7/00002.png", "none")),
     ],
 )
 @pytest.mark.parametrize("num_frames", [6, None])
 def test_a_result_takes_no_place_of_a_file_that_no_run_wrote(tmp_path, name, overlay, num_frames):
-    write(OutputFolder(tmp_path, overlay, rle=True), 3)
+    soft = {7: np.zeros(SIZE, np.uint8)}
+    write(OutputFolder(tmp_path, overlay, rle=True), 3, soft=soft)
     (tmp_path / name).write_bytes(b"by hand")
     before = {file: (tmp_path / file).read_bytes() for file in files(tmp_path)}
     output = OutputFolder(tmp_path, overlay, rle=True, overwrite=True)
-    refuse(rf"{name}: .* no run wrote", write, output, 3, num_frames=num_frames)
+    refuse(rf"{name}: .* no run wrote", write, output, 3, num_frames=num_frames, soft=soft)
     assert (tmp_path / name).read_bytes() == b"by hand"
-    if num_frames or "/" not in name:  # found before anything is done
+    if not name.startswith("soft") and (
+        num_frames or "/" not in name
+    ):  # found before anything is done
         assert {file: (tmp_path / file).read_bytes() for file in files(tmp_path)} == before
 
 

@@ -43,10 +43,11 @@ def record_of(task):
 
 
 def work_on(folder, task):
-    masks, table = folder.begin(task)
+    masks, table, soft = folder.begin(task)
     for index in task.sequence.saved:
-        path = masks / f"{task.sequence.frame_name(index)}.png"
-        write_mask(path, np.full((8, 9), index % 3, np.uint8))
+        name = f"{task.sequence.frame_name(index)}.png"
+        write_mask(masks / name, np.full((8, 9), index % 3, np.uint8))
+        write_mask(soft / "2" / name, np.full((8, 9), 200, np.uint8))
     with confidence_writer(table) as add:
         add("00000", {1: (0.75, 0.5, True)})
     folder.finish(record_of(task), task)
@@ -79,17 +80,21 @@ def faults(root, tasks):
 
 def test_what_was_not_finished_is_no_fault_and_goes(tmp_path, tasks):
     with opened(tmp_path) as folder:
-        masks, table = folder.begin(tasks[0])
+        masks, table, soft = folder.begin(tasks[0])
         write_mask(masks / "00000.png", np.zeros((8, 9), np.uint8))
         (masks / ".00001.png.4711.partial").write_bytes(b"\x89PNG")
         table.parent.mkdir()
-        for path in (table, table.with_name(f".{table.name}.4711.partial")):
-            path.write_text("frame")
+        (soft / "7").mkdir(parents=True)
+        for path in (table, soft / "7/00000.png", soft / "7/00001.png"):
+            path.with_name(f".{path.name}.4711.partial").write_text("half")
+            path.write_text("whole")
         assert [folder.fault(task) for task in tasks] == [None] * 3
         assert [folder.record(task) for task in tasks] == [None] * 3
     with opened(tmp_path) as folder:
         folder.begin(tasks[0])
-    assert not [path for kind in ("masks/*/*", "confidence/*") for path in tmp_path.glob(kind)]
+    assert not [
+        path for kind in ("masks/*/*", "confidence/*", "soft/*") for path in tmp_path.glob(kind)
+    ]
 
 
 def zero(path):
@@ -141,7 +146,7 @@ def test_a_damaged_run_file(root, content):
 
 def test_only_what_runs_wrote_is_removed(root, tasks):
     own = {"masks/mine.png", "masks/bear/notes.txt", "masks/mine/00000.png", "other.zip", "a.csv"}
-    own |= {"report.txt", "sequences/notes.txt", "confidence/mine.csv"}
+    own |= {"report.txt", "sequences/notes.txt", "confidence/mine.csv", "soft/bear/2/mine.png"}
     for name in own:
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("by hand")
@@ -156,7 +161,7 @@ def test_only_what_runs_wrote_is_removed(root, tasks):
     assert files(root).keys() == own | {"run.json", ".users", ".opening"}
 
 
-@pytest.mark.parametrize("name", [*CONCLUSIONS, "masks", "confidence", "sequences"])
+@pytest.mark.parametrize("name", [*CONCLUSIONS, "masks", "confidence", "soft", "sequences"])
 def test_what_no_run_wrote_is_not_taken_over(tmp_path, name):
     (tmp_path / name).mkdir()
     refused(tmp_path, f"found {name} without it", overwrite=True)
@@ -171,7 +176,7 @@ def lead_outside(root, name):
     return outside
 
 
-@pytest.mark.parametrize("link", ["masks", "masks/bear", "confidence", "sequences"])
+@pytest.mark.parametrize("link", ["masks", "masks/bear", "confidence", "soft", "sequences"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_folders_that_lead_out_are_not_followed(root, tasks, link, overwrite):
     outside = lead_outside(root, link)

@@ -59,7 +59,14 @@ def segment(benchmark, root, num_devices=1, report=lambda line: None, variables=
 
 
 def places(root):
-    return Places(root / "masks", root / "confidence.csv")
+    return Places(root / "masks", root / "confidence.csv", root / "soft")
+
+
+def judged_frames(*clip, **options):
+    judged = []
+    options["on_judged"] = lambda *found: judged.append(found)
+    assert len(list(stream_masks(*network(), *clip, **options))) == len(judged)
+    return judged
 
 
 def masks(root):
@@ -95,12 +102,9 @@ def test_devices_write_the_bytes_of_one_and_the_masks_of_the_public_function(ben
                 np.testing.assert_array_equal(np.asarray(image), expected[index])
         rows = (tmp_path / "one/confidence" / f"{sequence.name}.csv").read_text().splitlines()
         assert rows.pop(0) == "frame,id,confidence,margin,present"
-        judged = []
-        for _ in stream_masks(*network(), frames, mask, labels=given, on_judged=judged.append):
-            pass
         assert rows == [
             f"{sequence.frame_name(index)},{number},{sure:.6f},{margin:.6f},{is_present:d}"
-            for index, found in enumerate(judged)
+            for index, found, _ in judged_frames(frames, mask, labels=given)
             for number, (sure, margin, is_present) in found.items()
         ]
 

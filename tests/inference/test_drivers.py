@@ -57,9 +57,11 @@ def test_soft_masks_are_those_that_the_masks_come_from(stream_in_chunks, clip, l
     options = {"labels": {1: late_label}, "augmentation": views}
     frames, mask = clip[0][:5], clip[1]
     plain = list(stream_in_chunks(frames, mask, **options))
-    judged, soft = [], []
-    options |= {"on_judged": judged.append, "on_soft": soft.append}
+    found = []
+    options |= {"on_judged": lambda *of_frame: found.append(of_frame), "soft_masks": True}
     masks = list(stream_in_chunks(frames, mask, **options))
+    numbers, judged, soft = zip(*found, strict=True)
+    assert numbers == (0, 1, 2, 3, 4)
     np.testing.assert_array_equal(masks, plain)
     assert [list(found) for found in soft] == [list(found) for found in judged]
     assert [len(found) for found in soft] == [2, 2, 13, 13, 13]

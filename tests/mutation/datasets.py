@@ -63,9 +63,10 @@ def metadata(dataset, split, kind, places):
             for sequence in benchmark.sequences:
                 sizes = Sizes(_FRAME, _FRAME)
                 task = SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,))
-                masks, table = folder.begin(task)
+                masks, table, soft = folder.begin(task)
                 _require_below(places.output / "masks", masks, mask_path(masks.parent, sequence, 0))
                 _require_below(places.output / "confidence", table)
+                _require_below(places.output / "soft", soft)
                 _require_below(root, *sequence.frames, *sequence.truth.values())
 
     def train():
