@@ -104,9 +104,10 @@ def write_programs(
     weights, structure = jax.tree.flatten(prepare_variables(model, variables))
     size, is_onnx = (arguments.height, arguments.width), platform == "onnx"
     is_inside = is_onnx or arguments.weights == "inside"
+    constants = jax.device_put(weights)
 
     def network(given: list[Array]) -> tuple[MAVOS, Variables]:
-        return model, jax.tree.unflatten(structure, weights if is_inside else given)
+        return model, jax.tree.unflatten(structure, constants if is_inside else given)
 
     def init(given: list[Array], frame: Array, mask: Array) -> State:
         return init_state(*network(given), frame, mask, num_objects=arguments.objects)
