@@ -165,7 +165,8 @@ class OutputFolder:
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:
         root = self.root.resolve()
-        results = tuple(root / name for name in ("masks", "overlays", "overlay.mp4", _CONFIDENCE))
+        names = "masks", "soft", "overlays", "overlay.mp4", _CONFIDENCE
+        results = {root / name for name in names}
         for path in inputs:
             place = path.resolve()
             if place == root:
@@ -173,7 +174,7 @@ class OutputFolder:
                     f"{self.root}: expected a folder for results, found the folder of frames; "
                     "give another --output"
                 )
-            if place in results or place.parent in results:
+            if results & {place, *place.parents}:
                 raise ValueError(
                     f"{path}: expected the input apart from results, found it where "
                     f"--output {self.root} replaces files; give another --output"

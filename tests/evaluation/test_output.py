@@ -166,7 +166,14 @@ def test_inputs_are_neither_output_nor_replaced(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = r"\.: .* found the folder of frames"
     refuse(words, OutputFolder, Path(), overwrite=True, inputs=[tmp_path])
-    for name in ("masks/00000.png", "masks", "overlays", "overlay.mp4", "confidence.csv"):
+    for name in (
+        "masks/00000.png",
+        "masks",
+        "overlays",
+        "overlay.mp4",
+        "confidence.csv",
+        "soft/1/a.png",
+    ):
         words = f"{name}: expected the input apart from results"
         refuse(words, OutputFolder, tmp_path, overwrite=True, inputs=[tmp_path / name])
     OutputFolder(tmp_path, overwrite=True, inputs=[tmp_path / "frames"])

@@ -146,7 +146,13 @@ def test_a_damaged_run_file(root, content):
 
 def test_only_what_runs_wrote_is_removed(root, tasks):
     own = {"masks/mine.png", "masks/bear/notes.txt", "masks/mine/00000.png", "other.zip", "a.csv"}
-    own |= {"report.txt", "sequences/notes.txt", "confidence/mine.csv", "soft/bear/2/mine.png"}
+    own |= {
+        "report.txt",
+        "sequences/notes.txt",
+        "confidence/mine.csv",
+        "soft/bear/2/mine.png",
+        "soft/bear/a.txt",
+    }
     for name in own:
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("by hand")

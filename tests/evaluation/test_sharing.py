@@ -118,7 +118,7 @@ def test_what_another_process_holds_is_taken_over_when_it_ends(benchmark, copyin
         def report(line):
             lines.append(line)
             if len(lines) == 2:  # all that is free is done
-                assert not folder.masks(name).exists()
+                assert not folder.places(name).masks.exists()
                 other.close()
 
         found = segment(benchmark, tmp_path, report=report)
