@@ -7,14 +7,7 @@ from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.mose import score_mose, summarise_mose
 from mavos_jax.datasets.protocol import Protocol
 from mavos_jax.datasets.sequences import Layout, SequenceFiles, SequenceFolders, sequences_below
-from mavos_jax.media.folders import (
-    MASK_SUFFIXES,
-    describe_folder,
-    images_by_stem,
-    name_some,
-    nested_folders,
-    subfolders,
-)
+from mavos_jax.media import folders
 
 _ONLY = "frames"  # the name of a sequence whose frames lie in ``JPEGImages`` itself
 _LIST_FOLDERS = ("ImageSets", ".")
@@ -31,8 +24,9 @@ def find_folder(options: BenchmarkOptions) -> Layout:
     root = options.root
     folder = listing.find_pair(root, (*options.split_names, "."))
     frames, masks = folder / listing.FRAMES, folder / listing.MASKS
-    names = nested_folders(frames)
-    if options.for_training and folder == root and _has_lists(root, options.split):
+    names = folders.nested_folders(frames)
+    lists = [root / x / f"{n}.txt" for x in _LIST_FOLDERS for n in (options.split, *_SPLITS)]
+    if options.for_training and folder == root and any(map(Path.is_file, lists)):
         listed = listing.read_split(root, _LIST_FOLDERS, (options.split,))
         names = _choose(frames, names, listed.names)
     sequences = sequences_below(frames, masks, listing.require_sequences(frames, names))
@@ -45,11 +39,6 @@ def find_folder(options: BenchmarkOptions) -> Layout:
     )
 
 
-def _has_lists(root: Path, split: str) -> bool:
-    names = (split, *_SPLITS)
-    return any((root / x / f"{name}.txt").is_file() for x in _LIST_FOLDERS for name in names)
-
-
 def _choose(frames: Path, found: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
     chosen = tuple(name for name in found if name in named or Path(name).name in named)
     known = {*chosen, *(Path(name).name for name in chosen)}
@@ -57,7 +46,7 @@ def _choose(frames: Path, found: tuple[str, ...], named: tuple[str, ...]) -> tup
     if missing:
         raise ValueError(
             f"{frames}: expected folders of frames for all listed sequences, found none for "
-            f"{len(missing)}: {name_some(missing)}"
+            f"{len(missing)}: {folders.name_some(missing)}"
         )
     return chosen
 
@@ -75,9 +64,10 @@ def find_static(options: BenchmarkOptions) -> Layout:
         )
     listing.find_pair(root, (".",))
     sequences, num_images = [], 0
-    for name in subfolders(root / listing.FRAMES):
+    for name in folders.subfolders(root / listing.FRAMES):
         frames, annotations = root / listing.FRAMES / name, root / listing.MASKS / name
-        images, masks = images_by_stem(frames), images_by_stem(annotations, MASK_SUFFIXES)
+        images = folders.images_by_stem(frames)
+        masks = folders.images_by_stem(annotations, folders.MASK_SUFFIXES)
         num_images += len(images)
         sequences += [
             SequenceFolders(f"{name}/{stem}", frames / file, annotations / masks[stem], None)
@@ -88,7 +78,7 @@ def find_static(options: BenchmarkOptions) -> Layout:
         raise ValueError(
             f"{root}: expected images JPEGImages/<set>/*.jpg with masks of the same names in "
             f"Annotations/<set>, found {num_images} images and no mask of theirs in "
-            f"{describe_folder(root / listing.FRAMES)}"
+            f"{folders.describe_folder(root / listing.FRAMES)}"
         )
     left_out = num_images - len(sequences)
     return Layout(root, tuple(sequences), "first frame", is_gapless=False, num_left_out=left_out)

@@ -96,26 +96,25 @@ def read_split(root: Path, folders: Iterable[str], names: Sequence[str]) -> Spli
             f"{first}: expected the list of the split's sequences, found no such file; "
             f"{first.parent} holds {describe_folder(first.parent)}"
         )
-    return SplitList(path, read_list(path), find_repeated(path))
+    repeated = (
+        f"{path}: expected each name once, found {line} {count} times; it counts once, remove the "
+        "others, or restore the names that they replace"
+        for line, count in Counter(read_lines(path)).items()
+        if count > 1
+    )
+    return SplitList(path, read_list(path), tuple(repeated))
 
 
 def read_list(path: Path) -> tuple[str, ...]:
     """Reads a split's sequences; a line has a name, or the paths of an image and its mask."""
-    names = {require_name(path, _listed_name(line)) for line in read_lines(path)}
+    names = set()
+    for line in read_lines(path):
+        image = _IMAGE_FIRST.fullmatch(line)
+        folder = PurePosixPath(image[1]).parent.name if image else ""
+        names.add(require_name(path, folder or line.rstrip("/")))
     if not names:
         raise ValueError(f"{path}: expected names of sequences, found an empty list")
     return tuple(sorted(names, key=natural_order))
-
-
-def find_repeated(path: Path) -> tuple[str, ...]:
-    """Reports the lines that a list repeats."""
-    counts = Counter(read_lines(path))
-    return tuple(
-        f"{path}: expected each name once, found {line} {count} times; it counts once, remove the "
-        "others, or restore the names that they replace"
-        for line, count in counts.items()
-        if count > 1
-    )
 
 
 def read_lines(path: Path) -> list[str]:
@@ -139,12 +138,6 @@ def read_names(path: Path) -> frozenset[str]:
     if not names:
         raise ValueError(f"{path}: expected names, one in a line, found none")
     return names
-
-
-def _listed_name(line: str) -> str:
-    image = _IMAGE_FIRST.fullmatch(line)
-    folder = PurePosixPath(image[1]).parent.name if image else ""
-    return folder or line.rstrip("/")
 
 
 _WHOLE = re.compile("[0-9]{1,8}")

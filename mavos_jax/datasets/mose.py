@@ -8,20 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from mavos_jax.datasets import listing
+from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.davis import summarise_davis
-from mavos_jax.datasets.protocol import (
-    Protocol,
-    Rows,
-    ScoringOptions,
-    SequenceMasks,
-    Summary,
-    boundary_mean,
-    mean_of,
-    region_mean,
-    score_objects,
-)
+from mavos_jax.datasets.protocol import Protocol, Rows, ScoringOptions, SequenceMasks, Summary
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, sequences_below
 from mavos_jax.media.folders import subfolders
 from mavos_jax.media.ids import object_ids
@@ -49,7 +39,7 @@ def score_mose(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOp
     inner = sorted(sequence.truth)[1:-1]
     starts = sorted(first_frames(sequence, masks).items())
     counted = {number: [frame for frame in inner if frame > start] for number, start in starts}
-    return score_objects(sequence.name, masks, counted, options)
+    return protocol.score_objects(sequence.name, masks, counted, options)
 
 
 def first_frames(sequence: SequenceFiles, masks: SequenceMasks) -> dict[int, int]:
@@ -104,7 +94,7 @@ def score_mosev2(sequence: SequenceFiles, masks: SequenceMasks, options: Scoring
     """
     ids = sorted(sequence.spans) or sorted(first_frames(sequence, masks))
     counted = dict.fromkeys(ids, sorted(sequence.truth)[1:-1])
-    rows = score_objects(
+    rows = protocol.score_objects(
         *(sequence.name, masks, counted, options),
         knows_others=True,
         measure=functools.partial(score_frame, tolerance=tolerance_by_area, added=1),
@@ -121,8 +111,9 @@ def lost_object(sequence: str, number: int) -> ObjectResult:
 
 def summarise_mosev2(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:
     """Averages over objects; J&F_d and J&F_r are over the frames after they vanish and return."""
-    region, boundary = mean_of(objects, region_mean), mean_of(objects, boundary_mean)
-    classical = mean_of(objects, lambda row: row.extra["F"])
+    region = protocol.mean_of(objects, protocol.region_mean)
+    boundary = protocol.mean_of(objects, protocol.boundary_mean)
+    classical = protocol.mean_of(objects, lambda row: row.extra["F"])
     clips = {}
     for letter, is_visible in (("d", False), ("r", True)):
         means = [pair for row in objects if (pair := clip_means(row, is_visible)) is not None]

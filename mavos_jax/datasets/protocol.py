@@ -69,13 +69,10 @@ def score_objects(
     measure: FrameScorer = score_frame,
     further: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
 ) -> Rows:
-    """Scores every object over its own frames; only masks of frames that count are read.
+    """Scores every object over its frames in ``counted``, ascending; reads no masks of others.
 
-    Args:
-      counted: the frames that count, ascending, by object; none make no row.
-      knows_others: whether predicted ids above all objects are background; else a ValueError.
-      measure: gives J and F of the objects of a frame.
-      further: measures of an object's true and predicted mask, whose means are ``extra``.
+    Predicted ids above all objects are background if it ``knows_others``, else a ValueError.
+    ``further`` measures of an object's true and predicted mask are averaged in ``extra``.
     """
     at_frame: dict[int, list[int]] = {}
     for number, frames in counted.items():

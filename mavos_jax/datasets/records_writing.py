@@ -37,8 +37,6 @@ def write_records(
     """Writes all videos; the records appear in ``output`` once they have been read back.
 
     A killed run leaves a hidden folder ``.<kind>-<split>.<process>.partial``, which may be deleted.
-    Raises ValueError if there are other files in the records' place, or a frame or its mask is
-    missing, damaged or of another size.
     """
     final = inside(output, records.records_folder(output, kind, split))
     _require_replaceable(final, overwrite)

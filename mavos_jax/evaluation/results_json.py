@@ -16,7 +16,6 @@ from mavos_jax.evaluation.reading import read_result
 from mavos_jax.media.ids import object_ids
 from mavos_jax.media.results import marked_json
 from mavos_jax.runtime.files import written_whole
-from mavos_jax.runtime.untrusted import shortened
 
 RESULTS_JSON = "results.json"
 
@@ -64,26 +63,6 @@ def encode_rle(mask: np.ndarray) -> str:
         runs.insert(0, 0)
     differences = [*runs[:3], *(run - runs[i + 1] for i, run in enumerate(runs[3:]))]
     return "".join(character for value in differences for character in _characters(value))
-
-
-def decode_rle(counts: str, size: tuple[int, int]) -> np.ndarray:
-    """Returns the mask, bool [H, W], of compressed run lengths; ValueError if they do not fit."""
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        group = ord(character) - _FIRST_CHARACTER
-        value |= (group & (_GOES_ON - 1)) << shift
-        shift += _BITS
-        if not group & _GOES_ON:
-            value -= (1 << shift) if group & _SIGN else 0
-            runs.append(value + runs[-2] if len(runs) > 2 else value)
-            value = shift = 0
-    if shift or min(runs, default=0) < 0 or sum(runs) != size[0] * size[1]:
-        raise ValueError(
-            f"expected run lengths of {size[0]}x{size[1]} pixels, found {sum(runs)} in "
-            f"{shortened(counts)}"
-        )
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size, order="F")
 
 
 def _characters(value: int) -> Iterator[str]:

@@ -1,8 +1,7 @@
 """The boundary measure F of a pair of binary masks.
 
-An outline is one long integer, a bit a pixel. A disk is a stack of runs, so to dilate by it is to
-shift that integer sideways for the runs and by whole rows for the stack: some sixty shifts at 480p
-instead of 197 passes over a frame.
+An outline is one long integer, a bit a pixel, and a disk a stack of runs: to dilate by it takes
+some sixty shifts at 480p, sideways for the runs and by whole rows for the stack.
 """
 
 import functools
@@ -17,19 +16,19 @@ _AREA_FACTOR = 0.1
 def boundary_measure(
     truth: np.ndarray, prediction: np.ndarray, tolerance: int | float | None = None
 ) -> float:
-    """Computes how well the outlines of two masks agree.
+    """Computes how well the outlines of two masks, bool [H, W], agree.
 
     F = 2 P R / (P + R), with P the share of the predicted boundary that lies within the tolerance
     of the true one and R the share of the true boundary within the tolerance of the predicted one
     (Perazzi et al. 2016, section 4, as computed by the official evaluation of DAVIS 2017: pixels
     match within a disk, and not one to one). F is 1 if both masks lack a boundary, 0 if one does.
-
-    Masks are bool [H, W]. ``tolerance`` is the radius of the disc, in pixels, by default that of
-    :func:`boundary_tolerance`.
+    ``tolerance`` is the disk's radius in pixels, by default that of :func:`boundary_tolerance`.
     """
     if tolerance is None:
         tolerance = boundary_tolerance(*truth.shape)
-    box = _box_with_margin(truth | prediction)
+    either = truth | prediction
+    rows = _span_with_margin(np.any(either, axis=1))
+    box = rows, _span_with_margin(np.any(either[rows], axis=0))
     # At least as many empty columns as a run can reach: what leaves a row at one end must not
     # touch a pixel of the next row.
     stride = -(-(box[1].stop - box[1].start + math.ceil(tolerance) + 1) // 8) * 8
@@ -73,13 +72,8 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
     return boundary
 
 
-def _box_with_margin(mask: np.ndarray) -> tuple[slice, slice]:
-    """Returns the rows and columns of all objects with a margin that keeps boundaries."""
-    vertical = _span_with_margin(np.any(mask, axis=1))
-    return vertical, _span_with_margin(np.any(mask[vertical], axis=0))
-
-
 def _span_with_margin(is_used: np.ndarray) -> slice:
+    """Returns the rows or columns in use, with a margin that keeps boundaries."""
     used = np.flatnonzero(is_used)
     if not used.size:
         return slice(0, 0)
@@ -109,12 +103,8 @@ def _dilate(pixels: int, stride: int, radius: int | float) -> int:
 
 @functools.lru_cache
 def _disk(radius: int | float) -> tuple[tuple[int, int, int], ...]:
-    """Lists the runs of a disk, the shortest first: length, last column and row, as offsets.
-
-    The disk is that of the official tools, which lies off its centre for a broken radius r: of the
-    offsets k = i - r with i = 0 .. ceil(2 r + 1) - 1 those with k_row^2 + k_column^2 <= r^2, where
-    the offset 0 is i = ceil(2 r + 1) // 2.
-    """
+    """Lists the runs of a disk, the shortest first: length, last column and row, as offsets."""
+    # As in the official tools, a disk of a broken radius lies off its centre, size // 2.
     size = math.ceil(radius + 1 + radius)
     squares = (np.arange(size) - radius) ** 2
     runs = []

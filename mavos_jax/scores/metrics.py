@@ -14,7 +14,6 @@ from mavos_jax.scores.boundary import boundary_measure
 _RECALL_THRESHOLD = 0.5
 _DECAY_BINS = 4
 
-
 FrameScorer = Callable[[np.ndarray, np.ndarray, Sequence[int]], tuple[np.ndarray, np.ndarray]]
 """Gives J and F of several objects of a frame, as :func:`score_frame` does."""
 
@@ -72,11 +71,10 @@ def score_frame(
 
 
 def statistics(values: Sequence[float] | np.ndarray, *, official_decay: bool = False) -> Statistics:
-    """Reduces one object's J or F of at least one frame to their mean, recall and decay.
+    """Reduces one object's J or F to mean, recall and decay; bins of frames share end points.
 
-    For the decay, frames are cut into 4 bins that share their end points. ``official_decay`` keeps
-    an error of the official evaluation, which holds the bins' ends in 8 bits: beyond 256 frames it
-    takes other frames, or none, which gives NaN.
+    ``official_decay`` keeps an error of the official evaluation, which holds the bins' ends in 8
+    bits: beyond 256 frames it takes other frames, or none, which gives NaN.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not values.size:
