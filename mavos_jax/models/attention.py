@@ -59,10 +59,7 @@ def _weigh(
 def attend_heads(
     attend_head: Callable[..., Array], operands: tuple[Array, ...], num_heads: int, backend: Backend
 ) -> Tokens:
-    """Runs attention on each head's channels and puts the results side by side.
-
-    Operands are the channels of all heads [n, heads k]; three axes have the heads in front.
-    """
+    """Runs attention on each head's part of operands [n, heads k] or [heads, n, k]; joins them."""
 
     def split(x: Array) -> Array:
         return x if x.ndim == 3 else x.reshape(x.shape[0], num_heads, -1).transpose(1, 0, 2)
@@ -88,24 +85,17 @@ def attend_window(
     softmax: Softmax = "after",
     most_scores: int | None = None,
 ) -> Float[Array, "n v"]:
-    """Attention of each token to the (2 radius + 1)^2 tokens around it.
+    """Attention, as :func:`attend`, of each token of a map to the (2 radius + 1)^2 around it.
 
     Query tiles see the keys within ``radius`` of the tile, clipped at the map's border; places
     outside a token's own window are masked. One tile that covers the map is dense attention with
     a banded mask: fewer and larger operations, [n, n] logits.
 
     Args:
-      query: [n, k], scaled.
-      key: [n, k].
-      value: [n, v].
       relative: a logit per offset, row-major from (-radius, -radius): r = (2 radius + 1)^2.
       relative_value: added to the values that a token finds at each offset.
-      size: rows and columns of the map, n = rows * columns.
-      radius: largest distance of a key, in tokens.
       tile: side of the query tiles in tokens; ``None`` for one tile, or strips of rows where that
         had more than ``most_scores`` logits.
-      softmax: see :func:`attend`.
-      most_scores: see :func:`attend`.
     """
     rows, columns = size
     window = 2 * radius + 1
@@ -119,13 +109,10 @@ def attend_window(
         bottom, right = min(top + tile_rows, rows), min(left + tile_columns, columns)
         key_top, key_left = max(top - radius, 0), max(left - radius, 0)
         key_bottom, key_right = min(bottom + radius, rows), min(right + radius, columns)
+        inside_rows = slice(key_top - top + radius, key_bottom - top + radius)
+        inside_columns = slice(key_left - left + radius, key_right - left + radius)
         bias = _offsets_to_places(relative_map[top:bottom, left:right])
-        bias = bias[
-            :,
-            :,
-            key_top - top + radius : key_bottom - top + radius,
-            key_left - left + radius : key_right - left + radius,
-        ]
+        bias = bias[:, :, inside_rows, inside_columns]
         margins = (
             (key_top - top + radius, bottom + radius - key_bottom),
             (key_left - left + radius, right + radius - key_right),
@@ -193,10 +180,8 @@ def _offsets_to_places(relative: Float[Array, "y x dy dx"]) -> Float[Array, "y x
 
 
 def _skew(x: Float[Array, "p q i d"]) -> Float[Array, "p q i j"]:
-    """Shifts row i right by i: out[..., i, i + d] = x[..., i, d], masked elsewhere.
-
-    Rows padded to one more than the result's width, read with that width, do it without a gather.
-    """
+    """Shifts row i right by i: out[..., i, i + d] = x[..., i, d], masked elsewhere."""
+    # Without a gather: rows padded to one more than the result's width are read with that width.
     *lead, length, depth = x.shape
     width = length + depth - 1
     x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, width + 1 - depth)), constant_values=MASKED)

@@ -26,11 +26,8 @@ def convolve(
     padding: Any,
     **others: Any,
 ) -> Float[Array, "b h2 w2 d"]:
-    """A square dense convolution, in place of ``jax.lax.conv_general_dilated``.
-
-    ``others``, which :class:`flax.linen.Conv` adds, are at their defaults.
-    """
-    del others
+    """A square dense convolution, in place of ``jax.lax.conv_general_dilated``."""
+    del others  # which :class:`flax.linen.Conv` adds, at their defaults
     return _convolve(x, kernel, int(window_strides[0]), int(padding[0][0]))
 
 
@@ -68,12 +65,7 @@ def _convolve_backward(
     spread = [(0, 0, 0), (0, rest[0], stride - 1), (0, rest[1], stride - 1), (0, 0, 0)]
     spaced = jax.lax.pad(gradient, jnp.zeros((), gradient.dtype), spread)
     turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    side = size - 1 - padding
-    around = [(side, side)] * 2
-    of_x = jax.lax.conv_general_dilated(
-        spaced, turned, (1, 1), around, dimension_numbers=_DIMENSIONS
-    )
-    return of_x, of_kernel.reshape(kernel.shape)
+    return _convolve(spaced, turned, 1, size - 1 - padding), of_kernel.reshape(kernel.shape)
 
 
 _convolve.defvjp(_convolve_forward, _convolve_backward)
@@ -83,11 +75,8 @@ _convolve.defvjp(_convolve_forward, _convolve_backward)
 def depthwise(
     x: Map, kernel: Float[Array, "k k c"], stride: int, dilation: int, gradient: ConvGradient
 ) -> Float[Array, "h2 w2 c"]:
-    """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass.
-
-    ``gradient`` is ``Backend.conv_gradient``.
-    """
-    del gradient
+    """Sums one shifted, scaled copy of the map per tap; XLA fuses them into a single pass."""
+    del gradient  # ``Backend.conv_gradient``
     return _sum_taps(x, kernel, stride, dilation)
 
 

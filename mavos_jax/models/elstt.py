@@ -32,10 +32,7 @@ Updates = tuple[Float[Array, "n d"], Float[Array, "n d"]]
 
 
 class GatedOutput(nn.Module):
-    """What closes each propagation: gate, depthwise 5x5 convolution, linear layer.
-
-    PyTorch: the ``dw_conv`` and ``projection`` of ``GatedPropagation``.
-    """
+    """What closes each propagation: gate, 5x5 ``dw_conv`` and ``projection`` of PyTorch's."""
 
     config: ELSTTConfig
     backend: Backend
@@ -126,11 +123,7 @@ class SelfPropagation(nn.Module):
 
 
 class Block(nn.Module):
-    """One E-LSTT block.
-
-    In the first one the identity branch is still empty: it has no gate and adds nothing to the
-    identity value.
-    """
+    """One E-LSTT block; the first one's identity branch is empty, without gate and value."""
 
     config: ELSTTConfig
     backend: Backend

@@ -17,11 +17,7 @@ STRIDE = 16
 
 
 class Identification(nn.Module):
-    """A strided convolution of the one-hot mask, then layer normalisation, which AOT-L lacks.
-
-    The kernel is 17x17 with padding 8 for maps of 16 n + 1 pixels (``align_corners``), else 16x16
-    without padding.
-    """
+    """A strided convolution of the one-hot mask, then layer normalisation, which AOT-L lacks."""
 
     dim: int
     align_corners: bool
@@ -35,6 +31,7 @@ class Identification(nn.Module):
         A pixel of 255 belongs to no identity, not even the background. ``num_identities`` is the
         number of channels that the mask can hold, background included; fewer cost less.
         """
+        # For maps of 16 n + 1 pixels 17x17 with padding 8, else 16x16 without.
         size = STRIDE + 1 if self.align_corners else STRIDE
         padding = STRIDE // 2 if self.align_corners else 0
         bank = self.param(
@@ -43,8 +40,7 @@ class Identification(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.dim,))
         dtype = self.backend.dtype or bank.dtype
         one_hot = jax.nn.one_hot(mask, num_identities, dtype=dtype)
-        convolve = convolution(self.backend)
-        embedding = convolve(
+        embedding = convolution(self.backend)(
             one_hot[None],
             bank[:, :, :num_identities].astype(dtype),
             window_strides=(STRIDE, STRIDE),

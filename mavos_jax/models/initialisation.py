@@ -1,8 +1,7 @@
 """Fresh weights, drawn by a handful of small programs instead of one for each shape.
 
-XLA takes a fifth of a second to compile each of some hundred draws. Here a first pass only notes
-which arrays are to be drawn. The first n of 2^k random numbers are the n that JAX would draw by
-themselves, so a program for each 2^k serves every shape.
+A first pass only notes which arrays are to be drawn. The first n of 2^k random numbers are the n
+that JAX would draw by themselves, so a program for each 2^k serves every shape.
 """
 
 import contextvars

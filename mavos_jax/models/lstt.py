@@ -3,6 +3,7 @@
 PyTorch ``LongShortTermTransformer`` and its blocks (Yang et al. 2021).
 """
 
+import functools
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -45,13 +46,9 @@ class SelfAttention(nn.Module):
         query = linear(dim, "query", self.backend)(x + position)
         key = linear(dim, "key", self.backend)(x + position)
         value = linear(dim, "value", self.backend)(x)
-        operands = (_scale(query, self.config), key, value)
-        attended = attend_heads(
-            lambda *x: attend(*x, **self.backend.attention(self.config.num_heads)),
-            operands,
-            self.config.num_heads,
-            self.backend,
-        )
+        heads, operands = self.config.num_heads, (_scale(query, self.config), key, value)
+        attend_head = functools.partial(attend, **self.backend.attention(heads))
+        attended = attend_heads(attend_head, operands, heads, self.backend)
         return linear(dim, "projection", self.backend)(attended)
 
 
@@ -63,14 +60,10 @@ class LongTermAttention(nn.Module):
 
     @nn.compact
     def __call__(self, query: Tokens, memory: KeyValue, bias: Float[Array, "m"] | None) -> Tokens:
-        row = None if bias is None else bias[None]
-        options = self.backend.attention(self.config.num_heads)
-        attended = attend_heads(
-            lambda q, k, v: attend(q, k, v, row, **options),
-            (_scale(query, self.config), memory.key, memory.value),
-            self.config.num_heads,
-            self.backend,
-        )
+        heads, row = self.config.num_heads, None if bias is None else bias[None]
+        attend_head = functools.partial(attend, bias=row, **self.backend.attention(heads))
+        operands = (_scale(query, self.config), memory.key, memory.value)
+        attended = attend_heads(attend_head, operands, heads, self.backend)
         return linear(self.config.dim, "projection", self.backend)(attended)
 
 

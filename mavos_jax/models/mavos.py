@@ -33,14 +33,10 @@ Variables = dict[str, Any]
 
 
 class Features(NamedTuple):
-    """What the encoder returns for one frame.
+    """What the encoder returns for one frame."""
 
-    ``shortcuts`` are maps at strides 4, 8 and 16 in the decoder's widths, ``projected`` is the
-    stride-16 map that enters the E-LSTT.
-    """
-
-    shortcuts: Adapted
-    projected: Float[Array, "h w d"]
+    shortcuts: Adapted  # maps at strides 4, 8 and 16
+    projected: Float[Array, "h w d"]  # the stride-16 map that enters the E-LSTT
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,13 +50,10 @@ class Features(NamedTuple):
 
 
 class MAVOS(nn.Module):
-    """The network: MAVOS, or AOT-L and DeAOT-L with their transformers in ``elstt``.
-
-    ``backend`` says how the expensive operations are computed.
-    """
+    """The network: MAVOS, or AOT-L and DeAOT-L with their transformers in ``elstt``."""
 
     config: Experiment
-    backend: Backend
+    backend: Backend  # how the expensive operations are computed
 
     def setup(self) -> None:
         config = self.config
@@ -143,16 +136,10 @@ def build_transformer(config: TransformerConfig, backend: Backend) -> ELSTT | LS
 
 
 def build_model(config: Experiment, backend: Backend | None = None) -> MAVOS:
-    """Returns the network of an experiment.
+    """Returns the network of an experiment; raises ValueError if JAX lacks its device.
 
-    Args:
-      config: the experiment.
-      backend: how the expensive operations are computed; by default what suits JAX's default
-        device, in the precision of ``config.inference``.
-
-    Raises:
-      ValueError: ``config`` is not an ``Experiment``, or JAX lacks the device that it was told to
-        use.
+    ``backend`` says how the expensive operations are computed: by default as suits JAX's default
+    device, in the precision of ``config.inference``.
     """
     require_kind("config", config, Experiment, "an Experiment; load_config reads one from a file")
     if backend is None:

@@ -79,7 +79,9 @@ class ModulatedCrossAttention(nn.Module):
         query = self._linear("query", layer_norm("new_norm")(new))
         match self.config.write:
             case "mca":
-                value = self._in_value_layout(self._modulate(context, size))
+                value = self._modulate(context, size)
+                if self.config.released_value_layout:
+                    value = value.T.reshape(value.shape)
                 fused = self._attend_heads(query, self._linear("key", context), value)
             case "cross_attention":
                 value = self._linear("value", context)
@@ -103,10 +105,6 @@ class ModulatedCrossAttention(nn.Module):
 
     def _linear(self, name: str, x: Tokens) -> Tokens:
         return dense(x.shape[-1], name, self.backend, bias=False)(x)
-
-    def _in_value_layout(self, modulated: Tokens) -> Tokens:
-        is_released = self.config.released_value_layout
-        return modulated.T.reshape(modulated.shape) if is_released else modulated
 
     def _modulate(self, context: Tokens, size: tuple[int, int]) -> Tokens:
         focal = FocalContext(self.config.focal_levels, self.backend, name="focal")

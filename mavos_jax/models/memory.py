@@ -109,11 +109,8 @@ def num_places(config: MemoryConfig) -> int:
 
 def start_memory(config: MemoryConfig, reference: tuple[KeyValue, ...]) -> Memory:
     """Returns the memory after the reference frame."""
-    start, places, further = (
-        POLICIES[config.policy].start,
-        num_places(config),
-        config.references - 1,
-    )
+    start, places = POLICIES[config.policy].start, num_places(config)
+    further = config.references - 1
     long_term = jax.tree.map(
         lambda x: jnp.pad(start(x, places), ((0, further * len(x)), (0, 0))), reference
     )
@@ -142,10 +139,7 @@ def put_frame(
 
 
 def keep_frame(memory: Memory, place: Scalar | int | None = None) -> Memory:
-    """Returns a memory whose latest frame stays as a further reference, as it is.
-
-    ``place`` is the one of ``references - 1`` to put it, by default an empty one or the oldest.
-    """
+    """Keeps the latest frame in a place for references, by default an empty one or the oldest."""
     kept = memory.kept
     if kept is None:
         return memory
@@ -178,11 +172,8 @@ FIRST_CAPACITY = 4  # the frames that a bank which grows has room for at first
 
 
 def with_room_for(config: MemoryConfig, num_frames: int) -> MemoryConfig:
-    """Returns the configuration to run with while the memory holds at most ``num_frames`` frames.
-
-    A bank that grows is until then a smaller bank, whose size doubles; the results are the same,
-    because places not in use get no weight.
-    """
+    """Returns the configuration to run with while the memory holds at most so many frames."""
+    # A smaller bank, whose size doubles, gives the same: places not in use get no weight.
     if not config.grows or POLICIES[config.policy].places is not None:
         return config
     capacity = FIRST_CAPACITY

@@ -1,8 +1,7 @@
 """Variables prepared for inference: what depends only on them is computed once per model.
 
-The scale of a frozen batch normalisation goes into the convolution before it, the operands of
-products and convolutions are stored in the type that they are computed in, and weights that are
-used together lie together.
+The scale of a frozen batch normalisation goes into the convolution before it, operands have the
+type that they are computed in, and weights that are used together lie together.
 """
 
 import functools
@@ -16,18 +15,10 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.core import Tracer
 from jax.typing import DTypeLike
 
+from mavos_jax.models import layers
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.identification import Identification
-from mavos_jax.models.layers import (
-    CONSTANTS,
-    EPSILON,
-    PREPARED,
-    DepthwiseConv,
-    FrozenBatchNorm,
-    JoinedLinear,
-    Twins,
-    split_rows,
-)
+from mavos_jax.models.layers import CONSTANTS, EPSILON, PREPARED, JoinedLinear
 from mavos_jax.models.lstt import HeadLinear
 from mavos_jax.models.mavos import MAVOS, Variables, small_frame
 
@@ -66,9 +57,8 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     # Also while a caller's function is traced, whose tracers must not be kept.
     with jax.ensure_compile_time_eval():
         prepared = _prepare(model, variables)
-    if prepared is not variables and all(
-        isinstance(leaf, jax.Array) for leaf in leaves
-    ):  # others may change
+    is_fixed = all(isinstance(leaf, jax.Array) for leaf in leaves)  # others may change
+    if prepared is not variables and is_fixed:
         _KEPT[key] = prepared
         shared = set(map(id, jax.tree.leaves(prepared)))
         for leaf in leaves:
@@ -123,7 +113,8 @@ def _compute(plan: _Plan, variables: Variables, dtype: DTypeLike | None) -> dict
         return fresh.pop(path) if path in fresh else flat[path]
 
     for path, widths in plan.joins:
-        fresh[PREPARED, *path, "kernels"] = split_rows(take(("params", *path, "kernel")), widths)
+        kernel = take(("params", *path, "kernel"))
+        fresh[PREPARED, *path, "kernels"] = layers.split_rows(kernel, widths)
     for path, modules in plan.twins:
         first = ("params", *modules[0])
         for leaf in [each[len(first) :] for each in flat if each[: len(first)] == first]:
@@ -151,13 +142,13 @@ def _plan(model: MAVOS) -> _Plan:
         if context.method_name != "__call__":
             return result
         match module:
-            case FrozenBatchNorm():
+            case layers.FrozenBatchNorm():
                 folds[CONSTANTS, *module.path] = kernels[-1]
-            case nn.Dense() | nn.Conv() | DepthwiseConv():
+            case nn.Dense() | nn.Conv() | layers.DepthwiseConv():
                 kernels.append(("params", *module.path, "kernel"))
             case JoinedLinear() if backend.joins == "products":
                 joins[module.path] = tuple(x.shape[-1] for x in args)
-            case Twins() if backend.twins == "batched":
+            case layers.Twins() if backend.twins == "batched":
                 twins[module.path] = tuple(each.path for each in args[0])
             case _:
                 pass

@@ -121,16 +121,12 @@ def _take(x: Array, indices: Array | np.ndarray, axis: int) -> Array:
 
 
 def _apply_taps(x: Array, taps: ResizeTaps, axis: int) -> Array:
-    """Returns the weighted sum of the taps of each target, as x_0 + sum_i w_i (x_i - x_0).
-
-    The weights add up to one. A compiler has only one way to contract this form, so the same pixels
-    come out of every program that resizes.
-    """
+    """Returns the weighted sum of the taps of each target, as x_0 + sum_i w_i (x_i - x_0)."""
+    # Weights add up to one. Compilers contract this form in one way: the same pixels everywhere.
     indices, weights = taps
     shape = [1] * x.ndim
     shape[axis] = -1
-    first = _take(x, indices[:, 0], axis)
-    total = first
+    first = total = _take(x, indices[:, 0], axis)
     for i in range(1, indices.shape[1]):
         tap = _take(x, indices[:, i], axis)
         total = total + weights[:, i].reshape(shape) * (tap - first)
@@ -152,11 +148,8 @@ def resize_bilinear(
 def resize_planes(
     x: Float[Array, "c h w"], size: tuple[int, int], *, align_corners: bool
 ) -> Float[Array, "c h2 w2"]:
-    """Resizes as :func:`resize_bilinear` does a map whose channels come first.
-
-    Two products with constant matrices: their gradients are products, those of gathers are
-    scatters.
-    """
+    """Resizes as :func:`resize_bilinear` does a map whose channels come first."""
+    # By products with constant matrices: their gradients are products, those of gathers scatters.
     if x.shape[1:] == size:
         return x
     rows, columns = (

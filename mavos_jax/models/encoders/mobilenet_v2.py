@@ -28,11 +28,8 @@ class BlockSpec(NamedTuple):
 
 
 def block_specs(config: MobileNetV2Config) -> Iterator[BlockSpec]:
-    """Yields the inverted residuals in order; a shortcut is taken where the next row strides.
-
-    A row whose nominal stride would go beyond 16 keeps stride 1; the blocks after its first have
-    twice the dilation instead.
-    """
+    """Yields the inverted residuals in order; a shortcut is taken where the next row strides."""
+    # Beyond stride 16 a row keeps stride 1; blocks after its first have twice the dilation instead.
     stride, dilation = 2, 1
     for i, (expansion, features, blocks, nominal) in enumerate(config.stages):
         row_stride, row_dilation = nominal, dilation

@@ -59,11 +59,8 @@ class WindowAttention(nn.Module):
     ) -> Float[Array, "windows n c"]:
         windows, tokens, channels = x.shape
         depth = channels // self.heads
-        table = self.param(
-            "relative_position_bias",
-            truncated_normal(0.02),
-            ((2 * self.window - 1) ** 2, self.heads),
-        )
+        shape = ((2 * self.window - 1) ** 2, self.heads)
+        table = self.param("relative_position_bias", truncated_normal(0.02), shape)
         index = relative_position_index(self.window)
         bias = table[index.reshape(-1)].reshape(tokens, tokens, self.heads).transpose(2, 0, 1)
         qkv = dense(3 * channels, "query_key_value", self.backend)(x)
@@ -91,9 +88,8 @@ class SwinBlock(nn.Module):
         x = x + DropPath(self.drop_path, name="drop1")(self._attend(layer_norm("norm1")(x)))
         hidden = dense(4 * x.shape[-1], "mlp_in", self.backend)(layer_norm("norm2")(x))
         out = dense(x.shape[-1], "mlp_out", self.backend)
-        return x + DropPath(self.drop_path, name="drop2")(
-            out(jax.nn.gelu(hidden, approximate=False))
-        )
+        update = out(jax.nn.gelu(hidden, approximate=False))
+        return x + DropPath(self.drop_path, name="drop2")(update)
 
     def _attend(self, x: Map) -> Map:
         """Pads the normalised map to whole windows, shifts it, attends, and undoes both."""
