@@ -16,7 +16,13 @@ from mavos_jax.datasets.opening import find_layout, unlabelled_faults
 from mavos_jax.datasets.pairing import build_sequence, find_faults, find_files, find_images
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, SequenceFolders
 from mavos_jax.datasets.table import DATA_SETS
-from mavos_jax.media.folders import MASK_SUFFIXES, images_by_stem, subfolders, unread_names
+from mavos_jax.media.folders import (
+    MASK_SUFFIXES,
+    describe_kind,
+    images_by_stem,
+    subfolders,
+    unread_names,
+)
 from mavos_jax.media.ids import explain_drawing, explain_emptiness, explain_fullness, object_ids
 from mavos_jax.media.masks import read_values
 from mavos_jax.media.pictures import Size, describe_size, explain_size, read_header, read_image
