@@ -196,15 +196,9 @@ def _describe_text(path: Path, head: bytes) -> str | None:
             f"it is a web page{named}, which the host sent instead of the weights; open the "
             "address in a browser, confirm there, and download the file itself"
         )
-    if _is_json(text):
-        return f"it is JSON, perhaps a server's error; {_DOWNLOAD_AGAIN}"
+    with contextlib.suppress(ValueError, RecursionError):
+        if isinstance(json.loads(text), dict):
+            return f"it is JSON, perhaps a server's error; {_DOWNLOAD_AGAIN}"
     if is_pickle(path):  # whose oldest form is text
         return None
     return f"it is a text file that begins with {text[:30]!r}; {_DOWNLOAD_AGAIN}"
-
-
-def _is_json(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False

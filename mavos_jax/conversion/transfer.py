@@ -40,21 +40,17 @@ class Report:
         dropped = [f"{kind} ({count})" for kind, count in self.dropped.items()]
         if self.others:
             dropped.append(f"entries beside the weights ({', '.join(self.others)})")
-        fresh = "nothing"
-        if self.fresh:
-            names = abbreviate(self.fresh, self.expected)
-            fresh = f"{len(self.fresh)} tensors: {names}"
-        taken_off = [f"taken off the names: {', '.join(self.prefixes)}"] if self.prefixes else []
+        fresh = f"{len(self.fresh)} tensors: {abbreviate(self.fresh, self.expected)}"
         lines = [
             f"recognised: {self.source} as {self.kind}",
-            *taken_off,
+            self.prefixes and f"taken off the names: {', '.join(self.prefixes)}",
             f"used: {self.num_used} tensors",
             f"dropped: {', '.join(dropped) or 'nothing'}",
-            f"starts fresh: {fresh}",
+            f"starts fresh: {fresh if self.fresh else 'nothing'}",
             f"parameters: {self.num_parameters:,}",
+            self.output and f"written: {self.output}",
         ]
-        lines += [f"written: {self.output}"] if self.output else []
-        return "\n".join(lines)
+        return "\n".join(str(line) for line in lines if line)
 
 
 def convert_file(
@@ -128,12 +124,10 @@ def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> s
     model, variables = load(checkpoint)
     state = convert.to_state_dict(model.config, variables)
     write_weight_file(output, state)
-    return "\n".join(
-        (
-            f"read: {checkpoint}, configuration {model.config.name!r}",
-            f"parameters: {_num_parameters(variables):,}",
-            f"written: {output}, {len(state)} tensors under their PyTorch names",
-        )
+    return (
+        f"read: {checkpoint}, configuration {model.config.name!r}\n"
+        f"parameters: {_num_parameters(variables):,}\n"
+        f"written: {output}, {len(state)} tensors under their PyTorch names"
     )
 
 

@@ -46,9 +46,10 @@ def read_weight_file(path: Path) -> WeightFile:
     content, siblings = _unwrap(_read(path))
     arrays = {key: x for key, x in content.items() if isinstance(x, np.ndarray)}
     if not arrays:
+        found = f"the entries {sorted(map(str, content))[:5]}" if content else "none"
         raise ValueError(
             f"{path}: expected named tensors, alone or under one of the keys {list(_WRAPPERS)}; "
-            f"found {_describe(content)}"
+            f"found {found}"
         )
     names, rest, prefixes = _without_prefixes(path, {str(key): x for key, x in arrays.items()})
     others = (*siblings, *rest, *(str(key) for key in content if key not in arrays))
@@ -135,9 +136,3 @@ def _without_prefixes(
         others += [f"{head}.* ({n})" for head, n in heads.items() if head != wrappers[0]]
         found = {n.removeprefix(prefix): x for n, x in found.items() if n.startswith(prefix)}
         taken.append(wrappers[0])
-
-
-def _describe(content: Mapping[Any, Any]) -> str:
-    if not content:
-        return "none"
-    return f"the entries {sorted(map(str, content))[:5]}"

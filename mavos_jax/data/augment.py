@@ -231,11 +231,9 @@ def turn_hue(image: Image.Image, turn: float) -> Image.Image:
 
 @functools.cache
 def _hue_table(steps: int) -> ImageFilter.Color3DLUT:
-    """Turned colours at 25 levels of each channel, for interpolation (190 kB, at most 53 tables).
-
-    With value v, chroma c and hue h in sixths of the circle, a channel is
-    v - c * clip(min(k, 4 - k), 0, 1), where k = (h + 5, 3, 1 for red, green, blue) mod 6.
-    """
+    """Turned colours at 25 levels of each channel, to interpolate (190 kB, at most 53 tables)."""
+    # With value v, chroma c and hue h in sixths of the circle, a channel is
+    # v - c * clip(min(k, 4 - k), 0, 1), where k = (h + 5, 3, 1 for red, green, blue) mod 6.
     levels = np.linspace(0.0, 1.0, _HUE_LEVELS)
     blue, green, red = np.meshgrid(levels, levels, levels, indexing="ij")
     value = np.maximum(np.maximum(red, green), blue)

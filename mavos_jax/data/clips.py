@@ -36,11 +36,6 @@ def draw_clip(
     return Clip(tuple(read[index] for index in indices), is_static=False)
 
 
-def repeat_image(video: AnnotatedVideo, num_frames: int) -> Clip:
-    """The first frame of a video ``num_frames`` times, for clips from still images."""
-    return Clip((video[0],) * num_frames, is_static=True)
-
-
 def draw_indices(
     video: AnnotatedVideo, num_frames: int, max_gap: int, least_foreground: float, rng: Generator
 ) -> list[int]:
@@ -143,7 +138,7 @@ class ClipRecipe:
         videos, data = self.sets[key.set], self.data
         video = videos[key.video]
         if videos.is_static:
-            return augment(repeat_image(video, data.clip_frames), data, rng)
+            return augment(Clip((video[0],) * data.clip_frames, is_static=True), data, rng)
         least = pixel_threshold(LEAST_FOREGROUND, data.crop)
         return augment(draw_clip(video, data.clip_frames, videos.max_gap, least, rng), data, rng)
 

@@ -55,7 +55,10 @@ def make_loader(
       batch_size: clips of a step over all processes, a multiple of ``process_count``.
       process_index: its clips are every ``process_count``-th of the batch, from this one on.
     """
-    _check(data, sets, seed, batch_size, process_count)
+    if not 0 <= seed < _SEEDS:
+        raise ValueError(f"seed: expected 0 to 2**32 - 1, found {seed}")
+    if empty := [videos.name for videos in sets if not len(videos)]:
+        raise ValueError(f"{empty[0]}: expected videos, found none; look at its root")
     import grain
     from absl import flags
 
@@ -165,24 +168,6 @@ def _iterate(records: Any, data: DataConfig, local_size: int) -> Any:
     with _held_signals():
         steps.start_prefetch()
     return steps
-
-
-def _check(
-    data: DataConfig, sets: Sequence[VideoSet], seed: int, batch_size: int, process_count: int
-) -> None:
-    if len(sets) != len(data.sources):
-        raise ValueError(
-            f"sets: expected one for each of {len(data.sources)} data.sources, found {len(sets)}"
-        )
-    for videos in sets:
-        if not len(videos):
-            raise ValueError(f"{videos.name}: expected videos, found none; look at its root")
-    if not 0 <= seed < _SEEDS:
-        raise ValueError(f"seed: expected 0 to 2**32 - 1, found {seed}")
-    if batch_size < 1 or batch_size % process_count:
-        raise ValueError(
-            f"batch_size: expected a multiple of the {process_count} processes, found {batch_size}"
-        )
 
 
 @contextlib.contextmanager

@@ -23,10 +23,7 @@ _TEXT: Any = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 def confidence_writer(
     path: Path, *, is_flushed: bool = False
 ) -> Iterator[Callable[[str, Judged], None]]:
-    """Opens a CSV, which gets its name once the block has succeeded.
-
-    Yields a function that adds a frame's rows, given its name.
-    """
+    """Opens a CSV, named once the block has succeeded; yields what adds a named frame's rows."""
     with (
         written_whole(path, is_flushed=is_flushed) as temporary,
         temporary.open("w", **_TEXT) as file,

@@ -8,13 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from mavos_jax.media.folders import (
-    IMAGE_SUFFIXES,
-    describe_folder,
-    describe_series,
-    describe_unread,
-    frames_by_stem,
-)
+from mavos_jax.media import folders
 from mavos_jax.media.pictures import Size, describe_size, read_frame_header, read_image
 from mavos_jax.media.video_file import VideoFile
 from mavos_jax.runtime.files import is_endless
@@ -68,11 +62,10 @@ class ImageFolder:
     @classmethod
     def open(cls, folder: Path) -> "ImageFolder":
         """Lists a folder's pictures and reads their headers; ValueError for none or unfit ones."""
-        files = tuple(folder / name for name in frames_by_stem(folder).values())
+        files = tuple(folder / name for name in folders.frames_by_stem(folder).values())
         if not files:
-            raise ValueError(
-                f"{folder}: expected frames (.jpg or .png), found none: {describe_folder(folder)}"
-            )
+            found = folders.describe_folder(folder)
+            raise ValueError(f"{folder}: expected frames (.jpg or .png), found none: {found}")
         headers = [read_frame_header(file) for file in files]
         first = headers[0].size
         for file, header in zip(files, headers, strict=True):
@@ -81,7 +74,8 @@ class ImageFolder:
                     f"{file}: expected {describe_size(first)} as {files[0].name}, found "
                     f"{describe_size(header.size)}; all frames must have one size"
                 )
-        notes = [*describe_unread([folder]), *describe_series(file.name for file in files)]
+        notes = [*folders.describe_unread([folder])]
+        notes += folders.describe_series(file.name for file in files)
         if num_turned := sum(header.orientation != 1 for header in headers):
             notes.append(
                 f"{folder}: {num_turned} of {len(files)} frames turned upright, as their EXIF "
@@ -128,7 +122,8 @@ def open_frames(path: Path) -> ImageFolder | VideoFile:
             f"{path}: expected a video file or a folder of frames, found a pipe or a device; "
             "save the video to a file first"
         )
-    if path.suffix.lower() in IMAGE_SUFFIXES and path.suffix.lower() not in _MOVING_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in folders.IMAGE_SUFFIXES and suffix not in _MOVING_SUFFIXES:
         raise ValueError(
             f"{path}: expected a video file or a folder of frames, found one image; "
             f"give its folder, {path.parent}"

@@ -151,10 +151,7 @@ def write_mask(
 
 
 def voc_palette() -> np.ndarray:
-    """The PASCAL VOC colours, uint8 [256, 3].
-
-    An id's bits go in turn to red, green and blue, from each channel's highest bit down.
-    """
+    """The PASCAL VOC colours, uint8 [256, 3]: an id's bits in turn in red, green and blue."""
     bits = (np.arange(256)[:, None] >> np.arange(8)) & 1
     channels = [sum(bits[:, i] << (7 - i // 3) for i in range(first, 8, 3)) for first in range(3)]
     return np.stack(channels, axis=1).astype(np.uint8)

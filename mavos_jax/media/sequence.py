@@ -24,16 +24,13 @@ one, as in sets whose truth is known."""
 
 @dataclasses.dataclass(frozen=True)
 class VideoSequence:
-    """A video from the frame of its first mask on, and the mask files beside it by frame index.
-
-    Or both ways from that frame, the one at ``position`` of all: indices count from it.
-    """
+    """A video from the frame of its first mask on, or both ways, and masks beside it by frame."""
 
     frames: FrameSource
-    annotations: Mapping[int, Path]
+    annotations: Mapping[int, Path]  # by index, counted from the first mask's frame
     num_skipped: int = 0
     notes: tuple[str, ...] = ()
-    position: int = 0
+    position: int = 0  # of that frame among all
     earlier: Mapping[int, Path] = dataclasses.field(default_factory=dict)  # counted backwards
 
 
@@ -42,13 +39,10 @@ def open_sequence(
 ) -> VideoSequence:
     """Opens a video file, a folder of frames, or a sequence with annotations.
 
-    Args:
-      path: a video file; a folder of images, with annotations if it lies in a ``JPEGImages`` whose
-        sibling ``Annotations`` has the same folder; or the parent of both, with one sequence.
-      mask: the mask to start from, by default the first annotation that shows an object.
-      start: name or number from 0 of its frame; by default the frame of the mask's name, or else
-        the first.
-      both_ways: keep the frames and masks before it.
+    A folder of images has annotations if it lies in a ``JPEGImages`` whose sibling ``Annotations``
+    has the same folder; ``path`` may be the parent of both, with one sequence. By default it starts
+    from the first annotation that shows an object, or at the frame that ``mask`` is named after, or
+    else the first; ``start`` is another's name or number from 0. ``both_ways`` keeps those before.
     """
     if (path / "JPEGImages").is_dir():
         path = _only_sequence(path)

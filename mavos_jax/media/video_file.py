@@ -13,18 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from mavos_jax.media import video_container
 from mavos_jax.media.pictures import Size, describe_size
-from mavos_jax.media.video_container import (
-    RECODE,
-    Turn,
-    choose_stream,
-    describe_light,
-    describe_ratio,
-    require_declared_end,
-    require_declared_size,
-    require_decodable_end,
-    require_whole_index,
-)
+from mavos_jax.media.video_container import RECODE, Turn
 
 _PICTURES = re.compile(r"image2|.*_pipe|tty|bin|xbin|adf|idf")  # FFmpeg's pictures, and texts
 _CONTROL = bytes({*range(32)} - set(b"\t\n\r\f\x1b"))
@@ -51,22 +42,23 @@ class VideoFile:
         """Reads a file's index and its first frame; raises ValueError unless it is a video."""
         av = import_av(path)
         _require_no_text(path)
-        require_declared_size(path)
+        video_container.require_declared_size(path)
         with _named_errors(av, path), _open(av, path) as container:
             if _PICTURES.fullmatch(container.format.name):
                 raise ValueError(
                     f"{path}: expected a video, found a picture ({container.format.long_name}); "
                     f"give a video or a folder of pictures, such as {path.parent}"
                 )
-            number, left_out = choose_stream(container, path)
+            number, left_out = video_container.choose_stream(container, path)
             stream = container.streams[number]
-            require_whole_index(path, stream)
+            video_container.require_whole_index(path, stream)
             frame = next(iter(container.decode(stream)), None)
             if frame is None:
                 raise ValueError(f"{path}: expected frames, found a video with none; {RECODE}")
             turn = Turn.of(path, frame)
             size = turn.size(frame.height, frame.width)
-            oddities = (str(turn), describe_ratio(stream), *describe_light(frame))
+            ratio = video_container.describe_ratio(stream)
+            oddities = (str(turn), ratio, *video_container.describe_light(frame))
             looks = [f"{size[1]}x{size[0]}", *filter(None, oddities)]
             count = f"{stream.frames or 'unknown'} frames"
         note = f"video: {count} of stream {number} ({', '.join(looks)})"
@@ -204,7 +196,7 @@ def _decode(container: Any, stream: Any, reopen: Callable[[], Any]) -> Iterator[
                 num_missing -= 1
                 yield frame
     if num_missing > 0:
-        require_decodable_end(reopen, stream.index, last_key)
+        video_container.require_decodable_end(reopen, stream.index, last_key)
     if is_cut:  # the decoder's threads may keep quiet about a last packet
         raise EOFError("the last data are incomplete")
-    require_declared_end(container, end, stream.average_rate)
+    video_container.require_declared_end(container, end, stream.average_rate)

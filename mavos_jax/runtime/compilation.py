@@ -76,7 +76,9 @@ def _mend_cache() -> None:
             return
         action, program, reason = match.groups()
         try:
-            _remove_damaged(Path(_folder()), program)
+            entries = sorted(Path(_folder()).glob(f"{glob.escape(program)}-*-cache"))
+            for entry in [x for x in entries if not _is_whole(x)] or entries:
+                entry.unlink(missing_ok=True)
         except OSError as error:
             action, reason = "writing", str(error)
         if action == "writing" and not has_said:
@@ -85,12 +87,6 @@ def _mend_cache() -> None:
 
     warnings.showwarning = take
     warnings.filterwarnings("always", _CACHE_WARNING)
-
-
-def _remove_damaged(folder: Path, program: str) -> None:
-    entries = sorted(folder.glob(f"{glob.escape(program)}-*-cache"))
-    for entry in [x for x in entries if not _is_whole(x)] or entries:
-        entry.unlink(missing_ok=True)
 
 
 def _is_whole(entry: Path) -> bool:

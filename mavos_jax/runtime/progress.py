@@ -13,7 +13,6 @@ from mavos_jax.runtime.compilation import is_compiling
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_LOOKS = 1.0
 
-
 Say = Callable[[str], None]  # takes a line for the user
 
 

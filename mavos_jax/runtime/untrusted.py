@@ -15,7 +15,6 @@ from numpy.lib import format as npy
 
 _Value = TypeVar("_Value", bool, int, float, str, list, dict)
 _MAX_DIGITS = 30
-
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 

@@ -1,13 +1,8 @@
-"""The checkpoints of a training run: written in the background, checked before use.
+"""The checkpoints of a training run, ``WORKDIR/checkpoints/STEP``, written in the background.
 
-``WORKDIR/checkpoints/STEP`` is a checkpoint (:mod:`mavos_jax.checkpoints.folder`), and more::
-
-  config.json   the experiment, what wrote the folder, the score, and checksums of everything below
-  weights/      the moving average, which is what evaluation reads
-  training/     everything else that the next step depends on
-
-Orbax writes a step under a temporary name; once ``config.json`` is in it as well, the folder gets
-its own name. Whenever the process dies, a step is there with its checksums or not at all.
+``weights/`` has the moving average, ``training/`` all else that the next step depends on. Orbax
+writes under a temporary name; once ``config.json`` is complete, the folder gets its own: whenever
+the process dies, a step is there with its checksums or not at all.
 """
 
 import contextlib
@@ -22,16 +17,8 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from mavos_jax.checkpoints.description import (
-    SCORE_CONDITIONS,
-    STEPS,
-    WEIGHTS,
-    Score,
-    best_step,
-    scores_in,
-    steps_in,
-    write_description,
-)
+from mavos_jax.checkpoints import description
+from mavos_jax.checkpoints.description import STEPS, WEIGHTS, Score, steps_in
 from mavos_jax.checkpoints.folder import quiet_orbax
 from mavos_jax.config import Experiment
 from mavos_jax.runtime.files import file_checksums
@@ -56,7 +43,9 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any = None) -> Sequence[bool]:
         steps = [checkpoint.step for checkpoint in checkpoints]
-        best = best_step({step: self.scores[step] for step in steps if step in self.scores})
+        best = description.best_step(
+            {step: self.scores[step] for step in steps if step in self.scores}
+        )
         latest = sorted(steps)[-self.num_latest :]
         return [step in latest or step == best for step in steps]
 
@@ -71,7 +60,7 @@ class Checkpoints:
         self._config = config
         self._facts = dict(facts)
         self._begun: dict[str, Any] = {}  # describes the checkpoint that was begun last
-        self._scores = scores_in(self._folder) if self._folder.is_dir() else {}
+        self._scores = description.scores_in(self._folder) if self._folder.is_dir() else {}
         self._num_failures = 0
         self._is_pending = self._is_retry = False
         self._cause: Exception | None = None
@@ -125,7 +114,7 @@ class Checkpoints:
                 raise OSError(errno.ENOSPC, "No space left on device")
             weights, training = split(state)
             if score is not None:
-                self._scores[step] = Score(score, self._facts.get(SCORE_CONDITIONS))
+                self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
             self._is_pending, self._is_retry, self._cause = True, is_retry, None
             self._manager.save(
                 step,
@@ -174,7 +163,8 @@ class Checkpoints:
         folder = self._folder / _TEMPORARY.format(self._begun["step"])
         try:
             checksums = file_checksums(folder / TRAINING)
-            write_description(folder, self._config, {**self._begun, "checksums": checksums})
+            others = {**self._begun, "checksums": checksums}
+            description.write_description(folder, self._config, others)
         except Exception as error:
             self._cause = error
             raise

@@ -1,8 +1,7 @@
 """A step over all devices: the only file that knows how they share it.
 
-Every device runs :func:`~mavos_jax.training.step.train_step` on its clips; gradients and metrics
-are averaged over all devices of all processes, so that the result does not depend on how many there
-are. ``pmap`` does that, or ``jit`` over a mesh, with the same result: :data:`WITH_PMAP` chooses.
+Each runs :func:`~mavos_jax.training.step.train_step` on its clips; gradients and metrics are means
+over all devices of all processes, so the result does not depend on how many there are.
 """
 
 import functools
@@ -19,16 +18,9 @@ from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch
 from mavos_jax.models.mavos import MAVOS
 from mavos_jax.runtime.devices import graph_options, products_in
+from mavos_jax.training import step as steps
 from mavos_jax.training.clip import Clip, clip_loss
-from mavos_jax.training.step import (
-    DeviceBatch,
-    Metrics,
-    TrainState,
-    build_training_model,
-    train_step,
-    training_precision,
-    variables_of,
-)
+from mavos_jax.training.step import DeviceBatch, Metrics, TrainState, build_training_model
 
 AXIS = "devices"
 WITH_PMAP = True
@@ -53,7 +45,7 @@ def build_step(
     num_local, parts = len(_local(devices)), config.training.accumulate
     model = build_training_model(config)
     if with_pmap:
-        body = functools.partial(train_step, model, axis_name=AXIS)
+        body = functools.partial(steps.train_step, model, axis_name=AXIS)
         mapped = jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
         run = _in_graphs(mapped)
     else:
@@ -61,7 +53,7 @@ def build_step(
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         shards = (x.reshape(num_local, parts, -1, *x.shape[1:]) for x in batch)
-        with products_in(training_precision(config)):
+        with products_in(steps.training_precision(config)):
             return run(state, DeviceBatch(*shards))  # pyright: ignore[reportArgumentType]
 
     return step
@@ -88,7 +80,7 @@ def shard_step(model: MAVOS, mesh: Mesh) -> tuple[Callable, NamedSharding, Named
     # Left to itself, jit may gather clips that it cannot tell apart, such as those of a sort.
     def on_each(state: TrainState, batch: DeviceBatch) -> tuple[TrainState, Metrics]:
         own = jax.tree.map(lambda x: x[0], batch)
-        return train_step(model, state, own, axis_name=AXIS)
+        return steps.train_step(model, state, own, axis_name=AXIS)
 
     specs = {"in_specs": (_SHARED, _EACH), "out_specs": _SHARED}
     sharded = jax.shard_map(on_each, mesh=mesh, check_vma=False, **specs)
@@ -137,12 +129,13 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
     @jax.jit
     def predict(state: TrainState, clip: Clip) -> UInt8[Array, "t h1 w1"]:
         state = _drop_axis(state)
-        _, result = clip_loss(model, variables_of(state, average=False), clip, state.step, None)
+        variables = steps.variables_of(state, average=False)
+        _, result = clip_loss(model, variables, clip, state.step, None)
         return result.slots.astype(jnp.uint8)
 
     def first(state: TrainState, batch: Batch) -> np.ndarray:
         clip = Clip(*(jnp.asarray(x[0]) for x in batch[:3]))
-        with products_in(training_precision(config)):
+        with products_in(steps.training_precision(config)):
             return np.asarray(predict(_first_copy(state), clip))
 
     return first

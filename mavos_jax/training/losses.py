@@ -1,8 +1,7 @@
 """The losses of one frame of one clip, and the IoU that is logged beside them.
 
-Logits have the labels' size, with one plane for each slot, of which the first ``num_objects + 1``
-are in use; labels of 255 are ignored. Slots come first, unlike in the networks: with eleven of them
-last, a CPU would find nothing to vectorise.
+Logits have the labels' size and a plane for each slot, of which the first ``num_objects + 1`` are
+in use; labels of 255 are ignored. Slots come first, so that a CPU finds something to vectorise.
 """
 
 import jax

@@ -140,10 +140,8 @@ def _scale_by_muon() -> optax.GradientTransformation:
 
 
 def _orthogonalised(kernel: Float[Array, "*rows columns"]) -> Float[Array, "*rows columns"]:
-    """Returns U V^T of the singular value decomposition U S V^T, scaled to ``MUON_SIZE``.
-
-    Roughly: S becomes 0.7 to 1.2. A Newton-Schulz iteration: X <- a X + (b A + c A^2) X, A = X X^T.
-    """
+    """Returns U V^T of the decomposition U S V^T, roughly (S becomes 0.7 to 1.2), scaled."""
+    # Newton-Schulz: X <- a X + (b A + c A^2) X, A = X X^T.
     # Rows are all that adds up to an output: channels in, and the taps of convolutions.
     matrix = kernel.reshape(-1, kernel.shape[-1])
     a, b, c = _COEFFICIENTS

@@ -71,9 +71,8 @@ def local_devices(environment: Mapping[str, str]) -> list[int] | None:
     visible = [x for x in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if x]
     on_node = environment.get("SLURM_GPUS_ON_NODE", "")
     num_visible = len(visible) or (int(on_node) if on_node.isdecimal() else 0)
-    tasks = environment.get("SLURM_STEP_TASKS_PER_NODE") or environment.get(
-        "SLURM_TASKS_PER_NODE", ""
-    )
+    of_job = environment.get("SLURM_TASKS_PER_NODE", "")
+    tasks = environment.get("SLURM_STEP_TASKS_PER_NODE") or of_job
     counts = {int(x) for x in re.findall(r"(\d+)(?:\(x\d+\))?", tasks)}
     if num_visible == 1 or (num_visible and counts == {1}):
         return list(range(num_visible))

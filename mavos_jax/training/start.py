@@ -136,10 +136,8 @@ def _require_trained_encoder(config: Experiment) -> None:
 
 def _describe(stored: Stored) -> str:
     step, score = stored.others.get("step"), stored.others.get("score")
-    words = [stored.config.name]
-    words += [] if step is None else [f"step {step}"]
-    words += [] if score is None else [f"J&F {100 * score:.1f}"]
-    return ", ".join(words)
+    words = stored.config.name if step is None else f"{stored.config.name}, step {step}"
+    return words if score is None else f"{words}, J&F {100 * score:.1f}"
 
 
 def _fresh(config: Experiment) -> Variables:

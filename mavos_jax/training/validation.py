@@ -78,8 +78,7 @@ def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> Video
     """Opens what periodic evaluation segments; warns if ``data``, fingerprints, has it as well."""
     videos = open_source(config.data.held_out, size)
     found = (videos[index] for index in range(len(videos)))
-    short = [video.name for video in found if len(video) < MIN_FRAMES]
-    if short:
+    if short := [video.name for video in found if len(video) < MIN_FRAMES]:
         raise ValueError(
             f"data.held_out: expected videos of at least {MIN_FRAMES} frames with masks, because "
             f"the first and the last do not count, found {len(short)} shorter: "

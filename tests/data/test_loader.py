@@ -160,9 +160,7 @@ def test_a_closed_loader_says_so_and_tells_how_long_it_waited():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 3, "process_count": 2}, "batch_size: expected a multiple of the 2"),
         ({"seed": -1}, "seed: expected 0 to"),
-        ({"sets": []}, "sets: expected one for each of 1 data.sources, found 0"),
         ({"sets": [BoxSet(length=0)]}, "boxes: expected videos, found none"),
     ],
 )
