@@ -44,21 +44,17 @@ def main_with_errors(main: Callable[[], object], leave: Callable[[int], object] 
                 print(f"error: {' '.join(line.split())}", file=sys.stderr)
                 raise SystemExit(2) from None
             error.__traceback__ = error.__context__ = None  # frees what the calls held
-            _print_out_of_memory(error)
             code = 2
+            try:
+                reason = f" ({error})" if str(error) else ""
+                print(f"error: out of memory{reason}; {_WAYS_OUT[errno.ENOMEM]}", file=sys.stderr)
+            except MemoryError:  # not even for the words
+                os.write(2, b"error: out of memory\n")
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             code = 130
     if code is not None:
         leave(code)
-
-
-def _print_out_of_memory(error: Exception) -> None:
-    try:
-        reason = f" ({error})" if str(error) else ""
-        print(f"error: out of memory{reason}; {_WAYS_OUT[errno.ENOMEM]}", file=sys.stderr)
-    except MemoryError:  # not even for the words
-        os.write(2, b"error: out of memory\n")
 
 
 def _describe(error: Exception) -> str | None:

@@ -103,9 +103,8 @@ def _require_no_smoothing(file: Path, places: np.ndarray, number: int) -> None:
     num_outline = 0
     if number <= MAX_ID:
         image = Image.fromarray(places.astype(np.uint8))
-        low, high = (
-            np.asarray(image.filter(f(3))) for f in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
-        )
+        low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
+        high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
         num_outline = number - len(np.unique(places[low == high]))
     if number > MAX_ID or (num_outline >= _MIN_OUTLINE_COLOURS and 2 * num_outline > number):
         found = f"{num_outline} of {number} on outlines alone" if num_outline else str(number)

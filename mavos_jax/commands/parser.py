@@ -49,17 +49,10 @@ def parse_command(
 ) -> tuple[_Arguments, Experiment | None]:
     """Parses a command line: the program's own options and the overrides of the experiment.
 
-    The experiment starts from the file of ``--config``, or else from the configuration stored in
-    ``--checkpoint``, or else from the ``packaged`` one. The file must fit the checkpoint's weights.
-    Where nothing gives an experiment, None is returned. Raises ValueError for wrong options.
-
-    Args:
-      kind: a frozen dataclass of the program's options, whose docstring is the help; with fields
-        ``config`` and ``checkpoint`` of type ``Path | None`` as needed. Fields that are dataclasses
-        group options.
-      argv: the words after the program's name; those of this process by default.
-      shown: how the paths of the fields that the help lists begin; all can be overridden.
-      packaged: returns the configuration of the weights that the program uses without options.
+    The experiment, perhaps None, starts from the file of ``--config``, or else from what is stored
+    in ``--checkpoint``, whose weights the file must fit, or else from the ``packaged`` one.
+    ``kind`` is a frozen dataclass of options, whose docstring is the help; dataclasses in it are
+    groups. ``shown`` says how the paths of fields in the help begin; all can be overridden.
     """
     words = [expand_home(word) for word in (sys.argv[1:] if argv is None else argv)]
     fields = set(inspect.signature(kind).parameters)

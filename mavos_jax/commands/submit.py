@@ -79,8 +79,7 @@ def _require_free(path: Path, overwrite: bool) -> None:
 
 
 def _check(benchmark: Benchmark, path: Path) -> None:
-    problems = check_submission(benchmark, path)
-    if problems:
+    if problems := check_submission(benchmark, path):
         print("\n".join(problems))
         raise ValueError(
             f"{path}: expected a submission for {benchmark.name}, found {len(problems)} problem"

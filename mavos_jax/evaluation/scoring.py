@@ -192,7 +192,11 @@ def write_scores(
     with written_whole(inside(folder, folder / FILE_NAME)) as temporary:
         rows = ",\n    ".join(lines)
         temporary.write_text(f'{text},\n  "objects": [\n    {rows}\n  ]\n}}\n')
-    write_tables(folder, benchmark, scores)
+    tables = (global_table(benchmark, scores), sequence_table(scores))
+    for name, table in zip(table_files(benchmark), tables, strict=True):
+        path = inside(folder, folder / name)
+        with written_whole(path) as temporary, temporary.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(table.texts())
 
 
 def _row_to_json(row: ObjectResult) -> dict[str, Any]:
@@ -220,12 +224,11 @@ class Table(NamedTuple):
         return [self.columns, *(tuple(map(_text, row)) for row in self.rows)]
 
     def __str__(self) -> str:
-        lines = self.texts()
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
-            for line in lines
-        )
+        columns = []
+        for texts in zip(*self.texts(), strict=True):
+            width = max(map(len, texts))
+            columns.append([text.rjust(width) for text in texts])
+        return "\n".join(map("  ".join, zip(*columns, strict=True)))
 
 
 def _text(value: str | float) -> str:
@@ -252,15 +255,6 @@ def sequence_table(scores: BenchmarkScores) -> Table:
         for row in scores.objects
     )
     return Table(columns, tuple(rows))
-
-
-def write_tables(folder: Path, benchmark: Benchmark, scores: BenchmarkScores) -> None:
-    """Writes the CSV files of :func:`table_files`."""
-    tables = (global_table(benchmark, scores), sequence_table(scores))
-    for name, table in zip(table_files(benchmark), tables, strict=True):
-        path = inside(folder, folder / name)
-        with written_whole(path) as temporary, temporary.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(table.texts())
 
 
 def table_files(benchmark: Benchmark) -> tuple[str, str]:

@@ -63,9 +63,7 @@ def write_submission(benchmark: Benchmark, results: Path, path: Path) -> Submiss
 def check_submission(benchmark: Benchmark, file: Path, masks: Path | None = None) -> list[str]:
     """Lists, a line each, everything in a zip that its server would refuse or score wrongly.
 
-    These are missing and surplus sequences and frames, wrong folders above the sequences, hidden
-    and repeated files, and masks that are damaged, no indexed PNGs, of the wrong size, or with ids
-    of no given mask. If the ``masks`` that were packed are given, messages name their files.
+    If the folder ``masks`` that was packed is given, messages name the files in it.
     """
     if not file.is_file():
         found = "a folder or a pipe" if file.exists() else "no such file"

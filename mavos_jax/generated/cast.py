@@ -5,14 +5,9 @@ import math
 import numpy as np
 from numpy.random import Generator
 
+from mavos_jax.generated import outline as outlines
 from mavos_jax.generated.motion import Path, random_path
-from mavos_jax.generated.outline import (
-    MIN_FILL,
-    Outline,
-    compact_outline,
-    random_outline,
-    similar_outline,
-)
+from mavos_jax.generated.outline import Outline
 from mavos_jax.generated.recipe import Recipe
 from mavos_jax.generated.scene import Body
 from mavos_jax.generated.surface import Material, body_surface, random_material, tinted
@@ -75,12 +70,12 @@ class Cast:
             if all(abs(body.path.place(0).x - x) > slack + body.radius for body in objects):
                 length = 1.5 * max(self.size)
                 path = Path([[x, self.size[0] / 2, 0.0, 0.0]], 16.0, False, 0.0, (0.0, 0.0))
-                outline = compact_outline(rng, half / length)
+                outline = outlines.compact_outline(rng, half / length)
                 bodies.append(self._hider(outline, length, lean, path))
         for body in objects[:_MAX_HIDDEN]:
             if rng.random() < recipe.passer:
                 radius = body.radius * rng.uniform(1.3, 1.7)
-                outline = compact_outline(rng, rng.uniform(0.85, 1.0))
+                outline = outlines.compact_outline(rng, rng.uniform(0.85, 1.0))
                 path = self._passing_path(body, radius)
                 bodies.append(self._hider(outline, radius, rng.uniform(0, 2 * np.pi), path))
         return bodies
@@ -91,7 +86,7 @@ class Cast:
         radii = self._side * self.rng.uniform(small, large, num_objects)
         # At least 30 pixels or 0.4 % of the frame, with a little for the grid's roundings.
         area = max(40.0, 0.0045 * self._side**2)
-        return np.maximum(radii, math.sqrt(area / (MIN_FILL * math.pi)))
+        return np.maximum(radii, math.sqrt(area / (outlines.MIN_FILL * math.pi)))
 
     def _outside(self, radius: float) -> Centre:
         """A place from which a body of ``radius`` pixels is not seen at first."""
@@ -107,12 +102,12 @@ class Cast:
             material, angle = random_material(rng), rng.uniform(0, 2 * np.pi)
             if rng.random() < recipe.camouflage:
                 material = material._replace(palettes=self.ground.palettes)
-            outline = random_outline(rng, recipe.wobble)
+            outline = outlines.random_outline(rng, recipe.wobble)
         else:
             model = bodies[original]
             material = tinted(rng, model.material, rng.uniform(*recipe.likeness))
             angle = model.angle + rng.uniform(-0.5, 0.5)
-            outline = similar_outline(rng, model.outline)
+            outline = outlines.similar_outline(rng, model.outline)
         surface = body_surface(rng, material)
         return Body(outline, radius, angle, path, surface, material, original)
 
@@ -153,8 +148,7 @@ def _add_discs(
 ) -> list[Centre | None]:
     """Places more discs beside those already ``placed``; None for one that finds no room."""
     extent = np.array([size[1], size[0]], float)
-    taken = np.array(placed, float).reshape(-1, 2)
-    taken_radii = placed_radii
+    taken, taken_radii = np.array(placed, float).reshape(-1, 2), placed_radii
     centres: list[Centre | None] = []
     for radius in radii.tolist():
         inset = np.minimum(radius, 0.5 * extent)

@@ -13,18 +13,8 @@ import jax
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import MAX_ID
-from mavos_jax.profiling import measuring, protocols
-from mavos_jax.profiling.workload import (
-    NEVER,
-    Contender,
-    Precision,
-    Scan,
-    Setting,
-    Workload,
-    available,
-    read_networks,
-    read_size,
-)
+from mavos_jax.profiling import measuring, protocols, workload
+from mavos_jax.profiling.workload import Contender, Precision, Scan, Setting, Workload, read_size
 from mavos_jax.runtime.files import require_writable_parent
 
 Measurement = Literal["frame", "aot", "xmem", "end-to-end"]
@@ -76,7 +66,7 @@ class Arguments:
         """Yields every combination of the options."""
         precisions = self.precisions or (networks[0].experiment.inference.precision,)
         sizes = map(read_size, self.sizes)
-        settings = itertools.product(sizes, self.objects, available(precisions))
+        settings = itertools.product(sizes, self.objects, workload.available(precisions))
         several = [Setting(*setting) for setting in dict.fromkeys(settings)]
         for values in itertools.product(networks, several, self.chunk_frames, self.videos):
             yield Case(*values)
@@ -101,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_experiment(Arguments, argv, ("inference", "memory.gap"))
     if arguments.json is not None:
         require_writable_parent(arguments.json)
-    networks = read_networks(experiment, arguments.checkpoint, arguments.against)
+    networks = workload.read_networks(experiment, arguments.checkpoint, arguments.against)
     rows = measure_rows(networks, arguments)
     print(measuring.table(rows))
     measuring.write_report(arguments.json, arguments, rows=rows)
@@ -129,7 +119,7 @@ def _sample(
 ) -> dict[str, float]:
     found: dict[str, float] = {}
     if scan is not None:
-        found["frame"] = scan.frame_seconds(NEVER, arguments.frames)
+        found["frame"] = scan.frame_seconds(workload.NEVER, arguments.frames)
         found["written"] = scan.frame_seconds(1, arguments.frames)
     if case.videos == 1 and {"aot", "xmem"} & set(arguments.measure):
         found |= protocols.speeds(protocols.frame_seconds(load, arguments.video_frames))

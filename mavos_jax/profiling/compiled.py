@@ -1,8 +1,7 @@
 """What a GPU would launch, according to the compiler, on a machine without one.
 
-XLA compiles for a GPU that is described to it and dumps what its runtime would do. Counts and sizes
-are the compiler's; times are a model. Tiles, libraries for single products, and the workspaces of
-convolutions are missing: tuning on the card decides on them.
+Counts and sizes are XLA's; times are a model. Tiles, libraries for single products, and workspaces
+of convolutions are missing: tuning on the card decides on them.
 """
 
 import dataclasses
@@ -113,10 +112,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         used = training_precision(experiment, "cuda") if is_step else precision
         counter = Counter(read_dump(folder), _RATES[arguments.gpu], used != "float32")
         frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
-        if arguments.clips is None:
-            parts = parts_of_chunk(counter.chunk(), frames, gap)
-        else:
+        if is_step:
             parts = {"step": counter.count(counter.dump.thunks, max)}
+        else:
+            parts = parts_of_chunk(counter.chunk(), frames, gap)
     print(report(parts, memory))
     write_report(
         *(arguments.json, arguments),

@@ -1,10 +1,7 @@
-"""Frames a second by the protocols of published figures, which are not comparable.
+"""Frames a second by the protocols of published figures, compilation left out.
 
-``aot``: frames 1 to T - 1, one at a time, from the frame on the device to its mask and memory on
-the device. ``xmem``: the same for all frames, the first included. ``end-to-end``: from reading JPEG
-files to written PNG files, in wall-clock time. None of them includes compilation.
-
-A video in a process of its own also tells the peak of its memory.
+``aot``: frames 1 to T - 1, each from the frame on the device to its mask and memory there.
+``xmem``: the same for all frames. ``end-to-end``: from JPEG files to written PNG files.
 """
 
 import dataclasses
@@ -69,20 +66,16 @@ def end_to_end_speed(workload: Workload, chunk_frames: int, num_frames: int) -> 
     model = build_model(dataclasses.replace(config, inference=inference))
     with tempfile.TemporaryDirectory() as name, products_in(workload.setting.precision):
         root = Path(name)
-        mask = _write_video(root / "frames", workload, num_frames)
+        (root / "frames").mkdir()
+        for index, frame in enumerate(workload.video(num_frames)):
+            picture = Image.fromarray(np.ascontiguousarray(frame))
+            picture.save(root / "frames" / f"{index:05d}.jpg", quality=95)
+        mask = root / "mask.png"
+        write_mask(mask, np.ascontiguousarray(workload.mask))
         task = VideoTask.open(root / "frames", mask, workload.setting.objects)
         output = OutputFolder(root / "result")
         report = segment_to_folder(model, workload.variables, task, output)
     return report.num_frames / (report.seconds - report.compilation_seconds)
-
-
-def _write_video(folder: Path, workload: Workload, num_frames: int) -> Path:
-    folder.mkdir()
-    for index, frame in enumerate(workload.video(num_frames)):
-        Image.fromarray(np.ascontiguousarray(frame)).save(folder / f"{index:05d}.jpg", quality=95)
-    mask = folder.parent / "mask.png"
-    write_mask(mask, np.ascontiguousarray(workload.mask))
-    return mask
 
 
 class Job(NamedTuple):
@@ -109,12 +102,8 @@ class Outcome(NamedTuple):
 
 def run_in_own_process(job: Job) -> Outcome | str:
     """Segments a video in a new process; returns the reason where memory runs out."""
-    ended = subprocess.run(
-        [sys.executable, "-c", _PROGRAM],
-        input=pickle.dumps(job),
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    command = [sys.executable, "-c", _PROGRAM]
+    ended = subprocess.run(command, input=pickle.dumps(job), stdout=subprocess.PIPE, check=False)
     if ended.returncode == -signal.SIGKILL:
         return "killed, as the system does where memory runs out"
     if ended.returncode:

@@ -31,7 +31,7 @@ def read_csv(path):
 def test_davis_files_are_the_official_ones(tmp_path):
     benchmark, scores = scored(tmp_path, "davis2017", ScoringOptions())
     undefined = scores._replace(summary={**scores.summary, "J-Decay": math.nan})
-    scoring.write_tables(tmp_path / "out", benchmark, undefined)
+    scoring.write_scores(tmp_path / "out", benchmark, undefined, {})
     header, values = read_csv(tmp_path / "out/global_results-val.csv")
     assert ",".join(header) == "J&F-Mean,J-Mean,J-Recall,J-Decay,F-Mean,F-Recall,F-Decay"
     expected = [f"{value:.3f}" for value in scores.summary.values()]
@@ -46,7 +46,7 @@ def test_davis_files_are_the_official_ones(tmp_path):
 def test_lvos_files_have_the_official_columns(tmp_path):
     rule = ScoringOptions(unseen=frozenset({"bee"}))
     benchmark, scores = scored(tmp_path, "lvos2", rule)
-    scoring.write_tables(tmp_path, benchmark, scores)
+    scoring.write_scores(tmp_path, benchmark, scores, {})
     header, values = read_csv(tmp_path / "global_results-val.csv")
     j, f, v = np.array(
         [[r.scores.region.mean, r.scores.boundary.mean, r.extra["V"]] for r in scores.objects]
