@@ -18,7 +18,7 @@ from typing import Any
 from mavos_jax.evaluation.sequence import Places, SequenceRecord, SequenceTask, parse_record
 from mavos_jax.runtime import files
 from mavos_jax.runtime.trees import fields_by_path
-from mavos_jax.runtime.untrusted import read_json
+from mavos_jax.runtime.untrusted import read_json, shortened
 
 _WORK = ("masks", "confidence", "soft", "sequences")
 _NUM_FLUSHING_THREADS = 8
@@ -249,4 +249,4 @@ def _saved_names(task: SequenceTask) -> list[str]:
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     one, other = (fields_by_path(values) for values in (found, wanted))
     names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
-    return [name if name.isprintable() else repr(name) for name in names]
+    return [name if name.isprintable() and len(name) < 60 else shortened(name) for name in names]
