@@ -70,6 +70,9 @@ def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
     header, *rows = (tmp_path / "confidence.csv").read_text().splitlines()
     assert header == "frame,id,confidence,margin,present"
     assert rows == ["00000,3,1.000000,1.000000,1", "00000,7,nan,0.000000,0"]
+    assert is_marked(tmp_path / "confidence.csv")
+    (tmp_path / "confidence.csv").write_text(f"{header}\n00000,3,1,1,1\n")  # as spreadsheets save
+    assert not is_marked(tmp_path / "confidence.csv")
 
 
 def test_files_that_no_run_wrote_stay(tmp_path):
