@@ -126,11 +126,7 @@ def require_finite(source: object, arrays: Mapping[str, np.ndarray]) -> None:
 def abbreviate(
     names: Sequence[str], known: Iterable[str], describe: Callable[[str], str] = _printable
 ) -> str:
-    """Joins names, and shortens many to ``decoder.* (all 24), encoder_projector.bias``.
-
-    A pattern stands only for a prefix under which every known name is among ``names``. ``describe``
-    gives the text of a single name.
-    """
+    """Joins names, each as ``describe`` says, and shortens many to ``decoder.* (all 24), ...``."""
     if len(names) <= _NUM_LISTED:
         return ", ".join(map(describe, names))
     return ", ".join(_cover("", names, set(known).union(names), describe))

@@ -7,11 +7,9 @@ import numpy as np
 
 
 class Layout(enum.Enum):
-    """The order of a PyTorch tensor's axes in Flax, and how many axes of length 1 Flax lacks.
+    """The order of a PyTorch tensor's axes in Flax, and how many axes of length 1 Flax lacks."""
 
-    Axes: o output channels, i input channels, c channels, k rows and columns of a kernel.
-    """
-
+    # o output channels, i input channels, c channels, k rows and columns of a kernel
     SAME = (), 0
     LINEAR = (1, 0), 0  # [o, i] <-> [i, o]
     POINTWISE = (2, 3, 1, 0), 2  # [o, i, 1, 1] <-> [i, o]

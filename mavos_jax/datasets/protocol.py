@@ -8,13 +8,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mavos_jax.datasets.sequences import SequenceFiles
-from mavos_jax.scores.metrics import (
-    FrameScorer,
-    ObjectResult,
-    ObjectScores,
-    score_frame,
-    statistics,
-)
+from mavos_jax.scores import metrics
+from mavos_jax.scores.metrics import ObjectResult, ObjectScores
 
 LvosRule = Literal["2024-05", "before-2024-05"]
 LongTimeVideoRule = Literal["davis", "afb-urr"]
@@ -66,7 +61,7 @@ def score_objects(
     options: ScoringOptions,
     *,
     knows_others: bool = False,
-    measure: FrameScorer = score_frame,
+    measure: metrics.FrameScorer = metrics.score_frame,
     further: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
 ) -> Rows:
     """Scores every object over its frames in ``counted``, ascending; reads no masks of others.
@@ -105,7 +100,8 @@ def sum_up(
 ) -> ObjectScores:
     """Computes the statistics of an object's J and F by frame."""
     decay = options.official_decay
-    return ObjectScores(*(statistics(v, official_decay=decay) for v in (region, boundary)))
+    both = (metrics.statistics(x, official_decay=decay) for x in (region, boundary))
+    return ObjectScores(*both)
 
 
 def split_by_seen(objects: Objects) -> dict[str, tuple[ObjectResult, ...]]:

@@ -89,11 +89,8 @@ class RecordSet:
     folder: str
     index: RecordIndex
     max_gap: int
-    is_static: bool = dataclasses.field(init=False)
-    num_left_out: int = dataclasses.field(init=False)
-
-    def __post_init__(self) -> None:
-        self.is_static, self.num_left_out = self.index.is_static, self.index.num_left_out
+    is_static: bool
+    num_left_out: int
 
     def __len__(self) -> int:
         return len(self.index.videos)
@@ -138,7 +135,8 @@ def open_records(config: SourceConfig) -> RecordSet:
     folder = records_folder(Path(config.root), config.kind, config.split).absolute()
     import_tfds(str(folder))
     index = _read_index(folder, config)
-    return RecordSet(f"{config.kind} {config.split}", str(folder), index, config.max_gap)
+    name, facts = f"{config.kind} {config.split}", (index.is_static, index.num_left_out)
+    return RecordSet(name, str(folder), index, config.max_gap, *facts)
 
 
 def records_folder(root: Path, kind: str, split: str) -> Path:

@@ -9,16 +9,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mavos_jax.config import IGNORED
+from mavos_jax.media import pictures
 from mavos_jax.media.ids import explain_drawing, explain_emptiness
-from mavos_jax.media.pictures import (
-    Header,
-    Size,
-    Source,
-    UnusablePicture,
-    opened,
-    require_size,
-    turn_upright,
-)
+from mavos_jax.media.pictures import Header, Size, Source, UnusablePicture
 from mavos_jax.runtime.files import written_whole
 
 _LOSSY_FORMATS = ("JPEG", "MPO", "JPEG2000", "WEBP", "AVIF")
@@ -63,16 +56,16 @@ def read_values(source: Source, size: Size | None = None, owner: str = "the fram
     uint8. Raises DamagedSample unless it can be read and has the ``size`` of its ``owner``, and
     UnusablePicture for colours, fractions, values beyond 255, or compression with loss.
     """
-    with opened(source, "a mask") as (image, header):
+    with pictures.opened(source, "a mask") as (image, header):
         if size is not None:
-            require_size(source, header.size, size, owner)
+            pictures.require_size(source, header.size, size, owner)
         _require_no_loss(source, header)
         if header.mode not in _INTEGER_MODES:
             raise UnusablePicture(
                 f"{source}: expected object ids, found {header.kind} of mode {header.mode}, which "
                 f"holds colours; {_renumber(source)}"
             )
-        image = turn_upright(image, header)
+        image = pictures.turn_upright(image, header)
         values = np.asarray(image)
         colours = image.getpalette("RGB") if image.mode == "P" else None
     _require_whole(source, values)
@@ -93,9 +86,9 @@ def read_colours(source: Source) -> np.ndarray:
     :data:`DEEP` plus the value. Raises ValueError as :func:`read_values`, and for half-transparent
     pixels or values beyond 24 bits.
     """
-    with opened(source, "a mask") as (image, header):
+    with pictures.opened(source, "a mask") as (image, header):
         _require_no_loss(source, header)
-        image = turn_upright(image, header)
+        image = pictures.turn_upright(image, header)
         if header.is_deep:
             values = np.asarray(image)
             _require_whole(source, values)

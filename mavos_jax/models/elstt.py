@@ -12,18 +12,10 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import ELSTTConfig
+from mavos_jax.models import layers
 from mavos_jax.models.attention import attend, attend_window
 from mavos_jax.models.backend import Backend
-from mavos_jax.models.layers import (
-    DepthwiseConv,
-    DropChannels,
-    DropPath,
-    JoinedLinear,
-    Twins,
-    group_norm,
-    layer_norm,
-    linear,
-)
+from mavos_jax.models.layers import DropPath, JoinedLinear, layer_norm, linear
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.stack import Memories, Stack, State
 
@@ -43,8 +35,8 @@ class GatedOutput(nn.Module):
     ) -> Updates:
         """Returns the updates of the visual and of the identity branch."""
         gated = (attended * gate).reshape(*size, -1)
-        mixed = DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(gated)
-        mixed = DropChannels(self.config.channel_dropout, name="drop")(mixed)
+        mixed = layers.DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(gated)
+        mixed = layers.DropChannels(self.config.channel_dropout, name="drop")(mixed)
         out = linear(2 * self.config.dim, "projection", self.backend)(mixed.reshape(attended.shape))
         visual, identity = jnp.split(out, 2, axis=-1)
         return visual, identity
@@ -132,9 +124,8 @@ class Block(nn.Module):
     def setup(self) -> None:
         config = self.config
         self.norm = layer_norm("norm")
-        self.query_value = linear(
-            config.attention_dim + config.value_dim, "query_value", self.backend
-        )
+        width = config.attention_dim + config.value_dim
+        self.query_value = linear(width, "query_value", self.backend)
         self.gate = linear(config.value_dim, "gate", self.backend)
         self.identity_value = JoinedLinear(config.value_dim, self.backend, name="identity_value")
         if not self.is_first:
@@ -142,7 +133,7 @@ class Block(nn.Module):
             self.identity_gate = linear(config.value_dim, "identity_gate", self.backend)
         self.long_term = LongTermPropagation(config, self.backend, name="long_term")
         self.short_term = ShortTermPropagation(config, self.backend, name="short_term")
-        self.outputs = Twins(self.backend)
+        self.outputs = layers.Twins(self.backend)
         self.self_norm = layer_norm("self_norm")
         self.self_identity_norm = layer_norm("self_identity_norm")
         self.self_propagation = SelfPropagation(config, self.backend, name="self_propagation")
@@ -198,7 +189,7 @@ class ELSTT(Stack):
             Block(self.config, self.backend, is_first=i == 0, name=f"block_{i}")
             for i in range(self.config.num_blocks)
         ]
-        self.norm = group_norm(2, "norm", self.backend)
+        self.norm = layers.group_norm(2, "norm", self.backend)
 
     def start(self, x: Tokens, size: tuple[int, int]) -> State:
         return x, jnp.zeros_like(x)

@@ -171,27 +171,18 @@ class DropPath(nn.Module):
     """Sets a residual update to zero with probability ``rate``, scales it up otherwise."""
 
     rate: float
+    by_channel: bool = False  # draws for each channel by itself
 
     @nn.compact
     def __call__(self, x: Float[Array, "*any"]) -> Float[Array, "*any"]:
         if self.rate == 0 or not self.has_rng(STREAM):
             return x
-        is_kept = jax.random.bernoulli(self.make_rng(STREAM), 1 - self.rate, self.choices(x))
+        shape = x.shape[-1:] if self.by_channel else ()
+        is_kept = jax.random.bernoulli(self.make_rng(STREAM), 1 - self.rate, shape)
         return x * (is_kept / (1 - self.rate)).astype(x.dtype)
 
-    @staticmethod
-    def choices(x: Array) -> tuple[int, ...]:
-        """Returns the shape of what is drawn: one choice for all of ``x``."""
-        return ()
 
-
-class DropChannels(DropPath):
-    """Does so with each channel by itself (PyTorch ``Dropout2d``)."""
-
-    @staticmethod
-    def choices(x: Array) -> tuple[int, ...]:
-        """Returns the shape of what is drawn: a choice for each channel."""
-        return x.shape[-1:]
+DropChannels = functools.partial(DropPath, by_channel=True)  # PyTorch ``Dropout2d``
 
 
 class Twins(nn.Module):

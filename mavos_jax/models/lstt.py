@@ -13,17 +13,11 @@ from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
 from mavos_jax.config import LSTTConfig
+from mavos_jax.models import layers
 from mavos_jax.models.attention import attend, attend_heads, attend_window
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.initialisation import xavier_between
-from mavos_jax.models.layers import (
-    CONSTANTS,
-    DepthwiseConv,
-    DropPath,
-    group_norm,
-    layer_norm,
-    linear,
-)
+from mavos_jax.models.layers import CONSTANTS, DropPath, layer_norm, linear
 from mavos_jax.models.mca import gelu
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.stack import Memories, Stack, State
@@ -147,8 +141,8 @@ class Perceptron(nn.Module):
     @nn.compact
     def __call__(self, x: Tokens, size: tuple[int, int]) -> Tokens:
         hidden = linear(self.config.hidden_dim, "in", self.backend)(x).reshape(*size, -1)
-        hidden = gelu(group_norm(NORM_GROUPS, "norm", self.backend)(hidden))
-        hidden = DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(hidden)
+        hidden = gelu(layers.group_norm(NORM_GROUPS, "norm", self.backend)(hidden))
+        hidden = layers.DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(hidden)
         return linear(self.config.dim, "out", self.backend)(hidden.reshape(x.shape[0], -1))
 
 

@@ -18,40 +18,27 @@ from mavos_jax.models.attention import MASKED
 
 
 class KeyValue(NamedTuple):
-    """What one E-LSTT block remembers of one or more frames.
+    """What one E-LSTT block remembers of one or more frames."""
 
-    A frame's key is also its query. The value holds the visual and the identity value side by side,
-    so that one product with the attention weights propagates both.
-    """
-
-    key: Float[Array, "m k"]
-    value: Float[Array, "m v"]
+    key: Float[Array, "m k"]  # a frame's key is also its query
+    value: Float[Array, "m v"]  # visual and identity value, which one product propagates
 
 
 class Pending(NamedTuple):
-    """What one block keeps of a frame until its mask is known.
-
-    ``identity`` is the normalised identity state, ``None`` in the first block, where that branch is
-    still empty, and in the LSTT, where ``visual_value`` is what the embedding is added to.
-    """
+    """What one block keeps of a frame until its mask is known."""
 
     key: Float[Array, "n k"]
-    visual_value: Float[Array, "n e"]
-    identity: Float[Array, "n d"] | None
+    visual_value: Float[Array, "n e"]  # in the LSTT, what the embedding is added to
+    identity: Float[Array, "n d"] | None  # normalised; None in the first block and in the LSTT
 
 
 class Memory(NamedTuple):
-    """The memory of one group of objects.
+    """The memory of one group of objects, long-term and short-term by block."""
 
-    Per block, ``long_term`` holds the frames in the policy's places one after the other, and
-    ``short_term`` the previous frame. ``num_writes`` counts the frames written to the long-term
-    memory beside the reference. ``kept`` says of each place for a further reference as how manieth
-    it was kept, 0 if empty; those places come last.
-    """
-
-    long_term: tuple[KeyValue, ...]
-    short_term: tuple[KeyValue, ...]
-    num_writes: Scalar
+    long_term: tuple[KeyValue, ...]  # the frames in the policy's places one after the other
+    short_term: tuple[KeyValue, ...]  # the previous frame
+    num_writes: Scalar  # of frames beside the reference into the long-term memory
+    # As how manieth each further reference was kept, 0 for an empty place; those places come last.
     kept: Int[Array, "r"] | None = None
 
 

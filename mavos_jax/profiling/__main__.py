@@ -16,6 +16,7 @@ from mavos_jax.config import MAX_ID
 from mavos_jax.profiling import measuring, protocols, workload
 from mavos_jax.profiling.workload import Contender, Precision, Scan, Setting, Workload, read_size
 from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.progress import say
 
 Measurement = Literal["frame", "aot", "xmem", "end-to-end"]
 
@@ -105,11 +106,11 @@ def measure_rows(networks: Sequence[Contender], arguments: Arguments) -> list[di
     for case in arguments.cases(networks):
         load = Workload.build(case.network.experiment, variables[case.network], case.setting)
         if "frame" in arguments.measure:
-            measuring.announce(f"{case}: compiling the scan over {case.chunk_frames} frames")
+            say(f"{case}: compiling the scan over {case.chunk_frames} frames")
             scans[case] = Scan(load, case.chunk_frames, case.videos)
-            measuring.announce(f"compiled in {scans[case].program.compilation_s:.1f} s")
+            say(f"compiled in {scans[case].program.compilation_s:.1f} s")
         samplers[case] = functools.partial(_sample, case, load, scans.get(case), arguments)
-    measuring.announce(f"timing {', '.join(arguments.measure)} of {len(samplers)} in turns")
+    say(f"timing {', '.join(arguments.measure)} of {len(samplers)} in turns")
     turns = measuring.measure_in_turns(samplers, arguments.repeats)
     return [_row(case, scans.get(case), turns[case]) for case in samplers]
 

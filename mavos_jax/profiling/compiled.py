@@ -28,10 +28,11 @@ from mavos_jax.models.mavos import build_model, variable_shapes
 from mavos_jax.models.prepare import prepared_shapes
 from mavos_jax.profiling.counts import Chunk, Counter, Counts, Rates
 from mavos_jax.profiling.dump import read_dump
-from mavos_jax.profiling.measuring import announce, program_sizes, table, write_report
+from mavos_jax.profiling.measuring import program_sizes, table, write_report
 from mavos_jax.profiling.workload import read_size
 from mavos_jax.runtime.devices import graph_options, matmul_precision
 from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.progress import say
 from mavos_jax.training.devices import AXIS, require_trainable, shard_step
 from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, training_precision
 
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_experiment(Arguments, argv, _SHOWN)
     if arguments.json is not None:
         require_writable_parent(arguments.json)
-    announce(f"{experiment.name}: compiling for {arguments.gpu}, which takes a minute or more")
+    say(f"{experiment.name}: compiling for {arguments.gpu}, which takes a minute or more")
     trace = trace_chunk if arguments.clips is None else trace_step
     traced = trace(arguments, experiment)
     with tempfile.TemporaryDirectory() as scratch:
@@ -216,7 +217,7 @@ def compile_for_gpu(traced: jax.stages.Traced, folder: Path) -> dict[str, int]:
     except jax.errors.JaxRuntimeError as error:
         if "config" not in str(error):
             raise
-        announce("without a card XLA finds no tiles for some products: all are left to cuBLAS")
+        say("without a card XLA finds no tiles for some products: all are left to cuBLAS")
         options["xla_gpu_enable_triton_gemm"] = False
         compiled = lowered.compile(compiler_options=options)
     sizes = program_sizes(compiled)

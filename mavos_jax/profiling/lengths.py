@@ -16,10 +16,11 @@ from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
 from mavos_jax.config import MAX_ID, Experiment
 from mavos_jax.models.memory import POLICIES
-from mavos_jax.profiling.measuring import Timing, announce, table, write_report
+from mavos_jax.profiling.measuring import Timing, table, write_report
 from mavos_jax.profiling.protocols import Job, Outcome, run_in_own_process
 from mavos_jax.profiling.workload import Contender, Setting, read_networks, read_size
 from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.progress import say
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,14 +88,14 @@ def measure_lengths(networks: Sequence[Contender], arguments: Arguments) -> list
         jobs.append(Job(network, setting, length))
     outcomes: list[list[Outcome | str]] = []
     for job in jobs:
-        announce(f"{job.network.experiment.name}, {setting}: compiling")
+        say(f"{job.network.experiment.name}, {setting}: compiling")
         outcome = run_in_own_process(job.warming())
         outcomes.append([outcome] if isinstance(outcome, str) else [])
     for number in range(arguments.repeats):
         for job, found in zip(jobs, outcomes, strict=True):
             if not any(isinstance(outcome, str) for outcome in found):
                 name = job.network.experiment.name
-                announce(f"round {number + 1}: {name}, {job.num_frames} frames")
+                say(f"round {number + 1}: {name}, {job.num_frames} frames")
                 found.append(run_in_own_process(job))
     return [_point(job, found) for job, found in zip(jobs, outcomes, strict=True)]
 

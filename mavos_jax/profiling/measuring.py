@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 
+from mavos_jax.runtime.progress import say
 from mavos_jax.runtime.provenance import describe_software, this_command
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -41,11 +41,6 @@ class Program(NamedTuple):
     run: Callable[..., Any]
     compilation_s: float
     sizes: dict[str, int]
-
-
-def announce(line: str) -> None:
-    """Prints what is going on, which may take minutes."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def compile_program(jitted: Any, *arguments: Any, **options: Any) -> Program:
@@ -90,7 +85,7 @@ def measure_in_turns(
         name = f"round {number} of {repeats}" if number else "a round that does not count"
         start = time.perf_counter()
         rounds.append({key: sample() for key, sample in samplers.items()})
-        announce(f"{name}: {time.perf_counter() - start:.1f} s")
+        say(f"{name}: {time.perf_counter() - start:.1f} s")
     return {
         key: {
             name: Timing.of([found[key][name] for found in rounds[1:]]) for name in rounds[0][key]

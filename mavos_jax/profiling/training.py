@@ -20,6 +20,7 @@ from mavos_jax.profiling import measuring
 from mavos_jax.profiling.loader import measure_loader
 from mavos_jax.runtime.devices import products_in
 from mavos_jax.runtime.files import require_writable_parent
+from mavos_jax.runtime.progress import say
 from mavos_jax.training.loop import frame_size
 from mavos_jax.training.step import DeviceBatch, build_training_model, new_state, train_step
 
@@ -92,12 +93,12 @@ def measure_steps(config: Experiment, arguments: Arguments) -> list[dict[str, An
     precisions = arguments.precisions or (automatic,)
     combinations = itertools.product(arguments.batches, arguments.rematerialise, precisions)
     cases = [Case(*combination) for combination in dict.fromkeys(combinations)]
-    measuring.announce(f"{config.name}: fresh weights")
+    say(f"{config.name}: fresh weights")
     variables = init_variables(build_training_model(config))
     steps: dict[Case, _Step] = {}
     for case in cases:
         remat = ", rematerialised" if case.rematerialised else ""
-        measuring.announce(f"compiling the step of {case.batch} clips in {case.precision}{remat}")
+        say(f"compiling the step of {case.batch} clips in {case.precision}{remat}")
         try:
             steps[case] = _Step(config, variables, case)
             steps[case].sample()

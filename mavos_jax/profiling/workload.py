@@ -18,8 +18,9 @@ from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.programs import segment_chunks, start_videos
 from mavos_jax.models.mavos import MAVOS, Variables, build_model, init_variables
 from mavos_jax.models.prepare import prepare_variables
-from mavos_jax.profiling.measuring import announce, compile_program, seconds
+from mavos_jax.profiling.measuring import compile_program, seconds
 from mavos_jax.runtime.devices import products_in
+from mavos_jax.runtime.progress import say
 
 Precision = Literal["float32", "bfloat16", "tf32"]  # as in ``inference.precision``
 NEVER = 2**30  # a gap that no video here reaches: no long-term writes
@@ -35,7 +36,7 @@ class Contender(NamedTuple):
     def variables(self) -> Variables:
         """Loads or draws the weights."""
         if self.checkpoint is None:
-            announce(f"{self.experiment.name}: fresh weights")
+            say(f"{self.experiment.name}: fresh weights")
             return init_variables(build_model(self.experiment))
         return load(self.checkpoint)[1]
 
@@ -72,7 +73,7 @@ def read_size(text: str) -> tuple[int, int]:
 def available(precisions: Sequence[Precision]) -> tuple[Precision, ...]:
     """Returns the precisions that differ on this device; names one that is left out."""
     if jax.default_backend() == "cpu" and "tf32" in precisions:
-        announce("tf32 left out: on a CPU it equals float32")
+        say("tf32 left out: on a CPU it equals float32")
         precisions = ["float32" if name == "tf32" else name for name in precisions]
     return tuple(dict.fromkeys(precisions))
 

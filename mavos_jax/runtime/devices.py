@@ -74,9 +74,8 @@ _IN_GRAPHS = "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,DYNAMIC_SLICE
 def graph_options(platform: str) -> dict[str, str] | None:
     """Returns the compiler options that make CUDA graphs of whole frames, ``None`` for none.
 
-    By default XLA leaves convolutions out of graphs; each then ends one, and the host decides every
-    condition around it. ``--xla_gpu_enable_command_buffer`` in ``XLA_FLAGS`` has the last word;
-    empty after the equals sign, it forbids graphs.
+    By default XLA leaves convolutions out, each of which then ends a graph. In ``XLA_FLAGS``,
+    ``--xla_gpu_enable_command_buffer`` has the last word; ``=`` and nothing forbids graphs.
     """
     if platform not in ("gpu", "cuda") or _GRAPHS in os.environ.get("XLA_FLAGS", ""):
         return None

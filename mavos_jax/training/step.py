@@ -11,16 +11,9 @@ from mavos_jax.config import Experiment
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.runtime.trees import leaves_by_path, nested
+from mavos_jax.training import optimizer as optimizers
 from mavos_jax.training.clip import Clip, FrameResult, clip_loss, draw_label_frame
-from mavos_jax.training.optimizer import (
-    Leaves,
-    average_decay,
-    build_optimizer,
-    global_norm,
-    is_frozen,
-    learning_rate,
-    update,
-)
+from mavos_jax.training.optimizer import Leaves
 
 
 class TrainState(NamedTuple):
@@ -104,7 +97,7 @@ def new_state(config: Experiment, variables: Variables) -> TrainState:
     """Returns the state before the first step, with the starting weights."""
     recipe = config.training.optimizer
     leaves = jax.tree.map(jnp.asarray, leaves_by_path(variables["params"]))
-    is_kept = {path: is_frozen(recipe, config.encoder, path) for path in leaves}
+    is_kept = {path: optimizers.is_frozen(recipe, config.encoder, path) for path in leaves}
     trained = {path: leaf for path, leaf in leaves.items() if not is_kept[path]}
     return TrainState(
         step=jnp.int32(0),
@@ -112,7 +105,7 @@ def new_state(config: Experiment, variables: Variables) -> TrainState:
         average=trained,
         frozen={path: leaf for path, leaf in leaves.items() if is_kept[path]},
         constants=variables["constants"],
-        optimizer=build_optimizer(recipe).init(trained),
+        optimizer=optimizers.build_optimizer(recipe).init(trained),
         skipped=jnp.int32(0),
         skipped_in_row=jnp.int32(0),
         key=jax.random.PRNGKey(config.training.seed),
@@ -155,13 +148,13 @@ def train_step(
     if axis_name is not None:  # there are several devices
         measured = jax.lax.pmean(measured, axis_name)
     (loss, result), gradient = measured
-    norm = global_norm(gradient.values())
+    norm = optimizers.global_norm(gradient.values())
     is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
     moved = _advance(model, state, gradient)
     kept = state._replace(
         step=state.step + 1, skipped=state.skipped + 1, skipped_in_row=state.skipped_in_row + 1
     )
-    rate = learning_rate(config, state.step, jnp)
+    rate = optimizers.learning_rate(config, state.step, jnp)
     return (
         jax.tree.map(lambda a, b: jnp.where(is_finite, a, b), moved, kept),
         Metrics(loss, result.loss, result.iou, rate, norm, ~is_finite),
@@ -170,14 +163,14 @@ def train_step(
 
 def _advance(model: MAVOS, state: TrainState, gradient: Leaves) -> TrainState:
     config = model.config.training
-    trained, optimizer = update(config, state.trained, gradient, state.optimizer, state.step)
-    decay = average_decay(config, state.step - state.skipped + 1)
+    trained, optimizer = optimizers.update(
+        config, state.trained, gradient, state.optimizer, state.step
+    )
+    decay = optimizers.average_decay(config, state.step - state.skipped + 1)
     return state._replace(
         step=state.step + 1,
         trained=trained,
-        average={
-            path: decay * old + (1 - decay) * trained[path] for path, old in state.average.items()
-        },
+        average={n: decay * x + (1 - decay) * trained[n] for n, x in state.average.items()},
         optimizer=optimizer,
         skipped_in_row=jnp.int32(0),
     )

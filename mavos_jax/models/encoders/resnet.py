@@ -28,20 +28,20 @@ class Bottleneck(nn.Module):
     stride: int
     has_downsample: bool
     backend: Backend
-    norm: Callable[[str], nn.Module]
+    norm: Callable[..., nn.Module]  # takes a name
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c2"]:
         y = dense(self.width, "conv1", self.backend, bias=False)(x)
-        y = nn.relu(self.norm("norm1")(y))
+        y = nn.relu(self.norm(name="norm1")(y))
         y = conv(self.width, 3, "conv2", self.backend, stride=self.stride, padding=1, bias=False)(y)
-        y = nn.relu(self.norm("norm2")(y))
+        y = nn.relu(self.norm(name="norm2")(y))
         y = dense(EXPANSION * self.width, "conv3", self.backend, bias=False)(y)
-        y = self.norm("norm3")(y)
+        y = self.norm(name="norm3")(y)
         if self.has_downsample:
             x = x[:: self.stride, :: self.stride]
             x = dense(EXPANSION * self.width, "downsample", self.backend, bias=False)(x)
-            x = self.norm("downsample_norm")(x)
+            x = self.norm(name="downsample_norm")(x)
         return nn.relu(x + y)
 
 
@@ -56,13 +56,13 @@ class ResNet(nn.Module):
         """Returns maps at strides 4, 8, 16 and, the same map again, 16."""
         match self.config.norm:
             case "frozen_batch":
-                norm = _frozen_batch_norm
+                norm = FrozenBatchNorm
             case "group":
                 norm = functools.partial(group_norm, NORM_GROUPS, backend=self.backend)
             case _:
                 assert_never(self.config.norm)
         x = conv(self.config.width, 7, "stem", self.backend, stride=2, padding=3, bias=False)(image)
-        x = max_pool(nn.relu(norm("stem_norm")(x)))
+        x = max_pool(nn.relu(norm(name="stem_norm")(x)))
         outputs = []
         for stage, depth in enumerate(self.config.depths):
             for block in range(depth):
@@ -77,10 +77,6 @@ class ResNet(nn.Module):
             outputs.append(x)
         stride4, stride8, stride16 = outputs
         return stride4, stride8, stride16, stride16
-
-
-def _frozen_batch_norm(name: str) -> nn.Module:
-    return FrozenBatchNorm(name=name)
 
 
 def max_pool(x: Map) -> Float[Array, "h2 w2 c"]:
