@@ -109,7 +109,7 @@ def test_damage_in_the_last_picture_is_named(tmp_path, name, options):
 )
 def test_no_whole_video_is_decoded_twice(tmp_path, monkeypatch, name, codec):
     path = write_video(tmp_path / name, codec=codec)
-    monkeypatch.setattr(video_file, "require_decodable_end", None)
+    monkeypatch.setattr(video_file.video_container, "require_decodable_end", None)
     assert len(list(open_frames(path))) == NUM_FRAMES
 
 

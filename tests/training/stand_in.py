@@ -124,14 +124,14 @@ def complaints(errors):
 
 def fail_writes(monkeypatch, times, error):
     """Lets the first so many checkpoints fail while they are written behind the run."""
-    write, calls = checkpoints.write_description, itertools.count()
+    write, calls = checkpoints.description.write_description, itertools.count()
 
     def failing(*arguments):
         if next(calls) < times:
             raise error
         write(*arguments)
 
-    monkeypatch.setattr(checkpoints, "write_description", failing)
+    monkeypatch.setattr(checkpoints.description, "write_description", failing)
 
 
 def fail_on(process):

@@ -52,7 +52,7 @@ def run(count, with_pmap):
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_jit_shares_clips_out_as_pmap_does(count, monkeypatch):
-    monkeypatch.setattr(training_devices, "train_step", stand_in)
+    monkeypatch.setattr(training_devices.steps, "train_step", stand_in)
     mapped, *others = run(count, True), run(count, False)
     options = {"xla_embed_ir_in_executable": True}  # in place of a GPU's
     monkeypatch.setattr(training_devices, "graph_options", lambda _: options)

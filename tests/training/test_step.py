@@ -144,7 +144,7 @@ def test_a_step_is_traced_in_its_precision(monkeypatch):
         return state, jax.lax.pmean(metrics, axis_name)
 
     monkeypatch.setattr(devices, "_is_free", lambda: True)
-    monkeypatch.setattr(training_devices, "train_step", see)
+    monkeypatch.setattr(training_devices.steps, "train_step", see)
     for precision in ("float32", "bfloat16"):
         config = vary(SMALL, training={"clip": {"precision": precision}})
         build_step(config, ONE)(replicate(start(), ONE), make_batch(SMALL, 0))
