@@ -1,6 +1,7 @@
 """What segmenting from the middle of a video needs: frames and masks that are read backwards."""
 
 import contextlib
+import errno
 import itertools
 import math
 import os
@@ -25,13 +26,12 @@ class Spool:
 
     def append(self, array: np.ndarray) -> None:
         """Writes an array; an OSError, as for a full disk, names the folder."""
-        position = self._length * self._num_bytes
         try:
-            os.posix_fallocate(self._file.fileno(), position, self._num_bytes)
+            self._file.seek(self._length * self._num_bytes)
+            if self._file.write(array.tobytes()) < self._num_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._folder)) from error
-        self._file.seek(position)
-        self._file.write(array.tobytes())
         self._length += 1
 
     def __len__(self) -> int:
@@ -45,7 +45,8 @@ class Spool:
 @contextlib.contextmanager
 def opened_spool(folder: Path, shape: tuple[int, ...]) -> Iterator[Spool]:
     """Opens a temporary file without a name in a folder, which is gone after the block."""
-    with tempfile.TemporaryFile(dir=folder) as file:
+    # Without a buffer nothing is left to write, and to fail again, when it is closed.
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         yield Spool(file, folder, shape)
 
 
