@@ -1,13 +1,7 @@
-"""What describes a checkpoint: its configuration, what wrote it, and checksums of the weights.
+"""What describes a checkpoint: JSON in a folder's ``config.json`` or a file's metadata.
 
-JSON, in a folder's ``config.json`` or in the metadata of a safetensors file::
-
-  format             of this text and the checkpoint
-  mavos_jax, ...     versions of what wrote it
-  config             the experiment
-  config_checksum    CRC-32 of the entry above
-  checksums          CRC-32 of a folder's weights by file, or of a file's arrays by name
-  others             what a training run adds: its step, its score and more
+It holds the format, the versions of what wrote it, the experiment, and checksums of that and of the
+weights (of a folder by file, of a file by array); in ``others`` a run adds its step and score.
 """
 
 import contextlib

@@ -20,8 +20,7 @@ _WRAPPERS = (
 its names, the likeliest first."""
 
 _FORMATS = {".npz": "NumPy arrays written by numpy.savez", ".safetensors": "a safetensors file"}
-_COMPILED = ("_orig_mod", "module")
-"""Words that torch.compile and data-parallel wrappers put into names, at any place."""
+_COMPILED = ("_orig_mod", "module")  # what torch.compile and data-parallel wrappers put into names
 
 
 class WeightFile(NamedTuple):

@@ -49,11 +49,8 @@ def make_loader(
     and threads, and wherever the stream started. Each set is shuffled again for every pass over it;
     its share of the clips is its number of videos times ``repeats``.
 
-    Args:
-      sets: one for each of ``data.sources``, in their order.
-      seed: the seed of everything random, 0 to 2**32 - 1.
-      batch_size: clips of a step over all processes, a multiple of ``process_count``.
-      process_index: its clips are every ``process_count``-th of the batch, from this one on.
+    Of the ``batch_size`` clips of a step over all processes, this one gets every
+    ``process_count``-th from ``process_index`` on.
     """
     if not 0 <= seed < _SEEDS:
         raise ValueError(f"seed: expected 0 to 2**32 - 1, found {seed}")

@@ -154,9 +154,8 @@ def read_metadata(
 ) -> VideoObjects:
     """Reads ``videos.<video>.objects.<id>`` of a JSON file, videos in natural order.
 
-    ``parse`` makes an object from the name of its video and its value, ``expected`` in words, or
-    raises. If ``allow_empty``, videos may lack objects, and objects frames. If ``allow_ids``, the
-    objects may be a list of ids, whose values are None.
+    ``parse`` makes an object from its video's name and its value, ``expected`` in words, or raises.
+    Objects or frames may be missing if ``allow_empty``, or a list of ids if ``allow_ids``.
     """
     if not path.is_file():
         raise ValueError(

@@ -32,7 +32,7 @@ DATA_SETS: Mapping[str, DataSet] = {
     "folder": ANY_FOLDER,
 }
 
-BenchmarkName = Literal[
+BenchmarkName = Literal[  # the data sets that can be evaluated
     "davis2016",
     "davis2017",
     "youtube_vos2018",
@@ -46,7 +46,6 @@ BenchmarkName = Literal[
     "vost",
     "folder",
 ]
-"""The data sets that can be evaluated."""
 
 BENCHMARKS = tuple(name for name, data_set in DATA_SETS.items() if data_set.protocol is not None)
 TRAINING_KINDS = tuple(name for name, each in DATA_SETS.items() if each.trains_on is not None)

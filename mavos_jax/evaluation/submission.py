@@ -30,11 +30,10 @@ _PERMISSIONS = 0o100644 << 16
 _ENCRYPTED = 1
 _MAX_CHANNELS = 4
 _MAX_HEADERS = 1 << 20  # bytes of a PNG beside its pixels, generously
-_UNREADABLE = (
+_UNREADABLE = (  # what damaged zips raise
     *(zipfile.BadZipFile, lzma.LZMAError, struct.error, zlib.error, NotImplementedError),
     *(RuntimeError, OverflowError, LookupError, OSError, EOFError, ValueError),
 )
-"""What damaged zips raise."""
 
 
 class SubmissionSummary(NamedTuple):

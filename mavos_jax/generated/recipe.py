@@ -2,16 +2,14 @@
 
 import dataclasses
 
-Range = tuple[float, float]
+Range = tuple[float, float]  # smallest, largest
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Probabilities and strengths from which a generated scene is drawn.
+    """Probabilities and strengths from which a generated scene is drawn."""
 
-    Lengths are shares of the frame's side (the root of its area), a range is (smallest, largest).
-    """
-
+    # Lengths are shares of the frame's side (the root of its area).
     radius: Range = (0.09, 0.32)  # the disc that a labelled object stays in, at frame 0
     gap: float = 0.9  # least distance of two discs at frame 0, as a share of their radii' sum
     lookalike: float = 0.3  # probability, for each labelled object, of an unlabelled look-alike

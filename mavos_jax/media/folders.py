@@ -12,18 +12,15 @@ _LOSSY_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     *(".webp", ".avif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
 )
-MASK_SUFFIXES = (
+MASK_SUFFIXES = (  # of pictures stored without loss
     *(".png", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".apng"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".qoi", ".tga", ".sgi", ".rgb", ".bw", ".pcx", ".ras"),
 )
-"""Of pictures stored without loss."""
 IMAGE_SUFFIXES = (*MASK_SUFFIXES, *_LOSSY_SUFFIXES)  # of all pictures that can be read
-_FOREIGN_SUFFIXES = (
+_FOREIGN_SUFFIXES = (  # of pictures that cannot
     *(".heic", ".heif", ".jxl", ".exr", ".hdr", ".psd", ".svg"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".raw"),
 )
-"""Of pictures that cannot."""
-
 _JUNK = ("thumbs.db", "desktop.ini")
 _NUM_NAMED = 8
 _MASK_WORDS = re.compile("mask|label|segm|anno|matte|truth|(?<![a-z])gt(?![a-z])")

@@ -9,10 +9,9 @@ from PIL import Image, ImageFilter
 from mavos_jax.config import IGNORED
 
 _CONVERTER = "python -m mavos_jax.commands.masks makes ids of colours and grey levels"
+# Sides of the crops for which the paper's pixel counts hold, with and without aligned corners.
 _REFERENCE_CROP = 465
 _LEAST_REFERENCE_CROP = 464
-"""Sides of the crops for which the paper's pixel counts hold, with and without aligned corners."""
-
 _MIN_OUTLINE_IDS = 3
 _MAX_TRUSTED_IDS = 20
 

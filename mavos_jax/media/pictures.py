@@ -16,16 +16,14 @@ from mavos_jax.runtime.files import is_endless
 # What Pillow warns about is either harmless, such as odd metadata, or refused here.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-_FORMATS = (
+_FORMATS = (  # Pillow also opens documents and icons; for some of those it starts programs
     *("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "DIB", "GIF", "JPEG2000"),
     *("PPM", "QOI", "TGA", "SGI", "PCX", "SUN"),
 )
-"""Pillow also opens documents and icons; for some of those it starts programs."""
-
 _DEEP_MODES = ("I", "F")  # what the modes of pictures with more than 8 bits per channel begin with
 _MAX_PIXELS = 2 * 4320 * 7680  # twice an 8K frame; larger pictures are damaged or malicious
 _MAX_LETTERS = 200
-_UPRIGHT = {
+_UPRIGHT = {  # by a picture's EXIF orientation; 5 and above swap height and width
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -34,7 +32,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns a picture upright, by its EXIF orientation; 5 and above swap height and width."""
 
 _EXPORT, _CONVERT = "export it as PNG", "convert it to PNG or JPEG"
 _FOREIGN = (

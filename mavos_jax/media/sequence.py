@@ -174,8 +174,7 @@ class MasksOnDemand(Mapping[int, np.ndarray]):
 class LaterMasks(MasksOnDemand):
     """Masks of later frames from files, all of which are read once to be checked.
 
-    Masks that correct are given whole. Otherwise a mask has only the ids that are not ``known`` and
-    no earlier mask had, and frames without a new id are left out, as are empty masks.
+    Masks that correct are given whole, others only with ids that are new, if there are any.
     """
 
     def __init__(

@@ -91,11 +91,9 @@ def attend_window(
     outside a token's own window are masked. One tile that covers the map is dense attention with
     a banded mask: fewer and larger operations, [n, n] logits.
 
-    Args:
-      relative: a logit per offset, row-major from (-radius, -radius): r = (2 radius + 1)^2.
-      relative_value: added to the values that a token finds at each offset.
-      tile: side of the query tiles in tokens; ``None`` for one tile, or strips of rows where that
-        had more than ``most_scores`` logits.
+    ``relative`` has a logit per offset, row-major from (-radius, -radius); ``relative_value`` is
+    added to the values there. Tiles have sides of ``tile`` tokens; ``None`` is for one tile, or
+    strips of rows where that had more than ``most_scores`` logits.
     """
     rows, columns = size
     window = 2 * radius + 1

@@ -1,8 +1,7 @@
-"""Convolutions of one map, and their gradients.
+"""Convolutions of one map, and gradients that are faster on a CPU than XLA's own.
 
-XLA's own gradients are slow on a CPU: a kernel's is a convolution whose kernel is as large as the
-map, a sum of shifted maps' is one padded map per tap. Here the first is a matrix product over the
-patches, the second a convolution with the turned kernel.
+That of a kernel is a matrix product over patches instead of a convolution with a kernel of the
+map's size, that of a sum of shifted maps a convolution with the turned kernel.
 """
 
 import functools

@@ -1,7 +1,4 @@
-"""The feature pyramid decoder: from propagated tokens and encoder shortcuts to identity logits.
-
-PyTorch ``FPNSegmentationHead``.
-"""
+"""The feature pyramid decoder, from tokens to identity logits (``FPNSegmentationHead``)."""
 
 import flax.linen as nn
 from jaxtyping import Array, Float
@@ -15,7 +12,6 @@ from mavos_jax.models.resize import resize_bilinear
 
 Shortcuts = tuple[Float[Array, "h4 w4 c4"], Float[Array, "h8 w8 c8"], Float[Array, "h16 w16 c16"]]
 """The encoder's maps of a frame at strides 4, 8 and 16."""
-
 Adapted = tuple[Float[Array, "h4 w4 a4"], Float[Array, "h8 w8 a8"], Float[Array, "h16 w16 a16"]]
 """The same in the decoder's widths."""
 

@@ -1,7 +1,4 @@
-"""The efficient long short-term transformer: E-LSTT blocks over a visual and an identity branch.
-
-Paper Sec. 3.1; PyTorch ``DualBranchGPM`` and its blocks.
-"""
+"""The E-LSTT (paper Sec. 3.1, PyTorch ``DualBranchGPM``): a visual and an identity branch."""
 
 from collections.abc import Sequence
 
@@ -19,8 +16,7 @@ from mavos_jax.models.layers import DropPath, JoinedLinear, layer_norm, linear
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.stack import Memories, Stack, State
 
-Updates = tuple[Float[Array, "n d"], Float[Array, "n d"]]
-"""What a propagation adds to the visual and to the identity branch."""
+Updates = tuple[Float[Array, "n d"], Float[Array, "n d"]]  # of the visual and the identity branch
 
 
 class GatedOutput(nn.Module):

@@ -1,7 +1,4 @@
-"""The identification mechanism: a mask becomes one embedding per token.
-
-PyTorch ``patch_wise_id_bank`` and ``id_norm``; only AOT-L has the sine position embedding.
-"""
+"""The identification mechanism, PyTorch's ``patch_wise_id_bank``: a mask becomes tokens."""
 
 import flax.linen as nn
 import jax

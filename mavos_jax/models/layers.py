@@ -17,8 +17,7 @@ from mavos_jax.models.initialisation import Initializer, he_depthwise, lecun_nor
 
 EPSILON = 1e-5  # added to the variance by every normalisation, as in PyTorch
 CONSTANTS = "constants"  # the collection of the vectors of frozen batch normalisation
-PREPARED = "prepared"
-"""The collection of what :mod:`mavos_jax.models.prepare` stores in another shape."""
+PREPARED = "prepared"  # that of what :mod:`mavos_jax.models.prepare` stores in another shape
 
 
 def layer_norm(name: str) -> nn.LayerNorm:

@@ -1,7 +1,4 @@
-"""The long short-term transformer of AOT-L: one branch, in which values carry the identities.
-
-PyTorch ``LongShortTermTransformer`` and its blocks (Yang et al. 2021).
-"""
+"""The transformer of AOT-L (Yang et al. 2021): one branch, whose values carry the identities."""
 
 import functools
 from collections.abc import Sequence
@@ -23,9 +20,7 @@ from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.stack import Memories, Stack, State
 
 NORM_GROUPS = 32
-
-PERIOD = 10_000.0
-"""The slowest sine of the position embedding turns this much slower than the fastest."""
+PERIOD = 10_000.0  # how much slower the position embedding's slowest sine turns than its fastest
 
 
 class SelfAttention(nn.Module):
@@ -78,25 +73,13 @@ class ShortTermAttention(nn.Module):
         offsets = (2 * config.window_radius + 1) ** 2
         shape = (config.num_heads, depth, offsets)
         relative_value = self.param("relative_value", nn.initializers.zeros, shape)
+        options = {**self.backend.attention(config.num_heads), "radius": config.window_radius}
+        options |= {"size": size, "tile": self.backend.short_term_tile}
 
-        def attend_head(
-            query: Float[Array, "n k"],
-            key: Float[Array, "n k"],
-            value: Float[Array, "n k"],
-            relative: Float[Array, "n r"],
-            relative_value: Float[Array, "k r"],
-        ) -> Float[Array, "n k"]:
-            return attend_window(
-                query * depth**-0.5,
-                key,
-                value,
-                relative,
-                relative_value.T.astype(value.dtype),
-                size=size,
-                radius=config.window_radius,
-                tile=self.backend.short_term_tile,
-                **self.backend.attention(config.num_heads),
-            )
+        def attend_head(query: Array, key: Array, value: Array, *relative: Array) -> Array:
+            logits, values = relative
+            values = values.T.astype(value.dtype)
+            return attend_window(query * depth**-0.5, key, value, logits, values, **options)
 
         relative = HeadLinear(config.num_heads, offsets, self.backend, name="relative_key")(query)
         operands = (query, memory.key, memory.value, relative, relative_value)

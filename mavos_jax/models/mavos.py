@@ -28,8 +28,7 @@ from mavos_jax.models.mca import MemoryModulation
 from mavos_jax.models.memory import KeyValue, Memory, Pending, dynamic_part, long_term_bias
 from mavos_jax.runtime.devices import in_32_bits, require_device
 
-Variables = dict[str, Any]
-"""``{"params": weights, "constants": frozen batch-norm vectors, and unread entries}``."""
+Variables = dict[str, Any]  # "params": weights; "constants": frozen batch-norm vectors and others
 
 
 class Features(NamedTuple):

@@ -41,10 +41,9 @@ class _Plan(NamedTuple):
 
 
 def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
-    """Returns variables with which a model's methods compute the same, and faster.
+    """Returns variables, not for training, with which a model's methods compute the same faster.
 
-    They are kept while the given ones are, unless these are traced. Not for training: the frozen
-    vectors are gone.
+    They are kept while the given ones are, unless these are traced.
     """
     if not (_prepares_all(model.backend) or variables.get(CONSTANTS)):
         return variables

@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 
 CUBIC_A = -0.75  # the free parameter of the cubic kernel, OpenCV's and PyTorch's value
-MAX_SHORT_EDGE = 480 * 1.3
-"""Cap on the short edge when several test-time scales are used, in pixels."""
+MAX_SHORT_EDGE = 480 * 1.3  # in pixels, of a frame at one of several test-time scales
 
 
 class ResizeTaps(NamedTuple):
@@ -62,11 +61,8 @@ def _snap(size: int, align_corners: bool) -> int:
 
 
 def nearest_indices(source: int, target: int) -> np.ndarray:
-    """Returns the source index of each target index: floor(i source / target), capped.
-
-    The product is rounded to float32 first, as in PyTorch; double precision gives other indices for
-    some sizes (140 to 161, index 69).
-    """
+    """Returns the source index of each target index: floor(i source / target), capped."""
+    # In float32, as in PyTorch; double precision differs for some sizes (140 to 161, index 69).
     step = np.float32(source / target)
     return np.minimum(
         np.floor(np.arange(target, dtype=np.float32) * step).astype(np.int32), source - 1

@@ -10,7 +10,6 @@ from mavos_jax.models.memory import KeyValue, Pending
 
 State = tuple[Tokens, Tokens]
 """What runs through the blocks: the visual state, and the identity state or the position."""
-
 Memories = tuple[KeyValue, KeyValue, Float[Array, "m"] | None]
 """A block's long-term and short-term memory, and what is added to the long-term logits."""
 

@@ -103,8 +103,7 @@ def _is_whole(entry: Path) -> bool:
     return False
 
 
-_compiling: dict[int, threading.Timer] = {}
-"""What will announce the program that a thread is compiling."""
+_compiling: dict[int, threading.Timer] = {}  # by thread: what will announce its program
 
 
 @functools.cache

@@ -23,10 +23,8 @@ from mavos_jax.training.clip import Clip, clip_loss
 from mavos_jax.training.step import DeviceBatch, Metrics, TrainState, build_training_model
 
 AXIS = "devices"
+# By ``pmap``, arrays of a state have a leading axis of devices; by ``jit`` they are replicated.
 WITH_PMAP = True
-"""Whether steps run by ``pmap``, where every array of a state has a leading axis of devices, or by
-``jit``, where states are replicated and batches sharded over a mesh."""
-
 _EACH, _SHARED = PartitionSpec(AXIS), PartitionSpec()
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]

@@ -23,13 +23,9 @@ from mavos_jax.training.step import Metrics
 
 METRICS = "metrics.jsonl"
 
-Values = Mapping[str, float | list[float]]
-"""Numbers by name; a list holds one for each position in the clip, the reference first."""
-
+Values = Mapping[str, float | list[float]]  # a list by position in the clip, the reference first
 _NUM_IN_FLIGHT = 2
-_BOARD_QUEUE = 1000
-"""How much may wait for TensorBoard's writer before a step waits: more than is written at once."""
-
+_BOARD_QUEUE = 1000  # what TensorBoard's writer may be behind: more than is written at once
 _MAX_FRAMES = 8
 _MAX_SIDE = 256
 

@@ -86,7 +86,7 @@ def train(
         print_once(f"complete: {last} steps in {folder}")
         return
     print_once(f"stopped by {stop.reason} after step {last}; the same command goes on from there")
-    if stop.is_interruption:
+    if stop.reason == "SIGINT":
         raise KeyboardInterrupt
 
 

@@ -13,8 +13,7 @@ from mavos_jax.axes import Integer, Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_OBJECTS, ClipConfig
 from mavos_jax.models.attention import MASKED
 
-FullLogits = Float[Array, "s h1 w1"]
-"""Logits at the size of the labels: the background's, then the objects'."""
+FullLogits = Float[Array, "s h1 w1"]  # at the labels' size: the background's, then the objects'
 
 
 def frame_loss(

@@ -17,9 +17,7 @@ Leaves = dict[str, Any]  # arrays by the path of their parameter, such as ``deco
 MUON_SIZE = 0.4  # root mean square of Muon's updates before the learning rate: about that of Adam's
 _MUON_DECAY = 0.95
 _ITERATIONS = 5
-_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic whose iterations take singular values of 0.01 to 1 to between 0.7 and 1.2."""
-
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # take singular values of 0.01 to 1 to 0.7 to 1.2
 _ENCODER = "encoder/"
 _IDENTIFICATION = "identification/"
 
@@ -56,12 +54,8 @@ def is_frozen(recipe: OptimizerConfig, encoder: EncoderConfig, path: str) -> boo
     """Whether a parameter keeps its weights: ``freeze_encoder`` and ``freeze_early`` decide."""
     if recipe.freeze_encoder and path.startswith(_ENCODER):
         return True
-    return recipe.freeze_early and is_early(encoder, path)
-
-
-def is_early(encoder: EncoderConfig, path: str) -> bool:
-    """Whether a parameter belongs to the encoder's first stages."""
-    return path.startswith(tuple(f"{_ENCODER}{name}/" for name in early_modules(encoder)))
+    early = tuple(f"{_ENCODER}{name}/" for name in early_modules(encoder))
+    return recipe.freeze_early and path.startswith(early)
 
 
 def decays(path: str, dimensions: int) -> bool:

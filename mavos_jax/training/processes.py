@@ -141,11 +141,6 @@ class StopRequest:
         return "SIGTERM" if self._signal is None else signal.Signals(self._signal).name
 
     @property
-    def is_interruption(self) -> bool:
-        """Whether the keyboard asked."""
-        return self._signal == signal.SIGINT
-
-    @property
     def is_noted(self) -> bool:
         """Whether this process knows of a request; of several, none knows of SIGTERM."""
         return self._signal is not None or self._has_passed_on

@@ -14,8 +14,7 @@ from mavos_jax.models.layers import DropPath, conv, dense, layer_norm
 
 PATCH = 4
 NUM_LEFT_OUT = 2  # blocks of the classifier's last stage, which no output needs
-SHIFT_MASK = -100.0
-"""Added to the logits of tokens that a cyclic shift brought together, as in the PyTorch code."""
+SHIFT_MASK = -100.0  # on logits of tokens that a cyclic shift brought together, as in PyTorch
 
 
 def early_modules(config: SwinConfig) -> tuple[str, ...]:
