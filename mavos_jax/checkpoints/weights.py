@@ -1,7 +1,6 @@
 """Weights on disk, with the configuration of the network that they belong to.
 
-A checkpoint is a folder (:mod:`mavos_jax.checkpoints.folder`) or one ``.safetensors`` file, with
-arrays by path, such as ``params/decoder/conv_in/bias``, and their description in its metadata.
+A checkpoint is a folder or one ``.safetensors`` file, with arrays by path and their description.
 """
 
 import os

@@ -17,9 +17,8 @@ _SPLITS = ("train", "val", "valid", "trainval", "test", "test-dev")
 def find_folder(options: BenchmarkOptions) -> Layout:
     """Names every folder of images, at most two levels down, below ``<root>/<split>`` or the root.
 
-    Training takes those that ``<root>/<split>.txt`` or ``<root>/ImageSets/<split>.txt`` lists, if
-    there is a list. The first mask is given, and every later one with new ids. All masks are truth
-    if every object is in more than one of them.
+    Training takes those of ``[ImageSets/]<split>.txt``, if there is one. The first mask is given
+    and later ones with new ids; all are truth if every object is in more than one.
     """
     root = options.root
     folder = listing.find_pair(root, (*options.split_names, "."))

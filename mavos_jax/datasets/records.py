@@ -1,8 +1,7 @@
 """Data sets from records of :mod:`mavos_jax.commands.prepare`: the same videos as from files.
 
-A record holds the files of up to 32 neighbouring frames of one video and of their masks. TensorFlow
-Datasets keeps records in ``<root>/<kind>/<split>/1.0.0`` in an order of its own; ``index.json``
-beside them says which record holds what.
+A record in ``<root>/<kind>/<split>/1.0.0`` holds the files of up to 32 neighbouring frames of one
+video and of their masks; ``index.json`` beside them says which one holds what.
 """
 
 import dataclasses

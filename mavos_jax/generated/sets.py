@@ -1,7 +1,6 @@
 """The generated sets: videos drawn from seeds, and the committed list that training never sees.
 
-Every clip of the list has a labelled object that goes and returns, and a look-alike beside one;
-``tools/select_held_out.py`` makes and checks ``held_out.json``.
+``tools/select_held_out.py`` makes and checks the list, ``held_out.json``.
 """
 
 import dataclasses

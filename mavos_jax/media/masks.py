@@ -82,9 +82,8 @@ def read_values(source: Source, size: Size | None = None, owner: str = "the fram
 def read_colours(source: Source) -> np.ndarray:
     """Decodes a mask to numbers that tell its colours apart, int32 [H, W].
 
-    They are red, green and blue as 0xRRGGBB, 0 if transparent; or, if there are more than 8 bits,
-    :data:`DEEP` plus the value. Raises ValueError as :func:`read_values`, and for half-transparent
-    pixels or values beyond 24 bits.
+    They are 0xRRGGBB, 0 if transparent; or, if there are more than 8 bits, :data:`DEEP` plus the
+    value. Raises ValueError as :func:`read_values`, and for pixels that are half transparent.
     """
     with pictures.opened(source, "a mask") as (image, header):
         _require_no_loss(source, header)

@@ -118,7 +118,7 @@ def video_writer(
 
     Yields a function that adds a picture, uint8 RGB [H, W, 3]. The video is H.264, or MPEG-4 if
     FFmpeg lacks x264; both store colours at half the resolution, so odd sizes are extended by one
-    row or column. Raises ValueError if PyAV is not installed or cannot write the video.
+    row or column.
     """
     av = import_av(path)
     height, width = size

@@ -1,7 +1,6 @@
 """How each costly operation is computed on the current platform.
 
-Every choice computes the same function; they differ in speed. A CPU wants small working sets and
-plain loops over channels, a GPU few and large kernels.
+All choices compute the same. A CPU wants small working sets, a GPU few and large kernels.
 """
 
 import dataclasses

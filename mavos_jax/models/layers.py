@@ -187,8 +187,7 @@ DropChannels = functools.partial(DropPath, by_channel=True)  # PyTorch ``Dropout
 class Twins(nn.Module):
     """Runs modules one after the other, or as one batch, as ``Backend.twins`` says.
 
-    The variables are the modules', or :mod:`mavos_jax.models.prepare` has stacked them. Where they
-    are made, or dropout is drawn, the modules run one after the other.
+    Where variables are made, or dropout is drawn, they run one after the other.
     """
 
     backend: Backend

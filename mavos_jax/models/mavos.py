@@ -1,7 +1,6 @@
 """MAVOS: encoder, identification, E-LSTT, MCA memory and decoder as one module (paper Fig. 2a).
 
-One frame of one group of objects; :mod:`mavos_jax.inference.step` composes these methods into the
-transition that inference and training share.
+One frame of one group of objects; :mod:`mavos_jax.inference.step` composes these methods.
 """
 
 import functools

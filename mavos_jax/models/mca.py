@@ -1,7 +1,6 @@
 """Modulated cross-attention: how a new frame is fused into the dynamic long-term memory.
 
-Paper Sec. 3.2, Eq. 4-6; PyTorch ``MemoryJointModulation``. ``MemoryConfig.write`` takes parts of it
-away, for the paper's Table 6.
+Paper Sec. 3.2, Eq. 4-6; PyTorch ``MemoryJointModulation``; in parts by ``MemoryConfig.write``.
 """
 
 import functools

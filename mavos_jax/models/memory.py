@@ -1,8 +1,4 @@
-"""The memory: what a frame leaves behind, and the fixed-size state that holds it.
-
-All shapes are fixed from the reference frame on, so a memory is the carry of a ``jax.lax.scan``.
-What the long-term memory keeps is a :class:`Policy`; the rest of the package does not know which.
-"""
+"""The memory, whose shapes are fixed from the reference on: the carry of a ``jax.lax.scan``."""
 
 import dataclasses
 from collections.abc import Callable

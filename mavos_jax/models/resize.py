@@ -1,7 +1,4 @@
-"""Sizes and resizing: cubic for frames, bilinear inside the network, nearest for masks.
-
-The taps are computed on the host; on the device a resize is two gathers.
-"""
+"""Sizes and resizing, by taps from the host: cubic frames, bilinear maps, nearest masks."""
 
 from typing import NamedTuple
 

@@ -17,10 +17,8 @@ Memories = tuple[KeyValue, KeyValue, Float[Array, "m"] | None]
 class Stack(nn.Module):
     """Runs a frame through ``self.blocks``, which subclasses set up.
 
-    A block projects the state to what the frame would write into memory, whose key is the query of
-    its propagations, and to their gate, if any; propagates the memories to the projected state; and
-    remembers the frame once its mask's embedding is known. ``x`` is the projected encoder map as
-    tokens, ``size`` its rows and columns.
+    A block projects the state to what the frame would write into memory, propagates the memories to
+    it, and remembers the frame once its mask's embedding is known. ``x`` is the encoder's map.
     """
 
     def start(self, x: Tokens, size: tuple[int, int]) -> State:

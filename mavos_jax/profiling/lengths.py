@@ -1,7 +1,4 @@
-"""Speed and memory against the length of the video: ``python -m mavos_jax.profiling.lengths``.
-
-Every video of Fig. 1 has a process of its own, whose memory it is, after a round that compiles.
-"""
+"""Speed and memory against the length of the video: ``python -m mavos_jax.profiling.lengths``."""
 
 import dataclasses
 import itertools

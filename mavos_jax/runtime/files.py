@@ -71,8 +71,8 @@ def flush(path: Path) -> None:
 class WriteBehind:
     """Runs calls on other threads while the caller goes on; on one thread, in order.
 
-    At most ``max_pending`` calls wait, which bounds the arrays they hold. A later :meth:`submit` or
-    the end of the ``with`` block, which waits for all calls, raises the first exception of one.
+    At most ``max_pending`` calls wait. A later :meth:`submit`, or the end of the ``with`` block,
+    which waits for all, raises the first exception of one.
     """
 
     def __init__(self, max_pending: int = 8, num_threads: int = 1):

@@ -61,7 +61,6 @@ def score_frame(
     Truth and prediction are integer ids [H, W]; ids not asked for, such as 255, are background, and
     an object may be missing. ``tolerance`` gives that of F, in pixels, for an object's true mask.
     """
-    _require_label_maps(truth, prediction)
     region, boundary = np.zeros(len(ids)), np.zeros(len(ids))
     for index, number in enumerate(ids):
         masks = truth == number, prediction == number
@@ -77,8 +76,6 @@ def statistics(values: Sequence[float] | np.ndarray, *, official_decay: bool = F
     bits: beyond 256 frames it takes other frames, or none, which gives NaN.
     """
     values = np.asarray(values, np.float64)
-    if values.ndim != 1 or not values.size:
-        raise ValueError(f"expected values of at least one frame, [T], found {list(values.shape)}")
     # The official rounding: halves go up, where they would go to the even number.
     ends = np.round(np.linspace(1, len(values), _DECAY_BINS + 1) + 1e-10).astype(int) - 1
     if official_decay:
@@ -94,22 +91,7 @@ def statistics(values: Sequence[float] | np.ndarray, *, official_decay: bool = F
 def mean_scores(scores: Iterable[ObjectScores]) -> ObjectScores:
     """Averages over the objects of all sequences; its ``mean`` is then the set's J&F."""
     table = np.array(list(scores), np.float64)  # [objects, (J, F), (mean, recall, decay)]
-    if not table.size:
-        raise ValueError("expected scores of at least one object, found none")
     return ObjectScores(*(Statistics(*row) for row in table.mean(axis=0).tolist()))
-
-
-def _require_label_maps(truth: np.ndarray, prediction: np.ndarray) -> None:
-    for name, ids in (("truth", truth), ("prediction", prediction)):
-        if not np.issubdtype(ids.dtype, np.integer) or ids.ndim != 2 or not ids.size:
-            raise ValueError(
-                f"expected {name} to be integers [H, W], found {ids.dtype} {list(ids.shape)}"
-            )
-    if truth.shape != prediction.shape:
-        raise ValueError(
-            f"expected truth and prediction of one size, found {list(truth.shape)} and "
-            f"{list(prediction.shape)}"
-        )
 
 
 class ObjectResult(NamedTuple):

@@ -95,9 +95,8 @@ class Checkpoints:
     ) -> None:
         """Starts to write a checkpoint, once the one before is complete.
 
-        A failure of that one is reported, and the new one tried all the same. A failing retry does
-        not count towards the three failures in a row that end a run with OSError, as a full disk
-        does. ``state`` holds NumPy arrays that nobody changes; ``score`` is J&F of its average.
+        The third failure in a row, retries aside, and a full disk raise OSError. ``state`` holds
+        NumPy arrays that nobody changes; ``score`` is J&F of its average.
         """
         step, newest = int(state.step), self.newest()
         if newest is not None and newest >= step:

@@ -1,8 +1,7 @@
 """The loss of one clip: a scan of the transition that inference uses.
 
-The reference frame starts the memory. Every later frame is segmented from memory and then
-memorised: with its true mask at first (teacher forcing), with its own prediction later in training.
-What does not depend on the previous frame, features and losses, is computed for all frames at once.
+Frames after the reference are segmented from memory and memorised, early in training with their
+true masks (teacher forcing). Features and losses are computed for all frames at once.
 """
 
 from collections.abc import Callable
