@@ -1,7 +1,4 @@
-"""Weights on disk, with the configuration of the network that they belong to.
-
-A checkpoint is a folder or one ``.safetensors`` file, with arrays by path and their description.
-"""
+"""Weights and their configuration on disk: checkpoints, a folder or ``.safetensors`` file each."""
 
 import os
 from collections.abc import Mapping

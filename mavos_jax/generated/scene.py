@@ -1,7 +1,4 @@
-"""What a generated video shows: bodies, background, camera and light; and how they are drawn.
-
-World coordinates are the pixels (x, y) of the first frame; pixel i covers [i, i + 1).
-"""
+"""What a generated video shows, and how it is drawn, in pixels [i, i + 1) of the first frame."""
 
 import functools
 import math

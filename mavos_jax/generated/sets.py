@@ -1,7 +1,4 @@
-"""The generated sets: videos drawn from seeds, and the committed list that training never sees.
-
-``tools/select_held_out.py`` makes and checks the list, ``held_out.json``.
-"""
+"""The generated sets, and the held-out list, made and checked by ``tools/select_held_out.py``."""
 
 import dataclasses
 import importlib.resources

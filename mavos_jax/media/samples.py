@@ -74,14 +74,11 @@ class EncodedFrames(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """What the values of a set's masks mean.
+    """What the values of a set's masks mean."""
 
-    ``ids`` stay as they are if they are ``kept``, by default all; ``binary`` is one object where
-    the value is not 0; ``saliency`` are ids, but a mask of only 0 and 255 shows one object.
-    """
-
+    # ``binary``: one object where not 0; ``saliency``: ids, but only 0 and 255 show one object.
     form: Form = "ids"
-    kept: tuple[int, ...] | None = None
+    kept: tuple[int, ...] | None = None  # the ids that stay; None for all
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Gives the ids, uint8 [H, W], of a mask's values, uint8 [H, W]."""

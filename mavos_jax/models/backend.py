@@ -1,7 +1,4 @@
-"""How each costly operation is computed on the current platform.
-
-All choices compute the same. A CPU wants small working sets, a GPU few and large kernels.
-"""
+"""How each costly operation is computed: in small parts on a CPU, few and large ones on a GPU."""
 
 import dataclasses
 from typing import Any, Literal

@@ -1,8 +1,4 @@
-"""Convolutions of one map, and gradients that are faster on a CPU than XLA's own.
-
-That of a kernel is a matrix product over patches instead of a convolution with a kernel of the
-map's size, that of a sum of shifted maps a convolution with the turned kernel.
-"""
+"""Convolutions of one map, with gradients that are faster on a CPU than XLA's own."""
 
 import functools
 from collections.abc import Sequence
