@@ -24,7 +24,7 @@ from mavos_jax.models.prepare import prepare_variables
 from mavos_jax.runtime.provenance import version_of
 
 Platform = Literal["cpu", "cuda", "tpu", "onnx"]
-_PACKAGES = {"cpu": "flatbuffers", "cuda": "flatbuffers", "tpu": "flatbuffers", "onnx": "jax2onnx"}
+_PACKAGES = {"export": "flatbuffers", "onnx": "jax2onnx"}  # that an extra brings to write programs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +67,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{arguments.output}: expected a new folder, found an existing one; give another "
             "--output"
         )
-    for package in {_PACKAGES[platform] for platform in arguments.platforms}:
-        if find_spec(package) is None:
-            extra = "export" if package == "flatbuffers" else "onnx"
+    for platform in arguments.platforms:
+        extra = "onnx" if platform == "onnx" else "export"
+        if find_spec(package := _PACKAGES[extra]) is None:
             raise ValueError(
                 f"{package}: expected the package that writes the programs, found none; run pip "
                 f"install 'mavos_jax[{extra}]'"
@@ -104,7 +104,7 @@ def write_programs(
     weights, structure = jax.tree.flatten(prepare_variables(model, variables))
     size, is_onnx = (arguments.height, arguments.width), platform == "onnx"
     is_inside = is_onnx or arguments.weights == "inside"
-    constants = jax.device_put(weights)
+    constants = jax.device_put(weights) if is_inside else []
 
     def network(given: list[Array]) -> tuple[MAVOS, Variables]:
         return model, jax.tree.unflatten(structure, constants if is_inside else given)
@@ -132,12 +132,11 @@ def write_programs(
     }
     folder.mkdir(parents=True)
     for name, (function, inputs) in programs.items():
-        if is_onnx and name != "correct":
+        if not is_onnx:
+            exported = export.export(jax.jit(function), platforms=[platform])(given, *inputs)
+            (folder / f"{name}.bin").write_bytes(exported.serialize())
+        elif name != "correct":
             _write_onnx(folder / f"{name}.onnx", function, inputs)
-        if is_onnx:
-            continue
-        exported = export.export(jax.jit(function), platforms=[platform])(given, *inputs)
-        (folder / f"{name}.bin").write_bytes(exported.serialize())
     if not is_inside:
         np.savez(folder / "weights.npz", *map(np.asarray, weights))
     manifest = {

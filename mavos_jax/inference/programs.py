@@ -6,7 +6,6 @@ network sizes of the views, number of groups, channel bucket and form of its arg
 """
 
 import functools
-import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -101,8 +100,8 @@ def _over_videos(
         # Videos that write at the same frames share counts: unmapped ones keep the writes branches,
         # where mapped ones compute them for every frame.
         counts = 0 if model.config.memory.write_when == "confident" else None
-        memory = Memory(*typing.cast(Any, (0, 0, counts, 0)))
-        state = VideoState(*typing.cast(Any, ((memory,) * len(geometries), counts)))
+        memory = Memory._make((0, 0, counts, 0))
+        state = VideoState._make(((memory,) * len(geometries), counts))
         if len(operands[1]) > 1:
             return jax.vmap(one, in_axes(state), out_axes(state))(*operands)
         result = one(*_at_axes(lambda x: jnp.squeeze(x, 0), in_axes(state), operands))

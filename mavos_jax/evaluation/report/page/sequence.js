@@ -128,7 +128,8 @@ function curveSection(curve, row, moveTo) {
     element("h2", {}, "Scores over time"), worst,
     choiceOf("Measure", Object.keys(MEASURES), curve.measure)), curve.root,
     element("p", { class: "note" }, row.num_shown > 0
-      ? `Click to move to a frame. Ticks on the axis are the frames with pictures. ${marks}` : marks), sure ? element("p", { class: "note" }, sure) : null);
+      ? `Click to move to a frame. Ticks on the axis are the frames with pictures. ${marks}` : marks),
+    sure ? element("p", { class: "note" }, sure) : null);
 }
 
 function notesOf(row) {
