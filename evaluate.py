@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,14 @@ from typing import Any, Literal
 import jax
 import tqdm
 
-from mavos_jax.checkpoints.weights import describe_default, load, load_default, read_default
+from mavos_jax.checkpoints.weights import (
+    DEFAULT_NAME,
+    DEMONSTRATION_NAME,
+    describe_default,
+    load,
+    load_stored,
+    read_default,
+)
 from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
@@ -90,7 +98,7 @@ class Arguments:
       video: a video file, a folder of frames, or JPEGImages/NAME; by default a generated clip.
       mask: the first mask, an indexed PNG; by default from Annotations/NAME beside JPEGImages.
       output: the folder for masks/ and overlays; by default "output", or "demo" for the clip.
-      checkpoint: a folder or .safetensors file; by default the small weights in the package.
+      checkpoint: a folder or .safetensors file; by default weights in the package.
       config: a configuration file; by default the checkpoint's own.
       untrained: use fresh weights for --config.
       overwrite: replace the results in the output folder.
@@ -126,8 +134,11 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    words = sys.argv[1:] if argv is None else argv
+    # Looked for before the rest is parsed, whose defaults are those of the network.
+    is_given = any(word.split("=")[0] in ("--video", "--dataset", "--help", "-h") for word in words)
     arguments, experiment = parse_experiment(
-        Arguments, argv, _SHOWN, packaged=lambda: read_default().config
+        Arguments, words, _SHOWN, lambda: read_default(name=_packaged(is_given)).config
     )
     _require_sources(arguments)
     keep_compilations()
@@ -271,14 +282,20 @@ def _refuse_any(group: Any, needed: str, harmless: Sequence[str]) -> None:
             raise ValueError(f"expected {needed} for --{name}, found none; add it or drop --{name}")
 
 
+def _packaged(is_given: bool) -> str:
+    """Names the packaged weights: for a video or data set, or else for the generated clip."""
+    return DEFAULT_NAME if is_given else DEMONSTRATION_NAME
+
+
 def _load_model(arguments: Arguments, experiment: Experiment) -> tuple[MAVOS, Variables]:
     if arguments.untrained:
         print(f"untrained: {experiment.name} with fresh weights (seed 0); the masks mean nothing")
         model = build_model(experiment)
         variables = init_variables(model, 0)
     elif arguments.checkpoint is None:
-        print(f"weights: {describe_default()}; --checkpoint DIR uses others")
-        model, variables = load_default()
+        name = _packaged((arguments.video, arguments.benchmark.dataset) != (None, None))
+        print(f"weights: {describe_default(name)}; --checkpoint DIR uses others")
+        model, variables = load_stored(read_default(name=name))
     else:
         model, variables = load(arguments.checkpoint)
     if model.config != experiment:

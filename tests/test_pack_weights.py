@@ -9,11 +9,11 @@ from refusals import refuse
 from small_configs import RESNET, vary
 
 from mavos_jax.checkpoints.description import write_description
-from mavos_jax.checkpoints.weights import load_default, read_default, save
+from mavos_jax.checkpoints.weights import DEFAULT_NAME, load_default, read_default, save
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 
-CONFIG = vary(RESNET, name="tiny", inference={"max_long_edge": 64})
+CONFIG = vary(RESNET, name=DEFAULT_NAME, inference={"max_long_edge": 64})
 FACTS = {"seed": 3, "command": "python train.py", "commit": "abc"}
 
 
@@ -44,7 +44,8 @@ def pack(run, output, *words):
 
 def test_a_run_is_packed_with_its_origin_scores_and_curve(run, tmp_path, capsys):
     (tmp_path / "scores.json").write_text('{"held_out": {"J&F": 77.7}}')
-    pack(run, tmp_path / "weights", "--scores", tmp_path / "scores.json")
+    about = "for research"
+    pack(run, tmp_path / "weights", "--scores", tmp_path / "scores.json", "--about", about)
     model, variables = load_default(tmp_path / "weights")
     assert model.config == CONFIG
     origin = dict(read_default(tmp_path / "weights").others)
@@ -54,7 +55,7 @@ def test_a_run_is_packed_with_its_origin_scores_and_curve(run, tmp_path, capsys)
     assert origin.pop("curve") == {
         "train": {"step": [0, 20, 40], "loss": [1.0, 0.04762, 0.02439], "iou": [0.1, 0.12, 0.14]}
     }
-    assert origin == {"step": 40, **FACTS}
+    assert origin == {"step": 40, "about": about, **FACTS}
     assert "step 40, scores" in capsys.readouterr().out
 
 
@@ -67,7 +68,7 @@ def test_options_change_the_configuration_of_the_weights(run, tmp_path):
 
 def test_files_are_replaced_only_on_request(run, tmp_path):
     pack(run, tmp_path)
-    refuse(r"tiny\.safetensors: expected a new file.*--overwrite", pack, run, tmp_path)
+    refuse(rf"{DEFAULT_NAME}\.safetensors: expected a new file.*--overwrite", pack, run, tmp_path)
     pack(run, tmp_path, "--overwrite")
     load_default(tmp_path)
 
@@ -82,7 +83,7 @@ def test_what_does_not_fit_float16_or_the_package_is_not_packed(run, tmp_path, m
         "params/d": "float16",
     }
     monkeypatch.setattr(pack_weights, "_MAX_BYTES", 1000)
-    refuse("tiny.* expected weights of at most", pack, run, tmp_path / "out")
+    refuse("expected weights of at most", pack, run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

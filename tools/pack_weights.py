@@ -45,6 +45,7 @@ class Arguments:
       config: a configuration for the weights instead of the checkpoint's.
       curve: the metrics.jsonl of the run; by default the one in --checkpoint.
       scores: a JSON file of more scores to keep, by name.
+      about: a line on what they were trained on and may be used for, shown when they are used.
       overwrite: replace the file.
     """
 
@@ -53,6 +54,7 @@ class Arguments:
     config: Path | None = None
     curve: Path | None = None
     scores: Path | None = None
+    about: str = ""
     overwrite: bool = False
 
 
@@ -77,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         score_demonstration(build_model(config), to_variables(arrays))
     )
     origin |= {"scores": scores, "curve": points}
+    if arguments.about:
+        origin["about"] = arguments.about
     write_file(file, config, arrays, origin)
     print(f"wrote {file}, {file.stat().st_size / 1e6:.2f} MB")
     print(f"step {origin.get('step')}, scores {json.dumps(scores)}")

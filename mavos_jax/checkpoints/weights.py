@@ -25,7 +25,8 @@ from mavos_jax.runtime.files import checksum, require_writable_parent, written_w
 from mavos_jax.runtime.trees import leaves_by_path, nested
 
 PathLike = str | os.PathLike[str]
-DEFAULT_NAME = "tiny"
+DEFAULT_NAME = "small"
+DEMONSTRATION_NAME = "tiny"  # trained on clips like the one that ``evaluate.py`` draws
 FOLDER = Path(__file__).parents[1] / "weights"  # made by ``tools/pack_weights.py``
 
 
@@ -81,18 +82,20 @@ def load_config_of(path: PathLike) -> Experiment:
 
 
 def load_default(folder: Path | None = None) -> tuple[MAVOS, Variables]:
-    """Returns a small demonstration network and its weights, from the package or ``folder``.
+    """Returns the network that comes with the package, or with ``folder``, and its weights.
 
-    Variables are float32 NumPy arrays, on no device yet. Raises ValueError for damaged files.
+    It is ``small``, trained on real and generated video and for research and non-commercial use
+    only, like its data; ``docs/models.md`` tells how well it does. Variables are float32 NumPy
+    arrays, on no device yet. Raises ValueError for damaged files.
     """
     return load_stored(read_default(folder))
 
 
-def read_default(folder: Path | None = None) -> Stored:
-    """Returns what is known of the weights in a folder, by default the packaged ones."""
+def read_default(folder: Path | None = None, name: str = DEFAULT_NAME) -> Stored:
+    """Returns what is known of the weights of a name in a folder, by default the packaged ones."""
     folder = FOLDER if folder is None else folder
     require_kind("folder", folder, Path, "a Path of a folder, or none")
-    file = folder / f"{DEFAULT_NAME}{SUFFIX}"
+    file = folder / f"{name}{SUFFIX}"
     if not file.is_file():
         raise ValueError(
             f"{file}: expected the weights that come with the package, found none; install it "
@@ -102,12 +105,11 @@ def read_default(folder: Path | None = None) -> Stored:
     return read_description(file)
 
 
-def describe_default() -> str:
-    """Tells in a line what the packaged weights are."""
-    stored = read_default()
-    scores = stored.others.get("scores", {}).get("demonstration", {})
-    known = f", with J&F {scores['J&F']} on the demonstration" if "J&F" in scores else ""
-    return f"{stored.config.name}, small demonstration weights trained on generated videos{known}"
+def describe_default(name: str = DEFAULT_NAME) -> str:
+    """Tells in a line what the packaged weights of a name are."""
+    stored = read_default(name=name)
+    about = stored.others.get("about", "")
+    return f"{stored.config.name}{', ' if about else ''}{about}"
 
 
 def _absolute(path: PathLike) -> Path:

@@ -5,24 +5,34 @@ from small_configs import RESNET, vary
 
 import mavos_jax
 from mavos_jax.checkpoints import weights
-from mavos_jax.checkpoints.weights import describe_default, load_default, read_default, save
+from mavos_jax.checkpoints.weights import (
+    DEFAULT_NAME,
+    DEMONSTRATION_NAME,
+    describe_default,
+    load_default,
+    load_stored,
+    read_default,
+    save,
+)
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime.trees import leaves_by_path
 
-CONFIG = vary(RESNET, name="tiny")
+CONFIG = vary(RESNET, name=DEFAULT_NAME)
 
 
 def test_weights_of_a_folder_are_described_in_a_line(tmp_path, monkeypatch):
-    assert "small demonstration weights trained on generated videos, with J&F" in describe_default()
-    save(tmp_path / "tiny.safetensors", CONFIG, init_variables(build_model(CONFIG), 0))
+    assert "non-commercial use" in describe_default()
+    save(tmp_path / f"{DEFAULT_NAME}.safetensors", CONFIG, init_variables(build_model(CONFIG), 0))
     assert mavos_jax.load_default(tmp_path)[0].config == CONFIG
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    assert "J&F" not in describe_default()
+    assert describe_default() == DEFAULT_NAME
 
 
 def test_missing_weights_are_an_error_that_says_what_to_do(tmp_path):
-    refuse(r"tiny\.safetensors: .* found none; .*--checkpoint DIR", load_default, tmp_path)
+    refuse(
+        rf"{DEFAULT_NAME}\.safetensors: .* found none; .*--checkpoint DIR", load_default, tmp_path
+    )
 
 
 @pytest.mark.parametrize("name", ["tiny", "small"])
@@ -34,7 +44,8 @@ def test_weights_of_the_package_are_small_and_in_float32(name):
 
 
 def test_the_packaged_weights_follow_the_objects_of_the_demonstration():
-    scores = in_percent(score_demonstration(*load_default()))
+    stored = read_default(name=DEMONSTRATION_NAME)
+    scores = in_percent(score_demonstration(*load_stored(stored)))
     assert scores["J&F"] >= 80
-    recorded = read_default().others["scores"]["demonstration"]
+    recorded = stored.others["scores"]["demonstration"]
     assert scores == pytest.approx(recorded, abs=0.5)  # another processor rounds in other places
