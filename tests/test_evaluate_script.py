@@ -55,8 +55,9 @@ def checkpoint(tmp_path_factory, variables):
 def packaged(tmp_path, monkeypatch, variables):
     """Fresh weights in the place of those that come with the package; returns their folder."""
     folder = tmp_path / "packaged"
-    config = load_config(TINY, (*SMALL, "--inference.max_long_edge", "64"))
-    save(folder / "tiny.safetensors", config, variables)
+    for name in ("small", "tiny"):
+        words = *SMALL, "--inference.max_long_edge", "64", "--name", name
+        save(folder / f"{name}.safetensors", load_config(TINY, words), variables)
     monkeypatch.setattr(default_weights, "FOLDER", folder)
     return folder
 
@@ -160,7 +161,7 @@ def test_without_a_checkpoint_the_packaged_weights_segment_a_video(
     monkeypatch.chdir(tmp_path)
     run(*video, "--soft_masks", "--profile", tmp_path / "trace")
     weights, *_, report, _ = capsys.readouterr().out.splitlines()
-    assert "small demonstration weights trained on generated videos" in weights
+    assert weights.startswith("weights: small")
     assert report.startswith("5 frames, 2 objects, ")
     assert names(tmp_path / "output") == ["confidence.csv", "masks", "soft"]
     assert names(tmp_path / "output/soft") == ["1", "2"]
