@@ -5,8 +5,8 @@ Command:  python train.py --config configs/finetune_small.py --workdir runs/fine
 Data:     JPEGImages/<video>/* beside Annotations/<video>/*.png, indexed PNGs of object ids.
 Start:    mavos_jax/weights/small.safetensors; other weights with --training.start.
 Hardware: two CPU cores, 6 GB.
-Time:     XXX
-Expected: XXX
+Time:     5 seconds a step on two cores of their own: 12 minutes.
+Expected: depends on the videos; J&F on the held-out ones is logged.
 """
 
 import dataclasses

@@ -6,7 +6,7 @@ Time:     50 minutes on two cores of their own (1 second a step, 75 seconds of c
 Expected: not measured to the end. After 608 steps (10 minutes and the compilation) J&F 39 on the
           held-out set, where copying the first mask gives 7, and 82 on the clip that evaluate.py
           draws by default. The weights in mavos_jax/weights come from these 608 steps and eleven
-          runs of tiny_main.py, 17,287 steps (commands in tiny.json): J&F 79.1 and 96.9.
+          runs of tiny_main.py, 17,287 steps (commands in their metadata): J&F 79.1 and 96.9.
 """
 
 from mavos_jax.config import (

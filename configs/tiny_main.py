@@ -6,7 +6,7 @@ Hardware: two CPU cores, 8 GB.
 Time:     80 minutes on two cores of their own (1.7 seconds a step).
 Expected: J&F 79.1 on the held-out set and 96.9 on the clip that evaluate.py draws by default, for
           the weights in mavos_jax/weights: 2,600 of these steps after other runs (commands in
-          tiny.json). A single run after that of configs/tiny.py was not measured.
+          their metadata). A single run after that of configs/tiny.py was not measured.
 """
 
 import dataclasses
