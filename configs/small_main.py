@@ -7,7 +7,7 @@ Data:     data/static; data/DAVIS; data/own/train, videos of several objects.
 Hardware: two CPU cores, 8 GB.
 Time:     3 seconds a step on two cores of their own: 60 minutes.
 Expected: not measured as a single run after the first stage. The weights in mavos_jax/weights
-          come from seven runs, six hours in all, which their metadata record: J&F 70.3 on ten
+          come from seven runs, three hours in all, which their metadata record: J&F 70.3 on ten
           validation sequences of DAVIS 2016 (tiny: 53.2), 62.9 on the held-out generated set
           (79.1), 84.5 on the clip that evaluate.py draws (96.9).
 """
