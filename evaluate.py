@@ -11,14 +11,7 @@ from typing import Any, Literal
 import jax
 import tqdm
 
-from mavos_jax.checkpoints.weights import (
-    DEFAULT_NAME,
-    DEMONSTRATION_NAME,
-    describe_default,
-    load,
-    load_stored,
-    read_default,
-)
+from mavos_jax.checkpoints.weights import describe_default, load, load_stored, read_default
 from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
@@ -136,9 +129,9 @@ class Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     # Looked for before the rest is parsed, whose defaults are those of the network.
-    is_given = any(word.split("=")[0] in ("--video", "--dataset", "--help", "-h") for word in words)
+    is_drawn = {"--video", "--dataset", "--help", "-h"}.isdisjoint(w.split("=")[0] for w in words)
     arguments, experiment = parse_experiment(
-        Arguments, words, _SHOWN, lambda: read_default(name=_packaged(is_given)).config
+        Arguments, words, _SHOWN, lambda: read_default(demonstration=is_drawn).config
     )
     _require_sources(arguments)
     keep_compilations()
@@ -282,20 +275,16 @@ def _refuse_any(group: Any, needed: str, harmless: Sequence[str]) -> None:
             raise ValueError(f"expected {needed} for --{name}, found none; add it or drop --{name}")
 
 
-def _packaged(is_given: bool) -> str:
-    """Names the packaged weights: for a video or data set, or else for the generated clip."""
-    return DEFAULT_NAME if is_given else DEMONSTRATION_NAME
-
-
 def _load_model(arguments: Arguments, experiment: Experiment) -> tuple[MAVOS, Variables]:
     if arguments.untrained:
         print(f"untrained: {experiment.name} with fresh weights (seed 0); the masks mean nothing")
         model = build_model(experiment)
         variables = init_variables(model, 0)
     elif arguments.checkpoint is None:
-        name = _packaged((arguments.video, arguments.benchmark.dataset) != (None, None))
-        print(f"weights: {describe_default(name)}; --checkpoint DIR uses others")
-        model, variables = load_stored(read_default(name=name))
+        is_drawn = arguments.video is None and arguments.benchmark.dataset is None
+        stored = read_default(demonstration=is_drawn)
+        print(f"weights: {describe_default(stored)}; --checkpoint DIR uses others")
+        model, variables = load_stored(stored)
     else:
         model, variables = load(arguments.checkpoint)
     if model.config != experiment:

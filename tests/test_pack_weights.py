@@ -83,7 +83,7 @@ def test_what_does_not_fit_float16_or_the_package_is_not_packed(run, tmp_path, m
         "params/d": "float16",
     }
     monkeypatch.setattr(pack_weights, "_MAX_BYTES", 1000)
-    refuse("expected weights of at most", pack, run, tmp_path / "out")
+    refuse(f"{DEFAULT_NAME}.* expected weights of at most", pack, run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

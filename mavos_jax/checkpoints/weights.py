@@ -91,11 +91,11 @@ def load_default(folder: Path | None = None) -> tuple[MAVOS, Variables]:
     return load_stored(read_default(folder))
 
 
-def read_default(folder: Path | None = None, name: str = DEFAULT_NAME) -> Stored:
-    """Returns what is known of the weights of a name in a folder, by default the packaged ones."""
+def read_default(folder: Path | None = None, *, demonstration: bool = False) -> Stored:
+    """Returns what is known of the weights in a folder, by default the packaged ones."""
     folder = FOLDER if folder is None else folder
     require_kind("folder", folder, Path, "a Path of a folder, or none")
-    file = folder / f"{name}{SUFFIX}"
+    file = folder / f"{DEMONSTRATION_NAME if demonstration else DEFAULT_NAME}{SUFFIX}"
     if not file.is_file():
         raise ValueError(
             f"{file}: expected the weights that come with the package, found none; install it "
@@ -105,11 +105,9 @@ def read_default(folder: Path | None = None, name: str = DEFAULT_NAME) -> Stored
     return read_description(file)
 
 
-def describe_default(name: str = DEFAULT_NAME) -> str:
-    """Tells in a line what the packaged weights of a name are."""
-    stored = read_default(name=name)
-    about = stored.others.get("about", "")
-    return f"{stored.config.name}{', ' if about else ''}{about}"
+def describe_default(stored: Stored) -> str:
+    """Tells in a line what packaged weights are."""
+    return ", ".join(filter(None, (stored.config.name, stored.others.get("about"))))
 
 
 def _absolute(path: PathLike) -> Path:

@@ -7,7 +7,6 @@ import mavos_jax
 from mavos_jax.checkpoints import weights
 from mavos_jax.checkpoints.weights import (
     DEFAULT_NAME,
-    DEMONSTRATION_NAME,
     describe_default,
     load_default,
     load_stored,
@@ -22,11 +21,11 @@ CONFIG = vary(RESNET, name=DEFAULT_NAME)
 
 
 def test_weights_of_a_folder_are_described_in_a_line(tmp_path, monkeypatch):
-    assert "non-commercial use" in describe_default()
+    assert "non-commercial use" in describe_default(read_default())
     save(tmp_path / f"{DEFAULT_NAME}.safetensors", CONFIG, init_variables(build_model(CONFIG), 0))
     assert mavos_jax.load_default(tmp_path)[0].config == CONFIG
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    assert describe_default() == DEFAULT_NAME
+    assert describe_default(read_default()) == DEFAULT_NAME
 
 
 def test_missing_weights_are_an_error_that_says_what_to_do(tmp_path):
@@ -44,7 +43,7 @@ def test_weights_of_the_package_are_small_and_in_float32(name):
 
 
 def test_the_packaged_weights_follow_the_objects_of_the_demonstration():
-    stored = read_default(name=DEMONSTRATION_NAME)
+    stored = read_default(demonstration=True)
     scores = in_percent(score_demonstration(*load_stored(stored)))
     assert scores["J&F"] >= 80
     recorded = stored.others["scores"]["demonstration"]
