@@ -189,7 +189,8 @@ def _predict(
         found.append((mask_unused(logits, num_objects), pending))
     if len(found) == 1:
         ((logits, pending),) = found
-        slots = predict_slots(logits, geometries[0].output, channels=identities)
+        output, groups = geometries[0].output, model.backend.groups
+        slots = predict_slots(logits, output, channels=identities, groups=groups)
         return slots, (_Prediction(logits, pending, slots),)
     chances = [
         identity_probabilities(logits, view.output, channels=identities)

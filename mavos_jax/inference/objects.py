@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Integer
 
 from mavos_jax.axes import Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_ID, MAX_OBJECTS, NUM_IDENTITIES
+from mavos_jax.models.backend import Mapping
 from mavos_jax.models.resize import ResizeTaps, apply_taps
 
 UNUSED_LOGIT = -1e10
@@ -140,11 +141,17 @@ def put_label(
 
 
 def predict_slots(
-    logits: Float[Array, "g h w o"], output: tuple[ResizeTaps, ResizeTaps], *, channels: int
+    logits: Float[Array, "g h w o"],
+    output: tuple[ResizeTaps, ResizeTaps],
+    *,
+    channels: int,
+    groups: Mapping = "sequential",
 ) -> Integer[Array, "H W"]:
     """Returns the likeliest slot of each pixel after upsampling.
 
     Only the first ``channels`` identities of a group, those that can be in use, are upsampled.
+    ``sequential`` groups are merged in a loop, one full-size map at a time; ``batched`` ones
+    without, since a loop would end a GPU's graph.
     """
     if logits.shape[0] == 1:
         return most_likely(apply_taps(logits[0, ..., :channels], *output))
@@ -159,11 +166,10 @@ def predict_slots(
         slot = jnp.where(is_better, (index + first + 1).astype(jnp.uint8), slot)
         return (background * probabilities[..., 0], jnp.maximum(best, value), slot), None
 
-    groups = logits.shape[0]
     size = (output[0].indices.shape[0], output[1].indices.shape[0])
     start = (jnp.ones(size), jnp.full(size, -jnp.inf), jnp.zeros(size, jnp.uint8))
     (background, best, slot), _ = jax.lax.scan(
-        merge, start, (logits, jnp.arange(groups) * MAX_OBJECTS)
+        merge, start, (logits, jnp.arange(len(logits)) * MAX_OBJECTS), unroll=groups == "batched"
     )
     return jnp.where(best > _clamped_logit(background), slot, jnp.uint8(0))
 

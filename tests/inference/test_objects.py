@@ -68,12 +68,13 @@ def test_a_group_sees_the_others_as_background_and_ignores_what_is_ignored():
     np.testing.assert_array_equal(split_groups(mask, 3), expected)
 
 
-def test_merged_masks_are_the_argmax_of_the_merged_logits():
+@pytest.mark.parametrize("groups", ["sequential", "batched"])
+def test_merged_masks_are_the_argmax_of_the_merged_logits(groups):
     logits = jax.random.normal(jax.random.PRNGKey(0), (3, 5, 7, 11)) * 3
     logits = mask_unused(logits, jnp.int32(24))
     size = (17, 25)
     output = linear_taps(5, 17, align_corners=True), linear_taps(7, 25, align_corners=True)
-    slots = predict_slots(logits, output, channels=11)
+    slots = predict_slots(logits, output, channels=11, groups=groups)
     merged = merged_logits(logits, output)
     assert merged.shape == (*size, 31)
     np.testing.assert_array_equal(slots, merged.argmax(axis=-1))
