@@ -37,7 +37,9 @@ config = dataclasses.replace(
         small_main.training,
         steps=60,
         start="mavos_jax/weights/small.safetensors",
-        clip=dataclasses.replace(small_main.training.clip, teacher_forcing=0.3, late=0.2),
+        clip=dataclasses.replace(
+            small_main.training.clip, gap=1, rematerialise=True, teacher_forcing=0.3, late=0.2
+        ),
         optimizer=dataclasses.replace(
             small_main.training.optimizer, peak_rate=4e-4, min_rate=1e-6, freeze_encoder=True
         ),

@@ -28,7 +28,7 @@ config = dataclasses.replace(
     encoder=MobileNetV2Config(),
     elstt=ELSTTConfig(num_blocks=2, dim=128, attention_dim=64, value_dim=256),
     memory=MemoryConfig(gap=5, mlp_ratio=2, released_value_layout=False, zero_start=True),
-    inference=InferenceConfig(min_short_edge=384, max_long_edge=576),
+    inference=InferenceConfig(min_short_edge=480, max_long_edge=704),
     decoder=DecoderConfig(dim=96),
     data=dataclasses.replace(
         tiny.data,

@@ -27,22 +27,24 @@ config = dataclasses.replace(
             SourceConfig("static", root="data/static", repeats=0.5),
             SourceConfig("davis2016", root="data/DAVIS", max_gap=4, repeats=75.0),
             SourceConfig("folder", root="data/own/train", max_gap=4, repeats=200.0),
-            SourceConfig(split="eventful", max_gap=2, num_videos=4000, repeats=0.4),
-            SourceConfig(split="eventful", max_gap=3, num_videos=4000, repeats=0.6),
+            SourceConfig(split="eventful", max_gap=2, num_videos=6000, repeats=0.5),
+            SourceConfig(split="eventful", max_gap=3, num_videos=6000, repeats=0.5),
         ),
         clip_frames=8,
-        crop=161,
-        short_edge=200,
-        scale=(0.9, 1.5),
-        merge=0.3,
+        crop=193,
+        short_edge=300,
+        scale=(0.8, 1.35),
+        merge=0.35,
         colour=0.2,
     ),
     training=dataclasses.replace(
         small.training,
-        steps=1080,
+        steps=1500,
         start="runs/small",
         clip=dataclasses.replace(
             small.training.clip,
+            gap=3,
+            rematerialise=False,
             teacher_forcing=0.0,
             reference_loss=0.1,
             hard_pixels=0.15,
@@ -53,7 +55,7 @@ config = dataclasses.replace(
             late=0.4,
         ),
         optimizer=dataclasses.replace(
-            small.training.optimizer, peak_rate=4e-4, freeze_encoder=False, encoder_ratio=0.2
+            small.training.optimizer, peak_rate=5e-4, freeze_encoder=False, encoder_ratio=0.4
         ),
     ),
 )

@@ -1,6 +1,7 @@
 import itertools
 import json
 
+import jax
 import numpy as np
 import pack_weights
 import pytest
@@ -9,7 +10,7 @@ from refusals import refuse
 from small_configs import RESNET, vary
 
 from mavos_jax.checkpoints.description import write_description
-from mavos_jax.checkpoints.weights import DEFAULT_NAME, load_default, read_default, save
+from mavos_jax.checkpoints.weights import DEFAULT_NAME, load, load_default, read_default, save
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
 
@@ -39,7 +40,17 @@ def run(tmp_path_factory):
 
 
 def pack(run, output, *words):
-    pack_weights.main(["--checkpoint", str(run), "--output", str(output), *map(str, words)])
+    pack_weights.main(["--output", str(output), "--checkpoint", str(run), *map(str, words)])
+
+
+def test_several_checkpoints_are_averaged(run, tmp_path):
+    stored = load(run)[1]
+    save(tmp_path / "other", CONFIG, jax.tree.map(lambda leaf: 3 * leaf, stored))
+    pack(run, tmp_path / "weights", tmp_path / "other")
+    found = load_default(tmp_path / "weights")[1]
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, 2 * y, rtol=1e-3, atol=1e-7), found, stored
+    )
 
 
 def test_a_run_is_packed_with_its_origin_scores_and_curve(run, tmp_path, capsys):

@@ -1,6 +1,6 @@
 """Makes the weights that come with the package from a checkpoint.
 
-python tools/pack_weights.py --checkpoint RUN --output mavos_jax/weights
+python tools/pack_weights.py --checkpoint RUN [ANOTHER_RUN ...] --output mavos_jax/weights
 
 The same checkpoint, curve and scores give the same bytes on the same machine.
 """
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from mavos_jax.checkpoints.description import SUFFIX, read_description
@@ -40,7 +41,8 @@ class Arguments:
     """Make the weights that come with the package from a checkpoint.
 
     Attributes:
-      checkpoint: a checkpoint, or the folder of a run: then its best or else its newest step.
+      checkpoint: a checkpoint, or the folder of a run: then its best or else its newest step. The
+        weights of several are averaged; the first one gives the configuration and the curve.
       output: the folder for the file.
       config: a configuration for the weights instead of the checkpoint's.
       curve: the metrics.jsonl of the run; by default the one in --checkpoint.
@@ -49,7 +51,7 @@ class Arguments:
       overwrite: replace the file.
     """
 
-    checkpoint: Path
+    checkpoint: tuple[Path, ...]
     output: Path
     config: Path | None = None
     curve: Path | None = None
@@ -61,18 +63,18 @@ class Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     """Packs the weights that the command line names."""
     arguments, config = parse_experiment(Arguments, argv)
-    stored = read_description(arguments.checkpoint)
+    every = [read_description(checkpoint) for checkpoint in arguments.checkpoint]
+    stored = every[0]
     file = arguments.output / f"{config.name}{SUFFIX}"
     require_new(file, arguments.overwrite)
     curve = arguments.curve
-    if curve is None and (arguments.checkpoint / _CURVE).is_file():
-        curve = arguments.checkpoint / _CURVE
+    if curve is None and (arguments.checkpoint[0] / _CURVE).is_file():
+        curve = arguments.checkpoint[0] / _CURVE
     origin = {name: value for name, value in stored.others.items() if name not in _LEFT_OUT}
     scores = {} if arguments.scores is None else _read_scores(arguments.scores)
     points = {} if curve is None else read_curve(curve, origin.get("step"))
 
-    _, variables = load_stored(stored)
-    arrays = to_arrays(variables)
+    arrays = to_arrays(average([load_stored(one)[1] for one in every]))
     _require_small(file, arrays)
     # The score of what is stored, not of what it was rounded from.
     scores["demonstration"] = in_percent(
@@ -84,6 +86,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_file(file, config, arrays, origin)
     print(f"wrote {file}, {file.stat().st_size / 1e6:.2f} MB")
     print(f"step {origin.get('step')}, scores {json.dumps(scores)}")
+
+
+def average(variables: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Returns the mean of variables of one structure; a single one as it is."""
+    if len(variables) == 1:
+        return variables[0]
+    return jax.tree.map(lambda *leaves: np.mean(leaves, axis=0, dtype=np.float32), *variables)
 
 
 def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
