@@ -5,8 +5,8 @@ Command:  python train.py --config configs/finetune_small.py --workdir runs/fine
 Data:     JPEGImages/<video>/* beside Annotations/<video>/*.png, indexed PNGs of object ids.
 Start:    mavos_jax/weights/small.safetensors; other weights with --training.start.
 Hardware: two CPU cores, 6 GB.
-Time:     6 seconds a step beside another program on two cores: 6 minutes, and 1 of compilation.
-Expected: J&F 28.3 before and 30.0 after, on the second half of a video of seven people at 432x240
+Time:     2.8 seconds a step on two cores of their own: 3 minutes, and 1 of compilation.
+Expected: J&F 29.7 before and 30.7 after, on the second half of a video of seven people at 432x240
           (DAVIS 2017's schoolgirls) whose first half was trained on; most of them are too small for
           this network. More steps, and larger objects, may gain more.
 """

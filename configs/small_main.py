@@ -4,12 +4,12 @@ Command:  python train.py --config configs/small_main.py --workdir runs/small_ma
 Start:    the first stage's run, runs/small.
 Data:     data/static; data/DAVIS; data/own/train, videos of several objects.
           Elsewhere: --data.sources.N.root.
-Hardware: two CPU cores, 8 GB.
-Time:     3 seconds a step on two cores of their own: 60 minutes.
+Hardware: two CPU cores, 12 GB.
+Time:     4.5 seconds a step on two cores of their own: 1.9 hours.
 Expected: not measured as a single run after the first stage. The weights in mavos_jax/weights
-          come from seven runs, three hours in all, which their metadata record: J&F 70.3 on ten
-          validation sequences of DAVIS 2016 (tiny: 53.2), 62.9 on the held-out generated set
-          (79.1), 84.5 on the clip that evaluate.py draws (96.9).
+          are the mean of the last two of eight runs, five hours in all, which their metadata
+          record: J&F 73.2 on ten validation sequences of DAVIS 2016 (tiny: 53.2), 67.6 on the
+          held-out generated set (79.1), 86.2 on the clip that evaluate.py draws (96.9).
 """
 
 import dataclasses
