@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
 import tqdm
 
+from mavos_jax.checkpoints.description import Stored
 from mavos_jax.checkpoints.weights import describe_default, load, load_stored, read_default
 from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
@@ -32,6 +34,7 @@ _SHOWN = (
     *("memory.policy", "memory.gap", "memory.capacity", "memory.grows", "memory.on_label"),
     "inference",
 )
+Packaged = Callable[[], Stored]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,14 +133,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     # Looked for before the rest is parsed, whose defaults are those of the network.
     is_drawn = {"--video", "--dataset", "--help", "-h"}.isdisjoint(w.split("=")[0] for w in words)
-    arguments, experiment = parse_experiment(
-        Arguments, words, _SHOWN, lambda: read_default(demonstration=is_drawn).config
-    )
+    packaged = functools.cache(lambda: read_default(demonstration=is_drawn))
+    arguments, experiment = parse_experiment(Arguments, words, _SHOWN, lambda: packaged().config)
     _require_sources(arguments)
     keep_compilations()
     announce_compilations()
     if arguments.profile is None:
-        _run(arguments, experiment)
+        _run(arguments, experiment, packaged)
         return
     require_writable_parent(arguments.profile / "trace")
     options = jax.profiler.ProfileOptions()
@@ -146,17 +148,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     with jax.profiler.trace(
         arguments.profile, create_perfetto_trace=True, profiler_options=options
     ):
-        _run(arguments, experiment)
+        _run(arguments, experiment, packaged)
     print(f"the trace is in {arguments.profile}")
 
 
-def _run(arguments: Arguments, experiment: Experiment) -> None:
+def _run(arguments: Arguments, experiment: Experiment, packaged: Packaged) -> None:
     if arguments.benchmark.check_data:
         print_faults(arguments.benchmark.options(arguments.benchmark.sequences))
     elif arguments.benchmark.dataset is not None:
-        _evaluate(arguments, experiment)
+        _evaluate(arguments, experiment, packaged)
     else:
-        _segment(arguments, experiment)
+        _segment(arguments, experiment, packaged)
 
 
 def print_faults(benchmark: BenchmarkOptions) -> None:
@@ -175,7 +177,7 @@ def print_faults(benchmark: BenchmarkOptions) -> None:
     print(f"{benchmark.root}: nothing is missing")
 
 
-def _evaluate(arguments: Arguments, experiment: Experiment) -> None:
+def _evaluate(arguments: Arguments, experiment: Experiment, packaged: Packaged) -> None:
     benchmark, scoring = arguments.benchmark, arguments.scoring
     augmentation = Augmentation(arguments.scales, arguments.flip)
     options = EvaluationOptions(
@@ -193,7 +195,7 @@ def _evaluate(arguments: Arguments, experiment: Experiment) -> None:
         num_devices=benchmark.num_devices,
         report_frames=benchmark.report_frames,
     )
-    model, variables = _load_model(arguments, experiment)
+    model, variables = _load_model(arguments, experiment, packaged)
     evaluate_benchmark(model, variables, options, arguments.output or Path("output"), _print_line)
 
 
@@ -202,7 +204,7 @@ def _print_line(line: str) -> None:
         print(line, flush=True)
 
 
-def _segment(arguments: Arguments, experiment: Experiment) -> None:
+def _segment(arguments: Arguments, experiment: Experiment, packaged: Packaged) -> None:
     one = arguments.one
     if arguments.video is None:
         task, root, overlay = VideoTask.demonstration(arguments.num_objects), "demo", "pictures"
@@ -222,7 +224,7 @@ def _segment(arguments: Arguments, experiment: Experiment) -> None:
         rle=arguments.rle,
         inputs=task.inputs,
     )
-    model, variables = _load_model(arguments, experiment)
+    model, variables = _load_model(arguments, experiment, packaged)
     augmentation = Augmentation(arguments.scales, arguments.flip)
     print(task, *task.notes, sep="\n", flush=True)
     soft = arguments.soft_masks
@@ -275,14 +277,15 @@ def _refuse_any(group: Any, needed: str, harmless: Sequence[str]) -> None:
             raise ValueError(f"expected {needed} for --{name}, found none; add it or drop --{name}")
 
 
-def _load_model(arguments: Arguments, experiment: Experiment) -> tuple[MAVOS, Variables]:
+def _load_model(
+    arguments: Arguments, experiment: Experiment, packaged: Packaged
+) -> tuple[MAVOS, Variables]:
     if arguments.untrained:
         print(f"untrained: {experiment.name} with fresh weights (seed 0); the masks mean nothing")
         model = build_model(experiment)
         variables = init_variables(model, 0)
     elif arguments.checkpoint is None:
-        is_drawn = arguments.video is None and arguments.benchmark.dataset is None
-        stored = read_default(demonstration=is_drawn)
+        stored = packaged()
         print(f"weights: {describe_default(stored)}; --checkpoint DIR uses others")
         model, variables = load_stored(stored)
     else:

@@ -15,12 +15,12 @@ import dataclasses
 
 from small_main import config as small_main
 
-from mavos_jax.config import InferenceConfig, SourceConfig
+from mavos_jax.config import SourceConfig
 
 config = dataclasses.replace(
     small_main,
     name="finetune_small",
-    inference=InferenceConfig(min_short_edge=480, max_long_edge=864),
+    inference=dataclasses.replace(small_main.inference, max_long_edge=864),
     data=dataclasses.replace(
         small_main.data,
         sources=(SourceConfig(kind="folder", root="data/own/train"),),

@@ -45,6 +45,9 @@ def pack(run, output, *words):
 
 def test_several_checkpoints_are_averaged(run, tmp_path):
     stored = load(run)[1]
+    narrow = vary(CONFIG, decoder={"dim": 48})
+    save(tmp_path / "narrow", narrow, init_variables(build_model(narrow), 0))
+    refuse("narrow: expected .* found decoder.dim", pack, run, tmp_path / "x", tmp_path / "narrow")
     save(tmp_path / "other", CONFIG, jax.tree.map(lambda leaf: 3 * leaf, stored))
     pack(run, tmp_path / "weights", tmp_path / "other")
     found = load_default(tmp_path / "weights")[1]

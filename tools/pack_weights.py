@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from mavos_jax.checkpoints.description import SUFFIX, read_description
+from mavos_jax.checkpoints.mismatch import require_same_shapes
 from mavos_jax.checkpoints.weights import load_stored, to_variables, write_file
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment
@@ -64,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Packs the weights that the command line names."""
     arguments, config = parse_experiment(Arguments, argv)
     every = [read_description(checkpoint) for checkpoint in arguments.checkpoint]
+    for path, one in zip(arguments.checkpoint, every, strict=True):
+        require_same_shapes(str(path), one.config, config)
     stored = every[0]
     file = arguments.output / f"{config.name}{SUFFIX}"
     require_new(file, arguments.overwrite)
@@ -89,9 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def average(variables: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Returns the mean of variables of one structure; a single one as it is."""
-    if len(variables) == 1:
-        return variables[0]
+    """Returns the mean of variables of one structure."""
     return jax.tree.map(lambda *leaves: np.mean(leaves, axis=0, dtype=np.float32), *variables)
 
 

@@ -145,7 +145,7 @@ def predict_slots(
     output: tuple[ResizeTaps, ResizeTaps],
     *,
     channels: int,
-    groups: Mapping = "sequential",
+    groups: Mapping,
 ) -> Integer[Array, "H W"]:
     """Returns the likeliest slot of each pixel after upsampling.
 
