@@ -19,8 +19,8 @@ LogitsForm = Literal["none", "stride4", "merged", "confidence", "soft"]
 """What to return of the first view's logits: nothing, one group's at stride 4, all groups' merged,
 the confidence in every object, or that with the soft masks of all views together."""
 
-ViewLogits = tuple[Float[Array, "g h w o"], tuple[ResizeTaps, ResizeTaps]]
-"""The logits of a view, and the taps from them to the output."""
+ViewLogits = tuple[Float[Array, "g _h _w o"], tuple[ResizeTaps, ResizeTaps]]
+"""The logits of a view, whose size may be its own, and the taps from them to the output."""
 
 MERGED_STEP = 4  # merged logits are returned at every fourth row and column of the output
 # A network that loses an object is as sure as when it is gone: of those not seen in the held-out
