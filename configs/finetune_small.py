@@ -20,6 +20,7 @@ from mavos_jax.config import SourceConfig
 config = dataclasses.replace(
     small_main,
     name="finetune_small",
+    memory=dataclasses.replace(small_main.memory, on_label="restart"),  # as packaged
     inference=dataclasses.replace(small_main.inference, max_long_edge=864),
     data=dataclasses.replace(
         small_main.data,

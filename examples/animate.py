@@ -1,6 +1,6 @@
 """Makes a GIF of a demonstration: frames on the left, frames with their masks on the right.
 
-python evaluate.py --output demo
+python evaluate.py --output demo --overwrite
 python examples/animate.py demo docs/assets/demo.gif
 """
 

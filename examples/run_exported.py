@@ -1,4 +1,4 @@
-"""Runs programs that ``python -m mavos_jax.commands.export`` wrote; needs JAX alone.
+"""Runs programs that ``python -m mavos_jax.commands.export`` wrote; needs JAX and flatbuffers.
 
 python run_exported.py exported/cpu frames.npy mask.npy masks.npy
 """

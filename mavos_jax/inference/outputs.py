@@ -135,19 +135,10 @@ def selected_like(
     identities: int = NUM_IDENTITIES,
 ) -> Any:
     """Returns the shapes and types of what :func:`select_logits` returns."""
-    objects = identities - 1 if groups == 1 else MAX_OBJECTS * groups
-    match form:
-        case "none":
-            return None
-        case "confidence" | "soft":
-            means = jax.ShapeDtypeStruct((objects,), np.float32)
-            soft = jax.ShapeDtypeStruct((*output_size, objects), np.uint8)
-            present = jax.ShapeDtypeStruct((objects,), bool)
-            return Confidence(means, means, present, soft if form == "soft" else None)
-        case "merged":
-            rows, columns = (-(-n // MERGED_STEP) for n in output_size)
-            shape = rows, columns, 1 + MAX_OBJECTS * groups
-        case "stride4":
-            rows, columns = (-(-n // DECODER_STRIDE) for n in network_size)
-            shape = rows, columns, NUM_IDENTITIES
-    return jax.ShapeDtypeStruct(shape, np.float32)
+    rows, columns = (-(-n // DECODER_STRIDE) for n in network_size)
+    logits = jax.ShapeDtypeStruct((groups, rows, columns, NUM_IDENTITIES), np.float32)
+    output = tuple(
+        ResizeTaps(jax.ShapeDtypeStruct((n, 2), np.int32), jax.ShapeDtypeStruct((n, 2), np.float32))
+        for n in output_size
+    )
+    return jax.eval_shape(lambda views: select_logits(views, form, identities), [(logits, output)])

@@ -77,10 +77,10 @@ class Output(NamedTuple):
 
 
 def network_kind(model: MAVOS) -> tuple[Any, ...]:
-    """Returns what the shapes of a memory depend on beside the frames' size."""
+    """Returns what a memory depends on beside the frames' size and the weights."""
     config = model.config
     memory = config.memory.policy, num_places(config.memory), config.memory.references
-    return config.elstt, *memory, config.align_corners
+    return config.encoder, config.elstt, *memory, config.align_corners
 
 
 def _init_state(

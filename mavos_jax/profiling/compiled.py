@@ -99,13 +99,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_experiment(Arguments, argv, _SHOWN)
     if arguments.json is not None:
         require_writable_parent(arguments.json)
-    say(f"{experiment.name}: compiling for {arguments.gpu}, which takes a minute or more")
-    trace = trace_chunk if arguments.clips is None else trace_step
+    is_step, precision = arguments.clips is not None, experiment.inference.precision
+    takes = "ten minutes or more" if is_step else "a minute or more"
+    say(f"{experiment.name}: compiling for {arguments.gpu}, which takes {takes}")
+    trace = trace_step if is_step else trace_chunk
     traced = trace(arguments, experiment)
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.dump or Path(scratch)
-        memory = compile_for_gpu(traced, folder)
-        is_step, precision = arguments.clips is not None, experiment.inference.precision
+        memory = compile_for_gpu(traced, folder, looks_for_tiles=not is_step)
         used = training_precision(experiment, "cuda") if is_step else precision
         counter = Counter(read_dump(folder), _RATES[arguments.gpu], used != "float32")
         frames, gap = experiment.inference.chunk_frames, experiment.memory.gap
@@ -199,8 +200,14 @@ def _place(sharding: jax.sharding.Sharding, tree: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
 
 
-def compile_for_gpu(traced: jax.stages.Traced, folder: Path) -> dict[str, int]:
-    """Compiles a program, dumps it, and returns the sizes of its buffers in bytes."""
+def compile_for_gpu(
+    traced: jax.stages.Traced, folder: Path, *, looks_for_tiles: bool = True
+) -> dict[str, int]:
+    """Compiles a program, dumps it, and returns the sizes of its buffers in bytes.
+
+    XLA ``looks_for_tiles`` of its own for products; without a card it finds none for some, which it
+    knows only after minutes where the program is as large as a training step.
+    """
     options = {
         **(graph_options("gpu") or {}),
         "xla_gpu_autotune_level": 0,
@@ -208,14 +215,17 @@ def compile_for_gpu(traced: jax.stages.Traced, folder: Path) -> dict[str, int]:
         "xla_dump_hlo_as_text": True,
     }
     lowered = traced.lower()
-    try:
-        compiled = lowered.compile(compiler_options=options)
-    except jax.errors.JaxRuntimeError as error:
-        if "config" not in str(error):
-            raise
-        say("without a card XLA finds no tiles for some products: all are left to cuBLAS")
-        options["xla_gpu_enable_triton_gemm"] = False
-        compiled = lowered.compile(compiler_options=options)
+    if looks_for_tiles:
+        try:
+            return _sizes(lowered.compile(compiler_options=options))
+        except jax.errors.JaxRuntimeError as error:
+            if "config" not in str(error):
+                raise
+    say("without a card XLA finds no tiles for some products: all are left to cuBLAS")
+    return _sizes(lowered.compile({**options, "xla_gpu_enable_triton_gemm": False}))
+
+
+def _sizes(compiled: jax.stages.Compiled) -> dict[str, int]:
     sizes = program_sizes(compiled)
     return {**sizes, "all": sum(sizes.values())}
 
