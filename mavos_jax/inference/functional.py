@@ -97,7 +97,8 @@ def step(
 
     Args:
       model: that of :func:`init_state`, like ``variables``.
-      variables: the model's variables; outside of the caller's own program they are prepared once.
+      variables: the model's variables; outside of the caller's own program they are prepared once
+        if they are on the device (``jax.device_put``), else for every frame.
       state: the state before the frame.
       frame: RGB, uint8 [H, W, 3] of the first frame's size.
       return_logits: whether the output has logits.
@@ -140,7 +141,9 @@ def correct(
     if _is_traced(mask) or _is_traced(state.ids):
         _require_shape(mask, size)
     else:
-        _known_ids(state).to_slots(check_mask(mask, size, "mask"), "mask")
+        mask = check_mask(mask, size, "mask")
+        _known_ids(state).to_slots(mask, "mask")
+        mask = mask.astype(np.uint8)
     return _label(model, variables, state, state.ids, frame, mask, erase, return_logits)
 
 
@@ -164,8 +167,9 @@ def add_objects(
             "mask: expected an array whose ids are known, found one that is traced; give "
             "init_state num_objects, then correct takes masks of objects not seen before"
         )
-    ids = _known_ids(state)
-    ids.add(check_mask(mask, size, "mask"), "mask")
+    ids, mask = _known_ids(state), check_mask(mask, size, "mask")
+    ids.add(mask, "mask")
+    mask = mask.astype(np.uint8)
     return _label(model, variables, state, ids.to_array(), frame, mask, True, return_logits)
 
 
@@ -230,6 +234,8 @@ def _run(
     program: GraphProgram[_R], model: MAVOS, variables: Variables, *operands: Any, **static: Any
 ) -> _R:
     """Calls a program, or its function as a part of the caller's own program."""
+    # A program may read an array only after its caller has changed it.
+    operands = jax.tree.map(lambda x: x if isinstance(x, Array) else np.array(x), operands)
     with fitting_variables():
         prepared = prepare_variables(model, variables)
         if _is_traced((variables, operands)):

@@ -9,6 +9,7 @@ import numpy as np
 
 from mavos_jax.config import IGNORED
 from mavos_jax.inference.functional import add_objects, init_state, remove_objects, step
+from mavos_jax.inference.objects import ObjectIds
 from mavos_jax.inference.source import check_mask, check_network
 from mavos_jax.inference.state import Output, State
 from mavos_jax.models.mavos import MAVOS, Variables
@@ -57,13 +58,14 @@ class VideoSegmenter:
 
     def start(self, frame: np.ndarray, mask: np.ndarray) -> Result:
         """Starts a video, as :func:`~mavos_jax.init_state`."""
+        frame = _own(frame)
         state = init_state(*self._network, frame, mask, gap=self._gap)
         self._past.clear()
         return self._keep(None, state, frame, mask)
 
     def step(self, frame: np.ndarray) -> Result:
         """Segments the next frame, as :func:`~mavos_jax.step`."""
-        before = self._latest.state
+        before, frame = self._latest.state, _own(frame)
         state, output = step(*self._network, before, frame)
         return self._keep(before, state, frame, output.mask, output)
 
@@ -106,6 +108,7 @@ class VideoSegmenter:
         """Segments the latest frame again, given its result under a label."""
         before, _, frame, (found, *_) = self._latest
         mask = check_mask(mask, found.shape, "mask")
+        ObjectIds().add(mask, "mask")  # refuses what is no id
         kept = np.where(np.isin(found, mask[(mask > 0) & erase]), 0, found)
         label = np.where(mask > 0, mask, kept).astype(np.uint8)
         if before is None:
@@ -123,9 +126,14 @@ class VideoSegmenter:
         mask: np.ndarray | jax.Array,
         output: Output | None = None,
     ) -> Result:
-        mask, ids = np.asarray(mask, np.uint8), np.asarray(state.ids).tolist()
+        mask, ids = np.array(mask, np.uint8), np.asarray(state.ids).tolist()
         present = dict.fromkeys(ids, False) | dict.fromkeys(np.unique(mask).tolist(), True)
         confidence = [1.0] * len(ids) if output is None else np.asarray(output.confidence).tolist()
         result = Result(mask, dict(zip(ids, confidence, strict=True)), {i: present[i] for i in ids})
         self._past.append(_Moment(before, state, frame, result))
         return result
+
+
+def _own(frame: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
+    """Returns a frame that the caller cannot change."""
+    return frame if isinstance(frame, jax.Array) else np.array(frame)

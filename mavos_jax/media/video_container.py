@@ -229,9 +229,8 @@ def _whole_packets(file: BinaryIO, found: int) -> int | None:
     """The least size of a transport stream with its last packet; None for other files."""
     for position, size in _PACKET_SIZES.items():
         file.seek(0)
-        start = file.read(2 * size)
-        syncs = start[position::size]
-        if len(syncs) == 2 and set(syncs) == {_SYNC_BYTE}:
+        # Two could be chance: a GIF begins with this byte, too.
+        if file.read(5 * size)[position::size] == 5 * bytes([_SYNC_BYTE]):
             return -(-found // size) * size
     return None
 

@@ -43,11 +43,11 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any = None) -> Sequence[bool]:
         steps = [checkpoint.step for checkpoint in checkpoints]
-        best = description.best_step(
-            {step: self.scores[step] for step in steps if step in self.scores}
-        )
-        latest = sorted(steps)[-self.num_latest :]
-        return [step in latest or step == best for step in steps]
+        return [step in self.kept(steps) for step in steps]
+
+    def kept(self, steps: Sequence[int]) -> set[int | None]:
+        scores = {step: self.scores[step] for step in steps if step in self.scores}
+        return {*sorted(steps)[-self.num_latest :], description.best_step(scores)}
 
 
 class Checkpoints:
@@ -61,11 +61,12 @@ class Checkpoints:
         self._facts = dict(facts)
         self._begun: dict[str, Any] = {}  # describes the checkpoint that was begun last
         self._scores = description.scores_in(self._folder) if self._folder.is_dir() else {}
+        self._policy = _LatestAndBest(config.training.loop.keep, self._scores)
         self._num_failures = 0
         self._is_pending = self._is_retry = False
         self._cause: Exception | None = None
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=_LatestAndBest(config.training.loop.keep, self._scores),
+            preservation_policy=self._policy,
             cleanup_tmp_directories=True,
             async_options=ocp.options.AsyncOptions(
                 timeout_secs=_WAIT_SECONDS, post_finalization_callback=self._describe
@@ -88,7 +89,11 @@ class Checkpoints:
         """Whether the newest checkpoint could not be written; several processes cannot tell."""
         if not self._begun or jax.process_count() > 1 or self._manager.is_saving_in_progress():
             return False
-        return not (self._folder / str(self._begun["step"])).is_dir()
+        return not self._is_whole
+
+    @property
+    def _is_whole(self) -> bool:
+        return (self._folder / str(self._begun["step"])).is_dir()
 
     def save(
         self, state: TrainState, score: float | None = None, *, is_retry: bool = False
@@ -107,14 +112,12 @@ class Checkpoints:
         # The data are a function of the seed and the step, which is thus their position.
         self._begun = {"step": step, "data_position": step, "score": score, **self._facts}
         with self._explained():
-            num_bytes = sum(x.nbytes for x in jax.tree.leaves(state))
-            # Beforehand, because Orbax's writes would fail one by one, with a log each.
-            if shutil.disk_usage(self._folder).free < num_bytes * _MARGIN:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            weights, training = split(state)
-            if score is not None:
-                self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
-            self._is_pending, self._is_retry, self._cause = True, is_retry, None
+            self._require_room(state)
+        weights, training = split(state)
+        if score is not None:
+            self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
+        self._is_pending, self._is_retry, self._cause = True, is_retry, None
+        try:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -122,30 +125,47 @@ class Checkpoints:
                 ),
                 force=True,
             )
+        except Exception as error:  # what fails before anything is written in the background
+            self._cause = error
 
     def wait(self) -> None:
         """Waits until nothing is being written; reports failures, raises the third in a row."""
         if not self._is_pending:
             return
-        self._is_pending = False
+        step = self._begun["step"]
         try:
             with self._explained():
-                self._manager.wait_until_finished()
+                self._finish()
             self._num_failures = 0
         except Exception as error:  # storage has many of its own
-            step = self._begun["step"]
-            self._scores.pop(step, None)
-            self._num_failures += not self._is_retry
+            # Orbax names a step once it is whole, and only then removes those that it replaces.
+            if self._is_whole:
+                self._num_failures, failure = 0, "was saved, but an older one not removed"
+                there = steps_in(self._folder)
+                useless = [str(old) for old in set(there) - self._policy.kept(there)]
+            else:
+                self._scores.pop(step, None)
+                self._num_failures += not self._is_retry
+                failure = "could not be saved, a later one is tried"
+                useless = [_TEMPORARY.format(step)]
             if self._num_failures == _MAX_FAILURES:
                 raise
-            if is_first():  # its parts would take up space until the run restarts
-                shutil.rmtree(self._folder / _TEMPORARY.format(step), ignore_errors=True)
-            if jax.process_count() == 1:  # Orbax still counts the step as one that is there
+            if is_first():  # they would take up space until a restart
+                for name in useless:
+                    shutil.rmtree(self._folder / name, ignore_errors=True)
+            if jax.process_count() == 1:  # Orbax counts steps as there, or removed, that are not
                 self._manager.reload()
             # Processes that waited for the one that failed only know of the waiting.
             cause = self._cause or error
             reason = (str(cause).splitlines() or [type(cause).__name__])[0]
-            print_once(f"step {step} could not be saved, a later one is tried: {reason}")
+            print_once(f"step {step} {failure}: {reason}")
+
+    def _finish(self) -> None:
+        """Waits until nothing is being written; raises why the pending checkpoint failed, once."""
+        was_pending, self._is_pending = self._is_pending, False
+        self._manager.wait_until_finished()
+        if was_pending and self._cause is not None:
+            raise self._cause
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -155,7 +175,21 @@ class Checkpoints:
         # What went wrong first is what the user should read.
         later = () if kind is None else (Exception,)
         with contextlib.suppress(*later), self._quiet, self._explained():
+            try:
+                self._finish()
+            except Exception:
+                if not self._is_whole:
+                    raise
             self._manager.close()
+
+    def _require_room(self, state: TrainState) -> None:
+        """Raises OSError for a full disk; Orbax's writes would fail one by one, with a log each."""
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError:  # where storage fails for a moment, the write says whether it still does
+            return
+        if free < _MARGIN * sum(x.nbytes for x in jax.tree.leaves(state)):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     def _describe(self) -> None:
         """Adds the description; Orbax calls it before it gives a step its own name."""

@@ -54,6 +54,8 @@ def test_a_first_mask_is_corrected_and_objects_are_removed(live, tiny, clip):
     label[:8, :8] = 5
     with pytest.raises(ValueError, match=r"among \[3, 8\], found \[5\]; add "):
         live.correct(label)
+    with pytest.raises(ValueError, match=r"^mask: expected ids in 1\.\.254 .* found 300\.\.300"):
+        live.add(np.full(mask.shape, 300))
     live.add(label)
     other = mavos_jax.VideoSegmenter(*tiny, gap=GAP)
     other.start(frames[0], np.where(label > 0, label, mask))
@@ -64,3 +66,17 @@ def test_a_first_mask_is_corrected_and_objects_are_removed(live, tiny, clip):
     assert set(np.unique(live.step(frames[2]).mask)) <= {0, 5}
     with pytest.raises(ValueError, match="start"):
         _ = mavos_jax.VideoSegmenter(*tiny).state
+
+
+def test_what_the_caller_changes_later_changes_nothing(live, clip):
+    frames, mask = clip
+    label = np.where(mask == 3, 3, 0).astype(np.uint8)
+    live.step(frames[1])
+    expected = live.correct(label)
+    first, frame = mask.copy(), frames[1].copy()
+    live.start(frames[0], first)
+    live.step(frame)
+    first[:], frame[:] = 0, 0
+    np.testing.assert_array_equal(live.correct(label).mask, expected.mask)
+    live.undo()
+    np.testing.assert_array_equal(live.undo().mask, mask)

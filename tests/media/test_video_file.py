@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 from refusals import refuse
 from video_files import NUM_FRAMES, SIZE, add_sound, add_stream, encode, write_video
 
@@ -202,6 +203,15 @@ def test_videos_of_many_kinds(tmp_path, name, options):
     assert {(p.shape, p.dtype) for p in pictures} == {((*SIZE, 3), np.dtype(np.uint8))}
     for index, picture in enumerate(pictures):
         assert abs(picture.mean() - (14.5 + 8 * index)) < 8
+
+
+def test_a_palette_is_not_taken_for_packets(tmp_path):
+    pictures = [Image.fromarray(np.full(SIZE, 9 * i, np.uint8)) for i in range(3)]
+    pictures[0].save(tmp_path / "clip.gif", save_all=True, append_images=pictures[1:])
+    data = bytearray((tmp_path / "clip.gif").read_bytes())
+    data[188] = data[0]  # where a transport stream's next packet would begin
+    (tmp_path / "clip.gif").write_bytes(data)
+    assert len(list(open_frames(tmp_path / "clip.gif"))) == 3
 
 
 @pytest.mark.parametrize(

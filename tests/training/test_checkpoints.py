@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from checkpoints.damage import flip
 from refusals import refuse
@@ -181,6 +182,24 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     assert newest_whole(tmp_path) == 2
 
 
+def fail_at_once(monkeypatch, times, error):
+    """Lets the first so many checkpoints fail before anything is written; nobody knows the room."""
+    save, calls = ocp.CheckpointManager.save, itertools.count()
+
+    def failing(*arguments, **options):
+        if next(calls) < times:
+            raise error
+        return save(*arguments, **options)
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", failing)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: raise_(error))
+
+
+def raise_(error):
+    raise error
+
+
+@pytest.mark.parametrize("fail", [fail_writes, fail_at_once])
 @pytest.mark.parametrize(
     ("failures", "attempts", "kept"),
     [
@@ -192,7 +211,7 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     ],
 )
 def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_next(
-    tmp_path, state, monkeypatch, capfd, failures, attempts, kept
+    tmp_path, state, monkeypatch, capfd, failures, attempts, kept, fail
 ):
     def write():
         with Checkpoints(tmp_path, CONFIG, {}) as checkpoints:
@@ -202,7 +221,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_next(
                     time.sleep(0.01)
                 assert checkpoints.has_failed == (number <= failures)
 
-    fail_writes(monkeypatch, failures, STALE)
+    fail(monkeypatch, failures, STALE)
     if kept is None:
         with pytest.raises(OSError, match="Stale file handle"):
             write()
@@ -213,6 +232,28 @@ def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_next(
     output = capfd.readouterr()
     assert output.err == ""
     assert re.fullmatch(rf"(step \d .* Stale file handle\n){{{failures}}}", output.out)
+
+
+@pytest.mark.parametrize(("failures", "kept"), [(1, [3, 5, 6]), (9, [1, 3, 5, 6])])
+def test_a_checkpoint_that_cannot_be_removed_costs_no_other(
+    tmp_path, state, monkeypatch, capfd, failures, kept
+):
+    remove, calls = shutil.rmtree, itertools.count()
+
+    def failing(path, *arguments, **options):
+        if str(path).endswith("/1") and next(calls) < failures:
+            if options.get("ignore_errors"):
+                return
+            raise STALE
+        remove(path, *arguments, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", failing)
+    with Checkpoints(tmp_path, CONFIG, {}) as checkpoints:
+        for step, score in {1: 0.1, 2: 0.2, 3: 0.9, 4: 0.3, 5: 0.4, 6: 0.5}.items():
+            checkpoints.save(at(state, step), score)
+        checkpoints.wait()
+    assert steps(tmp_path) == kept
+    assert "step 3 was saved, but an older one not removed: " in capfd.readouterr().out
 
 
 def test_a_score_of_a_checkpoint_that_could_not_be_written_does_not_count(
