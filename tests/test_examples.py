@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmark_trees import write_videos
+from jax import export as jax_export
 from PIL import Image, ImageSequence
 from small_configs import MOBILENET
 from training.stand_in import CONFIG, stand_in_step
@@ -98,7 +99,8 @@ def test_notebook():
 def test_exported_programs_are_the_package(tmp_path, videos):
     output = tmp_path / "exported"
     path = checkpoint(tmp_path / "weights", MOBILENET)
-    words = f"--checkpoint {path} --height 48 --width 64 --objects 2 --platforms cpu cuda"
+    words = f"--checkpoint {path} --height 48 --width 64 --objects 2 --memory.gap 3"
+    words += " --platforms cpu cuda"
     export.main([*words.split(), "--output", str(output)])
     frames = np.stack(list(VIDEO.frames))
     files = {"frames": frames, "mask": VIDEO.mask(0)}
@@ -107,10 +109,13 @@ def test_exported_programs_are_the_package(tmp_path, videos):
     names = [tmp_path / f"{name}.npy" for name in (*files, "masks")]
     example("run_exported")["main"](output / "cpu", *names)
     model, variables = mavos_jax.load(path)
-    expected = mavos_jax.segment_video(model, variables, frames, VIDEO.mask(0), num_objects=2)
+    expected = mavos_jax.segment_video(
+        model, variables, frames, VIDEO.mask(0), num_objects=2, gap=3
+    )
     np.testing.assert_array_equal(np.load(names[-1]), expected)
     assert len(np.unique(expected)) == 3
-    assert (output / "cuda/step.bin").stat().st_size > 0
+    exact = jax_export.deserialize(bytearray((output / "cuda/step.bin").read_bytes()))
+    assert "HIGHEST" in exact.mlir_module()  # float32 products, which are TF32 by default there
     programs, weights = example("run_exported")["load"](output / "cpu")
     with pytest.raises(ValueError, match=r"48"):
         programs["init"](weights, frames[0][:40], VIDEO.mask(0)[:40])

@@ -174,8 +174,9 @@ def main() -> None:
     """Selects the clips, writes or compares the list, and says whether it is the same."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="select the clips and write the list")
+    arguments = parser.parse_args()
     selected = select()
-    if parser.parse_args().write:
+    if arguments.write:
         path = Path(str(importlib.resources.files("mavos_jax.generated"))) / "held_out.json"
         path.write_text(json.dumps(selected, indent=1) + "\n", encoding="utf-8")
     is_same = selected == manifest()

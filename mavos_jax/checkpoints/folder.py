@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orbax.checkpoint as ocp
 
 from mavos_jax.checkpoints.description import WEIGHTS, Stored, write_description
 from mavos_jax.checkpoints.mismatch import require_finite, require_fit
 from mavos_jax.config import Experiment
-from mavos_jax.models.mavos import Variables
 from mavos_jax.runtime.files import file_checksums, replace_folder
 from mavos_jax.runtime.trees import leaves_by_path
 
@@ -30,8 +30,8 @@ def write(path: Path, config: Experiment, variables: Mapping[str, Any]) -> None:
         replace_folder(path, complete, replaced)
 
 
-def read(stored: Stored) -> Variables:
-    """Returns the weights that fit a description; raises ValueError for damaged ones."""
+def read(stored: Stored) -> dict[str, np.ndarray]:
+    """Returns the arrays by path that fit a description; raises ValueError for damaged ones."""
     with stored.readable():  # Orbax misses some wrong bytes, so the checksums come first
         _require_readable(stored.weights)
         stored.require_checksums(file_checksums(stored.weights))
@@ -43,8 +43,9 @@ def read(stored: Stored) -> Variables:
     require_fit(stored.weights, stored.config, shapes)
     with stored.readable(), quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
         restored = checkpointer.restore(stored.weights)
-    require_finite(stored.weights, leaves_by_path(restored))
-    return {"params": restored["params"], "constants": restored.get("constants", {})}
+    arrays = leaves_by_path(restored)
+    require_finite(stored.weights, arrays)
+    return arrays
 
 
 def _require_readable(folder: Path) -> None:

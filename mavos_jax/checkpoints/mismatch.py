@@ -74,15 +74,10 @@ def expected_shapes(config: Experiment) -> Shapes:
     return types.MappingProxyType({path: leaf.shape for path, leaf in leaves.items()})
 
 
-def compare_shapes(expected: Shapes, found: Shapes) -> Problems:
-    """Compares the names and shapes that a network needs with those that were found."""
-    return compare_forms(expected, found, "shape ")
-
-
-def compare_forms(
-    expected: Mapping[str, object], found: Mapping[str, object], noun: str = ""
+def compare_shapes(
+    expected: Mapping[str, object], found: Mapping[str, object], noun: str = "shape "
 ) -> Problems:
-    """Compares the forms of arrays by name; messages put ``noun`` before the one expected."""
+    """Compares the shapes, or other forms, of arrays by name; messages call them ``noun``."""
     return Problems(
         missing=tuple(name for name in expected if name not in found),
         unexpected=tuple(name for name in found if name not in expected),

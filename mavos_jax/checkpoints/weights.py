@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from safetensors import numpy as safetensors
 
@@ -68,12 +69,12 @@ def load(path: PathLike) -> tuple[MAVOS, Variables]:
 def load_stored(stored: Stored) -> tuple[MAVOS, Variables]:
     """Returns the network and the variables of a checkpoint whose description has been read."""
     if stored.weights.suffix == SUFFIX:
-        variables = _read_file(stored)
+        arrays = _read_file(stored)
     else:
         from mavos_jax.checkpoints import folder
 
-        variables = folder.read(stored)
-    return build_model(stored.config), variables
+        arrays = folder.read(stored)
+    return build_model(stored.config), to_variables(arrays)
 
 
 def load_config_of(path: PathLike) -> Experiment:
@@ -141,20 +142,20 @@ def write_file(
         temporary.write_bytes(safetensors.save(arrays, {ENTRY: description}))
 
 
-def _read_file(stored: Stored) -> Variables:
+def _read_file(stored: Stored) -> dict[str, np.ndarray]:
     with stored.readable():
         arrays = safetensors.load_file(stored.weights)
         stored.require_checksums(_checksums(arrays))
     require_fit(stored.weights, stored.config, {name: x.shape for name, x in arrays.items()})
     require_finite(stored.weights, arrays)
-    return to_variables(arrays)
+    return arrays
 
 
 def to_variables(arrays: Mapping[str, np.ndarray]) -> Variables:
-    """Returns arrays by path as variables; float16, which halves a file, becomes float32."""
+    """Returns arrays by path as variables; halves, which make a file small, become float32."""
     wide = {
-        name: array.astype(np.float32) if array.dtype == np.float16 else array
-        for name, array in arrays.items()
+        name: x.astype(np.float32, copy=False) if jnp.issubdtype(x.dtype, jnp.floating) else x
+        for name, x in arrays.items()
     }
     return {"params": {}, "constants": {}, **nested(wide)}
 

@@ -1,6 +1,7 @@
 """Writes a network as programs that need only JAX: ``python -m mavos_jax.commands.export``."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -12,18 +13,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, export
 
-from mavos_jax.checkpoints.weights import load, load_default
+from mavos_jax.checkpoints.weights import load, load_stored, read_default
 from mavos_jax.commands.errors import main_with_errors
-from mavos_jax.commands.parser import parse_command
+from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.config import MAX_ID
 from mavos_jax.inference.functional import correct, init_state, step
 from mavos_jax.inference.state import Output, State
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.models.prepare import prepare_variables
+from mavos_jax.runtime.devices import matmul_precision
 from mavos_jax.runtime.provenance import version_of
 
 Platform = Literal["cpu", "cuda", "tpu", "onnx"]
+_SHOWN = ("inference.precision", "memory.gap")
 _PACKAGES = {"export": "flatbuffers", "onnx": "jax2onnx"}  # that an extra brings to write programs
 
 
@@ -61,7 +64,8 @@ class Arguments:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Exports the network that the command line asks for, and reports the files' sizes."""
-    arguments, _ = parse_command(Arguments, argv)
+    packaged = functools.cache(read_default)
+    arguments, config = parse_experiment(Arguments, argv, _SHOWN, lambda: packaged().config)
     if arguments.output.exists():
         raise ValueError(
             f"{arguments.output}: expected a new folder, found an existing one; give another "
@@ -74,13 +78,15 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f"{package}: expected the package that writes the programs, found none; run pip "
                 f"install 'mavos_jax[{extra}]'"
             )
-    model, variables = load(arguments.checkpoint) if arguments.checkpoint else load_default()
+    checkpoint, precision = arguments.checkpoint, config.inference.precision
+    _, variables = load(checkpoint) if checkpoint else load_stored(packaged())
     for platform in arguments.platforms:
         device = "cpu" if platform == "onnx" else platform
-        backend = backend_for(device, model.config.inference.precision)
-        network = build_model(model.config, backend)
+        network = build_model(config, backend_for(device, precision))
         folder = arguments.output / platform
-        write_programs(folder, network, variables, arguments, platform)
+        products = None if device == "cpu" else matmul_precision(precision)
+        with jax.default_matmul_precision(products):
+            write_programs(folder, network, variables, arguments, platform)
         sizes = ", ".join(
             f"{x.name} {x.stat().st_size / 1e6:.1f}" for x in sorted(folder.iterdir())
         )

@@ -27,7 +27,11 @@ def build(kind: Any, values: Any, path: str) -> Any:
     """Builds the value of type ``kind`` that ``values`` describes; ``path`` is for messages."""
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
-        return build(_union_member(kind, values, path), values, path)
+        members = {typing.get_type_hints(m)["kind"]: m for m in typing.get_args(kind)}
+        names = {typing.get_args(literal)[0]: member for literal, member in members.items()}
+        found = values.get("kind") if isinstance(values, Mapping) else values
+        require(found in names, f"{path}.kind", f"one of {sorted(names)}", found)
+        return build(names[found], values, path)
     if dataclasses.is_dataclass(kind):
         require(isinstance(values, Mapping), path or "config", "a mapping of fields", values)
         hints = typing.get_type_hints(kind)
@@ -52,14 +56,6 @@ def build(kind: Any, values: Any, path: str) -> Any:
         return float(values)
     require(type(values) is kind, path, f"a value of type {kind.__name__}", values)
     return values
-
-
-def _union_member(kind: Any, values: Any, path: str) -> Any:
-    members = {typing.get_type_hints(m)["kind"]: m for m in typing.get_args(kind)}
-    names = {typing.get_args(literal)[0]: member for literal, member in members.items()}
-    found = values.get("kind") if isinstance(values, Mapping) else values
-    require(found in names, f"{path}.kind", f"one of {sorted(names)}", found)
-    return names[found]
 
 
 class Check:

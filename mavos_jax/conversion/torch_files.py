@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import importlib
 import io
 import json
@@ -10,7 +11,7 @@ import pickletools
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ _MARKS = {
     b"\x93NUMPY": "one NumPy array (.npy) without names; save all of them with numpy.savez",
     b"%PDF": f"a PDF; {_DOWNLOAD_AGAIN}",
 }
+_no_warnings = functools.partial(warnings.catch_warnings, action="ignore")
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".npz", ".safetensors")
 
 
@@ -96,13 +98,6 @@ def _entry_before(path: Path, name: str) -> str | None:
                 if "UNICODE" in instruction.name:
                     texts.append(str(argument))
     return None
-
-
-@contextlib.contextmanager
-def _no_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def is_pickle(path: Path) -> bool:

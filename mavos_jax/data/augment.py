@@ -185,9 +185,7 @@ def paste_over(clip: Crops, pasted: Crops, most: int, rng: Generator) -> Crops:
     return Crops(frames, repack(masks, ids), len(ids))
 
 
-_BRIGHTNESS = 0.4
-_CONTRAST = 0.4
-_SATURATION = 0.2
+_CHANGES = ((ImageEnhance.Brightness, 0.4), (ImageEnhance.Contrast, 0.4), (ImageEnhance.Color, 0.2))
 _HUE = 0.1
 _BLUR = (0.1, 2.0)
 _HUE_STEPS = 256
@@ -207,17 +205,11 @@ def recolour(image: Image.Image, data: DataConfig, rng: Generator) -> Image.Imag
 
 def jitter(image: Image.Image, rng: Generator) -> Image.Image:
     """Changes brightness, contrast, saturation and hue, in random order."""
-    brightness = rng.uniform(1 - _BRIGHTNESS, 1 + _BRIGHTNESS)
-    contrast = rng.uniform(1 - _CONTRAST, 1 + _CONTRAST)
-    saturation = rng.uniform(1 - _SATURATION, 1 + _SATURATION)
+    factors = [rng.uniform(1 - most, 1 + most) for _, most in _CHANGES]
     hue = rng.uniform(-_HUE, _HUE)
-    for change in rng.permutation(4):
-        if change == 0:
-            image = ImageEnhance.Brightness(image).enhance(brightness)
-        elif change == 1:
-            image = ImageEnhance.Contrast(image).enhance(contrast)
-        elif change == 2:
-            image = ImageEnhance.Color(image).enhance(saturation)
+    for number in rng.permutation(len(_CHANGES) + 1):
+        if number < len(_CHANGES):
+            image = _CHANGES[number][0](image).enhance(factors[number])
         else:
             image = turn_hue(image, hue)
     return image

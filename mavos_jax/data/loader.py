@@ -84,7 +84,7 @@ def set_weights(data: DataConfig, sets: Sequence[VideoSet]) -> list[float]:
     return [len(part) * source.repeats for part, source in zip(sets, data.sources, strict=True)]
 
 
-class Loader(Iterator[Batch]):
+class Loader(Iterator[Batch], contextlib.AbstractContextManager["Loader"]):
     """An endless iterator over batches, to be closed; after an error it can only raise it again."""
 
     def __init__(self, steps: Any) -> None:
@@ -119,9 +119,6 @@ class Loader(Iterator[Batch]):
         self._finalizer()
         if self._error is None:
             self._error = ValueError("expected an open loader, found it closed")
-
-    def __enter__(self) -> "Loader":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -46,12 +46,15 @@ class RecordedFrames:
     """The files of one video in its records, of which the last few are kept."""
 
     def __init__(self, records: "RecordSet", video: RecordedVideo) -> None:
-        self._records = records
-        self._video = video
-        self._cache: dict[int, dict[str, Any]] = {}
+        def read(number: int) -> dict[str, Any]:
+            place, start = video.records[number], number * FRAMES_PER_RECORD
+            return records.read(place, video.summary.name, start)
+
+        self._folder, self._summary = records.folder, video.summary
+        self._record = functools.lru_cache(_NUM_CACHED)(read)
 
     def __len__(self) -> int:
-        return len(self._video.summary.frames)
+        return len(self._summary.frames)
 
     def frame(self, index: int) -> File:
         """The image of a frame; raises :class:`DamagedSample` if its record is damaged."""
@@ -63,21 +66,8 @@ class RecordedFrames:
 
     def _file(self, index: int, field: str, word: str) -> File:
         number, offset = divmod(index, FRAMES_PER_RECORD)
-        summary = self._video.summary
-        origin = f"{self._records.folder}: {word} {summary.frames[index]} of {summary.name}"
-        return File(origin, bytes(self._record(number)[field][offset]))
-
-    def _record(self, number: int) -> dict[str, Any]:
-        record = self._cache.get(number)
-        if record is None:
-            video = self._video
-            start = number * FRAMES_PER_RECORD
-            record = self._records.read(video.records[number], video.summary.name, start)
-            # Threads may share a video, and each may have removed the oldest already.
-            for oldest in list(self._cache)[: 1 - _NUM_CACHED]:
-                self._cache.pop(oldest, None)
-            self._cache[number] = record
-        return record
+        name = f"{word} {self._summary.frames[index]} of {self._summary.name}"
+        return File(f"{self._folder}: {name}", bytes(self._record(number)[field][offset]))
 
 
 @dataclasses.dataclass(eq=False)

@@ -6,13 +6,13 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mavos_jax.config import IGNORED
 from mavos_jax.datasets.dataset import Benchmark
 from mavos_jax.datasets.listing import FRAMES, MASKS
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.media.folders import describe_folder, name_some, subfolders, visible
 from mavos_jax.media.masks import Values, read_mask
 from mavos_jax.media.pictures import Size, describe_size, read_header, read_image
+from mavos_jax.media.samples import Labels
 from mavos_jax.models.resize import cubic_taps, nearest_indices
 from mavos_jax.runtime.files import short_hash
 
@@ -56,10 +56,7 @@ def read_given(benchmark: Benchmark, sequence: SequenceFiles, index: int, stored
     """Reads the ids to start from at a frame, uint8 [H, W] at the input size, and the palette."""
     given = sequence.given[index]
     ids, palette = read_mask(given.path, stored, allow_empty=True)
-    if benchmark.is_binary:
-        ids = (ids > 0).astype(np.uint8)
-    elif given.ids is not None:
-        ids = np.where(np.isin(ids, (*given.ids, IGNORED)), ids, 0).astype(np.uint8)
+    ids = Labels("binary" if benchmark.is_binary else "ids", given.ids)(ids)
     return Values(shrink_mask(ids, input_size(benchmark, stored)), palette)
 
 

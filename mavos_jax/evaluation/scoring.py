@@ -25,7 +25,7 @@ from mavos_jax.media.pictures import read_header
 from mavos_jax.runtime.files import inside, written_whole
 from mavos_jax.runtime.provenance import code_fingerprint, version_of
 from mavos_jax.runtime.untrusted import read_json, shortened, typed
-from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult
+from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult, ObjectScores, Statistics
 
 
 def score_results(
@@ -184,10 +184,10 @@ def write_scores(
         },
         "provenance": dict(provenance),
         "rule": scores.protocol,
-        "summary": {name: _to_json(value) for name, value in scores.summary.items()},
+        "summary": _to_json(scores.summary),
     }
     # One line for each object keeps the file readable in spite of its values by frame.
-    lines = [json.dumps(_row_to_json(row), allow_nan=False) for row in scores.objects]
+    lines = [json.dumps(_to_json(row._asdict()), allow_nan=False) for row in scores.objects]
     text = json.dumps(head, indent=2, allow_nan=False).removesuffix("\n}")
     with written_whole(inside(folder, folder / FILE_NAME)) as temporary:
         rows = ",\n    ".join(lines)
@@ -199,18 +199,13 @@ def write_scores(
             csv.writer(file, lineterminator="\n").writerows(table.texts())
 
 
-def _row_to_json(row: ObjectResult) -> dict[str, Any]:
-    scores = {
-        measure: {name: _to_json(value) for name, value in of_measure._asdict().items()}
-        for measure, of_measure in row.scores._asdict().items()
-    }
-    extra = {name: _to_json(value) for name, value in row.extra.items()}
-    return row._asdict() | {"scores": scores, "extra": extra}
-
-
-def _to_json(value: float) -> float | None:
-    """JSON has no NaN, which the official decay may be."""
-    return None if math.isnan(value) else value
+def _to_json(value: Any) -> Any:
+    """Returns named values with None for NaN, which JSON lacks and the official decay may be."""
+    if isinstance(value, Mapping):
+        return {name: _to_json(each) for name, each in value.items()}
+    if isinstance(value, ObjectScores | Statistics):
+        return _to_json(value._asdict())
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 class Table(NamedTuple):

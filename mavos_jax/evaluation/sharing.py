@@ -1,5 +1,6 @@
 """Segments all sequences of a benchmark, spread over devices and processes."""
 
+import functools
 import os
 import queue
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 
 import jax
 
-from mavos_jax.datasets import Benchmark, SequenceFiles
+from mavos_jax.datasets import Benchmark
 from mavos_jax.evaluation.reading import read_truth
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import SegmentationOptions, SequenceTask, segment_sequence
@@ -26,10 +27,7 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 def check_sequences(benchmark: Benchmark, num_objects: int | None) -> tuple[SequenceTask, ...]:
     """Reads all given masks, so that a wrong one shows before any work is done."""
-
-    def check(sequence: SequenceFiles) -> SequenceTask:
-        return SequenceTask.open(benchmark, sequence, num_objects)
-
+    check = functools.partial(SequenceTask.open, benchmark, num_objects=num_objects)
     with ThreadPoolExecutor(_NUM_CHECKING_THREADS) as pool:
         return tuple(pool.map(check, benchmark.sequences))
 

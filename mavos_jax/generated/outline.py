@@ -46,13 +46,10 @@ _LIMB = np.array(
 
 def random_outline(rng: Generator, wobble: float) -> Outline:
     """Draws an outline; ``wobble`` is the largest relative change of its trunk."""
-    kind = rng.random()
-    if kind < 0.5:
-        radii, limbs = _star(rng), np.zeros((0, 6))
-    elif kind < 0.65:
-        radii, limbs = _corners(rng), np.zeros((0, 6))
-    elif kind < 0.8:
-        radii, limbs = _superellipse(rng), np.zeros((0, 6))
+    kind, limbs = rng.random(), np.zeros((0, 6))
+    if kind < 0.8:
+        draw = _star if kind < 0.5 else _corners if kind < 0.65 else _superellipse
+        radii = draw(rng)
     else:
         radii, limbs = 0.72 * _star(rng), _limbs(rng)
     amplitude = wobble * rng.random() * rng.dirichlet(np.ones(len(_WAVES)))

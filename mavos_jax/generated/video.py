@@ -63,7 +63,8 @@ class SyntheticVideo:
     @property
     def frames(self) -> "GeneratedFrames":
         """Only the frames, as a :class:`~mavos_jax.media.frames.FrameSource`."""
-        return GeneratedFrames(self)
+        origin = f"the generated clip of seed {self.seed}"
+        return GeneratedFrames(self, origin, self._size, self.num_frames)
 
     @functools.cached_property
     def scene(self) -> Scene:
@@ -86,30 +87,17 @@ class GeneratedFrames:
     """The frames of a :class:`SyntheticVideo`, as a frame source."""
 
     video: SyntheticVideo
+    origin: str  # words for messages
+    size: Size  # height and width, in pixels
+    num_frames: int
     frame_rate = Fraction(24)  # at which the motion looks natural
-
-    @property
-    def origin(self) -> str:
-        """Words for messages."""
-        return f"the generated clip of seed {self.video.seed}"
-
-    @property
-    def size(self) -> Size:
-        """Height and width, in pixels."""
-        return self.video.height, self.video.width
-
-    @property
-    def num_frames(self) -> int:
-        """The number of frames."""
-        return self.video.num_frames
 
     def name(self, index: int) -> str:
         """The index, padded to five digits."""
         return f"{index:05d}"
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for index in range(self.video.num_frames):
-            yield self.video.frame(index)
+        return map(self.video.frame, range(self.num_frames))
 
 
 def _random_scene(rng: Generator, recipe: Recipe, size: Size, num_objects: int) -> Scene:

@@ -144,7 +144,8 @@ def correct(
         mask = check_mask(mask, size, "mask")
         _known_ids(state).to_slots(mask, "mask")
         mask = mask.astype(np.uint8)
-    return _label(model, variables, state, state.ids, frame, mask, erase, return_logits)
+    static = {"erase": erase, "return_logits": return_logits}
+    return _run(correct_program, model, variables, state, state.ids, frame, mask, **static)
 
 
 def add_objects(
@@ -169,8 +170,9 @@ def add_objects(
         )
     ids, mask = _known_ids(state), check_mask(mask, size, "mask")
     ids.add(mask, "mask")
-    mask = mask.astype(np.uint8)
-    return _label(model, variables, state, ids.to_array(), frame, mask, True, return_logits)
+    operands = state, ids.to_array(), frame, mask.astype(np.uint8)
+    static = {"erase": True, "return_logits": return_logits}
+    return _run(correct_program, model, variables, *operands, **static)
 
 
 def remove_objects(state: State, ids: int | Sequence[int]) -> State:
@@ -214,20 +216,6 @@ def keep_reference(state: State, *, place: int | Array | None = None) -> State:
     return state._replace(
         video=state.video._replace(memories=tuple(keep(memory, place) for memory in memories))
     )
-
-
-def _label(
-    model: MAVOS,
-    variables: Variables,
-    state: State,
-    ids: Any,
-    frame: Pixels,
-    mask: Pixels,
-    erase: bool,
-    return_logits: bool,
-) -> tuple[State, Output]:
-    static = {"erase": erase, "return_logits": return_logits}
-    return _run(correct_program, model, variables, state, ids, frame, mask, **static)
 
 
 def _run(

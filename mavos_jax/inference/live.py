@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ from mavos_jax.models.mavos import MAVOS, Variables
 
 
 class Result(NamedTuple):
-    """The latest frame's mask, uint8 [H, W], and by id what :class:`~mavos_jax.Output` says."""
+    """The latest mask, read-only uint8 [H, W], and by id what :class:`~mavos_jax.Output` says."""
 
     mask: np.ndarray
     confidence: dict[int, float]
@@ -58,14 +58,14 @@ class VideoSegmenter:
 
     def start(self, frame: np.ndarray, mask: np.ndarray) -> Result:
         """Starts a video, as :func:`~mavos_jax.init_state`."""
-        frame = _own(frame)
+        frame = _fixed(frame)
         state = init_state(*self._network, frame, mask, gap=self._gap)
         self._past.clear()
         return self._keep(None, state, frame, mask)
 
     def step(self, frame: np.ndarray) -> Result:
         """Segments the next frame, as :func:`~mavos_jax.step`."""
-        before, frame = self._latest.state, _own(frame)
+        before, frame = self._latest.state, _fixed(frame)
         state, output = step(*self._network, before, frame)
         return self._keep(before, state, frame, output.mask, output)
 
@@ -85,9 +85,12 @@ class VideoSegmenter:
         """Removes objects from the latest frame on, as :func:`~mavos_jax.remove_objects`."""
         before, state, frame, (mask, confidence, present) = self._latest
         gone = np.atleast_1d(ids).tolist()
-        before, state = before and remove_objects(before, ids), remove_objects(state, ids)
+        state = remove_objects(state, ids)
+        if before is not None:  # it lacks objects that the latest frame brought
+            known = sorted({*gone} & {*np.asarray(before.ids).tolist()})
+            before = remove_objects(before, known) if known else before
         present = {i: seen and i not in gone for i, seen in present.items()}
-        result = Result(np.where(np.isin(mask, gone), 0, mask), confidence, present)
+        result = Result(_fixed(np.where(np.isin(mask, gone), 0, mask)), confidence, present)
         self._past.append(_Moment(before, state, frame, result))
         return result
 
@@ -126,7 +129,7 @@ class VideoSegmenter:
         mask: np.ndarray | jax.Array,
         output: Output | None = None,
     ) -> Result:
-        mask, ids = np.array(mask, np.uint8), np.asarray(state.ids).tolist()
+        mask, ids = _fixed(np.array(mask, np.uint8)), np.asarray(state.ids).tolist()
         present = dict.fromkeys(ids, False) | dict.fromkeys(np.unique(mask).tolist(), True)
         confidence = [1.0] * len(ids) if output is None else np.asarray(output.confidence).tolist()
         result = Result(mask, dict(zip(ids, confidence, strict=True)), {i: present[i] for i in ids})
@@ -134,6 +137,10 @@ class VideoSegmenter:
         return result
 
 
-def _own(frame: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
-    """Returns a frame that the caller cannot change."""
-    return frame if isinstance(frame, jax.Array) else np.array(frame)
+def _fixed(array: Any) -> Any:
+    """Returns a frame or a mask that nobody can change."""
+    if isinstance(array, jax.Array):
+        return array
+    array = np.array(array)
+    array.setflags(write=False)
+    return array

@@ -130,7 +130,9 @@ def _correct(
 ) -> tuple[State, Output]:
     before, after = state.num_objects, ids.shape[0]
     network = Network(model, variables, state.geometries)
-    slots = _slots_of(ids)[_pad(mask)]
+    numbers = jnp.arange(1, after + 1, dtype=jnp.uint8)
+    slot_of = jnp.zeros(256, jnp.uint8).at[ids].set(numbers).at[IGNORED].set(IGNORED)
+    slots = slot_of[_pad(mask)]
     video, outputs = label_frame(
         *(network, state.video, _pad(frame), (slots, None), jnp.int32(before)),
         groups=num_groups(after),
@@ -159,12 +161,6 @@ def _output(after: State, outputs: Outputs, before: int, return_logits: bool) ->
 
 def _logits_form(num_objects: int) -> LogitsForm:
     return "stride4" if num_groups(num_objects) == 1 else "merged"
-
-
-def _slots_of(ids: Array) -> Array:
-    """Returns the slot of every id."""
-    slots = jnp.arange(1, ids.shape[0] + 1, dtype=jnp.uint8)
-    return jnp.zeros(256, jnp.uint8).at[ids].set(slots).at[IGNORED].set(IGNORED)
 
 
 def _pad(array: Array) -> Array:

@@ -50,15 +50,8 @@ def is_marked(path: Path) -> bool:
         return False
     if path.stat().st_size == 0:
         return True
-    match path.suffix:
-        case ".mp4":
-            return _is_marked_video(path)
-        case ".json":
-            return _is_marked_json(path)
-        case ".csv":
-            return is_confidence(path)
-        case _:
-            return _is_marked_picture(path)
+    judges = {".mp4": _is_marked_video, ".json": _is_marked_json, ".csv": is_confidence}
+    return judges.get(path.suffix, _is_marked_picture)(path)
 
 
 def _is_marked_picture(path: Path) -> bool:

@@ -217,17 +217,12 @@ def compile_for_gpu(
     lowered = traced.lower()
     if looks_for_tiles:
         try:
-            return _sizes(lowered.compile(compiler_options=options))
+            return program_sizes(lowered.compile(compiler_options=options))
         except jax.errors.JaxRuntimeError as error:
             if "config" not in str(error):
                 raise
     say("without a card XLA finds no tiles for some products: all are left to cuBLAS")
-    return _sizes(lowered.compile({**options, "xla_gpu_enable_triton_gemm": False}))
-
-
-def _sizes(compiled: jax.stages.Compiled) -> dict[str, int]:
-    sizes = program_sizes(compiled)
-    return {**sizes, "all": sum(sizes.values())}
+    return program_sizes(lowered.compile({**options, "xla_gpu_enable_triton_gemm": False}))
 
 
 def _describe(gpu: str, number: int = 1) -> Sequence[Any]:

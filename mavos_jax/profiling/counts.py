@@ -1,6 +1,5 @@
 """Counts what a program launches, and models how long it takes."""
 
-import collections
 import dataclasses
 import math
 import re
@@ -50,10 +49,8 @@ class Counts:
             if field.name != "kinds":
                 value = getattr(self, field.name) + times * getattr(other, field.name)
                 setattr(self, field.name, value)
-        kinds = collections.Counter(self.kinds)
         for kind, number in other.kinds.items():
-            kinds[kind] += times * number  # pyright: ignore[reportArgumentType]
-        self.kinds = dict(kinds)
+            self.kinds[kind] = self.kinds.get(kind, 0) + times * number
         return self
 
 

@@ -53,18 +53,19 @@ def compile_program(jitted: Any, *arguments: Any, **options: Any) -> Program:
 def program_sizes(compiled: Any) -> dict[str, int]:
     """Returns the bytes that a compiled program needs; donated arguments count once."""
     memory = compiled.memory_analysis()
-    return {
+    sizes = {
         "arguments": memory.argument_size_in_bytes,
         "outputs": memory.output_size_in_bytes - memory.alias_size_in_bytes,
         "temporaries": memory.temp_size_in_bytes,
     }
+    return {**sizes, "all": sum(sizes.values())}
 
 
 def program_figures(program: Program | None) -> dict[str, float | None]:
     """Returns the columns of a table that describe a program."""
     return {
         "compile_s": program and program.compilation_s,
-        "program_MB": program and sum(program.sizes.values()) / 1e6,
+        "program_MB": program and program.sizes["all"] / 1e6,
         "temporary_MB": program and program.sizes["temporaries"] / 1e6,
     }
 

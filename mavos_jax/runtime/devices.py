@@ -5,7 +5,7 @@ import functools
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 import jax
@@ -23,14 +23,11 @@ def use_precision(config: Experiment) -> None:
         jax.config.update("jax_default_matmul_precision", precision)
 
 
-@contextlib.contextmanager
-def products_in(precision: str) -> Iterator[None]:
+def products_in(precision: str) -> contextlib.AbstractContextManager[Any]:
     """Makes programs traced or called inside keep to ``float32``, ``tf32`` or ``bfloat16``."""
     if not _is_free():
-        yield
-        return
-    with jax.default_matmul_precision(matmul_precision(precision)):
-        yield
+        return contextlib.nullcontext()
+    return jax.default_matmul_precision(matmul_precision(precision))
 
 
 def _is_free() -> bool:

@@ -68,7 +68,7 @@ def flush(path: Path) -> None:
         os.close(opened)
 
 
-class WriteBehind:
+class WriteBehind(contextlib.AbstractContextManager["WriteBehind"]):
     """Runs calls on other threads while the caller goes on; on one thread, in order.
 
     At most ``max_pending`` calls wait. A later :meth:`submit`, or the end of the ``with`` block,
@@ -85,9 +85,6 @@ class WriteBehind:
         while len(self._pending) >= self._max_pending:
             self._pending.popleft().result()
         self._pending.append(self._executor.submit(call, *arguments))
-
-    def __enter__(self) -> "WriteBehind":
-        return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._executor.shutdown(wait=True)

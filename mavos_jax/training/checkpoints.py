@@ -50,7 +50,7 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
         return {*sorted(steps)[-self.num_latest :], description.best_step(scores)}
 
 
-class Checkpoints:
+class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
     """Writes a run's checkpoints in the background; ``facts`` are JSON values to keep with each."""
 
     def __init__(self, workdir: Path, config: Experiment, facts: Mapping[str, Any]) -> None:
@@ -166,9 +166,6 @@ class Checkpoints:
         self._manager.wait_until_finished()
         if was_pending and self._cause is not None:
             raise self._cause
-
-    def __enter__(self) -> "Checkpoints":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Waits until the last checkpoint is complete; raises OSError if it cannot be written."""

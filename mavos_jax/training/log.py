@@ -105,7 +105,7 @@ def _memory_use() -> dict[str, float]:
     return values
 
 
-class Log:
+class Log(contextlib.AbstractContextManager["Log"]):
     """Writes metrics of steps after ``step`` to files and the console, if it ``is_writer``."""
 
     def __init__(self, workdir: Path, step: int, num_steps: int, is_writer: bool = True) -> None:
@@ -182,9 +182,6 @@ class Log:
             queue.cancel_join_thread()
         folder = self._workdir / "tensorboard"
         self.print(f"{folder}: cannot be written ({reason}); metrics only go to {METRICS}")
-
-    def __enter__(self) -> "Log":
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if self._is_writer:

@@ -1,6 +1,5 @@
 """AdamW or Muon with the released schedule, over parameters by path."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, assert_never
 
 import jax
@@ -170,8 +169,3 @@ def update(
 
     moved = {path: move(path, leaf, directions[path]) for path, leaf in parameters.items()}
     return moved, optimizer_state
-
-
-def global_norm(leaves: Iterable[Array]) -> Float[Array, ""]:
-    """Returns the Euclidean norm of all arrays together."""
-    return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in leaves))

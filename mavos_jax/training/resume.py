@@ -11,7 +11,7 @@ import orbax.checkpoint as ocp
 
 from mavos_jax.checkpoints import description
 from mavos_jax.checkpoints.folder import quiet_orbax
-from mavos_jax.checkpoints.mismatch import compare_forms
+from mavos_jax.checkpoints.mismatch import compare_shapes
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.datasets.files import SIZES
 from mavos_jax.media.samples import VideoSet
@@ -135,7 +135,7 @@ def read_state(folder: Path, like: TrainState) -> TrainState:
     with quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
         found = {name: checkpointer.metadata(folder / name).item_metadata.tree for name in items}
         # Orbax casts types and names no array of a wrong shape.
-        faults = compare_forms(_forms(items), _forms(found))
+        faults = compare_shapes(_forms(items), _forms(found), "")
         if faults:
             raise ValueError(f"{folder}: expected the state of this configuration, found {faults}")
         targets = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), items)

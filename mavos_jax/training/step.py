@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float, Int32, UInt8, UInt32
 
 from mavos_jax.axes import Scalar
@@ -148,7 +149,7 @@ def train_step(
     if axis_name is not None:  # there are several devices
         measured = jax.lax.pmean(measured, axis_name)
     (loss, result), gradient = measured
-    norm = optimizers.global_norm(gradient.values())
+    norm = optax.tree.norm(gradient)
     is_finite = jnp.isfinite(loss) & jnp.isfinite(norm)
     moved = _advance(model, state, gradient)
     kept = state._replace(

@@ -1,6 +1,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from checkpoints.damage import flip
@@ -14,7 +15,7 @@ from small_configs import BANK, RESNET
 from mavos_jax.checkpoints.weights import load, load_config_of, save, write_file
 from mavos_jax.config import to_dict
 from mavos_jax.models.mavos import build_model, init_variables
-from mavos_jax.runtime.trees import leaves_by_path
+from mavos_jax.runtime.trees import leaves_by_path, nested
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +57,21 @@ print("orbax" in sys.modules, "safetensors" in sys.modules)
     assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
 
 
-def test_half_precision_of_any_layout_and_order_is_read_as_float32(file, variables):
+@pytest.mark.parametrize("kind", [np.float16, jnp.bfloat16])
+def test_half_precision_of_any_layout_and_order_is_read_as_float32(tmp_path, file, variables, kind):
     halves = {
-        name: np.asfortranarray(x.astype(np.float16))
+        name: np.asfortranarray(np.asarray(x).astype(kind))
         for name, x in leaves_by_path(variables).items()
     }
     write_file(file, BANK, halves)
-    content, found = file.read_bytes(), leaves_by_path(load(file)[1])
-    assert found.keys() == halves.keys()
-    for name, half in halves.items():
-        assert found[name].dtype == np.float32
-        np.testing.assert_array_equal(found[name], half)
+    save(tmp_path / "folder", BANK, {"constants": {}, **nested(halves)})
+    content = file.read_bytes()
+    for path in (file, tmp_path / "folder"):
+        found = leaves_by_path(load(path)[1])
+        assert found.keys() == halves.keys()
+        for name, half in halves.items():
+            assert found[name].dtype == np.float32
+            np.testing.assert_array_equal(found[name], half.astype(np.float32))
     write_file(file, BANK, dict(reversed(halves.items())))
     assert file.read_bytes() == content
 

@@ -86,7 +86,7 @@ def test_long_videos_take_several_records(tmp_path, folder):
     for _ in range(3):
         assert [video[i].mask.any() for i in (6, 0, 3)] == [True] * 3
         assert isinstance(video.files, records.RecordedFrames)
-        assert len(video.files._cache) == 2
+        assert video.files._record.cache_info().currsize == 2
 
 
 def test_threads_may_share_a_video(tmp_path, folder):

@@ -57,6 +57,11 @@ def test_a_first_mask_is_corrected_and_objects_are_removed(live, tiny, clip):
     with pytest.raises(ValueError, match=r"^mask: expected ids in 1\.\.254 .* found 300\.\.300"):
         live.add(np.full(mask.shape, 300))
     live.add(label)
+    live.step(frames[1])
+    live.add(np.where(label > 0, 9, 0))
+    assert 9 not in live.remove([5, 9]).mask
+    for _ in range(3):
+        live.undo()
     other = mavos_jax.VideoSegmenter(*tiny, gap=GAP)
     other.start(frames[0], np.where(label > 0, label, mask))
     np.testing.assert_array_equal(live.step(frames[1]).mask, other.step(frames[1]).mask)
@@ -77,6 +82,9 @@ def test_what_the_caller_changes_later_changes_nothing(live, clip):
     live.start(frames[0], first)
     live.step(frame)
     first[:], frame[:] = 0, 0
+    with pytest.raises(ValueError, match="read-only"):
+        live.correct(label).mask[:] = 0
+    live.undo()
     np.testing.assert_array_equal(live.correct(label).mask, expected.mask)
     live.undo()
     np.testing.assert_array_equal(live.undo().mask, mask)
