@@ -32,7 +32,7 @@ _MARKS = {
     b"\x93NUMPY": "one NumPy array (.npy) without names; save all of them with numpy.savez",
     b"%PDF": f"a PDF; {_DOWNLOAD_AGAIN}",
 }
-_no_warnings = functools.partial(warnings.catch_warnings, action="ignore")
+_no_warnings = functools.partial(warnings.catch_warnings, record=False, action="ignore")
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".npz", ".safetensors")
 
 

@@ -129,10 +129,11 @@ class VideoSegmenter:
         mask: np.ndarray | jax.Array,
         output: Output | None = None,
     ) -> Result:
-        mask, ids = _fixed(np.array(mask, np.uint8)), np.asarray(state.ids).tolist()
-        present = dict.fromkeys(ids, False) | dict.fromkeys(np.unique(mask).tolist(), True)
+        own: np.ndarray = _fixed(np.asarray(mask, np.uint8))
+        ids = np.asarray(state.ids).tolist()
+        present = dict.fromkeys(ids, False) | dict.fromkeys(np.unique(own).tolist(), True)
         confidence = [1.0] * len(ids) if output is None else np.asarray(output.confidence).tolist()
-        result = Result(mask, dict(zip(ids, confidence, strict=True)), {i: present[i] for i in ids})
+        result = Result(own, dict(zip(ids, confidence, strict=True)), {i: present[i] for i in ids})
         self._past.append(_Moment(before, state, frame, result))
         return result
 

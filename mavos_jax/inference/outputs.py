@@ -136,9 +136,9 @@ def selected_like(
 ) -> Any:
     """Returns the shapes and types of what :func:`select_logits` returns."""
     rows, columns = (-(-n // DECODER_STRIDE) for n in network_size)
-    logits = jax.ShapeDtypeStruct((groups, rows, columns, NUM_IDENTITIES), np.float32)
+    shape: Any = jax.ShapeDtypeStruct
+    logits = shape((groups, rows, columns, NUM_IDENTITIES), np.float32)
     output = tuple(
-        ResizeTaps(jax.ShapeDtypeStruct((n, 2), np.int32), jax.ShapeDtypeStruct((n, 2), np.float32))
-        for n in output_size
+        ResizeTaps(shape((n, 2), np.int32), shape((n, 2), np.float32)) for n in output_size
     )
     return jax.eval_shape(lambda views: select_logits(views, form, identities), [(logits, output)])
