@@ -198,7 +198,7 @@ def keep_reference(state: State, *, place: int | Array | None = None) -> State:
 
     Frames of :func:`correct` and :func:`add_objects` are kept by themselves. ``place`` is the one
     to put it, 0..references - 2, by default an empty one or that of the frame kept first. The first
-    frame of the video always stays.
+    frame of the video stays, unless a label restarts the memory (``memory.on_label``).
 
     Raises:
       ValueError: the memory has no further places (``memory.references`` is 1), or not this one.

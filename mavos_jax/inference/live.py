@@ -10,7 +10,7 @@ import numpy as np
 from mavos_jax.config import IGNORED
 from mavos_jax.inference.functional import add_objects, init_state, remove_objects, step
 from mavos_jax.inference.objects import ObjectIds
-from mavos_jax.inference.source import check_mask, check_network
+from mavos_jax.inference.source import as_array, check_mask, check_network
 from mavos_jax.inference.state import Output, State
 from mavos_jax.models.mavos import MAVOS, Variables
 
@@ -142,6 +142,6 @@ def _fixed(array: Any) -> Any:
     """Returns a frame or a mask that nobody can change."""
     if isinstance(array, jax.Array):
         return array
-    array = np.array(array)
+    array = np.array(as_array(array, "frame"))
     array.setflags(write=False)
     return array

@@ -221,8 +221,9 @@ def compile_for_gpu(
         except jax.errors.JaxRuntimeError as error:
             if "config" not in str(error):
                 raise
+    cublas = {"xla_gpu_enable_triton_gemm": False}
     say("without a card XLA finds no tiles for some products: all are left to cuBLAS")
-    return program_sizes(lowered.compile({**options, "xla_gpu_enable_triton_gemm": False}))
+    return program_sizes(lowered.compile(compiler_options=options | cublas))
 
 
 def _describe(gpu: str, number: int = 1) -> Sequence[Any]:

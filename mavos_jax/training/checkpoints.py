@@ -87,13 +87,19 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
     @property
     def has_failed(self) -> bool:
         """Whether the newest checkpoint could not be written; several processes cannot tell."""
-        if not self._begun or jax.process_count() > 1 or self._manager.is_saving_in_progress():
+        if not self._begun or jax.process_count() > 1:
+            return False
+        # To Orbax a save that failed at once is in progress for ever.
+        if self._cause is None and self._manager.is_saving_in_progress():
             return False
         return not self._is_whole
 
     @property
     def _is_whole(self) -> bool:
-        return (self._folder / str(self._begun["step"])).is_dir()
+        try:
+            return (self._folder / str(self._begun["step"])).is_dir()
+        except OSError:
+            return False
 
     def save(
         self, state: TrainState, score: float | None = None, *, is_retry: bool = False
@@ -117,15 +123,14 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
         if score is not None:
             self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
         self._is_pending, self._is_retry, self._cause = True, is_retry, None
+        parts = {WEIGHTS: weights, TRAINING: training}
+        items = {name: ocp.args.StandardSave(part) for name, part in parts.items()}
         try:
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    weights=ocp.args.StandardSave(weights), training=ocp.args.StandardSave(training)
-                ),
-                force=True,
-            )
+            with self._explained():
+                self._manager.save(step, args=ocp.args.Composite(**items), force=True)
         except Exception as error:  # what fails before anything is written in the background
+            if jax.process_count() > 1:  # the others wait where this one would not arrive
+                raise
             self._cause = error
 
     def wait(self) -> None:
@@ -139,21 +144,24 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
             self._num_failures = 0
         except Exception as error:  # storage has many of its own
             # Orbax names a step once it is whole, and only then removes those that it replaces.
-            if self._is_whole:
-                self._num_failures, failure = 0, "was saved, but an older one not removed"
-                there = steps_in(self._folder)
-                useless = [str(old) for old in set(there) - self._policy.kept(there)]
+            is_whole, useless = self._is_whole, [_TEMPORARY.format(step)]
+            if is_whole:
+                self._num_failures = 0
+                failure = "was saved, but an older one could not be removed"
+                with contextlib.suppress(OSError):
+                    there = steps_in(self._folder)
+                    useless = [str(old) for old in set(there) - self._policy.kept(there)]
             else:
                 self._scores.pop(step, None)
                 self._num_failures += not self._is_retry
                 failure = "could not be saved, a later one is tried"
-                useless = [_TEMPORARY.format(step)]
             if self._num_failures == _MAX_FAILURES:
                 raise
             if is_first():  # they would take up space until a restart
                 for name in useless:
                     shutil.rmtree(self._folder / name, ignore_errors=True)
-            if jax.process_count() == 1:  # Orbax counts steps as there, or removed, that are not
+            # Orbax counts steps as there, or removed, that are not.
+            if is_whole or jax.process_count() == 1:
                 self._manager.reload()
             # Processes that waited for the one that failed only know of the waiting.
             cause = self._cause or error

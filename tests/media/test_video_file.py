@@ -205,13 +205,13 @@ def test_videos_of_many_kinds(tmp_path, name, options):
         assert abs(picture.mean() - (14.5 + 8 * index)) < 8
 
 
-def test_a_palette_is_not_taken_for_packets(tmp_path):
+def test_a_byte_is_not_taken_for_a_packet(tmp_path):
     pictures = [Image.fromarray(np.full(SIZE, 9 * i, np.uint8)) for i in range(3)]
     pictures[0].save(tmp_path / "clip.gif", save_all=True, append_images=pictures[1:])
     data = bytearray((tmp_path / "clip.gif").read_bytes())
     data[188] = data[0]  # where a transport stream's next packet would begin
     (tmp_path / "clip.gif").write_bytes(data)
-    assert len(list(open_frames(tmp_path / "clip.gif"))) == 3
+    assert open_frames(tmp_path / "clip.gif").size == SIZE
 
 
 @pytest.mark.parametrize(

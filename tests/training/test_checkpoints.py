@@ -184,14 +184,14 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
 
 def fail_at_once(monkeypatch, times, error):
     """Lets the first so many checkpoints fail before anything is written; nobody knows the room."""
-    save, calls = ocp.CheckpointManager.save, itertools.count()
+    save, calls = ocp.AsyncCheckpointer.save, itertools.count()
 
     def failing(*arguments, **options):
         if next(calls) < times:
             raise error
         return save(*arguments, **options)
 
-    monkeypatch.setattr(ocp.CheckpointManager, "save", failing)
+    monkeypatch.setattr(ocp.AsyncCheckpointer, "save", failing)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: raise_(error))
 
 
@@ -217,7 +217,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_cost_the_next(
         with Checkpoints(tmp_path, CONFIG, {}) as checkpoints:
             for number, (step, is_retry) in enumerate(attempts, start=1):
                 checkpoints.save(at(state, step), is_retry=is_retry)
-                while checkpoints._manager.is_saving_in_progress():
+                while not checkpoints._cause and checkpoints._manager.is_saving_in_progress():
                     time.sleep(0.01)
                 assert checkpoints.has_failed == (number <= failures)
 
@@ -253,7 +253,7 @@ def test_a_checkpoint_that_cannot_be_removed_costs_no_other(
             checkpoints.save(at(state, step), score)
         checkpoints.wait()
     assert steps(tmp_path) == kept
-    assert "step 3 was saved, but an older one not removed: " in capfd.readouterr().out
+    assert "step 3 was saved, but an older one could not be removed: " in capfd.readouterr().out
 
 
 def test_a_score_of_a_checkpoint_that_could_not_be_written_does_not_count(
