@@ -1,5 +1,6 @@
 import itertools
 import json
+import re
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from mavos_jax.checkpoints.description import write_description
 from mavos_jax.checkpoints.weights import DEFAULT_NAME, load, load_default, read_default, save
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.runtime.trees import leaves_by_path, nested
 
 CONFIG = vary(RESNET, name=DEFAULT_NAME, inference={"max_long_edge": 64})
 FACTS = {"seed": 3, "command": "python train.py", "commit": "abc"}
@@ -48,9 +50,17 @@ def test_several_checkpoints_are_averaged(run, tmp_path):
     narrow = vary(CONFIG, decoder={"dim": 48})
     save(tmp_path / "narrow", narrow, init_variables(build_model(narrow), 0))
     refuse("narrow: expected .* found decoder.dim", pack, run, tmp_path / "x", tmp_path / "narrow")
+    refuse("--zero nowhere: expected", pack, run, tmp_path / "x", "--zero", "nowhere")
     save(tmp_path / "other", CONFIG, jax.tree.map(lambda leaf: 3 * leaf, stored))
-    pack(run, tmp_path / "weights", tmp_path / "other")
+    pack(run, tmp_path / "weights", tmp_path / "other", "--zero", "decoder/.*/bias")
     found = load_default(tmp_path / "weights")[1]
+    stored = nested(
+        {
+            name: 0 * leaf if re.search("decoder/.*/bias", name) else leaf
+            for name, leaf in leaves_by_path(stored).items()
+        }
+    )
+    stored = {"constants": {}, **stored}
     jax.tree.map(
         lambda x, y: np.testing.assert_allclose(x, 2 * y, rtol=1e-3, atol=1e-7), found, stored
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ class Arguments:
         weights of several are averaged; the first one gives the configuration and the curve.
       output: the folder for the file.
       config: a configuration for the weights instead of the checkpoint's.
+      zero: a regular expression; parameters in whose path it is found become 0.
       curve: the metrics.jsonl of the run; by default the one in --checkpoint.
       scores: a JSON file of more scores to keep, by name.
       about: a line on what they were trained on and may be used for, shown when they are used.
@@ -55,6 +57,7 @@ class Arguments:
     checkpoint: tuple[Path, ...]
     output: Path
     config: Path | None = None
+    zero: str | None = None
     curve: Path | None = None
     scores: Path | None = None
     about: str = ""
@@ -78,6 +81,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     points = {} if curve is None else read_curve(curve, origin.get("step"))
 
     arrays = to_arrays(average([load_stored(one)[1] for one in every]))
+    if arguments.zero is not None:
+        chosen = [name for name in arrays if re.search(arguments.zero, name)]
+        if not chosen:
+            raise ValueError(f"--zero {arguments.zero}: expected paths, found none")
+        arrays |= {name: np.zeros_like(arrays[name]) for name in chosen}
     _require_small(file, arrays)
     # The score of what is stored, not of what it was rounded from.
     scores["demonstration"] = in_percent(
