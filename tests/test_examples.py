@@ -11,10 +11,12 @@ from jax import export as jax_export
 from PIL import Image, ImageSequence
 from small_configs import MOBILENET
 from training.stand_in import CONFIG, stand_in_step
+from video_files import SIZE, write_video
 
 import mavos_jax
 from mavos_jax.commands import export
 from mavos_jax.generated.video import SyntheticVideo
+from mavos_jax.media.masks import write_mask
 from mavos_jax.media.results import write_picture
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.models.memory import POLICIES
@@ -51,6 +53,15 @@ def test_segment_video(videos, tmp_path, has_palette):
     picture = Image.open(results[0])
     assert picture.mode == "P"
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(Image.open(first)))
+
+
+def test_segment_video_reads_video_files(tmp_path):
+    clip, weights = write_video(tmp_path / "clip.mp4", num_frames=3), tmp_path / "weights"
+    write_mask(tmp_path / "first.png", np.eye(*SIZE, dtype=np.uint8))
+    main = example("segment_video")["main"]
+    main(clip, tmp_path / "first.png", tmp_path / "out", checkpoint(weights, MOBILENET))
+    results = sorted((tmp_path / "out").iterdir())
+    assert [np.asarray(Image.open(path)).shape for path in results] == [SIZE] * 3
 
 
 def test_finetune(videos, tmp_path, monkeypatch, capsys):

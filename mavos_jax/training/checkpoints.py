@@ -43,9 +43,11 @@ class _LatestAndBest(checkpoint_managers.PreservationPolicy):
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any = None) -> Sequence[bool]:
         steps = [checkpoint.step for checkpoint in checkpoints]
-        return [step in self.kept(steps) for step in steps]
+        kept = self.kept(steps)
+        return [step in kept for step in steps]
 
     def kept(self, steps: Sequence[int]) -> set[int | None]:
+        """Returns the steps to keep of those that there are."""
         scores = {step: self.scores[step] for step in steps if step in self.scores}
         return {*sorted(steps)[-self.num_latest :], description.best_step(scores)}
 

@@ -126,16 +126,6 @@ def test_a_correction_may_only_add(functions, start, clip):
     assert (expected[4:] == 8).any()
 
 
-@pytest.mark.parametrize("name", ["correct", "add_objects"])
-def test_a_boolean_mask_shows_object_1(functions, clip, name):
-    frames, mask = clip
-    start = functions["init_state"](frames[0], mask > 0, gap=GAP)
-    _, found = functions[name](start, frames[1], mask > 0)
-    _, expected = functions[name](start, frames[1], (mask > 0).astype(np.uint8))
-    np.testing.assert_array_equal(found.mask, expected.mask)
-    assert (np.asarray(found.mask)[mask > 0] == 1).all()
-
-
 def test_removed_objects_are_gone_until_they_are_shown(functions, start, clip):
     frames, mask = clip
     _, kept = run(functions, start, frames[1:5])

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import jax
 import numpy as np
@@ -192,11 +193,7 @@ def fail_at_once(monkeypatch, times, error):
         return save(*arguments, **options)
 
     monkeypatch.setattr(ocp.AsyncCheckpointer, "save", failing)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: raise_(error))
-
-
-def raise_(error):
-    raise error
+    monkeypatch.setattr(shutil, "disk_usage", Mock(side_effect=error))
 
 
 @pytest.mark.parametrize("fail", [fail_writes, fail_at_once])
