@@ -2,7 +2,6 @@
 
 import io
 import struct
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -179,17 +178,6 @@ def require_declared_end(container: Any, end: Fraction, rate: Fraction | None) -
     declared = Fraction(container.duration, _MICROSECONDS)
     if end + _NUM_TOLERATED / (rate or _SLOWEST_RATE) < declared:
         raise EOFError(f"the end is at {float(end):.2f} of {float(declared):.2f} seconds")
-
-
-def require_decodable_end(reopen: Callable[[], Any], index: int, start: int | None) -> None:
-    """Decodes a stream from time ``start`` on without threads, which hide the last errors."""
-    with reopen() as container:
-        stream = container.streams[index]
-        stream.thread_type = "SLICE"
-        if start is not None:
-            container.seek(start, stream=stream)
-        for packet in container.demux(stream):
-            packet.decode()
 
 
 def _declared_size(file: BinaryIO) -> int | None:

@@ -3,9 +3,8 @@
 import codecs
 import contextlib
 import dataclasses
-import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -91,8 +90,7 @@ class VideoFile:
         with contextlib.ExitStack() as stack:
             with _named_errors(av, self.path):
                 container = stack.enter_context(_open(av, self.path))
-            reopen = functools.partial(_open, av, self.path)
-            frames = _decode(container, container.streams[self.stream], reopen)
+            frames = _decode(container, container.streams[self.stream])
             # A frame's own converter would start threads for every frame.
             convert = av.video.reformatter.VideoReformatter().reformat
             while True:
@@ -179,24 +177,20 @@ def _describe(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _decode(container: Any, stream: Any, reopen: Callable[[], Any]) -> Iterator[Any]:
+def _decode(container: Any, stream: Any) -> Iterator[Any]:
     """Decodes a stream; raises EOFError if the file ends inside a packet or too early."""
-    stream.thread_type = "AUTO"
+    decoder = stream.codec_context
+    decoder.thread_count = 1  # more name damage late, and in the last frames often never
+    if decoder.name == "hevc":  # else it leaves out what refers to a damaged frame
+        decoder.options = {"err_detect": "explode"}
     end, is_cut = Fraction(0), False
-    num_missing, last_key = 0, None
     for packet in container.demux():
         if packet.size:
             is_cut = packet.is_corrupt
         if packet.pts is not None and packet.time_base is not None:
             end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
         if packet.stream.index == stream.index:
-            num_missing += bool(packet.size) and not packet.is_discard
-            last_key = packet.pts if packet.is_keyframe else last_key
-            for frame in packet.decode():
-                num_missing -= 1
-                yield frame
-    if num_missing > 0:
-        video_container.require_decodable_end(reopen, stream.index, last_key)
-    if is_cut:  # the decoder's threads may keep quiet about a last packet
+            yield from packet.decode()
+    if is_cut:  # decoders may keep quiet about a last packet
         raise EOFError("the last data are incomplete")
     video_container.require_declared_end(container, end, stream.average_rate)

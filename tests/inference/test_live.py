@@ -92,8 +92,8 @@ def test_what_the_caller_changes_later_changes_nothing(live, clip):
 
 @pytest.mark.parametrize("function", [mavos_jax.correct, mavos_jax.add_objects])
 def test_a_boolean_mask_shows_object_1(tiny, clip, function):
-    frames, mask = clip
-    start = mavos_jax.init_state(*tiny, frames[0], mask > 0, gap=GAP)
+    (model, variables), (frames, mask) = tiny, clip
+    start = mavos_jax.init_state(model, variables, frames[0], mask > 0, gap=GAP)
     _, found = function(*tiny, start, frames[1], mask > 0)
     _, expected = function(*tiny, start, frames[1], (mask > 0).astype(np.uint8))
     np.testing.assert_array_equal(found.mask, expected.mask)
