@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -130,11 +129,8 @@ class Arguments:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    words = sys.argv[1:] if argv is None else argv
-    # Looked for before the rest is parsed, whose defaults are those of the network.
-    is_drawn = {"--video", "--dataset", "--help", "-h"}.isdisjoint(w.split("=")[0] for w in words)
-    packaged = functools.cache(lambda: read_default(demonstration=is_drawn))
-    arguments, experiment = parse_experiment(Arguments, words, _SHOWN, lambda: packaged().config)
+    packaged = functools.cache(read_default)
+    arguments, experiment = parse_experiment(Arguments, argv, _SHOWN, lambda: packaged().config)
     _require_sources(arguments)
     keep_compilations()
     announce_compilations()

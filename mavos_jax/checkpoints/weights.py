@@ -27,7 +27,6 @@ from mavos_jax.runtime.trees import leaves_by_path, nested
 
 PathLike = str | os.PathLike[str]
 DEFAULT_NAME = "small"
-DEMONSTRATION_NAME = "tiny"  # trained on clips like the one that ``evaluate.py`` draws
 FOLDER = Path(__file__).parents[1] / "weights"  # made by ``tools/pack_weights.py``
 
 
@@ -92,11 +91,11 @@ def load_default(folder: Path | None = None) -> tuple[MAVOS, Variables]:
     return load_stored(read_default(folder))
 
 
-def read_default(folder: Path | None = None, *, demonstration: bool = False) -> Stored:
+def read_default(folder: Path | None = None) -> Stored:
     """Returns what is known of the weights in a folder, by default the packaged ones."""
     folder = FOLDER if folder is None else folder
     require_kind("folder", folder, Path, "a Path of a folder, or none")
-    file = folder / f"{DEMONSTRATION_NAME if demonstration else DEFAULT_NAME}{SUFFIX}"
+    file = folder / f"{DEFAULT_NAME}{SUFFIX}"
     if not file.is_file():
         raise ValueError(
             f"{file}: expected the weights that come with the package, found none; install it "

@@ -43,7 +43,7 @@ def test_weights_of_the_package_are_small_and_in_float32(name):
 
 
 def test_the_packaged_weights_follow_the_objects_of_the_demonstration():
-    stored = read_default(demonstration=True)
+    stored = read_default()
     scores = in_percent(score_demonstration(*load_stored(stored)))
     assert scores["J&F"] >= 80
     recorded = stored.others["scores"]["demonstration"]
