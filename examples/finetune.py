@@ -33,7 +33,7 @@ def recipe(network: Experiment, videos: Path, start: Path, steps: int) -> Experi
             start=str(start),
             fresh=(),
             optimizer=dataclasses.replace(training.optimizer, peak_rate=1e-4, min_rate=1e-6),
-            loop=dataclasses.replace(training.loop, evaluate_every=0),
+            loop=dataclasses.replace(training.loop, evaluate_every=0, save_every=50),
         ),
     )
 

@@ -7,6 +7,8 @@ import os
 import types
 from pathlib import Path
 
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # also of child processes, before JAX is loaded
+
 import jax
 import numpy as np
 import pytest

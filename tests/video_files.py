@@ -17,6 +17,7 @@ QUARTERS[:24, :32], QUARTERS[:24, 32:], QUARTERS[24:, :32] = (220, 30, 30), (30,
 def add_stream(container, codec="libx264", size=SIZE, pix_fmt="yuv420p", rate: Any = 25) -> Any:
     stream: Any = container.add_stream(codec, rate=Fraction(rate))
     (stream.height, stream.width), stream.pix_fmt = size, pix_fmt
+    stream.codec_context.thread_count = 1  # more write other bytes
     return stream
 
 

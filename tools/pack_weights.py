@@ -32,7 +32,7 @@ _CURVE = "metrics.jsonl"
 _NUM_POINTS = 100
 _DIGITS = 4
 _MAX_BYTES = 16_000_000
-_LEFT_OUT = ("checksums", "data_position", "score")
+_LEFT_OUT = ("checksums", "data_position", "score", "score_conditions")
 """What a checkpoint says of itself and not of its weights, or under another name."""
 
 Number = int | float

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -127,11 +127,24 @@ def _parse(kind: type | None, base: Experiment | None, words: Sequence[str]) -> 
     # tyro prints a box and exits; where it says why by other means, that is private.
     console = io.StringIO()
     try:
-        with contextlib.redirect_stdout(console), contextlib.redirect_stderr(console):
+        with contextlib.redirect_stdout(console), contextlib.redirect_stderr(console), _wide():
             command = dataclasses.make_dataclass("Command", parts)
             return tyro.cli(command, args=list(words), use_underscores=True, add_help=False)
     except SystemExit:
         raise ValueError(_condense(console.getvalue())) from None
+
+
+@contextlib.contextmanager
+def _wide() -> Iterator[None]:
+    """Makes the terminal wide: tyro breaks words that are longer, such as paths."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "10000"
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def _path_option(name: str, words: Sequence[str]) -> Path | None:

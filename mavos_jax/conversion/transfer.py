@@ -139,7 +139,11 @@ _MCA = "long_term_memory_attention."
 _PARTS_OF_A_MODEL = ("encoder.", "encoder_projector.", "LSTT.", "decoder.", "patch_wise_id_bank.")
 _ENCODER = "encoder."
 _MARK_OF_TORCHVISION_SWIN = r"features\.\d+\.\d+\.attn\."
-_BUFFERS = {"num_batches_tracked": r"(^|.*\.)num_batches_tracked", "attn_mask": r".*\.attn_mask"}
+_BUFFERS = {
+    "num_batches_tracked": r"(^|.*\.)num_batches_tracked",
+    "attn_mask": r".*\.attn_mask",
+    "n_averaged": "n_averaged",  # of torch.optim.swa_utils.AveragedModel
+}
 """Buffers of PyTorch modules that the network has no use for, in any file."""
 
 _BANK = MemoryConfig(policy="bank")

@@ -86,7 +86,7 @@ def _is_marked_video(path: Path) -> bool:
 
 
 _JPEG_QUALITY = 90
-_MAX_DENOMINATOR = 1001  # MPEG-4 takes rates of at most 16 bits; broadcast rates are n / 1001
+_MAX_NUMERATOR, _MAX_DENOMINATOR = 65535, 1001  # MPEG-4 takes 16 bits; broadcast is n / 1001
 _RATES = (Fraction(1, _MAX_DENOMINATOR), Fraction(1000))
 _H264_QUALITY = "18"
 
@@ -118,6 +118,8 @@ def video_writer(
     padding = ((0, height % 2), (0, width % 2), (0, 0))
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     rate = min(max(frame_rate, _RATES[0]), _RATES[1]).limit_denominator(_MAX_DENOMINATOR)
+    if codec == "mpeg4" and rate.numerator > _MAX_NUMERATOR:
+        rate = Fraction(round(rate))
     with (
         _named_errors(av, path),
         written_whole(path) as temporary,

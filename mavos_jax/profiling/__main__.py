@@ -160,8 +160,14 @@ def _peak_megabytes(case: Case) -> float | None:
     if jax.default_backend() == "cpu":
         return None
     job = protocols.Job(case.network, case.setting, case.network.experiment.memory.gap + 2)
-    outcome = protocols.run_in_own_process(job)
-    return outcome.memory[1] / 1e6 if isinstance(outcome, protocols.Outcome) else None
+    try:
+        outcome = protocols.run_in_own_process(job)
+    except RuntimeError as error:  # after all rounds, whose times must not be lost
+        say(f"no peak memory: {error}")
+        return None
+    # A process that gets no device may run on the CPU.
+    is_peak = isinstance(outcome, protocols.Outcome) and outcome.memory[0] == "peak device memory"
+    return outcome.memory[1] / 1e6 if is_peak else None
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import build_model, variable_shapes
 from mavos_jax.models.prepare import prepared_shapes
 from mavos_jax.profiling.counts import Chunk, Counter, Counts, Rates
-from mavos_jax.profiling.dump import read_dump
+from mavos_jax.profiling.dump import read_dump, require_no_dump
 from mavos_jax.profiling.measuring import program_sizes, table, write_report
 from mavos_jax.profiling.workload import read_size
 from mavos_jax.runtime.devices import graph_options, matmul_precision
@@ -99,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments, experiment = parse_experiment(Arguments, argv, _SHOWN)
     if arguments.json is not None:
         require_writable_parent(arguments.json)
+    if arguments.dump is not None:
+        require_no_dump(arguments.dump)
     is_step, precision = arguments.clips is not None, experiment.inference.precision
     takes = "ten minutes or more" if is_step else "a minute or more"
     say(f"{experiment.name}: compiling for {arguments.gpu}, which takes {takes}")

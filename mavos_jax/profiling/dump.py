@@ -70,9 +70,18 @@ class Dump(NamedTuple):
         return _elements(found.shape)[int(index)] if index else found.shape
 
 
+_PROGRAMS = "*gpu_after_optimizations.txt"
+
+
+def require_no_dump(folder: Path) -> None:
+    """Raises ValueError if a folder has an earlier dump, which could be taken for the new one."""
+    if any(folder.glob(_PROGRAMS)):
+        raise ValueError(f"{folder}: expected no dump, found an earlier one; give another --dump")
+
+
 def read_dump(folder: Path) -> Dump:
     """Reads the largest program that was dumped into a folder."""
-    programs = sorted(folder.glob("*gpu_after_optimizations.txt"), key=lambda x: x.stat().st_size)
+    programs = sorted(folder.glob(_PROGRAMS), key=lambda x: x.stat().st_size)
     if not programs:
         raise ValueError(f"{folder}: expected XLA's dump of a program for a GPU, found none")
     stem = programs[-1].name.partition(".sm_")[0]

@@ -4,6 +4,7 @@
 ``xmem``: the same for all frames. ``end-to-end``: from JPEG files to written PNG files.
 """
 
+import contextlib
 import dataclasses
 import pickle
 import signal
@@ -114,12 +115,13 @@ def run_in_own_process(job: Job) -> Outcome | str:
 def serve() -> None:
     """Segments the video on the standard input; what it took goes to the standard output."""
     job: Job = pickle.load(sys.stdin.buffer)
-    keep_compilations()
     try:
-        variables = job.network.variables()
-        workload = Workload.build(job.network.experiment, variables, job.setting)
-        fps = speeds(frame_seconds(workload, job.num_frames, job.gap))
-        result = Outcome(fps, peak_memory())
+        with contextlib.redirect_stdout(sys.stderr):  # words would damage the result
+            keep_compilations()
+            variables = job.network.variables()
+            workload = Workload.build(job.network.experiment, variables, job.setting)
+            fps = speeds(frame_seconds(workload, job.num_frames, job.gap))
+            result = Outcome(fps, peak_memory())
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

@@ -65,7 +65,7 @@ def read_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     if found is None or min(int(found[1]), int(found[2])) < 32:
         raise ValueError(
-            f"--sizes: expected HEIGHTxWIDTH of at least 32 pixels, such as 480x854, found {text}"
+            f"expected a size HEIGHTxWIDTH of at least 32 pixels, such as 480x854, found {text}"
         )
     return int(found[1]), int(found[2])
 

@@ -135,8 +135,11 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
                 raise
             self._cause = error
 
-    def wait(self) -> None:
-        """Waits until nothing is being written; reports failures, raises the third in a row."""
+    def wait(self, *, is_last: bool = False) -> None:
+        """Waits until nothing is being written; reports failures, raises the third in a row.
+
+        Several processes, which cannot save again, also raise the failure of the last checkpoint.
+        """
         if not self._is_pending:
             return
         step = self._begun["step"]
@@ -157,7 +160,8 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
                 self._scores.pop(step, None)
                 self._num_failures += not self._is_retry
                 failure = "could not be saved, a later one is tried"
-            if self._num_failures == _MAX_FAILURES:
+            is_lost = is_last and not is_whole and jax.process_count() > 1
+            if self._num_failures == _MAX_FAILURES or is_lost:
                 raise
             if is_first():  # they would take up space until a restart
                 for name in useless:

@@ -23,26 +23,32 @@ from mavos_jax.training.clip import Clip, clip_loss
 from mavos_jax.training.step import DeviceBatch, Metrics, TrainState, build_training_model
 
 AXIS = "devices"
-# By ``pmap``, arrays of a state have a leading axis of devices; by ``jit`` they are replicated.
-WITH_PMAP = True
 _EACH, _SHARED = PartitionSpec(AXIS), PartitionSpec()
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 def build_step(
-    config: Experiment, devices: Sequence[Any] | None = None, *, with_pmap: bool = WITH_PMAP
+    config: Experiment, devices: Sequence[Any] | None = None, *, with_pmap: bool | None = None
 ) -> Step:
     """Returns the step over ``devices`` of all processes, by default all.
 
+    By ``pmap``, arrays of a state have a leading axis of devices; by ``jit`` they are replicated.
+    The default is ``pmap`` wherever it runs in CUDA graphs.
     It consumes a replicated state and takes this process's clips; it returns the replicated state
     and metrics that every process can read. Raises ValueError for a recipe that cannot be trained.
     """
     devices = jax.devices() if devices is None else devices
     require_trainable(config, len(devices))
     num_local, parts = len(_local(devices)), config.training.accumulate
+    if num_local * jax.process_count() != len(devices):
+        raise ValueError(
+            f"devices: expected {len(devices) / jax.process_count():g} in each of "
+            f"{jax.process_count()} processes, since clips are shared out evenly, found "
+            f"{num_local} in process {jax.process_index()}; give all processes as many"
+        )
     model = build_training_model(config)
-    if with_pmap:
+    if _is_mapped(with_pmap):
         body = functools.partial(steps.train_step, model, axis_name=AXIS)
         mapped = jax.pmap(body, AXIS, out_axes=(0, None), donate_argnums=(0,), devices=devices)
         run = _in_graphs(mapped)
@@ -55,6 +61,13 @@ def build_step(
             return run(state, DeviceBatch(*shards))  # pyright: ignore[reportArgumentType]
 
     return step
+
+
+def _is_mapped(with_pmap: bool | None) -> bool:
+    if with_pmap is not None:
+        return with_pmap
+    # Only a compiled pmap takes graph options, and then no process's share of an array.
+    return jax.process_count() == 1 or graph_options(jax.default_backend()) is None
 
 
 def _in_graphs(mapped: Any) -> Callable:
@@ -140,17 +153,17 @@ def build_prediction(config: Experiment) -> Callable[[TrainState, Batch], np.nda
 
 
 def replicate(
-    state: TrainState, devices: Sequence[Any] | None = None, *, with_pmap: bool = WITH_PMAP
+    state: TrainState, devices: Sequence[Any] | None = None, *, with_pmap: bool | None = None
 ) -> TrainState:
     """Returns a copy of the state on every device, laid out as a step returns it: compiled once."""
     devices = jax.devices() if devices is None else devices
-    local = _local(devices)
-    layout = NamedSharding(_mesh(local if with_pmap else devices), _EACH if with_pmap else _SHARED)
+    local, is_mapped = _local(devices), _is_mapped(with_pmap)
+    layout = NamedSharding(_mesh(local if is_mapped else devices), _EACH if is_mapped else _SHARED)
 
     def copy(leaf: Any) -> Array:
         # A copy, because the step consumes what it is given.
         leaf = np.array(leaf)
-        if with_pmap:
+        if is_mapped:
             return jax.device_put(np.stack([leaf] * len(local)), layout)
         return jax.make_array_from_process_local_data(layout, leaf, leaf.shape)
 

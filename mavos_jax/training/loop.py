@@ -150,6 +150,9 @@ class _Run:
                 self._require_finite()
                 if is_due(self.step, loop.log_every, last):
                     self._write_metrics()
+                others = loop.picture_every, loop.evaluate_every, loop.save_every
+                if any(is_due(self.step, every, last) for every in others):
+                    self.buffer.finish()  # these wait for the steps, whose time counts
                 start = time.perf_counter()
                 if is_due(self.step, loop.picture_every):
                     self._draw(current)
@@ -162,7 +165,7 @@ class _Run:
             self.buffer.leave_out(time.perf_counter() - start)
         if self.saved < self.step:
             self.checkpoints.save(unreplicate(self.state))
-        self.checkpoints.wait()
+        self.checkpoints.wait(is_last=True)
         if self.checkpoints.has_failed:
             self.checkpoints.save(unreplicate(self.state), score, is_retry=True)
         return self.step

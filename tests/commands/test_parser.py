@@ -186,6 +186,7 @@ def test_help_shows_the_options_and_the_chosen_fields(start, columns, monkeypatc
         (["--source", "x", "--config"], "Missing value for argument '--config'"),
         # The parser may name further options that look alike.
         (["--source", "x", "--confg", TINY], f"--confg, {TINY}; did you mean --config"),
+        (["--source", "x", "--config", TINY, "--to", "x" * 200], f"--to, {'x' * 200}"),
     ],
 )
 def test_missing_option_is_named(words, message):

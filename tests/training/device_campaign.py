@@ -1,11 +1,14 @@
 """Trains the same steps on any number of devices, here or in several processes.
 
-``python -m training.device_campaign NETWORK`` is one of those processes: it prints its losses.
+``python -m training.device_campaign NETWORK [graphs]`` is one of those processes: it prints its
+losses.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -27,12 +30,14 @@ from mavos_jax.config import (
 )
 from mavos_jax.data.loader import Batch
 from mavos_jax.models.mavos import init_variables
+from mavos_jax.training import devices
 from mavos_jax.training.devices import build_step, replicate
 from mavos_jax.training.processes import connect
 from mavos_jax.training.step import build_training_model, new_state
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10
+GRAPH_OPTIONS = {"xla_embed_ir_in_executable": True}  # in place of a GPU's
 
 SMALL = dataclasses.replace(
     MOBILENET,
@@ -60,15 +65,15 @@ def network(name):
 
 def make_batch(config, seed):
     """A global batch of moving rectangles, with ignored pixels, before a noisy ground."""
-    random = np.random.RandomState(seed)
+    rng = np.random.RandomState(seed)
     clips, length, side = config.training.batch_size, config.data.clip_frames, config.data.crop
-    coarse = random.randint(0, 200, (clips, length, -(-side // 8), -(-side // 8), 3))
+    coarse = rng.randint(0, 200, (clips, length, -(-side // 8), -(-side // 8), 3))
     frames = np.kron(coarse, np.ones((8, 8, 1), int))[:, :, :side, :side]
     masks = np.zeros((clips, length, side, side), np.uint8)
-    num_objects = random.randint(1, 4, clips)
+    num_objects = rng.randint(1, 4, clips)
     for clip in range(clips):
         for slot in range(1, num_objects[clip] + 1):
-            top, left = random.randint(0, side // 2, 2)
+            top, left = rng.randint(0, side // 2, 2)
             for t in range(length):
                 rows = slice(top + t, top + t + side // 3)
                 columns = slice(left + 2 * t, left + 2 * t + side // 3)
@@ -85,7 +90,7 @@ def start_state(config):
     return jax.device_get(new_state(config, variables))
 
 
-def losses_on(config, devices=None, with_pmap=True):
+def losses_on(config, devices=None, with_pmap=None):
     """The losses of the first steps on some devices; every process gets them all."""
     process, processes = jax.process_index(), jax.process_count()
     step = build_step(config, devices, with_pmap=with_pmap)
@@ -98,20 +103,22 @@ def losses_on(config, devices=None, with_pmap=True):
 
 
 def free_address():
-    """Where processes of this machine may meet."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    """Where processes of this machine may meet: a port that no connection takes by itself."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return f"127.0.0.1:{port}"
+    raise OSError("expected a free port from 20000 to 31999, found none")
 
 
-def losses_of_processes(name, num_processes=2):
+def losses_of_processes(name, *options, num_processes=2):
     environment = os.environ | {
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         "JAX_NUM_PROCESSES": str(num_processes),
         "JAX_COORDINATOR_ADDRESS": free_address(),
         "XLA_FLAGS": "",
     }
-    command = [sys.executable, "-m", "training.device_campaign", name]
+    command = [sys.executable, "-m", "training.device_campaign", name, *options]
 
     def run(process):
         own = environment | {"JAX_PROCESS_ID": str(process)}
@@ -125,5 +132,7 @@ def losses_of_processes(name, num_processes=2):
 
 if __name__ == "__main__":
     jax.config.update("jax_num_cpu_devices", 2)
+    if "graphs" in sys.argv:
+        devices.graph_options = lambda _: GRAPH_OPTIONS
     connect()
     print(json.dumps(losses_on(network(sys.argv[1]))))

@@ -21,6 +21,7 @@ from mavos_jax.checkpoints import description as descriptions
 from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.weights import load, load_config_of
 from mavos_jax.models.mavos import build_model, init_variables
+from mavos_jax.training import checkpoints
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.resume import newest_whole, read_state
 from mavos_jax.training.step import new_state, variables_of
@@ -251,6 +252,15 @@ def test_a_checkpoint_that_cannot_be_removed_costs_no_other(
         checkpoints.wait()
     assert steps(tmp_path) == kept
     assert "step 3 was saved, but an older one could not be removed: " in capfd.readouterr().out
+
+
+def test_several_processes_end_with_the_error_of_the_last_checkpoint(tmp_path, state, monkeypatch):
+    fail_writes(monkeypatch, 1, STALE)
+    with Checkpoints(tmp_path, CONFIG, {}) as saved:
+        saved.save(at(state, 1))
+        monkeypatch.setattr(checkpoints, "jax", SimpleNamespace(process_count=lambda: 2))
+        with pytest.raises(OSError, match="Stale file handle"):
+            saved.wait(is_last=True)
 
 
 def test_a_score_of_a_checkpoint_that_could_not_be_written_does_not_count(

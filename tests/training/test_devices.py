@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_configs import vary
 from training.device_campaign import (
+    GRAPH_OPTIONS,
     SMALL,
     STEPS,
     losses_of_processes,
@@ -54,8 +55,7 @@ def run(count, with_pmap):
 def test_jit_shares_clips_out_as_pmap_does(count, monkeypatch):
     monkeypatch.setattr(training_devices.steps, "train_step", stand_in)
     mapped, *others = run(count, True), run(count, False)
-    options = {"xla_embed_ir_in_executable": True}  # in place of a GPU's
-    monkeypatch.setattr(training_devices, "graph_options", lambda _: options)
+    monkeypatch.setattr(training_devices, "graph_options", lambda _: GRAPH_OPTIONS)
     others += [run(count, True), run(count, False)]
     assert_same = functools.partial(np.testing.assert_array_equal, strict=True)
     for other in others:
@@ -80,5 +80,6 @@ def test_steps_on_several_devices_are_those_on_one(name):
     assert np.isfinite(one).all()
     assert len(set(one)) == STEPS
     twins = [losses_on(config, jax.devices()[:count], with_pmap=False) for count in COUNTS]
-    for losses in (*others, *twins, *losses_of_processes(name)):
+    processes = *losses_of_processes(name), *losses_of_processes(name, "graphs")
+    for losses in (*others, *twins, *processes):
         np.testing.assert_allclose(losses, one, rtol=1e-5)

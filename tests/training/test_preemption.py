@@ -32,7 +32,7 @@ def test_a_signal_saves_and_ends(tmp_path, run, number, code):
     process = start(tmp_path, seconds=0.2, config=CONFIG)
     wait_for_lines(process, tmp_path, 2)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == code, errors
     assert complaints(errors) == (["interrupted"] if code else [])
     (step,) = steps_in(tmp_path / "run" / "checkpoints")
@@ -64,7 +64,7 @@ def test_processes_stop_together(tmp_path):
     processes = start_together(tmp_path, 2, seconds=0.05, config=config)
     wait_for_lines(processes[0], tmp_path, 2)
     processes[-1].send_signal(signal.SIGTERM)
-    outputs = [process.communicate(timeout=90) for process in processes]
+    outputs = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert "recognised: " in outputs[0][0]
     (step,) = steps_in(tmp_path / "run" / "checkpoints")
@@ -77,7 +77,7 @@ def test_a_notice_to_the_whole_group_spares_the_loader(tmp_path):
     process = start(tmp_path, seconds=0.05, config=config, start_new_session=True)
     wait_for_lines(process, tmp_path, 2)
     os.killpg(process.pid, signal.SIGUSR1)
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert complaints(errors) == []
     assert "stopped by SIGUSR1 after step" in output
@@ -87,7 +87,7 @@ def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").touch()  # process 0 alone looks
     processes = start_together(tmp_path, 2)
-    (_, errors), _ = (process.communicate(timeout=90) for process in processes)
+    (_, errors), _ = (process.communicate(timeout=300) for process in processes)
     assert processes[0].returncode == 2
     assert "expected an empty folder or that of a run, found thesis.tex" in errors
     assert processes[1].returncode != 0
@@ -96,7 +96,7 @@ def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
 def test_an_evaluation_that_fails_on_one_process_costs_none_a_step(tmp_path):
     config = changed(steps=4, save_every=1000, evaluate_every=3, evaluate_videos=2)
     processes = start_together(tmp_path, 2, config=config, fails=1)
-    errors = [process.communicate(timeout=90)[1] for process in processes]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [2, 2], errors
     assert "found that another could not; its message says why" in errors[0]
     assert "a held-out video is damaged" in errors[1]
