@@ -61,7 +61,7 @@ class Arguments:
         require_range(self, frames=1, repeats=1, video_frames=2, chunk_frames=1, videos=1)
         require_range(self, MAX_ID, objects=1)
         for size in self.sizes:
-            read_size(size)
+            read_size(size, "--sizes")
 
     def cases(self, networks: Sequence[Contender]) -> "Iterator[Case]":
         """Yields every combination of the options."""

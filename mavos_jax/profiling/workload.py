@@ -60,12 +60,12 @@ class Setting(NamedTuple):
         return f"{height}x{width}, {self.objects} objects, {self.precision}"
 
 
-def read_size(text: str) -> tuple[int, int]:
+def read_size(text: str, option: str = "--size") -> tuple[int, int]:
     """Reads a height and a width such as 480x854."""
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     if found is None or min(int(found[1]), int(found[2])) < 32:
         raise ValueError(
-            f"expected a size HEIGHTxWIDTH of at least 32 pixels, such as 480x854, found {text}"
+            f"{option}: expected HEIGHTxWIDTH of at least 32 pixels, such as 480x854, found {text}"
         )
     return int(found[1]), int(found[2])
 

@@ -75,6 +75,13 @@ def test_full_model_there_and_back_in_every_format(tmp_path, suffix):
     jax.tree.map(np.testing.assert_array_equal, variables, convert_state_dict(SWIN, state))
 
 
+def test_weights_that_pytorch_averaged_are_a_full_model(tmp_path):
+    state = {f"module.{name}": array for name, array in seeded(MOBILENET).items()}
+    state["n_averaged"] = np.array(7)
+    report = convert_file(MOBILENET, write(tmp_path / "x.pth", state), tmp_path / "x")
+    assert (report.kind, report.fresh, report.dropped) == ("a full model", (), {"n_averaged": 1})
+
+
 def test_model_without_mca_starts_with_fresh_mca(tmp_path):
     state = seeded(BANK)
     tensors = {name: torch.from_numpy(array) for name, array in state.items()}

@@ -134,3 +134,8 @@ def test_masks_with_smoothed_edges_are_refused_unless_they_are_binary(tmp_path, 
     else:
         words = f"{path}: expected object ids", "101 different values"
         refuses(ValueError, lambda: video.mask(0), *words)
+        # A small disc with a soft edge; its inside would be ignored and the edge learnt.
+        rows, columns = np.ogrid[: SIZE[0], : SIZE[1]]
+        distance = np.hypot(rows - SIZE[0] // 2, columns - SIZE[1] // 2)
+        write_mask(path, (np.clip(7 - distance, 0, 3) * 85).astype(np.uint8))
+        refuses(ValueError, lambda: video.mask(0), f"{path}: expected object ids", "smoothed edges")

@@ -13,7 +13,7 @@ from refusals import refuse
 
 from mavos_jax.profiling.compiled import parts_of_chunk, report
 from mavos_jax.profiling.counts import Counter, Rates
-from mavos_jax.profiling.dump import read_dump
+from mavos_jax.profiling.dump import read_dump, require_no_dump
 
 DUMP = Path(__file__).parent / "dump"
 RATES = Rates(memory=1e12, half=1e15, rough=1e15, full=1e15, floor=1e-6)
@@ -58,5 +58,7 @@ def test_without_graphs_the_host_launches_everything_and_waits(tmp_path):
     assert (frame.graphs, frame.launches, frame.waits) == (0, frame.kernels, 1)
 
 
-def test_a_folder_without_a_dump_is_named(tmp_path):
+def test_a_folder_has_one_dump(tmp_path):
     refuse(re.escape(str(tmp_path)), read_dump, tmp_path)
+    require_no_dump(tmp_path)
+    refuse(f"{re.escape(str(DUMP))}: expected no dump", require_no_dump, DUMP)
