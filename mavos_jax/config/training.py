@@ -34,7 +34,7 @@ class ClipConfig:
       dropout: use the network's drop rates.
       rematerialise: recompute each frame's activations in the backward pass, which saves memory.
       precision: type of products and convolutions; ``auto`` is bfloat16 on a GPU or TPU and float32
-        on a CPU. Parameters, softmax, norms, residual sums and losses are always float32.
+        on a CPU. Parameters, softmax, norms, residuals of the transformer and losses are float32.
     """
 
     gap: int = 2

@@ -226,7 +226,9 @@ def _run(
     operands = jax.tree.map(lambda x: x if isinstance(x, Array) else np.array(x), operands)
     with fitting_variables():
         prepared = prepare_variables(model, variables)
-        if _is_traced((variables, operands)):
+        # Inside a trace, what the caller's function encloses is a part of its program, too, because
+        # a program within another may have no compiler options.
+        if _is_traced((variables, operands, jnp.zeros(()))):
             operands = jax.tree.map(jnp.asarray, operands)
             return program.function(prepared, *operands, model=model, **static)
         return in_32_bits(program)(prepared, *operands, model=model, **static)

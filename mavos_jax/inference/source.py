@@ -234,8 +234,7 @@ def check_sequence(name: str, values: Any, expected: str, length: int | None = N
 
 def checked_gap(model: MAVOS, gap: int | None) -> int:
     """Returns the frames between two long-term writes: as given, or the configuration's."""
-    if gap is None:
-        return model.config.memory.gap
+    gap = model.config.memory.gap if gap is None else gap
     if not isinstance(gap, int | np.integer) or gap < 1:
         raise ValueError(f"gap: expected a whole number of frames, at least 1, found {gap!r}")
     return min(int(gap), _LONGEST_GAP)

@@ -80,7 +80,7 @@ def network_kind(model: MAVOS) -> tuple[Any, ...]:
     """Returns what a memory depends on beside the frames' size and the weights."""
     config = model.config
     memory = config.memory.policy, num_places(config.memory), config.memory.references
-    return config.encoder, config.elstt, *memory, config.align_corners
+    return config.encoder, config.elstt, *memory, config.align_corners, model.backend.compute
 
 
 def _init_state(

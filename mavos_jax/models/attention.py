@@ -10,6 +10,7 @@ from mavos_jax.axes import Tokens
 from mavos_jax.models.backend import Backend, Softmax
 
 MASKED = -1e30  # added to the logits of places that must get no weight
+_LEAST_QUERIES = 128  # few would read a long memory many times
 
 
 def attend(
@@ -25,7 +26,8 @@ def attend(
 
     ``softmax`` says whether the weights are normalised ``before`` the product with the values, or
     its result ``after``, which saves a pass over [n, m] where that is not fused. Of more than
-    ``most_scores`` weights, so many are in memory at once, those of some of the queries.
+    ``most_scores`` weights, so many are in memory at once, those of some of the queries, 128 at
+    least: each time reads all keys and values.
     """
 
     def attend_some(query: Float[Array, "_ k"]) -> Float[Array, "_ v"]:
@@ -33,7 +35,7 @@ def attend(
         weights = weights.astype(value.dtype)
         return jnp.matmul(weights, value, preferred_element_type=jnp.float32) / total
 
-    step = len(query) if most_scores is None else max(1, most_scores // len(key))
+    step = len(query) if most_scores is None else max(_LEAST_QUERIES, most_scores // len(key))
     if step >= len(query):
         return attend_some(query)
     tiles = [attend_some(query[i : i + step]) for i in range(0, len(query), step)]

@@ -188,6 +188,7 @@ class ELSTT(Stack):
         self.norm = layers.group_norm(2, "norm", self.backend)
 
     def start(self, x: Tokens, size: tuple[int, int]) -> State:
+        x = x.astype(jnp.float32)  # what residuals are added to
         return x, jnp.zeros_like(x)
 
     def finish(self, states: Sequence[State], size: tuple[int, int]) -> Propagated:

@@ -186,7 +186,7 @@ class LSTT(Stack):
         self.variable(CONSTANTS, "mask_token", jnp.zeros, (1, 1, self.config.dim))
 
     def start(self, x: Tokens, size: tuple[int, int]) -> State:
-        return x, sine_position(size, self.config.dim)
+        return x.astype(jnp.float32), sine_position(size, self.config.dim)
 
     def finish(self, states: Sequence[State], size: tuple[int, int]) -> Propagated:
         first, *others = (x for x, _ in states)

@@ -53,6 +53,7 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     key = (model.backend, *map(id, leaves))
     if key in _KEPT:
         return _KEPT[key]
+    _plan(model)  # evaluation at compile time would run the network
     # Also while a caller's function is traced, whose tracers must not be kept.
     with jax.ensure_compile_time_eval():
         prepared = _prepare(model, variables)
@@ -157,13 +158,12 @@ def _plan(model: MAVOS) -> _Plan:
                 casts.add(("params", *module.path, name))
         return result
 
-    image, mask = small_frame(model.config)
+    inputs = jax.eval_shape(lambda: (jax.random.PRNGKey(0), *small_frame(model.config)))
     with nn.intercept_methods(note):
-        key = jax.random.PRNGKey(0)
         if _prepares_all(backend):
-            jax.eval_shape(lambda: model.init(key, image, mask, method=MAVOS.init_all))
+            jax.eval_shape(functools.partial(model.init, method=MAVOS.init_all), *inputs)
         else:
-            jax.eval_shape(lambda: model.init(key, image, method=MAVOS.encode))
+            jax.eval_shape(functools.partial(model.init, method=MAVOS.encode), *inputs[:2])
     return _Plan(frozenset(casts), tuple(folds.items()), tuple(joins.items()), tuple(twins.items()))
 
 

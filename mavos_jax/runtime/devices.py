@@ -102,9 +102,9 @@ class GraphProgram(Generic[_R]):
 
 
 def peak_memory() -> tuple[str, int]:
-    """Returns the name and bytes of the accelerator's peak or, on a CPU, of the resident set's."""
-    statistics = jax.local_devices()[0].memory_stats() or {}
-    if "peak_bytes_in_use" in statistics:
-        return "peak device memory", int(statistics["peak_bytes_in_use"])
+    """Returns the name and bytes of the accelerators' highest peak or, on a CPU, the process's."""
+    statistics = [device.memory_stats() or {} for device in jax.local_devices()]
+    if peaks := [x["peak_bytes_in_use"] for x in statistics if "peak_bytes_in_use" in x]:
+        return "peak device memory", int(max(peaks))
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss: bytes there, else KiB
     return "peak resident memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,7 +1,10 @@
+import jax
 import numpy as np
 import pytest
 
 import mavos_jax
+from mavos_jax.inference.state import init_program
+from mavos_jax.runtime import devices
 
 GAP = 3
 
@@ -88,6 +91,19 @@ def test_what_the_caller_changes_later_changes_nothing(live, clip):
     np.testing.assert_array_equal(live.correct(label).mask, expected.mask)
     live.undo()
     np.testing.assert_array_equal(live.undo().mask, mask)
+
+
+def test_what_a_trace_encloses_is_a_part_of_its_program(tiny, clip, monkeypatch):
+    # In place of a GPU's; JAX refuses them for a program inside another.
+    monkeypatch.setattr(devices, "graph_options", lambda _: {"xla_embed_ir_in_executable": True})
+    monkeypatch.delitem(init_program.__dict__, "jitted", raising=False)
+    frames, mask = clip
+    shapes = jax.eval_shape(lambda: mavos_jax.init_state(*tiny, frames[0], mask, gap=GAP))
+    monkeypatch.undo()
+    state = mavos_jax.init_state(*tiny, frames[0], mask, gap=GAP)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == jax.tree.map(
+        lambda x: (x.shape, x.dtype), state
+    )
 
 
 @pytest.mark.parametrize("function", [mavos_jax.correct, mavos_jax.add_objects])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from models.formulas import attend_windows
 
+from mavos_jax.models import attention
 from mavos_jax.models.attention import attend, attend_window
 
 
@@ -31,8 +32,10 @@ def test_window_attention_equals_a_loop(size, radius, tile, most_scores, has_tab
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
+@pytest.mark.parametrize("least", [1, 3])
 @pytest.mark.parametrize("most_scores", [1, 10, 20, 34, 35])
-def test_few_scores_at_once_change_nothing(most_scores):
+def test_few_scores_at_once_change_nothing(most_scores, least, monkeypatch):
+    monkeypatch.setattr(attention, "_LEAST_QUERIES", least)
     random = np.random.RandomState(3)
     query, key, value = (jnp.asarray(random.randn(n, 5), jnp.float32) for n in (7, 5, 5))
     found = attend(query, key, value, most_scores=most_scores)
@@ -44,7 +47,8 @@ def test_few_scores_at_once_change_nothing(most_scores):
         if equation.primitive.name == "exp"
         for variable in equation.outvars
     ]
-    assert max(sizes) <= max(most_scores, len(key))
+    assert max(sizes) <= max(most_scores, least * len(key))
+    assert min(sizes) < query.shape[0] * len(key) or most_scores == 35
 
 
 def test_dividing_before_or_after_the_product_is_the_same():

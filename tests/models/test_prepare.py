@@ -1,5 +1,6 @@
 import gc
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +38,31 @@ def test_in_bfloat16_what_products_cast_is_stored_so():
     assert params["identification"]["kernel"].dtype == jnp.bfloat16
     full = [params["decoder"]["conv_out"], params["elstt"]["block_0"]["norm"]]
     assert {x.dtype for x in jax.tree.leaves(full)} == {jnp.dtype("float32")}
+
+
+def test_in_bfloat16_the_residual_sums_of_the_transformer_are_float32():
+    model = build_model(vary(RESNET, inference={"precision": "bfloat16"}))
+    found = []
+
+    def note(call, args, options, context):
+        result = call(*args, **options)
+        if context.method_name == "propagate":
+            found.extend(jax.tree.leaves(result))
+        return result
+
+    prepare._plan.cache_clear()
+    with nn.intercept_methods(note):
+        prepare._plan(model)
+    assert {x.dtype for x in found} == {jnp.dtype("float32")}
+
+
+def test_preparing_does_not_run_the_network(count_compilations):
+    model = build_model(RESNET).clone(backend=backend_for("gpu"))
+    variables = init_variables(model)
+    prepare._plan.cache_clear()
+    with count_compilations() as count:
+        prepare_variables(model, variables)
+    assert 1 <= count.compilations <= 3
 
 
 def test_on_accelerators_weights_used_together_lie_together_and_no_second_time():

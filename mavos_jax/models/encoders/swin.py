@@ -121,7 +121,8 @@ class PatchMerging(nn.Module):
         x = jnp.pad(x, ((0, rows % 2), (0, columns % 2), (0, 0)))
         order = ((0, 0), (1, 0), (0, 1), (1, 1))
         x = jnp.concatenate([x[i::2, j::2] for i, j in order], axis=-1)
-        return dense(2 * channels, "reduction", self.backend, bias=False)(layer_norm("norm")(x))
+        merged = dense(2 * channels, "reduction", self.backend, bias=False)(layer_norm("norm")(x))
+        return merged.astype(jnp.float32)  # what residuals are added to
 
 
 def drop_path_rate(config: SwinConfig, stage: int, block: int) -> float:
