@@ -34,7 +34,7 @@ def build_step(
     """Returns the step over ``devices`` of all processes, by default all.
 
     By ``pmap``, arrays of a state have a leading axis of devices; by ``jit`` they are replicated.
-    The default is ``pmap`` wherever it runs in CUDA graphs.
+    The default is ``pmap``; for several processes on GPUs, where that has no CUDA graphs, ``jit``.
     It consumes a replicated state and takes this process's clips; it returns the replicated state
     and metrics that every process can read. Raises ValueError for a recipe that cannot be trained.
     """
