@@ -53,7 +53,8 @@ def prepare_variables(model: MAVOS, variables: Variables) -> Variables:
     key = (model.backend, *map(id, leaves))
     if key in _KEPT:
         return _KEPT[key]
-    _plan(model)  # evaluation at compile time would run the network
+    # Evaluation at compile time would run the network.
+    _plan(model)  # pyright: ignore[reportArgumentType]
     # Also while a caller's function is traced, whose tracers must not be kept.
     with jax.ensure_compile_time_eval():
         prepared = _prepare(model, variables)

@@ -165,9 +165,10 @@ def _peak_megabytes(case: Case) -> float | None:
     except RuntimeError as error:  # after all rounds, whose times must not be lost
         say(f"no peak memory: {error}")
         return None
-    # A process that gets no device may run on the CPU.
-    is_peak = isinstance(outcome, protocols.Outcome) and outcome.memory[0] == "peak device memory"
-    return outcome.memory[1] / 1e6 if is_peak else None
+    if not isinstance(outcome, protocols.Outcome):
+        return None
+    name, num_bytes = outcome.memory
+    return num_bytes / 1e6 if name == "peak device memory" else None  # else it ran on the CPU
 
 
 if __name__ == "__main__":

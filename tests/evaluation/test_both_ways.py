@@ -1,7 +1,6 @@
 import dataclasses
 import os
 import tracemalloc
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -133,9 +132,11 @@ def test_a_damaged_frame_leaves_whole_masks_before_it(tmp_path, damaged, finishe
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path):
-    class Frames(NamedTuple):
-        num_frames: int
+    class Frames:
         origin, size, frame_rate = "a long video", SIZE, None
+
+        def __init__(self, num_frames):
+            self.num_frames = num_frames
 
         def name(self, index):
             return f"{index:05d}"

@@ -97,10 +97,14 @@ def test_what_a_trace_encloses_is_a_part_of_its_program(tiny, clip, monkeypatch)
     # In place of a GPU's; JAX refuses them for a program inside another.
     monkeypatch.setattr(devices, "graph_options", lambda _: {"xla_embed_ir_in_executable": True})
     monkeypatch.delitem(init_program.__dict__, "jitted", raising=False)
-    frames, mask = clip
-    shapes = jax.eval_shape(lambda: mavos_jax.init_state(*tiny, frames[0], mask, gap=GAP))
+    (model, variables), (frames, mask) = tiny, clip
+
+    def begin():
+        return mavos_jax.init_state(model, variables, frames[0], mask, gap=GAP)
+
+    shapes = jax.eval_shape(begin)
     monkeypatch.undo()
-    state = mavos_jax.init_state(*tiny, frames[0], mask, gap=GAP)
+    state = begin()
     assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == jax.tree.map(
         lambda x: (x.shape, x.dtype), state
     )

@@ -52,7 +52,7 @@ def test_in_bfloat16_the_residual_sums_of_the_transformer_are_float32():
 
     prepare._plan.cache_clear()
     with nn.intercept_methods(note):
-        prepare._plan(model)
+        prepare._plan(model)  # pyright: ignore[reportArgumentType]
     assert {x.dtype for x in found} == {jnp.dtype("float32")}
 
 
