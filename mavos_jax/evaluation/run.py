@@ -181,7 +181,7 @@ def _identity(
         "device": jax.local_devices()[0].device_kind,
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "jax": jax.__version__,
-        "code": code_fingerprint("evaluation", "inference", "media", "models"),
+        "code": code_fingerprint("evaluation/reading.py", "inference", "media", "models"),
     }
 
 

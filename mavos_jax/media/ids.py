@@ -79,6 +79,11 @@ def explain_fullness(ids: np.ndarray) -> str | None:
 
 def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
     """Says why a drawn mask, with its own colours, is not taken for ids, if it is not."""
+    return explain_levels(ids, palette) or _explain_background(ids, palette)
+
+
+def explain_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+    """Says that a mask shows smoothed edges or grey levels, not ids, if it does."""
     found = smoothed_ids(ids)
     if found:
         return (
@@ -87,10 +92,10 @@ def explain_drawing(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
             "resize masks without smoothing and save object ids as an indexed PNG (0 = background, "
             "1, 2, ... = objects)"
         )
-    return explain_grey_levels(ids, palette) or _explain_background(ids, palette)
+    return _explain_grey_levels(ids, palette)
 
 
-def explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
+def _explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
     """Says that a mask shows objects as grey levels up to white, which would be ignored."""
     used = np.flatnonzero(count_pixels(ids))
     if not used.size or used[0] <= _MAX_TRUSTED_IDS or IGNORED not in ids:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from mavos_jax.config import IGNORED
-from mavos_jax.media.ids import count_pixels, explain_grey_levels, smoothed_ids
+from mavos_jax.media.ids import count_pixels, explain_levels
 from mavos_jax.media.masks import read_values
 from mavos_jax.media.pictures import File, read_frame_header, read_image
 
@@ -128,12 +128,7 @@ class EncodedVideo:
                 "different values, as smoothed edges have; write objects as 1, 2, ... without "
                 "smoothing"
             )
-        if smoothed_ids(values):
-            raise ValueError(
-                f"{file.origin}: expected object ids, found values between 0 and 255 along "
-                "outlines, as smoothed edges have; write objects as 1, 2, ... without smoothing"
-            )
-        if fault := explain_grey_levels(values, palette):
+        if fault := explain_levels(values, palette):
             raise ValueError(f"{file.origin}: {fault}")
         if self.labels.form == "ids" and not num_ids and values.any():
             masks = (read_values(self.files.mask(index)).ids for index in range(len(self)))

@@ -34,10 +34,11 @@ def describe_software(command: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def code_fingerprint(*folders: str) -> str:
-    """Returns a short hash of the Python files in folders of this package."""
+def code_fingerprint(*names: str) -> str:
+    """Returns a short hash of Python files of this package, by their names or their folders'."""
     root = Path(__file__).parents[1]
-    files = (file for folder in folders for file in sorted((root / folder).rglob("*.py")))
+    found = ((path, sorted(path.rglob("*.py"))) for path in map(root.joinpath, names))
+    files = (file for path, inside in found for file in inside or [path])
     return short_hash(
         f"{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes() for file in files
     )
