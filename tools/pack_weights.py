@@ -136,7 +136,8 @@ def read_curve(file: Path, step: int | None = None) -> dict[str, dict[str, list[
     try:
         for line in file.read_text(encoding="utf-8").splitlines():
             values = json.loads(line)
-            if step is None or values["step"] <= step:
+            is_empty = values["kind"] == "train" and "loss" not in values  # all steps skipped
+            if not is_empty and (step is None or values["step"] <= step):
                 kinds.setdefault(values["kind"], []).append(_point(values))
         return {kind: _columns(_thin(points)) for kind, points in kinds.items()}
     except Exception as error:  # damaged lines raise nearly everything

@@ -45,10 +45,8 @@ class Problems:
         )
 
     def _describe(self, join: Callable[[Sequence[str], str], str]) -> str:
-        parts = {kind: tuple(names) for kind, names in vars(self).items()}
-        return "; ".join(
-            f"{len(names)} {kind}: {join(names, kind)}" for kind, names in parts.items() if names
-        )
+        parts = ((kind, tuple(names)) for kind, names in vars(self).items() if names)
+        return "; ".join(f"{len(names)} {kind}: {join(names, kind)}" for kind, names in parts)
 
     def _with_problem(self, name: str) -> str:
         shown = _printable(name)

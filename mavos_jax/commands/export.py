@@ -18,7 +18,7 @@ from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.config import MAX_ID
 from mavos_jax.inference.functional import correct, init_state, step
-from mavos_jax.inference.state import Output, State
+from mavos_jax.inference.state import State
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import MAVOS, Variables, build_model
 from mavos_jax.models.prepare import prepare_variables
@@ -87,10 +87,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         products = None if device == "cpu" else matmul_precision(precision)
         with jax.default_matmul_precision(products):
             write_programs(folder, network, variables, arguments, platform)
-        sizes = ", ".join(
-            f"{x.name} {x.stat().st_size / 1e6:.1f}" for x in sorted(folder.iterdir())
-        )
-        print(f"{folder}, MB: {sizes}")
+        sizes = [f"{x.name} {x.stat().st_size / 1e6:.1f}" for x in sorted(folder.iterdir())]
+        print(f"{folder}, MB: {', '.join(sizes)}")
 
 
 def write_programs(
@@ -118,11 +116,11 @@ def write_programs(
     def init(given: list[Array], frame: Array, mask: Array) -> State:
         return init_state(*network(given), frame, mask, num_objects=arguments.objects)
 
-    def result(state: State, output: Output) -> tuple[list[Array], tuple[Array, ...]]:
-        return jax.tree.leaves(state), (output.mask, output.confidence, output.present)
-
-    def restore(state: list[Array]) -> State:
-        return jax.tree.unflatten(states, state)
+    def advance(
+        program: Callable[..., Any], given: list[Array], state: list[Array], *inputs: Array
+    ) -> tuple[list[Array], tuple[Array, ...]]:
+        after, output = program(*network(given), jax.tree.unflatten(states, state), *inputs)
+        return jax.tree.leaves(after), (output.mask, output.confidence, output.present)
 
     frame = jax.ShapeDtypeStruct((*size, 3), jnp.uint8)
     mask = jax.ShapeDtypeStruct(size, jnp.uint8)
@@ -130,11 +128,8 @@ def write_programs(
     shapes, states = jax.tree.flatten(jax.eval_shape(init, given, frame, mask))
     programs: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         "init": (lambda w, *given: jax.tree.leaves(init(w, *given)), (frame, mask)),
-        "step": (lambda w, s, *x: result(*step(*network(w), restore(s), *x)), (shapes, frame)),
-        "correct": (
-            lambda w, s, *x: result(*correct(*network(w), restore(s), *x)),
-            (shapes, frame, mask),
-        ),
+        "step": (lambda w, s, *x: advance(step, w, s, *x), (shapes, frame)),
+        "correct": (lambda w, s, *x: advance(correct, w, s, *x), (shapes, frame, mask)),
     }
     folder.mkdir(parents=True)
     for name, (function, inputs) in programs.items():

@@ -28,7 +28,8 @@ class Arguments:
     Attributes:
       input: a picture, a folder of pictures, or a folder of such folders.
       output: the folder for a PNG per picture, under the same name.
-      background: the colour that is no object, as red, green and blue from 0 to 255.
+      background: the colour that is no object, as red, green and blue from 0 to 255; what is
+        transparent is none either.
       overwrite: replace existing masks.
     """
 
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{folder}: {len(files)} masks of {len(set(ids.values()) - {0})} objects")
         for colour, number in sorted(ids.items(), key=lambda item: item[1]):
             print(f"  {_describe(colour)} -> {number}, in {counts[colour]} of {len(files)}")
-        if background not in counts:
+        if not counts.keys() & {-1, background}:
             print(f"  no background {_describe(background)}; --background RED GREEN BLUE names it")
 
 
@@ -115,17 +116,17 @@ def _require_no_smoothing(file: Path, places: np.ndarray, number: int) -> None:
 
 
 def _number(origin: Path, counts: Mapping[int, int], background: int) -> dict[int, int]:
-    palette = {_packed(colour): number for number, colour in enumerate(voc_palette())}
+    palette = {-1: 0} | {_packed(colour): i for i, colour in enumerate(voc_palette())}
     if background == 0 and all(colour in palette for colour in counts):
         return {colour: palette[colour] for colour in counts}
-    objects = [colour for colour in counts if colour != background]
+    objects = [colour for colour in counts if colour not in (-1, background)]
     if len(objects) > MAX_ID:
         raise ValueError(
             f"{origin}: expected at most {MAX_ID} colours in all, found {len(objects)}; split the "
             "video, or export the masks without smoothing"
         )
     numbers = {colour: number for number, colour in enumerate(objects, start=1)}
-    return {background: 0, **numbers} if background in counts else numbers
+    return dict.fromkeys(counts.keys() & {-1, background}, 0) | numbers
 
 
 def _packed(colour: Sequence[int] | np.ndarray) -> int:
@@ -134,6 +135,8 @@ def _packed(colour: Sequence[int] | np.ndarray) -> int:
 
 
 def _describe(colour: int) -> str:
+    if colour < 0:
+        return "transparent"
     if colour >= DEEP:
         return f"value {colour - DEEP}"
     return f"({colour >> 16}, {colour >> 8 & 255}, {colour & 255})"

@@ -59,6 +59,8 @@ class DataConfig:
         memory of the losses grow with it.
       colour: probability that a frame's colours are jittered: brightness 0.4, contrast 0.4,
         saturation 0.2, hue 0.1.
+      clip_colour: probability that the colours of all frames of a clip are jittered alike, an
+        addition to the released recipe.
       grey: probability that a frame loses its colours.
       blur: probability of a Gaussian blur of deviation 0.1 to 2 pixels.
       flip: probability of a horizontal flip.
@@ -78,6 +80,7 @@ class DataConfig:
     merge: float = 0.3
     max_objects: int = MAX_OBJECTS
     colour: float = 0.8
+    clip_colour: float = 0.0
     grey: float = 0.2
     blur: float = 0.3
     flip: float = 0.5
@@ -99,5 +102,5 @@ class DataConfig:
         check.not_negative("short_edge", expected="0 or more pixels")
         check.not_negative("workers", expected="0 or more processes")
         check.that(0 < self.scale[0] <= self.scale[1], "scale", "an ascending range above 0")
-        check.shares("merge", "colour", "grey", "blur", "flip")
+        check.shares("merge", "colour", "clip_colour", "grey", "blur", "flip")
         check.positive("threads", "prefetch")

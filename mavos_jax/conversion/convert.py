@@ -216,9 +216,8 @@ def find_problems(config: Experiment, state: Mapping[str, Any]) -> mismatch.Prob
     """Returns everything that keeps a PyTorch state dictionary from being converted."""
     arrays = {name: np.asarray(array) for name, array in state.items()}
     expected, buffers = torch_shapes(config), computed_buffers(config)
-    problems = mismatch.compare_shapes(
-        expected, {name: array.shape for name, array in arrays.items() if name not in buffers}
-    )
+    shapes = {name: array.shape for name, array in arrays.items() if name not in buffers}
+    problems = mismatch.compare_shapes(expected, shapes)
     mismatched = dict(problems.mismatched)
     for name in expected:
         if name not in arrays or name in mismatched:

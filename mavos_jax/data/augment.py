@@ -57,11 +57,14 @@ class View(NamedTuple):
 def augment(clip: Clip, data: DataConfig, rng: Generator) -> Crops:
     """Turns stored frames into crops, with new ids for objects large enough in the reference."""
     least = pixel_threshold(LEAST_OBJECT, data.crop)
+    # Without a draw at 0, so that other clips stay as they are.
+    is_tinted = data.clip_colour > 0 and rng.random() < data.clip_colour
+    tint = int(rng.integers(2**63)) if is_tinted else None
     if clip.is_static:
-        samples = _deform(clip.samples, data, rng)
+        samples = _deform(clip.samples, tint, data, rng)
     else:
         view = draw_view(clip.samples[0].mask, data, least, rng)
-        samples = [_look(sample, view, data, rng) for sample in clip.samples]
+        samples = [_look(sample, view, tint, data, rng) for sample in clip.samples]
     frames, masks = (np.stack(parts) for parts in zip(*samples, strict=True))
     counts = count_pixels(masks[0])
     ids = choose_ids(counts, counts > least, data.max_objects, rng)
@@ -91,11 +94,11 @@ def draw_view(reference: np.ndarray, data: DataConfig, least: float, rng: Genera
     return View(box, size, (left, top), bool(rng.random() < data.flip))
 
 
-def _look(sample: Sample, view: View, data: DataConfig, rng: Generator) -> Sample:
+def _look(sample: Sample, view: View, tint: int | None, data: DataConfig, rng: Generator) -> Sample:
     # Scaling with a box reads and writes only the pixels of the crop.
     image = Image.fromarray(sample.frame).resize(view.size, Image.Resampling.BICUBIC, view.box)
     mask = Image.fromarray(sample.mask).resize(view.size, Image.Resampling.NEAREST, view.box)
-    frame, ids = np.asarray(recolour(image, data, rng)), np.asarray(mask)
+    frame, ids = np.asarray(recolour(image, data, rng, tint)), np.asarray(mask)
     if view.is_flipped:
         frame, ids = frame[:, ::-1], ids[:, ::-1]
     if view.size == (data.crop, data.crop):
@@ -109,7 +112,9 @@ def _look(sample: Sample, view: View, data: DataConfig, rng: Generator) -> Sampl
     return Sample(padded, padded_ids)
 
 
-def _deform(samples: Sequence[Sample], data: DataConfig, rng: Generator) -> list[Sample]:
+def _deform(
+    samples: Sequence[Sample], tint: int | None, data: DataConfig, rng: Generator
+) -> list[Sample]:
     """Deforms copies of one image, by one map of coordinates: the recipe of the stage ``pre``."""
     image, mask = _shrink(samples[0], data.crop)
     width, height = image.size
@@ -128,7 +133,7 @@ def _deform(samples: Sequence[Sample], data: DataConfig, rng: Generator) -> list
         size, affine = (data.crop, data.crop), Image.Transform.AFFINE
         frame = image.transform(size, affine, numbers, Image.Resampling.BICUBIC, fillcolor=PADDING)
         ids = mask.transform(size, affine, numbers, Image.Resampling.NEAREST)
-        copies.append(Sample(np.asarray(recolour(frame, data, rng)), np.asarray(ids)))
+        copies.append(Sample(np.asarray(recolour(frame, data, rng, tint)), np.asarray(ids)))
     return copies
 
 
@@ -192,8 +197,15 @@ _HUE_STEPS = 256
 _HUE_LEVELS = 25
 
 
-def recolour(image: Image.Image, data: DataConfig, rng: Generator) -> Image.Image:
-    """Applies new jitter, greying and blur to every frame, as the released code does."""
+def recolour(
+    image: Image.Image, data: DataConfig, rng: Generator, tint: int | None = None
+) -> Image.Image:
+    """Applies new jitter, greying and blur to every frame, as the released code does.
+
+    ``tint`` seeds a jitter of the whole clip, which comes first.
+    """
+    if tint is not None:
+        image = jitter(image, np.random.default_rng(tint))
     if rng.random() < data.colour:
         image = jitter(image, rng)
     if rng.random() < data.grey:

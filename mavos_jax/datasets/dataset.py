@@ -77,6 +77,7 @@ class Benchmark:
     # Frames, given masks and truth whose shorter edge is longer are shrunk to it first.
     short_edge: int | None = None
     output_height: int | None = None  # height of result masks; None for that of the frames
+    notes: tuple[str, ...] = ()  # lines about odd lists or metadata that prevent nothing
 
     @property
     def name(self) -> str:

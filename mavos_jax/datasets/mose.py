@@ -13,7 +13,7 @@ from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.davis import summarise_davis
 from mavos_jax.datasets.protocol import Protocol, Rows, ScoringOptions, SequenceMasks, Summary
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, sequences_below
-from mavos_jax.media.folders import subfolders
+from mavos_jax.media.folders import name_some, natural_order, subfolders
 from mavos_jax.media.ids import object_ids
 from mavos_jax.scores.boundary import boundary_measure, classical_tolerance, tolerance_by_area
 from mavos_jax.scores.metrics import ObjectResult, ObjectScores, Statistics, score_frame
@@ -24,11 +24,10 @@ def find_mose(options: BenchmarkOptions) -> Layout:
     names = options.split_names
     folder = listing.find_pair(options.root, (*names, *listing.own_folder(options.root, names)))
     frames, masks = folder / listing.FRAMES, folder / listing.MASKS
+    found = {*listing.require_sequences(frames, subfolders(frames)), *subfolders(masks)}
     return Layout(
         origin=frames,
-        sequences=sequences_below(
-            frames, masks, listing.require_sequences(frames, subfolders(frames))
-        ),
+        sequences=sequences_below(frames, masks, sorted(found, key=natural_order)),
         starts="new ids",
         is_labelled=options.split == "train",
     )
@@ -82,6 +81,14 @@ def find_mosev2(options: BenchmarkOptions) -> Layout:
         allow_empty=True,
         allow_ids=True,
     )
+    found = [sequence.name for sequence in layout.sequences]
+    is_part = options.for_training or options.sequences
+    missing = [] if is_part else [name for name in videos if name not in found]
+    if missing:
+        raise ValueError(
+            f"{meta}: expected only videos whose frames are in {layout.origin}, found "
+            f"{len(missing)} others: {name_some(missing)}; restore them, or name --sequences"
+        )
     sequences = (s._replace(objects=videos.get(s.name, {})) for s in layout.sequences)
     return dataclasses.replace(layout, origin=meta, sequences=tuple(sequences))
 

@@ -33,6 +33,7 @@ def open_benchmark(options: BenchmarkOptions) -> Benchmark:
         is_binary=DATA_SETS[options.dataset].masks == "binary",
         short_edge=options.short_edge,
         output_height=layout.output_height,
+        notes=layout.oddities,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar, overload
 
 from mavos_jax.media.folders import natural_order
-from mavos_jax.media.pictures import DamagedSample, File
+from mavos_jax.media.pictures import EXHAUSTED, DamagedSample, File
 from mavos_jax.runtime.files import is_endless, short_hash
 
 _Key = TypeVar("_Key")
@@ -188,4 +188,6 @@ def _read(path: Path, purpose: str) -> File:
     except FileNotFoundError as error:
         raise DamagedSample(f"{path}: expected {purpose}, found no such file") from error
     except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         raise DamagedSample(f"{path}: expected {purpose}, found: {error.strerror}") from error

@@ -195,6 +195,7 @@ def segment_to_folder(
     """
     to_score: list[np.ndarray] = []
     num_finished, start = 0, time.perf_counter()
+    failure: BaseException | None = None
 
     def segment(
         frames: Iterable[np.ndarray], labels: Mapping[int, np.ndarray], numbers: range
@@ -234,15 +235,16 @@ def segment_to_folder(
                 num_finished += 1
                 if index >= task.position:
                     progress.advance()
-        except KeyboardInterrupt:
-            say(f"finished in {output.root}: {_count(num_finished, 'frame')}")
-            raise
-        except (ValueError, OSError) as error:
-            if error is not feed.failure or num_finished == 0:
+        except (KeyboardInterrupt, ValueError, OSError) as error:
+            is_stopped = isinstance(error, KeyboardInterrupt)
+            if num_finished == 0 or not (is_stopped or error is feed.failure):
                 raise
-            raise ValueError(
-                f"{error}; finished in {output.root}: {_count(num_finished, 'frame')}"
-            ) from error
+            finished = f"finished in {output.root}: {_count(num_finished, 'frame')}"
+            failure = error if is_stopped else ValueError(f"{error}; {finished}")
+            if is_stopped:
+                say(finished)
+    if failure is not None:  # only now, when everything about the finished frames is written
+        raise failure
     return VideoReport(
         num_frames=num_finished,
         num_objects=task.num_objects or task.num_given,

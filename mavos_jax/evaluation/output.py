@@ -59,8 +59,7 @@ class OutputFolder:
         self._overwrites, self._keeps_frames, self._rle = overwrite, frames, rle
         if overlay == "video":
             import_av(self.overlay_video)
-        names = "masks/00000.png", "overlays/00000.jpg", "frames/00000.png", "soft/1/00000.png"
-        for name in names:
+        for name in ("masks/00000.png", "overlays/00000.jpg", *["frames/00000.png"] * frames):
             require_writable_parent(inside(root, root / name))
         if (root / "config.json").is_file() and (root / "weights").is_dir():
             raise ValueError(
@@ -161,7 +160,9 @@ class OutputFolder:
     def _leftovers(self) -> set[Path]:
         folders = [".", "masks", "soft/*", "overlays", *["frames"] * self._keeps_frames]
         files = {path for folder in folders for path in self.root.glob(f"{folder}/.*.partial")}
-        return {path for path in files if _LEFTOVER.fullmatch(path.name)}
+        # In a container an earlier process may have had this one's id, which is in use again.
+        own = f".{os.getpid()}.partial"
+        return {p for p in files if _LEFTOVER.fullmatch(p.name) and not p.name.endswith(own)}
 
     def _require_apart(self, inputs: Iterable[Path]) -> None:
         root = self.root.resolve()

@@ -42,6 +42,7 @@ from mavos_jax.scores.metrics import BenchmarkScores
 _CONCLUSION = ""  # what the process that scores claims; no sequence of a set has this name
 _PROVENANCE = "provenance.json"
 _REPORT = "report.html"
+_CODE = ("evaluation/reading.py", "evaluation/sequence.py", "inference", "media", "models")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,8 @@ def evaluate_benchmark(
             f"{benchmark.name}: {len(waiting)} of {len(tasks)} sequences to segment, {num_frames} "
             f"frames, {count_programs(model, waiting, options.segmentation)} programs"
         )
-        for note in describe_unread(task.sequence.frames[0].parent for task in tasks):
+        unread = describe_unread(task.sequence.frames[0].parent for task in tasks)
+        for note in (*benchmark.notes, *unread):
             report(note)
         if benchmark.has_truth:
             check_truth(waiting)
@@ -153,7 +155,8 @@ def _conclude(
         write_results_json(inside(folder.root, folder.root / RESULTS_JSON), videos)
     if is_whole:
         path = inside(folder.root, folder.root / _zip_name(benchmark))
-        report(f"for the server: {write_submission(benchmark, masks, path).path}")
+        size = "" if benchmark.short_edge is None else ", if it takes masks shrunk to short_edge"
+        report(f"for the server{size}: {write_submission(benchmark, masks, path).path}")
     return scores
 
 
@@ -171,6 +174,8 @@ def _identity(
         "weights": digest(variables),
         "benchmark": benchmark.name,
         "sequences": sorted(options.benchmark.sequences),
+        "resolution": options.benchmark.resolution,
+        "all_frames": options.benchmark.all_frames,
         "short_edge": benchmark.short_edge,
         "output_height": benchmark.output_height,
         "scales": list(segmentation.augmentation.scales),
@@ -181,7 +186,7 @@ def _identity(
         "device": jax.local_devices()[0].device_kind,
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "jax": jax.__version__,
-        "code": code_fingerprint("evaluation/reading.py", "inference", "media", "models"),
+        "code": code_fingerprint(*_CODE),
     }
 
 

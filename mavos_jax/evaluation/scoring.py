@@ -146,6 +146,11 @@ def require_replaceable(folder: Path, benchmark: Benchmark, inputs: Mapping[str,
     """Raises ValueError if a folder has scores of inputs other than these."""
     path = folder / FILE_NAME
     if not path.exists():
+        for table in filter(Path.exists, (folder / name for name in table_files(benchmark))):
+            raise ValueError(
+                f"{table}: expected no scores, found a table without {FILE_NAME}, perhaps the "
+                "official tool's; choose another folder, or overwrite it"
+            )
         return
     content = read_json(path, _REMEDY)
     try:

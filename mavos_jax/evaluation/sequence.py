@@ -17,8 +17,8 @@ from mavos_jax.inference.objects import num_groups, num_identities
 from mavos_jax.inference.outputs import Judgement
 from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.confidence import confidence_writer
-from mavos_jax.media.ids import object_ids
-from mavos_jax.media.masks import write_mask
+from mavos_jax.media.ids import explain_emptiness, object_ids
+from mavos_jax.media.masks import read_values, write_mask
 from mavos_jax.media.pictures import describe_size, read_frame_header
 from mavos_jax.media.results import write_picture
 from mavos_jax.media.sequence import MasksOnDemand
@@ -179,13 +179,15 @@ def _require_objects(
 ) -> None:
     """Raises unless a given mask shows the objects that start there, and no id above the limit."""
     given = sequence.given[index]
+    if given.ids is None and not found:
+        fault = explain_emptiness(read_values(given.path).ids)
+        raise ValueError(f"{given.path}: {fault or 'expected an object that shrinking leaves'}")
     missing = () if given.ids is None else set(given.ids) - set(found)
-    if missing or not found:
-        wanted = ", ".join(map(str, sorted(missing))) or "at least one object"
+    if missing:
         raise ValueError(
-            f"{given.path}: expected {'the objects ' if missing else ''}{wanted} that the mask "
-            f"starts, found {', '.join(map(str, found)) or 'none'}; restore the mask or the lists "
-            "of the set"
+            f"{given.path}: expected the objects {', '.join(map(str, sorted(missing)))} that the "
+            f"mask starts, found {', '.join(map(str, found)) or 'none'}; restore the mask or the "
+            "lists of the set"
         )
     if num_objects is not None and found[-1] > num_objects:
         raise ValueError(

@@ -23,6 +23,7 @@ _FOREIGN_SUFFIXES = (  # of pictures that cannot
 )
 _JUNK = ("thumbs.db", "desktop.ini")
 _NUM_NAMED = 8
+_MAX_SERIES = 50
 _MASK_WORDS = re.compile("mask|label|segm|anno|matte|truth|(?<![a-z])gt(?![a-z])")
 _INDEXED_MODES = ("P", "1", "L")
 
@@ -124,7 +125,7 @@ def unread_names(folder: Path) -> tuple[str, ...]:
 
 def describe_unread(folders: Iterable[Path]) -> tuple[str, ...]:
     """Says in at most one line which files in folders of frames are no pictures."""
-    found = [str(folder / name) for folder in folders for name in unread_names(folder)]
+    found = [str(f / name) for f in dict.fromkeys(folders) for name in unread_names(f)]
     if not found:
         return ()
     are = "1 file is no picture" if len(found) == 1 else f"{len(found)} files are no pictures"
@@ -153,13 +154,18 @@ def _files(folder: Path) -> list[str]:
 
 
 def _series(names: Iterable[str]) -> dict[str, dict[tuple[str, ...], str]]:
-    """Groups file names by what they are apart from numbers and suffix; each group by numbers."""
+    """Groups file names by what they are apart from numbers and suffix; each group by numbers.
+
+    Of more groups than :data:`_MAX_SERIES`, as names with checksums give, only those of several.
+    """
     groups: dict[str, dict[tuple[str, ...], str]] = {}
     for name in names:
         stem = os.path.splitext(name)[0]
         pattern = re.sub("[0-9]+", "#", stem.lower())
         groups.setdefault(pattern, {})[tuple(re.findall("[0-9]+", stem))] = name
-    return groups
+    if len(groups) <= _MAX_SERIES:
+        return groups
+    return {pattern: group for pattern, group in groups.items() if len(group) > 1}
 
 
 def _mask_by_name(found: Mapping[str, str]) -> tuple[str, str] | None:

@@ -82,7 +82,7 @@ def read_values(source: Source, size: Size | None = None, owner: str = "the fram
 def read_colours(source: Source) -> np.ndarray:
     """Decodes a mask to numbers that tell its colours apart, int32 [H, W].
 
-    They are 0xRRGGBB, 0 if transparent; or, if there are more than 8 bits, :data:`DEEP` plus the
+    They are 0xRRGGBB, -1 if transparent; or, if there are more than 8 bits, :data:`DEEP` plus the
     value. Raises ValueError as :func:`read_values`, and for pixels that are half transparent.
     """
     with pictures.opened(source, "a mask") as (image, header):
@@ -105,7 +105,7 @@ def read_colours(source: Source) -> np.ndarray:
             f"{source}: expected opaque or transparent pixels, found some in between, as smoothing "
             "leaves them; export the mask without smoothing"
         )
-    return np.where(alpha > 0, pixels[..., :3] @ np.array([1 << 16, 1 << 8, 1], np.int32), 0)
+    return np.where(alpha > 0, pixels[..., :3] @ np.array([1 << 16, 1 << 8, 1], np.int32), -1)
 
 
 def _require_no_loss(source: Source, header: Header) -> None:

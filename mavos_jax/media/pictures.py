@@ -1,6 +1,7 @@
 """The one reader of pictures, from a path or from bytes, and why it refuses some."""
 
 import contextlib
+import errno
 import io
 import os
 import warnings
@@ -20,6 +21,7 @@ _FORMATS = (  # Pillow also opens documents and icons; for some of those it star
     *("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "DIB", "GIF", "JPEG2000"),
     *("PPM", "QOI", "TGA", "SGI", "PCX", "SUN"),
 )
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # say nothing about a file
 _DEEP_MODES = ("I", "F")  # what the modes of pictures with more than 8 bits per channel begin with
 _MAX_PIXELS = 2 * 4320 * 7680  # twice an 8K frame; larger pictures are damaged or malicious
 _MAX_LETTERS = 200
@@ -178,6 +180,8 @@ def opened(source: Source, expected: str) -> Iterator[tuple[Image.Image, Header]
     except (DamagedSample, UnusablePicture):
         raise
     except Exception as error:  # damaged files raise nearly everything, also IndexError, TypeError
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            raise
         found, advice = _describe_damage(source, error)
         raise DamagedSample(
             f"{source}: expected {expected} that can be decoded, found: {found}; {advice}"

@@ -127,15 +127,17 @@ def _number(name: str) -> int | None:
 def _first_with_objects(
     frames: ImageFolder | VideoFile, by_index: Mapping[int, Path]
 ) -> tuple[int, tuple[str, ...]]:
-    indices = sorted(by_index)
+    indices, marked = sorted(by_index), []
     for number, index in enumerate(indices):
-        if read_mask(by_index[index], frames.size, allow_empty=True)[0].any():
+        ids = read_mask(by_index[index], frames.size, allow_empty=True)[0]
+        marked += [index] * bool(ids.any())  # perhaps only with ignored pixels
+        if object_ids(ids):
             if number == 0:
                 return index, ()
             one, several = f"{by_index[indices[0]]} shows", f"{number} masks before show"
             found = one if number == 1 else several
             return index, (f"start: {frames.name(index)}; {found} no object",)
-    return min(indices, default=0), ()
+    return min(marked or indices, default=0), ()
 
 
 def _only_sequence(root: Path) -> Path:

@@ -127,10 +127,9 @@ def attend_window(
             softmax,
         )
 
+    lefts = range(0, columns, tile_columns)
     strips = [
-        jnp.concatenate(
-            [attend_tile(top, left) for left in range(0, columns, tile_columns)], axis=1
-        )
+        jnp.concatenate([attend_tile(top, left) for left in lefts], axis=1)
         for top in range(0, rows, tile_rows)
     ]
     return jnp.concatenate(strips, axis=0).reshape(rows * columns, -1)
@@ -138,11 +137,9 @@ def attend_window(
 
 def _strip_rows(rows: int, columns: int, radius: int, most_scores: int) -> int:
     """Returns the most rows of a strip whose logits, for ``radius`` more at each side, are few."""
-
-    def num_scores(strip: int) -> int:
-        return strip * min(rows, strip + 2 * radius) * columns**2
-
-    return max([strip for strip in range(1, rows + 1) if num_scores(strip) <= most_scores] or [1])
+    most = most_scores // columns**2
+    strips = (size for size in range(1, rows + 1) if size * min(rows, size + 2 * radius) <= most)
+    return max(strips, default=1)
 
 
 def _attend_places(

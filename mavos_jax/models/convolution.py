@@ -28,10 +28,8 @@ def convolve(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _convolve(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    around = [(padding, padding)] * 2
-    return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), around, dimension_numbers=_DIMENSIONS
-    )
+    strides, around = (stride, stride), [(padding, padding)] * 2
+    return jax.lax.conv_general_dilated(x, kernel, strides, around, dimension_numbers=_DIMENSIONS)
 
 
 def _convolve_forward(x: Array, kernel: Array, stride: int, padding: int) -> Any:
@@ -43,8 +41,7 @@ def _convolve_backward(
 ) -> tuple[Array, Array]:
     x, kernel = saved
     size, channels, features = kernel.shape[0], *kernel.shape[2:]
-    sides = ((0, 0), (padding, padding), (padding, padding), (0, 0))
-    padded = jnp.pad(x, sides)
+    padded = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     height, width = ((n - 1) * stride + 1 for n in gradient.shape[1:3])
     # First the rows of every patch, then its columns: one slice per row and column of the kernel
     # compiles much faster than one per tap.

@@ -16,6 +16,8 @@ from mavos_jax.models.layers import DropPath, JoinedLinear, layer_norm, linear
 from mavos_jax.models.memory import KeyValue, Pending
 from mavos_jax.models.stack import Memories, Stack, State
 
+Query = Float[Array, "n k"]
+Pair = Float[Array, "n v"]  # values, or their gate, of both branches side by side
 Updates = tuple[Float[Array, "n d"], Float[Array, "n d"]]  # of the visual and the identity branch
 
 
@@ -26,9 +28,7 @@ class GatedOutput(nn.Module):
     backend: Backend
 
     @nn.compact
-    def __call__(
-        self, attended: Float[Array, "n v"], gate: Float[Array, "n v"], size: tuple[int, int]
-    ) -> Updates:
+    def __call__(self, attended: Pair, gate: Pair, size: tuple[int, int]) -> Updates:
         """Returns the updates of the visual and of the identity branch."""
         gated = (attended * gate).reshape(*size, -1)
         mixed = layers.DepthwiseConv(kernel=5, backend=self.backend, name="depthwise")(gated)
@@ -47,9 +47,7 @@ class LongTermPropagation(nn.Module):
     def setup(self) -> None:
         self.output = GatedOutput(self.config, self.backend)
 
-    def __call__(
-        self, query: Float[Array, "n k"], memory: KeyValue, bias: Float[Array, "m"] | None
-    ) -> Float[Array, "n v"]:
+    def __call__(self, query: Query, memory: KeyValue, bias: Float[Array, "m"] | None) -> Pair:
         """Returns what ``output`` is to close."""
         scaled = query * self.config.attention_dim**-0.5
         row = None if bias is None else bias[None]
@@ -71,9 +69,7 @@ class ShortTermPropagation(nn.Module):
         self.relative_key = linear(window * window, "relative_key", self.backend)
         self.output = GatedOutput(self.config, self.backend)
 
-    def __call__(
-        self, query: Float[Array, "n k"], memory: KeyValue, size: tuple[int, int]
-    ) -> Float[Array, "n v"]:
+    def __call__(self, query: Query, memory: KeyValue, size: tuple[int, int]) -> Pair:
         """Returns what ``output`` is to close."""
         return attend_window(
             query * self.config.attention_dim**-0.5,
@@ -98,7 +94,7 @@ class SelfPropagation(nn.Module):
         query_key = JoinedLinear(self.config.attention_dim, self.backend, name="query_key")
         query = query_key(visual, identity)
 
-        def pair(name: str) -> Float[Array, "n v"]:
+        def pair(name: str) -> Pair:
             halves = [
                 linear(self.config.value_dim, f"visual_{name}", self.backend)(visual),
                 linear(self.config.value_dim, f"identity_{name}", self.backend)(identity),
@@ -136,7 +132,7 @@ class Block(nn.Module):
         self.drop_visual = DropPath(config.drop_path)
         self.drop_identity = DropPath(config.drop_path)
 
-    def project(self, state: State) -> tuple[State, Pending, Float[Array, "n v"]]:
+    def project(self, state: State) -> tuple[State, Pending, Pair]:
         """Returns what the frame would write into memory, and the gate of its propagations."""
         x, y = state
         u = self.norm(x)
@@ -156,12 +152,7 @@ class Block(nn.Module):
         return KeyValue(pending.key, jax.nn.silu(jnp.concatenate(values, axis=-1)))
 
     def propagate(
-        self,
-        state: State,
-        query: Float[Array, "n k"],
-        gate: Float[Array, "n v"],
-        memories: Memories,
-        size: tuple[int, int],
+        self, state: State, query: Query, gate: Pair, memories: Memories, size: tuple[int, int]
     ) -> State:
         """Updates both branches from the long-term and short-term memories, then from the frame."""
         (x, y), (long_term, short_term, bias) = state, memories

@@ -31,9 +31,8 @@ class Identification(nn.Module):
         # For maps of 16 n + 1 pixels 17x17 with padding 8, else 16x16 without.
         size = STRIDE + 1 if self.align_corners else STRIDE
         padding = STRIDE // 2 if self.align_corners else 0
-        bank = self.param(
-            "kernel", nn.initializers.orthogonal(), (size, size, NUM_IDENTITIES, self.dim)
-        )
+        shape = (size, size, NUM_IDENTITIES, self.dim)
+        bank = self.param("kernel", nn.initializers.orthogonal(), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.dim,))
         dtype = self.backend.dtype or bank.dtype
         one_hot = jax.nn.one_hot(mask, num_identities, dtype=dtype)

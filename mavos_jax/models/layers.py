@@ -93,9 +93,8 @@ class JoinedLinear(nn.Module):
             kernels = split_rows(kernel, widths)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         dtype = self.backend.dtype or bias.dtype
-        products = [
-            x.astype(dtype) @ kernel.astype(dtype) for x, kernel in zip(maps, kernels, strict=True)
-        ]
+        pairs = zip(maps, kernels, strict=True)
+        products = [x.astype(dtype) @ kernel.astype(dtype) for x, kernel in pairs]
         return sum(products[1:], products[0]) + bias.astype(dtype)
 
 

@@ -98,9 +98,7 @@ class HeadLinear(nn.Module):
     def __call__(self, x: Tokens) -> Float[Array, "n r"]:
         depth = x.shape[-1] // self.num_heads
         outputs = self.num_heads * self.features
-
-        init = xavier_between(depth, self.features)
-        kernel = self.param("kernel", init, (depth, outputs))
+        kernel = self.param("kernel", xavier_between(depth, self.features), (depth, outputs))
         bias = self.param("bias", nn.initializers.zeros, (outputs,))
         dtype = self.backend.dtype or kernel.dtype
         product = jnp.einsum(

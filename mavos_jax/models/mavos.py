@@ -24,7 +24,7 @@ from mavos_jax.models.initialisation import initialise
 from mavos_jax.models.layers import dense
 from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
-from mavos_jax.models.memory import KeyValue, Memory, Pending, dynamic_part, long_term_bias
+from mavos_jax.models.memory import KeyValues, Memory, Pending, dynamic_part, long_term_bias
 from mavos_jax.runtime.devices import in_32_bits, require_device
 
 Variables = dict[str, Any]  # "params": weights; "constants": frozen batch-norm vectors and others
@@ -79,9 +79,7 @@ class MAVOS(nn.Module):
         """Returns the identification embedding [n, D] of a mask at network size."""
         return self.identification(mask, num_identities)
 
-    def reference(
-        self, features: Features, identification: Tokens
-    ) -> tuple[Propagated, tuple[KeyValue, ...]]:
+    def reference(self, features: Features, identification: Tokens) -> tuple[Propagated, KeyValues]:
         """Propagates a frame with a known mask from itself, and returns what it writes."""
         return self.elstt.reference(features.tokens, identification, features.size)
 
@@ -89,20 +87,15 @@ class MAVOS(nn.Module):
         self, features: Features, memory: Memory
     ) -> tuple[Propagated, tuple[Pending, ...]]:
         """Propagates the memory's masks to a frame."""
-        bias = long_term_bias(self.config.memory, memory, len(features.tokens))
-        return self.elstt.propagate(
-            features.tokens, memory.long_term, memory.short_term, bias, features.size
-        )
+        x, size = features.tokens, features.size
+        bias = long_term_bias(self.config.memory, memory, len(x))
+        return self.elstt.propagate(x, memory.long_term, memory.short_term, bias, size)
 
-    def remember(
-        self, pending: tuple[Pending, ...], identification: Tokens
-    ) -> tuple[KeyValue, ...]:
+    def remember(self, pending: tuple[Pending, ...], identification: Tokens) -> KeyValues:
         """Returns what a propagated frame writes into memory, now that its mask is known."""
         return self.elstt.remember(pending, identification)
 
-    def modulate(
-        self, frame: tuple[KeyValue, ...], memory: Memory, size: tuple[int, int]
-    ) -> tuple[KeyValue, ...]:
+    def modulate(self, frame: KeyValues, memory: Memory, size: tuple[int, int]) -> KeyValues:
         """Fuses a frame with the dynamic memory by MCA (Eq. 4-6), or by ``memory.write``."""
         dynamic = dynamic_part(memory.long_term, size[0] * size[1])
         return self.memory_modulation(frame, dynamic, size)
@@ -114,11 +107,9 @@ class MAVOS(nn.Module):
     def init_all(self, image: Image, mask: Mask) -> Logits:
         """Runs every part once, for the initialisation of the variables."""
         features = self.encode(image)
-        identification = self.identify(mask)
-        propagated, written = self.reference(features, identification)
-        memory = Memory(written, written, jnp.int32(0))
+        propagated, written = self.reference(features, self.identify(mask))
         if self.config.memory.is_modulated:
-            self.modulate(written, memory, features.size)
+            self.modulate(written, Memory(written, written, jnp.int32(0)), features.size)
         return self.decode(propagated, features)
 
 
@@ -160,8 +151,7 @@ def init_variables(model: MAVOS, seed: int = 0) -> Variables:
         align_corners=config.align_corners,
     )
     init = _initialiser(model.clone(config=network))  # pyright: ignore[reportArgumentType]
-    variables = init(jax.random.PRNGKey(seed))
-    return {"constants": {}, **variables}
+    return {"constants": {}, **init(jax.random.PRNGKey(seed))}
 
 
 @functools.lru_cache(maxsize=8)

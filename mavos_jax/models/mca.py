@@ -17,7 +17,7 @@ from mavos_jax.models.attention import attend, attend_heads
 from mavos_jax.models.backend import Backend
 from mavos_jax.models.initialisation import lecun_normal
 from mavos_jax.models.layers import DepthwiseConv, DropPath, Twins, dense, layer_norm
-from mavos_jax.models.memory import KeyValue
+from mavos_jax.models.memory import KeyValue, KeyValues
 
 
 def gelu(x: Array) -> Array:
@@ -92,9 +92,8 @@ class ModulatedCrossAttention(nn.Module):
         update = self._output("projection", channels)(fused)
         # The residual sums are float32 even where the memory is kept in fewer bits.
         out = new.astype(jnp.float32) + DropPath(self.config.drop_path, name="drop")(update)
-        hidden = dense(self.config.mlp_ratio * channels, "mlp_in", self.backend)(
-            layer_norm("mlp_norm")(out)
-        )
+        mlp_in = dense(self.config.mlp_ratio * channels, "mlp_in", self.backend)
+        hidden = mlp_in(layer_norm("mlp_norm")(out))
         update = self._output("mlp_out", channels)(gelu(hidden))
         return (out + DropPath(self.config.drop_path, name="mlp_drop")(update)).astype(new.dtype)
 
@@ -151,9 +150,7 @@ class MemoryModulation(nn.Module):
         ]
         self.twins = Twins(self.backend)
 
-    def __call__(
-        self, new: tuple[KeyValue, ...], dynamic: tuple[KeyValue, ...], size: tuple[int, int]
-    ) -> tuple[KeyValue, ...]:
+    def __call__(self, new: KeyValues, dynamic: KeyValues, size: tuple[int, int]) -> KeyValues:
         pairs = list(zip(new, dynamic, strict=True))
         keys = self.twins([x.key for x in self.blocks], [(x.key, y.key) for x, y in pairs], size)
         return tuple(

@@ -20,6 +20,9 @@ class KeyValue(NamedTuple):
     value: Float[Array, "m v"]  # visual and identity value, which one product propagates
 
 
+KeyValues = tuple[KeyValue, ...]  # of all blocks, in their order
+
+
 class Pending(NamedTuple):
     """What one block keeps of a frame until its mask is known."""
 
@@ -31,8 +34,8 @@ class Pending(NamedTuple):
 class Memory(NamedTuple):
     """The memory of one group of objects, long-term and short-term by block."""
 
-    long_term: tuple[KeyValue, ...]  # the frames in the policy's places one after the other
-    short_term: tuple[KeyValue, ...]  # the previous frame
+    long_term: KeyValues  # the frames in the policy's places one after the other
+    short_term: KeyValues  # the previous frame
     num_writes: Scalar  # of frames beside the reference into the long-term memory
     # As how manieth each further reference was kept, 0 for an empty place; those places come last.
     kept: Int[Array, "r"] | None = None
@@ -90,7 +93,7 @@ def num_places(config: MemoryConfig) -> int:
     return POLICIES[config.policy].places or config.capacity
 
 
-def start_memory(config: MemoryConfig, reference: tuple[KeyValue, ...]) -> Memory:
+def start_memory(config: MemoryConfig, reference: KeyValues) -> Memory:
     """Returns the memory after the reference frame."""
     start, places = POLICIES[config.policy].start, num_places(config)
     further = config.references - 1
@@ -101,14 +104,12 @@ def start_memory(config: MemoryConfig, reference: tuple[KeyValue, ...]) -> Memor
     return Memory(long_term, reference, jnp.int32(0), kept)
 
 
-def dynamic_part(long_term: tuple[KeyValue, ...], num_tokens: int) -> tuple[KeyValue, ...]:
+def dynamic_part(long_term: KeyValues, num_tokens: int) -> KeyValues:
     """Returns what a modulated write updates: the first frame's tokens."""
     return jax.tree.map(lambda x: x[:num_tokens], long_term)
 
 
-def put_frame(
-    config: MemoryConfig, memory: Memory, frame: tuple[KeyValue, ...]
-) -> tuple[tuple[KeyValue, ...], Scalar]:
+def put_frame(config: MemoryConfig, memory: Memory, frame: KeyValues) -> tuple[KeyValues, Scalar]:
     """Returns the long-term memory with a frame in its place, and the number of writes."""
     policy = POLICIES[config.policy]
     if policy.slot is None:
@@ -143,9 +144,8 @@ def long_term_bias(
     policy, places = POLICIES[config.policy], num_places(config)
     if policy.in_use is None and memory.kept is None:
         return None
-    in_use = jnp.arange(places) < (
-        places if policy.in_use is None else policy.in_use(places, memory.num_writes)
-    )
+    num_used = places if policy.in_use is None else policy.in_use(places, memory.num_writes)
+    in_use = jnp.arange(places) < num_used
     if memory.kept is not None:
         in_use = jnp.concatenate([in_use, memory.kept > 0])
     return jnp.where(jnp.repeat(in_use, num_tokens), 0.0, MASKED)

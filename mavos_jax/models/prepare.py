@@ -99,9 +99,8 @@ def _compute(plan: _Plan, variables: Variables, dtype: DTypeLike | None) -> dict
     fresh = {path: flat[path] for path in plan.casts}
     biases = {}
     for norm, kernel in plan.folds:
-        scale, offset, mean, variance = (
-            flat[*norm, name] for name in ("scale", "offset", "mean", "variance")
-        )
+        names = ("scale", "offset", "mean", "variance")
+        scale, offset, mean, variance = (flat[*norm, name] for name in names)
         factor = scale * jax.lax.rsqrt(variance + EPSILON)
         fresh[kernel] = flat[kernel] * factor
         biases[*norm, "bias"] = offset - mean * factor
@@ -151,8 +150,6 @@ def _plan(model: MAVOS) -> _Plan:
                 joins[module.path] = tuple(x.shape[-1] for x in args)
             case layers.Twins() if backend.twins == "batched":
                 twins[module.path] = tuple(each.path for each in args[0])
-            case _:
-                pass
         dtype = module.dtype if isinstance(module, nn.Dense | nn.Conv) else backend.dtype
         for name in _CAST.get(type(module), ()) if dtype is not None else ():
             if module.has_variable("params", name):

@@ -60,10 +60,8 @@ def _snap(size: int, align_corners: bool) -> int:
 def nearest_indices(source: int, target: int) -> np.ndarray:
     """Returns the source index of each target index: floor(i source / target), capped."""
     # In float32, as in PyTorch; double precision differs for some sizes (140 to 161, index 69).
-    step = np.float32(source / target)
-    return np.minimum(
-        np.floor(np.arange(target, dtype=np.float32) * step).astype(np.int32), source - 1
-    )
+    position = np.arange(target, dtype=np.float32) * np.float32(source / target)
+    return np.minimum(np.floor(position).astype(np.int32), source - 1)
 
 
 def linear_taps(source: int, target: int, *, align_corners: bool) -> ResizeTaps:
@@ -132,10 +130,8 @@ def resize_bilinear(
     """Resizes a map bilinearly, as ``torch.nn.functional.interpolate`` does."""
     if x.shape[:2] == size:
         return x
-    rows, columns = (
-        linear_taps(x.shape[axis], size[axis], align_corners=align_corners) for axis in (0, 1)
-    )
-    return apply_taps(x, rows, columns)
+    taps = [linear_taps(x.shape[i], size[i], align_corners=align_corners) for i in (0, 1)]
+    return apply_taps(x, *taps)
 
 
 def resize_planes(

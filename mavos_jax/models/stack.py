@@ -6,7 +6,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Propagated, Tokens
-from mavos_jax.models.memory import KeyValue, Pending
+from mavos_jax.models.memory import KeyValue, KeyValues, Pending
 
 State = tuple[Tokens, Tokens]
 """What runs through the blocks: the visual state, and the identity state or the position."""
@@ -32,8 +32,8 @@ class Stack(nn.Module):
     def propagate(
         self,
         x: Tokens,
-        long_term: tuple[KeyValue, ...],
-        short_term: tuple[KeyValue, ...],
+        long_term: KeyValues,
+        short_term: KeyValues,
         bias: Float[Array, "m"] | None,
         size: tuple[int, int],
     ) -> tuple[Propagated, tuple[Pending, ...]]:
@@ -47,7 +47,7 @@ class Stack(nn.Module):
 
     def reference(
         self, x: Tokens, identification: Tokens, size: tuple[int, int]
-    ) -> tuple[Propagated, tuple[KeyValue, ...]]:
+    ) -> tuple[Propagated, KeyValues]:
         """Runs a frame whose mask is known; its own keys and values are both memories."""
         states, written = [self.start(x, size)], []
         for block in self.blocks:
@@ -57,11 +57,7 @@ class Stack(nn.Module):
             written.append(own)
         return self.finish(states, size), tuple(written)
 
-    def remember(
-        self, pending: tuple[Pending, ...], identification: Tokens
-    ) -> tuple[KeyValue, ...]:
+    def remember(self, pending: tuple[Pending, ...], identification: Tokens) -> KeyValues:
         """Returns the keys and values of a propagated frame, given its mask's embedding."""
-        return tuple(
-            block.remember(own, identification)
-            for block, own in zip(self.blocks, pending, strict=True)
-        )
+        pairs = zip(self.blocks, pending, strict=True)
+        return tuple(block.remember(own, identification) for block, own in pairs)

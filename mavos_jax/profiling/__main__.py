@@ -119,15 +119,14 @@ def _sample(
     case: Case, load: Workload, scan: Scan | None, arguments: Arguments
 ) -> dict[str, float]:
     found: dict[str, float] = {}
+    length = arguments.video_frames
     if scan is not None:
         found["frame"] = scan.frame_seconds(workload.NEVER, arguments.frames)
         found["written"] = scan.frame_seconds(1, arguments.frames)
     if case.videos == 1 and {"aot", "xmem"} & set(arguments.measure):
-        found |= protocols.speeds(protocols.frame_seconds(load, arguments.video_frames))
+        found |= protocols.speeds(protocols.frame_seconds(load, length))
     if case.videos == 1 and "end-to-end" in arguments.measure:
-        found["end-to-end"] = protocols.end_to_end_speed(
-            load, case.chunk_frames, arguments.video_frames
-        )
+        found["end-to-end"] = protocols.end_to_end_speed(load, case.chunk_frames, length)
     return found
 
 

@@ -160,11 +160,10 @@ def trace_chunk(arguments: Arguments, experiment: Experiment) -> jax.stages.Trac
     (device,) = _describe(arguments.gpu)
     place = jax.sharding.SingleDeviceSharding(device)
     struct = functools.partial(jax.ShapeDtypeStruct, sharding=place)
-    abstract = functools.partial(_place, place)
     precision, size = experiment.inference.precision, read_size(arguments.size)
     model = build_model(experiment, backend_for("cuda", precision))
-    views = abstract(geometries(experiment, Sizes(size, size)))
-    variables = abstract(prepared_shapes(model, variable_shapes(experiment)))
+    views = _place(place, geometries(experiment, Sizes(size, size)))
+    variables = _place(place, prepared_shapes(model, variable_shapes(experiment)))
     kind = {"identities": num_identities(arguments.objects)}
     padded, scalar = padded_size(size), struct((), jnp.int32)
     videos = arguments.videos
@@ -173,7 +172,7 @@ def trace_chunk(arguments: Arguments, experiment: Experiment) -> jax.stages.Trac
     slots = struct((videos, *padded), jnp.uint8)
     start = functools.partial(start_videos, model, groups=num_groups(arguments.objects), **kind)
     with jax.default_matmul_precision(matmul_precision(precision)):
-        states = abstract(jax.eval_shape(start, variables, views, first, slots))
+        states = _place(place, jax.eval_shape(start, variables, views, first, slots))
         scalars = (scalar, struct((videos,), jnp.int32), scalar)
         inputs = (model, variables, views, states, frames, None, scalars)
         return segment_chunks.trace(*inputs, logits_form="none", **kind)

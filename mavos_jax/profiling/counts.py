@@ -77,17 +77,16 @@ class Counter:
 
     def chunk(self) -> Chunk:
         """Counts a scan over frames: the loop of the program that launches most."""
-        loops = {i: thunk for i, thunk in enumerate(self.dump.thunks) if thunk.kind == "kWhile"}
+        loops = [thunk for thunk in self.dump.thunks if thunk.kind == "kWhile"]
         if not loops:
             raise ValueError("expected a program with a loop over frames, found none")
-        bodies = {i: loop.branches["body"] for i, loop in loops.items()}
-        scan = max(bodies, key=lambda i: self.count(bodies[i], max).kernels)
-        rest = [thunk for i, thunk in enumerate(self.dump.thunks) if i != scan]
-        once = self.count(rest, max)
-        if self._rounds(loops[scan]) is None:
+        scan = max(loops, key=lambda loop: self.count(loop.branches["body"], max).kernels)
+        once = self.count([thunk for thunk in self.dump.thunks if thunk is not scan], max)
+        if self._rounds(scan) is None:
             once.waits += 1
+        body = scan.branches["body"]
         # Of the memory write, a condition, the branch that launches least or most.
-        return Chunk(once, self.count(bodies[scan], min), self.count(bodies[scan], max))
+        return Chunk(once, self.count(body, min), self.count(body, max))
 
     def count(
         self, thunks: Iterable[Thunk], choose: Callable[..., Counts], in_graph: bool = False

@@ -91,8 +91,7 @@ def measure_lengths(networks: Sequence[Contender], arguments: Arguments) -> list
     for number in range(arguments.repeats):
         for job, found in zip(jobs, outcomes, strict=True):
             if not any(isinstance(outcome, str) for outcome in found):
-                name = job.network.experiment.name
-                say(f"round {number + 1}: {name}, {job.num_frames} frames")
+                say(f"round {number + 1}: {job.network.experiment.name}, {job.num_frames} frames")
                 found.append(run_in_own_process(job))
     return [_point(job, found) for job, found in zip(jobs, outcomes, strict=True)]
 

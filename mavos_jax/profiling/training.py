@@ -73,10 +73,9 @@ class _Step:
         # Copies, because the step consumes its state and fresh states share their leaves.
         self._state = jax.tree.map(lambda x: jnp.array(x, copy=True), new_state(config, variables))
         self._batch = _random_batch(config, case.batch)
+        step = jax.jit(body, donate_argnums=(0,))
         with products_in(case.precision):
-            self.program: measuring.Program = measuring.compile_program(
-                jax.jit(body, donate_argnums=(0,)), self._state, self._batch
-            )
+            self.program = measuring.compile_program(step, self._state, self._batch)
 
     def sample(self) -> dict[str, float]:
         """Times one step."""

@@ -28,8 +28,7 @@ class Progress:
     def __init__(
         self, total: int | None, what: str, *, unit: str = "frame", say: Say = say
     ) -> None:
-        self._total, self._what, self._unit = total, what, unit
-        self._say = say
+        self._total, self._what, self._unit, self._say = total, what, unit, say
         self._lock, self._is_over = threading.Lock(), threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
         self._bar = tqdm.tqdm(total=total, desc=what, unit=unit, disable=None)

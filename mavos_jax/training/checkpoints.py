@@ -21,7 +21,7 @@ from mavos_jax.checkpoints import description
 from mavos_jax.checkpoints.description import STEPS, WEIGHTS, Score, steps_in
 from mavos_jax.checkpoints.folder import quiet_orbax
 from mavos_jax.config import Experiment
-from mavos_jax.runtime.files import file_checksums
+from mavos_jax.runtime.files import file_checksums, written_whole
 from mavos_jax.training.processes import is_first, print_once
 from mavos_jax.training.step import TrainState, split
 
@@ -134,6 +134,20 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
             if jax.process_count() > 1:  # the others wait where this one would not arrive
                 raise
             self._cause = error
+
+    def add_score(self, step: int, score: float) -> None:
+        """Adds J&F of the average to the checkpoint of a step, if it was written."""
+        self.wait()
+        folder = self._folder / str(step)
+        if not folder.is_dir():
+            return
+        self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
+        if is_first():
+            stored = description.read_description(folder)
+            others = {**stored.others, "score": score}
+            text = description.describe(self._config, stored.checksums, others)
+            with written_whole(folder / description.CONFIG) as temporary:
+                temporary.write_text(f"{text}\n", encoding="utf-8")
 
     def wait(self, *, is_last: bool = False) -> None:
         """Waits until nothing is being written; reports failures, raises the third in a row.

@@ -16,7 +16,7 @@ from mavos_jax.axes import Flag, Logits, Mask, Scalar
 from mavos_jax.config import IGNORED, MAX_OBJECTS, NUM_IDENTITIES
 from mavos_jax.inference import step
 from mavos_jax.inference.frame import normalise
-from mavos_jax.inference.objects import put_label
+from mavos_jax.inference.objects import put_label, shown_slots
 from mavos_jax.models.mavos import MAVOS, Features, Variables
 from mavos_jax.models.memory import Memory
 from mavos_jax.models.resize import resize_planes
@@ -211,6 +211,9 @@ def give_late(
     is_given = (slots <= known[:, None, None]) | (slots == IGNORED)
     is_new = (slots > first) | (num_objects == 1)
     label = jnp.where(is_new, slots, 0)[label_at]
+    # What is hidden when its label comes stays unknown: nobody could find it later.
+    is_late = (label_at > 0) & (slots > first) & (slots != IGNORED)
+    is_given &= ~is_late | shown_slots(label)[slots]
     return Given(jnp.where(is_given, slots, 0), known, label)
 
 

@@ -27,7 +27,7 @@ from mavos_jax.training.log import Log, MetricsBuffer, paint_clip
 from mavos_jax.training.processes import StopRequest, is_first, print_once
 from mavos_jax.training.resume import is_due, join_fingerprints
 from mavos_jax.training.start import Convert, begin, opened_workdir
-from mavos_jax.training.step import TrainState, variables_of
+from mavos_jax.training.step import TrainState, training_precision, variables_of
 from mavos_jax.training.validation import conditions, evaluate, open_held_out
 
 
@@ -56,6 +56,7 @@ def train(
         sets = [open_source(source, frame_size(config)) for source in config.data.sources]
         data = join_fingerprints(sets)
         facts = {"data": data, "seed": config.training.seed, **describe_software(command)}
+        facts["precision"] = training_precision(config)
         held_out = None
         if config.training.loop.evaluate_every:
             held_out = open_held_out(config, frame_size(config), data)
@@ -156,12 +157,13 @@ class _Run:
                 start = time.perf_counter()
                 if is_due(self.step, loop.picture_every):
                     self._draw(current)
-            if is_due(self.step, loop.evaluate_every, last):
-                score = self._evaluate()
-            if score is not None or is_due(self.step, loop.save_every, last):
-                self._save(score)
+            is_judged = is_due(self.step, loop.evaluate_every, last)
+            if is_judged or is_due(self.step, loop.save_every, last):
+                self._save()  # before an evaluation, in which the process may be killed
             elif is_due(self.step, loop.log_every) and self.checkpoints.has_failed:
                 self._save(is_retry=True)
+            if is_judged and (score := self._evaluate()) is not None:
+                self.checkpoints.add_score(self.step, score)
             self.buffer.leave_out(time.perf_counter() - start)
         if self.saved < self.step:
             self.checkpoints.save(unreplicate(self.state))
@@ -224,11 +226,11 @@ class _Run:
             self.log.write("evaluation", self.step, values)
         return score.mean
 
-    def _save(self, score: float | None = None, *, is_retry: bool = False) -> None:
+    def _save(self, *, is_retry: bool = False) -> None:
         """Saves, unless so much was skipped that the last good checkpoint should stay."""
         self.buffer.finish()
         if self.buffer.skipped_in_row <= self.config.training.optimizer.max_skipped // 2:
-            self.checkpoints.save(unreplicate(self.state), score, is_retry=is_retry)
+            self.checkpoints.save(unreplicate(self.state), is_retry=is_retry)
             self.saved = self.step
 
     @contextlib.contextmanager
@@ -242,7 +244,8 @@ class _Run:
             # What went wrong first is what the user should read.
             with contextlib.suppress(Exception):
                 # Where one of several processes fails, the others would not join it.
-                if fails_everywhere or jax.process_count() == 1:
+                is_joined = fails_everywhere or jax.process_count() == 1
+                if is_joined and self.saved < self.step:
                     self._save()
             raise
 

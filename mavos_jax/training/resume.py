@@ -19,7 +19,7 @@ from mavos_jax.runtime.files import file_checksums
 from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.checkpoints import TRAINING
 from mavos_jax.training.processes import print_once
-from mavos_jax.training.step import TrainState, join, split
+from mavos_jax.training.step import TrainState, join, split, training_precision
 
 HARMLESS = (
     "data.held_out",
@@ -32,6 +32,7 @@ HARMLESS = (
     "training.clip.rematerialise",
     "training.loop",
     "training.optimizer.max_skipped",
+    "training.start",  # read before the first step
 )
 """What may change between two parts of a run: it changes a step by rounding at most."""
 
@@ -61,6 +62,9 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
         )
     if began_with != data:
         print_once(f"{folder}: files of the data sets have other sizes than when the run began")
+    precision = training_precision(config)
+    if (first := stored.others.get("precision", precision)) != precision:
+        print_once(f"{folder}: the run began in {first} and goes on in {precision} on this device")
 
 
 def compare_scores(folder: Path, config: Experiment, conditions: str) -> None:
@@ -71,12 +75,10 @@ def compare_scores(folder: Path, config: Experiment, conditions: str) -> None:
             f"{folder}: the held-out videos or how they are segmented have changed; scores of this "
             "and earlier steps are not compared with those to come"
         )
-    every, last = config.training.loop.evaluate_every, config.training.steps
-    if is_due(int(folder.name), every, last) and others.get("score") is None:
-        print_once(
-            f"{folder}: was not scored, because its evaluation was given up; the run stands for "
-            "the best of the other steps"
-        )
+    training = description.read_description(folder).config.training
+    is_scored = is_due(int(folder.name), training.loop.evaluate_every, training.steps)
+    if is_scored and others.get("score") is None:
+        print_once(f"{folder}: was not scored: its evaluation failed or was given up")
 
 
 def is_due(step: int, every: int, last: int | None = None) -> bool:

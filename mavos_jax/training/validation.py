@@ -47,10 +47,10 @@ def evaluate(
     video, the result is None. It is the same on every process, and where one fails, all raise.
     """
     count = min(num_videos or len(videos), len(videos))
-    variables = jax.device_put(variables, jax.local_devices()[0])
     table: list[tuple[float, float]] = []
     has_given_up, error = False, None
     try:
+        variables = jax.device_put(variables, jax.local_devices()[0])
         for index in range(jax.process_index(), count, jax.process_count()):
             has_given_up = is_stopping()
             if has_given_up:

@@ -88,6 +88,10 @@ def test_another_background_and_transparency(tmp_path):
     Image.fromarray(clear).save(tmp_path / "b.png")
     convert(tmp_path / "b.png", tmp_path / "ids")
     assert sorted(ids(tmp_path / "ids/b.png")) == [0, 1, 2]
+    clear[(clear[..., :3] == RED).all(-1), :3] = 0  # a black object on nothing
+    Image.fromarray(clear).save(tmp_path / "c.png")
+    convert(tmp_path / "c.png", tmp_path / "ids", "--background", 255, 255, 255)
+    assert sorted(ids(tmp_path / "ids/c.png")) == [0, 1, 2]
 
 
 SMOOTH = draw(RED, GREEN, BLUE).filter(ImageFilter.GaussianBlur(1))

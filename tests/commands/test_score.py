@@ -95,8 +95,12 @@ def test_output_elsewhere_leaves_the_results_alone(tree, tmp_path):
 
 
 def test_scores_are_computed_again_and_never_reused(tree, tmp_path):
-    file = run(tree)
     benchmark, results, _ = tree
+    table = results / "global_results-val.csv"  # as the official tool names it
+    table.touch()
+    refuse("global_results-val.csv: expected no scores, found a table without", run, tree)
+    table.unlink()
+    file = run(tree)
     other = write_benchmark(tmp_path / "other", {"ant": drifting(0, 6), "bee": drifting(1, 6)})
     inputs = describe_inputs(results, benchmark, ScoringOptions())
     message = r"scores\.json: expected .* found a different benchmark;"

@@ -75,6 +75,19 @@ def test_all_frames_of_a_video_have_one_view():
         np.testing.assert_array_equal(crops.masks[0], crops.masks[2])
 
 
+@pytest.mark.parametrize("is_static", [False, True])
+def test_the_frames_of_a_clip_change_colour_alike(is_static):
+    plain = np.full((96, 96, 3), PADDING, np.uint8)
+    clip, seen = Clip((Sample(plain, _mask(96, 96)),) * 3, is_static), set()
+    for seed in range(20):
+        frames = augment(clip, _with(clip_colour=0.5), np.random.default_rng(seed)).frames
+        colours = np.unique(frames.reshape(-1, 3), axis=0)
+        assert len(colours) == 1
+        seen.add(tuple(colours[0].tolist()))
+    assert PADDING in seen
+    assert len(seen) > 5
+
+
 def test_small_frames_are_padded_at_a_random_place():
     mask = np.full((40, 96), 5, np.uint8)
     tops = set()

@@ -146,12 +146,14 @@ def test_a_name_that_is_listed_twice(tmp_path, dataset):
     finds(options, (path, f"found {names[0]} 2 times"))
 
 
-@pytest.mark.parametrize("dataset", ["mose", "folder"])
-def test_masks_without_frames(tmp_path, dataset):
-    options = write_benchmark_tree(tmp_path, dataset)
-    masks = open_benchmark(options).sequences[1].given[0].path.parent
-    shutil.copytree(masks, masks.with_name("horse"))
-    finds(options, (masks.with_name("horse"), str(masks.parent.with_name("JPEGImages"))))
+def test_masks_without_frames(tmp_path):
+    for dataset in ("mose", "folder"):
+        options = write_benchmark_tree(tmp_path / dataset, dataset)
+        masks = open_benchmark(options).sequences[1].given[0].path.parent
+        shutil.copytree(masks, masks.with_name("horse"))
+        # MOSE's videos are those of either folder.
+        place = masks.parent.with_name("JPEGImages") if dataset == "mose" else masks.parent
+        finds(options, (place / "horse", "found no"))
 
 
 def test_masks_at_480p_have_their_own_size(tmp_path, masks):

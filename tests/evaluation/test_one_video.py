@@ -163,8 +163,9 @@ def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path, i
     finished = rf".*; finished in .*out: {index} frames" if index else ""
     refuse(rf"{index:05d}\.png: expected {finished}", segment, task, tmp_path / "out", "video")
     results = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert sorted(path.name for path in results) == [f"{i:05d}.png" for i in range(index)]
-    for path in results:
+    expected = [*(f"{i:05d}.png" for i in range(index)), *["overlay.mp4"] * (index > 0)]
+    assert sorted(path.name for path in results) == expected
+    for path in tmp_path.glob("out/masks/*"):
         read_mask(path, SIZE)
 
 
@@ -179,7 +180,7 @@ def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         segment(open_clip(tmp_path), tmp_path / "out", "video")
     assert capsys.readouterr().err == f"finished in {tmp_path / 'out'}: 3 frames\n"
-    assert names(tmp_path / "out") == ["masks"]
+    assert names(tmp_path / "out") == ["masks", "overlay.mp4"]
     for index in range(3):
         assert read_mask(tmp_path / f"out/masks/{index:05d}.png", SIZE)[0].any()
 

@@ -57,7 +57,9 @@ def test_results_of_a_longer_video_are_removed_with_the_first_new_one(tmp_path):
     os.truncate(tmp_path / "masks/00002.png", 0)  # as a power failure leaves them
     os.truncate(tmp_path / "masks/00003.png", os.path.getsize(tmp_path / "masks/00003.png") - 20)
     (tmp_path / "masks/.00001.png.77.partial").write_bytes(b"half")
+    own = f".confidence.csv.{os.getpid()}.partial"  # in a container every process has one id
     kept = ["frames/00003.png", "masks/.mine.partial", "masks/notes.txt", "notes.txt"]
+    (tmp_path / own).write_text("half")
     for name in kept:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine")

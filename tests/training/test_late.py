@@ -33,6 +33,17 @@ def test_late_objects_are_background_until_their_label(key):
     assert (after[0] == np.where(label > 0, label, before[0])).all()
 
 
+@pytest.mark.parametrize("key", KEYS[:8])
+def test_an_object_hidden_at_its_label_stays_background(key):
+    masks = masks_of(2)
+    is_hidden = (np.arange(NUM_FRAMES) == LABEL_AT)[:, None, None] & (masks == 2)
+    masks = jnp.where(is_hidden, 0, masks)
+    labels, _, label = give_late(masks, jnp.int32(2), jnp.int32(LABEL_AT), key)
+    # One of the two is late: the one that its label shows is there from then on.
+    is_shown = bool((label == 2).any())
+    assert bool((labels[LABEL_AT + 1 :] == 2).any()) == is_shown
+
+
 def test_any_number_of_any_objects_comes_late():
     found = [np.asarray(late(3, key).labels[0, 0]) for key in KEYS]
     columns = {tuple(row[1:4] > 0) for row in found}

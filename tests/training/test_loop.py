@@ -10,6 +10,7 @@ from training.device_campaign import SMALL
 from training.stand_in import CONFIG, changed, fail_writes, lines, parameters, same, saved_steps
 from video_sets import BoxSet
 
+from mavos_jax.checkpoints.description import scores_in
 from mavos_jax.checkpoints.weights import load, save
 from mavos_jax.datasets import SequenceFiles
 from mavos_jax.datasets.files import FileSet
@@ -65,6 +66,7 @@ def test_what_happens_every_so_many_steps(tmp_path, run, monkeypatch, capsys):
     found = [f"{line['kind']} {line['step']}" for line in lines(tmp_path)]
     assert found == ["train 2", "evaluation 3", "train 4", "train 5", "evaluation 5"]
     assert set(saved_steps(tmp_path)) >= {4, 5}
+    assert 5 in scores_in(tmp_path / "checkpoints")
     pictures = sorted(x.name for x in (tmp_path / "pictures").iterdir())
     assert pictures == ["clip_00000002.png", "clip_00000004.png"]
     train, evaluation = lines(tmp_path)[-2:]
@@ -92,7 +94,7 @@ def test_another_configuration_is_refused_and_harmless_changes_are_not(tmp_path,
     sources = (dataclasses.replace(CONFIG.data.sources[0], num_videos=21),)
     other = changed({"sources": sources})
     refuse(r"data\.sources\.0\.num_videos: 20 there, 21 asked", run, other, tmp_path)
-    run(changed(log_every=3, save_every=1, keep=5, accumulate=2), tmp_path)
+    run(changed(log_every=3, save_every=1, keep=5, accumulate=2, start="elsewhere"), tmp_path)
     assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4]
 
 
@@ -121,6 +123,7 @@ def test_damaged_samples_are_counted(tmp_path, run, monkeypatch, capsys):
     [
         ("_next_batch", 3, OSError("the disk of the data is gone"), 3),
         ("evaluate", 1, ValueError("a held-out video is damaged"), 2),
+        ("evaluate", 1, KeyboardInterrupt("as if the process were killed"), 2),
         ("_write_metrics", 2, OSError("no room for metrics"), 3),
     ],
 )

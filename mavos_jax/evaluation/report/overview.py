@@ -74,6 +74,8 @@ def overview(
     paper = find_paper_row(contents.network, benchmark.dataset, benchmark.split)
     results = contents.results()
     records = {record.name: record for record in contents.records}
+    provenance = fields_by_path(contents.provenance)
+    rows = zip(benchmark.sequences, map(len, finished), shown, strict=True)
     return {
         "title": contents.title,
         "dataset": benchmark.dataset,
@@ -84,16 +86,12 @@ def overview(
         "summary": list(_summary(contents, paper)),
         "paper": paper and {"model": paper.model, "source": paper.source, "note": paper.condition},
         "protocols": list(dict.fromkeys(name for r in contents.records for name in r.timings)),
-        "provenance": [
-            [name, str(value)] for name, value in fields_by_path(contents.provenance).items()
-        ],
+        "provenance": [[name, str(value)] for name, value in provenance.items()],
         "num_frames": sum(len(sequence.saved) for sequence in benchmark.sequences),
         "num_shown": sum(shown),
         "sequences": [
             _row(sequence, results.get(sequence.name, []), records.get(sequence.name), *numbers)
-            for sequence, *numbers in zip(
-                benchmark.sequences, map(len, finished), shown, strict=True
-            )
+            for sequence, *numbers in rows
         ],
     }
 

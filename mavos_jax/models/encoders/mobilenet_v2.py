@@ -37,14 +37,9 @@ def block_specs(config: MobileNetV2Config) -> Iterator[BlockSpec]:
         following = config.stages[i + 1 :]
         ends_scale = stride >= 4 and bool(following) and following[0][3] == 2
         for block in range(blocks):
-            first = block == 0
-            yield BlockSpec(
-                expansion,
-                features,
-                row_stride if first else 1,
-                row_dilation if first else dilation,
-                ends_scale and block == blocks - 1,
-            )
+            is_output = ends_scale and block == blocks - 1
+            yield BlockSpec(expansion, features, row_stride, row_dilation, is_output)
+            row_stride, row_dilation = 1, dilation
 
 
 class InvertedResidual(nn.Module):
