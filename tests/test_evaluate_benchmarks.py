@@ -83,7 +83,6 @@ def test_a_finished_run_is_kept_and_another_one_refused(copying, words, tmp_path
     assert "480p/bear/notes.txt" in said
     assert masks == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/masks/*/*")}
     assert "found that flip differ" in run.fail(capsys, *words, "--flip")
-    assert "found that all_frames differ" in run.fail(capsys, *words, "--all_frames")
     assert "found that sequences differ" in run.fail(capsys, *words, "--sequences", "bear")
     assert "found that soft_masks differ" in run.fail(capsys, *words, "--soft_masks")
     run(*words, "--flip", "--overwrite", "--time_frames", "--soft_masks")

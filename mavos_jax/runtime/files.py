@@ -17,6 +17,7 @@ import numpy as np
 _NUM_DECODERS = 4
 _MAX_DECODED = 16  # frames that wait decoded, which bounds the memory they take
 _CHUNK = 1 << 20
+_MAX_NAME_BYTES = 230  # of the 255 that file systems take, with room for a temporary name
 
 
 @contextlib.contextmanager
@@ -27,7 +28,10 @@ def written_whole(path: Path, *, is_flushed: bool = False) -> Iterator[Path]:
     ``path``. A flushed file is on the disk when the block ends, and outlives a loss of power.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    name = path.name
+    if len(os.fsencode(name)) > _MAX_NAME_BYTES:
+        name = f"{short_hash([os.fsencode(name)])}{path.suffix}"
+    temporary = path.with_name(f".{name}.{os.getpid()}.partial")
     try:
         yield temporary
         if is_flushed:

@@ -133,6 +133,7 @@ def test_playing_and_clicking_the_curve(report):
     report.get_by_role("button", name="1", exact=True).click()
     assert report.locator("polyline.line").count() == 1
     report.get_by_role("link", name="← All sequences").click()
+    report.locator("table.sequences tbody tr").nth(2).wait_for()
     assert report.locator("table.sequences tbody tr").count() == 3
 
 

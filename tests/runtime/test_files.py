@@ -18,8 +18,9 @@ def write(path, error=None):
             raise error
 
 
-def test_a_file_appears_when_it_is_whole(tmp_path):
-    path = tmp_path / "new" / "file.txt"
+@pytest.mark.parametrize("name", ["file.txt", f"{83 * '帧'}.png"])
+def test_a_file_appears_when_it_is_whole(tmp_path, name):
+    path = tmp_path / "new" / name
     write(path)
     assert path.read_text() == "whole"
     assert list(path.parent.iterdir()) == [path]

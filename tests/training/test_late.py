@@ -39,7 +39,6 @@ def test_an_object_hidden_at_its_label_stays_background(key):
     is_hidden = (np.arange(NUM_FRAMES) == LABEL_AT)[:, None, None] & (masks == 2)
     masks = jnp.where(is_hidden, 0, masks)
     labels, _, label = give_late(masks, jnp.int32(2), jnp.int32(LABEL_AT), key)
-    # One of the two is late: the one that its label shows is there from then on.
     is_shown = bool((label == 2).any())
     assert bool((labels[LABEL_AT + 1 :] == 2).any()) == is_shown
 
