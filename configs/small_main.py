@@ -8,9 +8,9 @@ Hardware: two CPU cores, 12 GB.
 Time:     4 seconds a step on two cores of their own, as two virtual devices (docs/training.md):
           1.9 hours.
 Expected: not measured as a single run after the first stage. The weights in mavos_jax/weights
-          are a mean over the last three of nine runs, seven hours in all, which their metadata
-          record: J&F 75.8 on ten validation sequences of DAVIS 2016 (tiny: 53.2), 68.2 on the
-          held-out generated set (79.1), 90.2 on the clip that evaluate.py draws (96.9).
+          come from ten runs, nine hours in all, which their metadata record: J&F 74.8 on ten
+          validation sequences of DAVIS 2016 (tiny: 53.2), 72.9 on the held-out generated set
+          (79.1), 90.6 on the clip that evaluate.py draws (96.9).
 """
 
 import dataclasses
