@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     output = arguments.output or arguments.results
     require_writable_parent(output / scoring.FILE_NAME)
     benchmark = open_benchmark(arguments.benchmark.options(arguments.sequences))
-    print(*benchmark.notes, sep="\n", end="\n" * bool(benchmark.notes))
+    for note in benchmark.notes:
+        print(note)
     options, is_whole = arguments.scoring.options(), not arguments.sequences
     if surplus := describe_surplus(arguments.results, benchmark, is_whole=is_whole):
         print(f"{arguments.results}: {surplus}")

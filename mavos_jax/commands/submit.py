@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ValueError("expected --output FILE.zip with --results, found none; see --help")
     _require_free(output, arguments.overwrite)
     benchmark = open_benchmark(arguments.benchmark.options())
-    print(*benchmark.notes, sep="\n", end="\n" * bool(benchmark.notes))
+    for note in benchmark.notes:
+        print(note)
     summary = write_submission(benchmark, results, output)
     print(
         f"{summary.path}: {summary.num_sequences} sequences, {summary.num_frames} frames, "

@@ -82,8 +82,7 @@ class VideoTask:
         is_truth = annotations == "auto" and 1 + sum(map(len, sides.values())) == frames.num_frames
         corrects = annotations == "all" or (annotations == "auto" and not is_truth)
         given, labels = set(known), []
-        if num_objects is not None:
-            _require_ids_up_to(num_objects, first, known)
+        _require_ids_up_to(num_objects, first, known)
         for side, files in sides.items():
             masks = LaterMasks(files, frames.size, known, corrects=corrects)
             labels.append(masks)
@@ -93,8 +92,7 @@ class VideoTask:
                 notes = (*notes, f"{side}{masks}{f' ({why})' if is_passed_over else ''}")
             for index, new_ids in masks.new_ids.items():
                 given.update(new_ids)
-                if num_objects is not None:
-                    _require_ids_up_to(num_objects, files[index], new_ids)
+                _require_ids_up_to(num_objects, files[index], new_ids)
         return cls(
             *(frames, ids, labels[0], palette, num_objects),
             num_given=len(given),
@@ -108,11 +106,9 @@ class VideoTask:
     @classmethod
     def demonstration(cls, num_objects: int | None = None) -> "VideoTask":
         """The generated clip, its first mask, and the truth."""
-        video = DEMONSTRATION
-        if num_objects is not None:
-            _require_ids_up_to(num_objects, video.frames.origin, range(1, video.num_objects + 1))
-        mask, num_given = video.mask(0), video.num_objects
-        return cls(video.frames, mask, {}, None, num_objects, num_given, truth=video.mask)
+        frames, truth, number = DEMONSTRATION.frames, DEMONSTRATION.mask, DEMONSTRATION.num_objects
+        _require_ids_up_to(num_objects, frames.origin, range(1, number + 1))
+        return cls(frames, truth(0), {}, None, num_objects, number, truth=truth)
 
     def __str__(self) -> str:
         number, first = self.frames.num_frames, self.frames.name(self.position)
@@ -148,7 +144,9 @@ def _require_shown_size(mask: Path, size: Size, notes: tuple[str, ...]) -> None:
         )
 
 
-def _require_ids_up_to(num_objects: int, origin: object, ids: tuple[int, ...] | range) -> None:
+def _require_ids_up_to(num_objects: int | None, origin: object, ids: Sequence[int]) -> None:
+    if num_objects is None:
+        return
     if not 1 <= num_objects <= MAX_ID:
         raise ValueError(f"--num_objects: expected 1 to {MAX_ID}, found {num_objects}")
     if max(ids) > num_objects:
@@ -194,8 +192,7 @@ def segment_to_folder(
     Frames before that of the mask are segmented first, and written in order like the others.
     """
     to_score: list[np.ndarray] = []
-    num_finished, start = 0, time.perf_counter()
-    failure: BaseException | None = None
+    num_finished, failure, start = 0, None, time.perf_counter()
 
     def segment(
         frames: Iterable[np.ndarray], labels: Mapping[int, np.ndarray], numbers: range
@@ -236,15 +233,16 @@ def segment_to_folder(
                 if index >= task.position:
                     progress.advance()
         except (KeyboardInterrupt, ValueError, OSError) as error:
-            is_stopped = isinstance(error, KeyboardInterrupt)
-            if num_finished == 0 or not (is_stopped or error is feed.failure):
+            is_expected = error is feed.failure or isinstance(error, KeyboardInterrupt)
+            if num_finished == 0 or not is_expected:
                 raise
-            finished = f"finished in {output.root}: {_count(num_finished, 'frame')}"
-            failure = error if is_stopped else ValueError(f"{error}; {finished}")
-            if is_stopped:
-                say(finished)
+            failure = error
     if failure is not None:  # only now, when everything about the finished frames is written
-        raise failure
+        finished = f"finished in {output.root}: {_count(num_finished, 'frame')}"
+        if isinstance(failure, KeyboardInterrupt):
+            say(finished)
+            raise failure
+        raise ValueError(f"{failure}; {finished}") from failure
     return VideoReport(
         num_frames=num_finished,
         num_objects=task.num_objects or task.num_given,

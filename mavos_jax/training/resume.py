@@ -67,15 +67,15 @@ def require_same_run(folder: Path, config: Experiment, data: str) -> None:
         print_once(f"{folder}: the run began in {first} and goes on in {precision} on this device")
 
 
-def compare_scores(folder: Path, config: Experiment, conditions: str) -> None:
+def compare_scores(folder: Path, conditions: str) -> None:
     """Warns about earlier scores that are missing or not comparable with those to come."""
-    others = description.read_description(folder).others
+    stored = description.read_description(folder)
+    others, training = stored.others, stored.config.training
     if others.get(description.SCORE_CONDITIONS, conditions) != conditions:
         print_once(
             f"{folder}: the held-out videos or how they are segmented have changed; scores of this "
             "and earlier steps are not compared with those to come"
         )
-    training = description.read_description(folder).config.training
     is_scored = is_due(int(folder.name), training.loop.evaluate_every, training.steps)
     if is_scored and others.get("score") is None:
         print_once(f"{folder}: was not scored: its evaluation failed or was given up")

@@ -91,7 +91,7 @@ def begin(
     shapes = jax.eval_shape(lambda x: new_state(config, x), variable_shapes(config))
     state = read_state(folder, shapes)
     if conditions is not None:
-        compare_scores(folder, config, conditions)
+        compare_scores(folder, conditions)
     return state
 
 
