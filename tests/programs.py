@@ -39,9 +39,9 @@ def start_python(*words, **options):
     return subprocess.Popen(command, cwd=ROOT, **pipes, **options)
 
 
-def run_python(*words, code=0):
+def run_python(*words, code=0, **options):
     """Runs Python, which must end with an exit code; what it prints and its errors."""
-    with start_python(*words) as process:
+    with start_python(*words, **options) as process:
         output, errors = process.communicate()
     assert process.returncode == code, errors
     return output, errors

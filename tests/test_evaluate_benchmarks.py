@@ -7,13 +7,11 @@ import zipfile
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
-from copying import copy_masks
 from PIL import Image
 from programs import Program
 
 import evaluate
 from mavos_jax.datasets import BENCHMARKS, open_benchmark
-from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.evaluation.results_json import encode_rle
 from mavos_jax.media.masks import write_mask
 
@@ -33,12 +31,6 @@ def tree(tmp_path):
 @pytest.fixture
 def words(tree, tmp_path):
     return (*options_of(tree), "--output", tmp_path / "out", *QUICK)
-
-
-@pytest.fixture
-def copying(monkeypatch):
-    """Nothing moves: what is tested does not depend on the network."""
-    monkeypatch.setattr(sequence_module, "stream_masks", copy_masks)
 
 
 @pytest.mark.parametrize("dataset", BENCHMARKS)

@@ -152,14 +152,14 @@ def label_frame(
     groups: int,
     identities: tuple[int, int],
     logits_form: LogitsForm,
-    erase: bool = True,
+    erase: bool | Array = True,
 ) -> tuple[VideoState, Outputs]:
     """Segments a frame that also brings a label, and makes it a reference.
 
     ``masks`` are the slots of the label, and those to memorise under it instead of the prediction.
     ``num_objects`` counts before the label, ``groups`` after it, ``identities`` before and after.
     New objects may need more groups, whose memories start with this frame. Objects that the label
-    shows lose their other pixels if it may ``erase``.
+    shows lose their other pixels if it may ``erase``, as in ``put_label``.
     """
     label, given = masks
     before, after = identities

@@ -144,7 +144,7 @@ def correct(
         mask = check_mask(mask, size, "mask")
         _known_ids(state).to_slots(mask, "mask")
         mask = mask.astype(np.uint8)
-    static = {"erase": erase, "return_logits": return_logits}
+    static = {"erase": erase, "whole": False, "return_logits": return_logits}
     return _run(correct_program, model, variables, state, state.ids, frame, mask, **static)
 
 
@@ -155,9 +155,13 @@ def add_objects(
     frame: Pixels,
     mask: Pixels,
     *,
+    whole: bool = False,
     return_logits: bool = False,
 ) -> tuple[State, Output]:
     """Is :func:`correct` with a mask that shows new objects: the state grows by their number.
+
+    ``whole`` says that the mask is the frame's whole result: objects that it lacks have no pixels,
+    except for those that were removed.
 
     Not for traced masks, because shapes depend on their ids: there ``num_objects`` of
     :func:`init_state` makes room, and :func:`correct` shows an object for the first time.
@@ -171,7 +175,7 @@ def add_objects(
     ids, mask = _known_ids(state), check_mask(mask, size, "mask")
     ids.add(mask, "mask")
     operands = state, ids.to_array(), frame, mask.astype(np.uint8)
-    static = {"erase": True, "return_logits": return_logits}
+    static = {"erase": True, "whole": whole, "return_logits": return_logits}
     return _run(correct_program, model, variables, *operands, **static)
 
 

@@ -82,13 +82,13 @@ class VideoSegmenter:
         return self._label(mask, True)
 
     def remove(self, ids: int | Sequence[int]) -> Result:
-        """Removes objects from the latest frame on, as :func:`~mavos_jax.remove_objects`."""
+        """Removes objects from the latest frame on, as :func:`~mavos_jax.remove_objects`.
+
+        The next correction of that frame forgets those of them that the frame brought.
+        """
         before, state, frame, (mask, confidence, present) = self._latest
         gone = np.atleast_1d(ids).tolist()
         state = remove_objects(state, ids)
-        if before is not None:  # it lacks objects that the latest frame brought
-            known = sorted({*gone} & {*np.asarray(before.ids).tolist()})
-            before = remove_objects(before, known) if known else before
         present = {i: seen and i not in gone for i, seen in present.items()}
         result = Result(_fixed(np.where(np.isin(mask, gone), 0, mask)), confidence, present)
         self._past.append(_Moment(before, state, frame, result))
@@ -109,16 +109,18 @@ class VideoSegmenter:
 
     def _label(self, mask: np.ndarray, erase: bool) -> Result:
         """Segments the latest frame again, given its result under a label."""
-        before, _, frame, (found, *_) = self._latest
+        before, state, frame, (found, *_) = self._latest
         mask = check_mask(mask, found.shape, "mask")
         ObjectIds().add(mask, "mask")  # refuses what is no id
-        kept = np.where(np.isin(found, mask[(mask > 0) & erase]), 0, found)
+        kept = np.where(np.isin(found, mask[(mask > 0) & (mask < IGNORED) & erase]), 0, found)
         label = np.where(mask > 0, mask, kept).astype(np.uint8)
         if before is None:
             return self._keep(
                 None, init_state(*self._network, frame, label, gap=self._gap), frame, label
             )
-        after, output = add_objects(*self._network, before, frame, label)
+        # Only the latest state knows what was removed, or shown again, in this frame.
+        before = before._replace(shown=state.shown[: before.num_objects])
+        after, output = add_objects(*self._network, before, frame, label, whole=True)
         return self._keep(before, after, frame, output.mask, output)
 
     def _keep(

@@ -130,14 +130,14 @@ def shown_slots(label: Integer[Array, "H W"]) -> Bool[Array, "256"]:
 
 
 def put_label(
-    label: Integer[Array, "H W"], slots: Integer[Array, "H W"], *, erase: bool = True
+    label: Integer[Array, "H W"], slots: Integer[Array, "H W"], *, erase: bool | Array = True
 ) -> Array:
     """Returns slots under a label: objects that it shows get its pixels.
 
-    If it may ``erase``, they lose all others.
+    If it may ``erase``, they lose all others; an array, bool [256], says which slots do.
     """
-    rest = jnp.where(shown_slots(label)[slots], 0, slots) if erase else slots
-    return jnp.where(label > 0, label, rest)
+    lost = erase if isinstance(erase, Array) else shown_slots(label) & erase
+    return jnp.where(label > 0, label, jnp.where(lost[slots], 0, slots))
 
 
 def predict_slots(

@@ -126,6 +126,7 @@ def _correct(
     *,
     model: MAVOS,
     erase: bool,
+    whole: bool,
     return_logits: bool,
 ) -> tuple[State, Output]:
     before, after = state.num_objects, ids.shape[0]
@@ -133,12 +134,13 @@ def _correct(
     numbers = jnp.arange(1, after + 1, dtype=jnp.uint8)
     slot_of = jnp.zeros(256, jnp.uint8).at[ids].set(numbers).at[IGNORED].set(IGNORED)
     slots = slot_of[_pad(mask)]
+    seen = jnp.zeros(256, bool).at[1 : before + 1].set(state.shown)
     video, outputs = label_frame(
         *(network, state.video, _pad(frame), (slots, None), jnp.int32(before)),
         groups=num_groups(after),
         identities=(num_identities(before), num_identities(after)),
         logits_form=_logits_form(before),
-        erase=erase,
+        erase=seen | shown_slots(slots) if whole else erase,
     )
     shown = jnp.pad(state.shown, (0, after - before)) | shown_slots(slots)[1 : after + 1]
     corrected = state._replace(video=video, ids=ids, shown=shown)
@@ -172,4 +174,6 @@ def _pad(array: Array) -> Array:
 
 init_program = GraphProgram(_init_state, static_argnames="model")
 step_program = GraphProgram(_step, static_argnames=("model", "return_logits"))
-correct_program = GraphProgram(_correct, static_argnames=("model", "erase", "return_logits"))
+correct_program = GraphProgram(
+    _correct, static_argnames=("model", "erase", "whole", "return_logits")
+)

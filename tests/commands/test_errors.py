@@ -7,7 +7,7 @@ import sys
 
 import jax
 import pytest
-from programs import Program
+from programs import Program, run_python, start_python
 
 from mavos_jax.commands.errors import main_with_errors
 
@@ -60,10 +60,8 @@ def test_out_of_memory_and_interruption_leave_at_once(error, code, line, capsys)
 def test_a_platform_without_a_device_is_one_line(platforms):
     code = "from mavos_jax.commands.errors import *; import jax; main_with_errors(jax.devices)"
     environment = os.environ | {"JAX_PLATFORMS": platforms, "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-c", code]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert result.returncode == 2
-    assert re.fullmatch(rf"error: JAX_PLATFORMS={platforms}: .*found none.*\n", result.stderr)
+    _, errors = run_python("-c", code, code=2, env=environment)
+    assert re.fullmatch(rf"error: JAX_PLATFORMS={platforms}: .*found none.*\n", errors)
 
 
 COMPILES = """
@@ -93,9 +91,7 @@ main_with_errors(main)
 
 def test_interruption_while_compiling_is_no_crash():
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": "", "JAX_PLATFORMS": "cpu"}
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    command = [sys.executable, "-c", COMPILES]
-    with subprocess.Popen(command, env=environment, **streams) as process:
+    with start_python("-c", COMPILES, env=environment) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "compiling\n"
         process.send_signal(signal.SIGINT)

@@ -3,7 +3,6 @@ import json
 import operator
 import pickle
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from benchmark_trees import write_source, write_videos
-from programs import Program
+from programs import Program, run_python
 from refusals import refuse
 
 from mavos_jax.commands import prepare
@@ -138,7 +137,7 @@ def test_bad_input_is_one_line(tmp_path, source, capsys, change, found):
     assert found.format(tmp_path) in run.fail(capsys, *command)
 
 
-def test_a_killed_run_leaves_nothing_that_looks_complete(tmp_path, source, capsys):
+def test_a_killed_run_leaves_nothing_that_looks_complete(tmp_path, source):
     program = (
         "import os, sys\n"
         "from mavos_jax.commands import prepare\n"
@@ -146,9 +145,8 @@ def test_a_killed_run_leaves_nothing_that_looks_complete(tmp_path, source, capsy
         "records.write_index = lambda *_: os.kill(os.getpid(), 9)\n"
         "prepare.main(sys.argv[1:])\n"
     )
-    command = [sys.executable, "-W", "error", "-c", program, *words(source, tmp_path / "records")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (-signal.SIGKILL, "")
+    command = ["-W", "error", "-c", program, *words(source, tmp_path / "records")]
+    assert run_python(*command, code=-signal.SIGKILL)[1] == ""
     refuse("expected the index of", open_source, recorded(source, tmp_path / "records"))
     assert_equal(open_source(source), prepared(source, tmp_path / "records"))
 
@@ -179,8 +177,9 @@ def test_records_that_are_not_there_or_damaged(tmp_path, source):
     changed["videos"][0][-1], changed["videos"][1][-1] = [1], [1]
     index.write_text(json.dumps(changed))
     videos = open_source(stored)
-    with pytest.raises(DamagedSample, match=r"frames of (bear|dog-2) from 0 .* record 1"):
-        list(map(operator.itemgetter(0), (videos[0], videos[1])))
+    for number, name in enumerate(("bear", "dog-2")):
+        with pytest.raises(DamagedSample, match=rf"frames of {name} from 0 .* record 1"):
+            operator.itemgetter(0)(videos[number])
     wrong = {"form": "other", "is_static": 1, "num_left_out": "0", "videos": [[]]}
     texts = [content[:50], "[]", *(json.dumps({**changed, k: v}) for k, v in wrong.items())]
     for column, value in enumerate([5, ["0"], ["1"], [], [1.5], [-1]]):

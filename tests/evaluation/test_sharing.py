@@ -12,14 +12,12 @@ import jax
 import numpy as np
 import pytest
 from benchmark_trees import write_benchmark_tree
-from copying import copy_masks
 from PIL import Image
 from refusals import refuse
 from small_configs import MOBILENET, vary
 
 import mavos_jax
 from mavos_jax.datasets import Benchmark, GivenMask, SequenceFiles, open_benchmark
-from mavos_jax.evaluation import sequence as sequence_module
 from mavos_jax.evaluation.reading import read_frame, read_given
 from mavos_jax.evaluation.run_folder import RunFolder
 from mavos_jax.evaluation.sequence import (
@@ -43,11 +41,6 @@ MODEL = mavos_jax.build_model(vary(MOBILENET, elstt={"num_blocks": 1}, inference
 def network():
     # On the device that runs use first, so that all tests share their programs.
     return MODEL, jax.device_put(init_variables(MODEL), jax.local_devices()[0])
-
-
-@pytest.fixture
-def copying(monkeypatch):
-    monkeypatch.setattr(sequence_module, "stream_masks", copy_masks)
 
 
 def segment(benchmark, root, num_devices=1, report=lambda line: None, variables=None):

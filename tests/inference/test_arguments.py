@@ -1,9 +1,7 @@
-import subprocess
-import sys
-
 import jax
 import numpy as np
 import pytest
+from programs import run_python
 from refusals import refuse
 
 from mavos_jax.inference.source import checked_gap
@@ -136,8 +134,7 @@ for name, functions in calls.items():
 
 
 def test_arguments_of_other_types_are_named():
-    result = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    run_python("-c", CALLS)
 
 
 def test_64_bit_mode_changes_nothing(segment, clip):

@@ -51,6 +51,21 @@ def test_corrections_of_a_frame_follow_each_other_and_are_taken_back(live, clip)
         live.undo()
 
 
+def test_what_corrections_took_stays_taken(live, clip):
+    found = live.step(clip[0][1]).mask
+    taken = (found == 8) & (np.indices(found.shape)[1] % 2 == 0)
+    assert taken.any()
+    live.correct(np.where(taken, 3, 0).astype(np.uint8))
+    result = live.correct(np.where((found == 8) & ~taken, 3, 0).astype(np.uint8))
+    assert not (result.mask == 8).any()
+    assert not result.present[8]
+    live.undo()
+    live.remove(8)
+    live.correct(np.where(found == 3, 8, 0).astype(np.uint8))  # shown again, and covered again
+    live.correct(np.where(found == 3, 3, 0).astype(np.uint8))
+    assert bool(live.state.shown[1])
+
+
 def test_a_first_mask_is_corrected_and_objects_are_removed(live, tiny, clip):
     frames, mask = clip
     label = np.zeros_like(mask)

@@ -1,12 +1,11 @@
 """Compiled programs; the cache in processes of their own, since it is set once for a process."""
 
 import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
 import pytest
+from programs import run_python
 
 from mavos_jax.runtime import compilation
 from mavos_jax.runtime.compilation import CompilationClock
@@ -41,13 +40,12 @@ def run(cache, *words, without=(), options=()):
     environment.pop("JAX_COMPILATION_CACHE_DIR")
     if cache is not None:
         environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
-    command = [sys.executable, *options, "-c", COMPILES, *words]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    *others, last = result.stderr.splitlines()
+    output, errors = run_python(*options, "-c", COMPILES, *words, env=environment)
+    *others, last = errors.splitlines()
     assert all(line.startswith("compiling ") for line in others)  # no warning
     number, word = last.split()
     assert word == "compiled"
-    return [*others, *result.stdout.splitlines()], int(number)
+    return [*others, *output.splitlines()], int(number)
 
 
 @pytest.mark.parametrize(

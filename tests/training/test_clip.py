@@ -143,7 +143,6 @@ def test_the_scan_is_a_loop_over_the_steps_of_inference(at, is_forced):
 def test_shuffled_identities_are_renamed_slots():
     found = jax.jit(loss_of(CONFIG))(variables(), clip(), FORCED, KEY)
     places = 1 + jax.random.permutation(jax.random.fold_in(KEY, 0), 10)
-    assert sorted(places.tolist()) == list(range(1, 11)) != places.tolist()
     expected = drive(clip(), FORCED, True, (0, *places.tolist()))
     check(found, expected)
     assert abs(float(found[0]) - drive(clip(), FORCED, True)[0]) > 1e-4 * float(found[0])
