@@ -17,45 +17,20 @@ from mavos_jax.config import (
 ELSTT = ELSTTConfig(num_blocks=2, dim=16, attention_dim=8, value_dim=12, window_radius=2)
 DECODER = DecoderConfig(dim=16)
 
-MOBILENET = Experiment(
-    name="small_mobilenet",
-    encoder=MobileNetV2Config(
-        stem=4,
-        stages=((1, 4, 1, 1), (2, 6, 1, 2), (2, 8, 2, 2), (2, 10, 1, 2), (2, 12, 1, 2)),
-        last=14,
-    ),
-    elstt=ELSTT,
-    memory=MemoryConfig(num_heads=4, focal_levels=1),
-    decoder=DECODER,
-)
-RESNET = Experiment(
-    name="small_resnet",
-    encoder=ResNetConfig(width=4, depths=(1, 2, 1)),
-    elstt=ELSTT,
-    memory=MemoryConfig(num_heads=2, focal_levels=3, mlp_ratio=2),
-    decoder=DECODER,
-)
-SWIN = Experiment(
-    name="small_swin",
-    encoder=SwinConfig(width=8, depths=(1, 2, 3), heads=(1, 2, 4), window=3),
-    elstt=ELSTT,
-    decoder=DECODER,
-    align_corners=False,
-)
-BANK = Experiment(
-    name="small_bank",
-    encoder=MOBILENET.encoder,
-    elstt=ELSTT,
-    memory=MemoryConfig(policy="bank", focal_levels=1),
-    decoder=DECODER,
-)
-LSTT = Experiment(
-    name="small_lstt",
-    encoder=MOBILENET.encoder,
-    elstt=LSTTConfig(num_blocks=2, dim=16, num_heads=2, hidden_dim=32, window_radius=2),
-    memory=BANK.memory,
-    decoder=DECODER,
-)
+_STAGES = ((1, 4, 1, 1), (2, 6, 1, 2), (2, 8, 2, 2), (2, 10, 1, 2), (2, 12, 1, 2))
+_INVERTED = MobileNetV2Config(stem=4, stages=_STAGES, last=14)
+_RESIDUAL = ResNetConfig(width=4, depths=(1, 2, 1))
+_WINDOWED = SwinConfig(width=8, depths=(1, 2, 3), heads=(1, 2, 4), window=3)
+_LSTT = LSTTConfig(num_blocks=2, dim=16, num_heads=2, hidden_dim=32, window_radius=2)
+_MCA = MemoryConfig(num_heads=4, focal_levels=1)
+_DEEP_MCA = MemoryConfig(num_heads=2, focal_levels=3, mlp_ratio=2)
+_BANK = MemoryConfig(policy="bank", focal_levels=1)
+
+MOBILENET = Experiment("small_mobilenet", _INVERTED, ELSTT, _MCA, DECODER)
+RESNET = Experiment("small_resnet", _RESIDUAL, ELSTT, _DEEP_MCA, DECODER)
+SWIN = Experiment("small_swin", _WINDOWED, ELSTT, decoder=DECODER, align_corners=False)
+BANK = Experiment("small_bank", _INVERTED, ELSTT, _BANK, DECODER)
+LSTT = Experiment("small_lstt", _INVERTED, _LSTT, _BANK, DECODER)
 ALL = (MOBILENET, RESNET, SWIN, BANK, LSTT)
 
 Config = TypeVar("Config", bound=Any)

@@ -130,11 +130,14 @@ def read_description(path: Path) -> Stored:
             raise ValueError(f"{path}: expected a checkpoint folder, found no {CONFIG} in it")
     try:
         description = json.loads(_text(file))
-        _check(description)
+        config = _checked_config(description)
     except NoCheckpoint:
         raise
     except OtherVersion as error:
-        raise _other_version(file, error) from None
+        raise OtherVersion(
+            f"{file}: expected a configuration that this version reads, found one of another "
+            f"version ({error}); use the version that wrote it, or write the checkpoint again"
+        ) from None
     except PermissionError:
         raise ValueError(
             f"{file}: expected a readable file, found that this user may not read it; change the "
@@ -146,10 +149,6 @@ def read_description(path: Path) -> Stored:
             f"{file}: expected the description of a checkpoint, found a damaged one ({reason}); "
             "bring back a copy, or write the checkpoint again"
         ) from None
-    try:
-        config = from_dict(description["config"])
-    except (ValueError, TypeError) as error:
-        raise _other_version(file, error) from None
     return Stored(config, weights, description["checksums"], description.get("others", {}))
 
 
@@ -206,7 +205,7 @@ def _score(path: Path) -> Score | None:
         return None
 
 
-def _check(description: Any) -> None:
+def _checked_config(description: Any) -> Experiment:
     if not isinstance(description, dict):
         raise ValueError("expected an object")
     if description.get("format") != _FORMAT:
@@ -218,13 +217,10 @@ def _check(description: Any) -> None:
         raise ValueError("expected an object in the entry 'others'")
     if description.get("config_checksum") != _checksum(description["config"]):
         raise ValueError("its entry 'config' is not what was written")
-
-
-def _other_version(file: Path, reason: Exception) -> OtherVersion:
-    return OtherVersion(
-        f"{file}: expected a configuration that this version reads, found one of another version "
-        f"({reason}); use the version that wrote it, or write the checkpoint again"
-    )
+    try:
+        return from_dict(description["config"])
+    except (ValueError, TypeError) as error:
+        raise OtherVersion(str(error)) from None
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

@@ -198,8 +198,6 @@ def _without_sizes(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reshapes(stored: Experiment, name: str, value: Any) -> bool:
     """Says whether one changed field gives other shapes, or no valid configuration by itself."""
-    if name in {f"{part}.kind" for part in _PARTS_OF_KINDS}:
-        return True
     values = fields_by_path(to_dict(stored)) | {name: value}
     try:
         changed = from_dict(traverse_util.unflatten_dict(values, sep="."))

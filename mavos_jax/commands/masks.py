@@ -29,7 +29,7 @@ class Arguments:
       input: a picture, a folder of pictures, or a folder of such folders.
       output: the folder for a PNG per picture, under the same name.
       background: the colour that is no object, as red, green and blue from 0 to 255; what is
-        transparent is none either.
+        transparent is none either; black alone on a transparent layer is an object.
       overwrite: replace existing masks.
     """
 
@@ -57,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             write_mask(folder / f"{file.stem}.png", table[places])
         print(f"{folder}: {len(files)} masks of {len(set(ids.values()) - {0})} objects")
         for colour, number in sorted(ids.items(), key=lambda item: item[1]):
-            print(f"  {_describe(colour)} -> {number}, in {counts[colour]} of {len(files)}")
+            meaning = f"{_describe(colour)} -> {number or 'background'}"
+            print(f"  {meaning}, in {counts[colour]} of {len(files)}")
         if not counts.keys() & {-1, background}:
             print(f"  no background {_describe(background)}; --background RED GREEN BLUE names it")
 
@@ -69,8 +70,9 @@ def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
     if not source.is_dir():
         raise ValueError(f"{source}: expected a picture or a folder of pictures, found nothing")
     folders = [source, *sorted(path for path in source.rglob("*") if path.is_dir())]
-    if source in output.parents:  # results of an earlier run are no input
-        folders = [path for path in folders if output not in (path, *path.parents)]
+    target = output.absolute()
+    if source.absolute() in target.parents:  # results of an earlier run are no input
+        folders = [x for x in folders if target not in (x.absolute(), *x.absolute().parents)]
     found = [(folder, list(images_by_stem(folder, IMAGE_SUFFIXES).values())) for folder in folders]
     if not any(names for _, names in found):
         raise ValueError(f"{source}: expected pictures (.png), found none in it or below")
@@ -116,6 +118,8 @@ def _require_no_smoothing(file: Path, places: np.ndarray, number: int) -> None:
 
 
 def _number(origin: Path, counts: Mapping[int, int], background: int) -> dict[int, int]:
+    if background == 0 and counts.keys() == {-1, 0}:  # drawn in black on nothing
+        background = -1
     palette = {-1: 0} | {_packed(colour): i for i, colour in enumerate(voc_palette())}
     if background == 0 and all(colour in palette for colour in counts):
         return {colour: palette[colour] for colour in counts}

@@ -41,17 +41,9 @@ class Arguments:
 def main(argv: Sequence[str] | None = None) -> None:
     """Writes the records that the command line asks for, and reports them in one line."""
     arguments, _ = parse_command(Arguments, argv)
-    source = SourceConfig(kind=arguments.kind, root=str(arguments.root), split=arguments.split)
-    written = write_records(
-        *(open_files(source), arguments.output, source.kind, source.split),
-        overwrite=arguments.overwrite,
-    )
-    left_out = f", {written.num_left_out} left out" if written.num_left_out else ""
-    print(
-        f"prepared {source.kind} {source.split}: {written.num_videos} videos{left_out}, "
-        f"{written.num_frames} frames, {written.num_bytes / 1e6:.1f} MB in {written.num_records} "
-        f"records: {written.folder}"
-    )
+    kind, split = arguments.kind, arguments.split
+    videos = open_files(SourceConfig(kind=kind, root=str(arguments.root), split=split))
+    print(write_records(videos, arguments.output, kind, split, overwrite=arguments.overwrite))
 
 
 if __name__ == "__main__":

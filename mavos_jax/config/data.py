@@ -53,8 +53,16 @@ class DataConfig:
       crop: side of the square crops, in pixels: 16 n + 1 with ``align_corners``, else 16 n.
       short_edge: short edge of a frame before the random scale, in pixels; 0 keeps the stored
         size.
+      aspect: width of a generated frame in units of its height, if there is a ``short_edge``; a
+        crop of the same height sees all of a square one.
       scale: range of the random scale.
       merge: probability that a second clip is pasted over the first.
+      twins: probability that a clip of a video gets a moved copy of its objects, over or behind
+        them, in half of the cases as background; like the next three, an addition to the
+        released recipe.
+      turn: probability that pasted objects turn about an upright axis, as flat things do.
+      glass: probability that pasted objects are dimmed and half transparent.
+      haze: probability that the range of a clip's colours is squeezed.
       max_objects: most objects in a clip, 1 to 10; of more, a random choice is kept. Time and
         memory of the losses grow with it.
       colour: probability that a frame's colours are jittered: brightness 0.4, contrast 0.4,
@@ -76,8 +84,13 @@ class DataConfig:
     clip_frames: int = 8
     crop: int = 465
     short_edge: int = 480
+    aspect: float = 854 / 480
     scale: tuple[float, float] = (0.7, 1.3)
     merge: float = 0.3
+    twins: float = 0.0
+    turn: float = 0.0
+    glass: float = 0.0
+    haze: float = 0.0
     max_objects: int = MAX_OBJECTS
     colour: float = 0.8
     clip_colour: float = 0.0
@@ -101,6 +114,8 @@ class DataConfig:
         check.that(1 <= self.max_objects <= MAX_OBJECTS, "max_objects", f"1 to {MAX_OBJECTS}")
         check.not_negative("short_edge", expected="0 or more pixels")
         check.not_negative("workers", expected="0 or more processes")
+        check.that(self.aspect >= 1, "aspect", "1 or more")
         check.that(0 < self.scale[0] <= self.scale[1], "scale", "an ascending range above 0")
-        check.shares("merge", "colour", "clip_colour", "grey", "blur", "flip")
+        check.shares("merge", "twins", "turn", "glass", "haze")
+        check.shares("colour", "clip_colour", "grey", "blur", "flip")
         check.positive("threads", "prefetch")

@@ -5,8 +5,6 @@ from typing import Literal
 
 from mavos_jax.config.checks import Check
 
-Precision = Literal["auto", "float32", "bfloat16"]
-
 
 @dataclasses.dataclass(frozen=True)
 class ClipConfig:
@@ -49,7 +47,7 @@ class ClipConfig:
     shuffle_identities: bool = True
     dropout: bool = True
     rematerialise: bool = False
-    precision: Precision = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
         check = Check("training.clip", self)

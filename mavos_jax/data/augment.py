@@ -9,7 +9,6 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageEnhance, ImageFilter
 
-from mavos_jax.config import IGNORED, MAX_OBJECTS
 from mavos_jax.config.data import DataConfig
 from mavos_jax.media.ids import choose_ids, count_pixels, pixel_threshold, repack
 from mavos_jax.media.samples import Sample
@@ -57,9 +56,7 @@ class View(NamedTuple):
 def augment(clip: Clip, data: DataConfig, rng: Generator) -> Crops:
     """Turns stored frames into crops, with new ids for objects large enough in the reference."""
     least = pixel_threshold(LEAST_OBJECT, data.crop)
-    # Without a draw at 0, so that other clips stay as they are.
-    is_tinted = data.clip_colour > 0 and rng.random() < data.clip_colour
-    tint = int(rng.integers(2**63)) if is_tinted else None
+    tint = int(rng.integers(2**63)) if happens(data.clip_colour, rng) else None
     if clip.is_static:
         samples = _deform(clip.samples, tint, data, rng)
     else:
@@ -69,6 +66,11 @@ def augment(clip: Clip, data: DataConfig, rng: Generator) -> Crops:
     counts = count_pixels(masks[0])
     ids = choose_ids(counts, counts > least, data.max_objects, rng)
     return Crops(frames, repack(masks, ids), len(ids))
+
+
+def happens(probability: float, rng: Generator) -> bool:
+    """Draws whether something happens; without a draw at 0, so that other clips stay the same."""
+    return probability > 0 and rng.random() < probability
 
 
 def draw_view(reference: np.ndarray, data: DataConfig, least: float, rng: Generator) -> View:
@@ -103,12 +105,11 @@ def _look(sample: Sample, view: View, tint: int | None, data: DataConfig, rng: G
         frame, ids = frame[:, ::-1], ids[:, ::-1]
     if view.size == (data.crop, data.crop):
         return Sample(frame, ids)
-    padded = np.empty((data.crop, data.crop, 3), np.uint8)
-    padded[:] = PADDING
+    padded = np.full((data.crop, data.crop, 3), PADDING, np.uint8)
     padded_ids = np.zeros((data.crop, data.crop), np.uint8)
     (left, top), (width, height) = view.offset, view.size
-    padded[top : top + height, left : left + width] = frame
-    padded_ids[top : top + height, left : left + width] = ids
+    shown = slice(top, top + height), slice(left, left + width)
+    padded[shown], padded_ids[shown] = frame, ids
     return Sample(padded, padded_ids)
 
 
@@ -175,19 +176,6 @@ def _draw_crop(width: int, height: int, crop: int, rng: Generator) -> np.ndarray
         w, h = min(width, height * _RATIO[1]), min(height, width / _RATIO[0])
         left, top = (width - w) / 2, (height - h) / 2
     return np.array([[w / crop, 0.0, left], [0.0, h / crop, top], [0.0, 0.0, 1.0]])
-
-
-def paste_over(clip: Crops, pasted: Crops, most: int, rng: Generator) -> Crops:
-    """Pastes the objects of a second clip over a first, frame by frame; their ids come last."""
-    is_pasted = (pasted.masks > 0) & (pasted.masks != IGNORED)
-    frames = np.where(is_pasted[..., None], pasted.frames, clip.frames)
-    # uint8 is wide enough: both have ids of at most ten
-    masks = np.where(is_pasted, pasted.masks + np.uint8(MAX_OBJECTS), clip.masks)
-    counts = count_pixels(masks[0])
-    # Small objects, and all but a random ``most``, become background.
-    is_large = counts >= pixel_threshold(LEAST_OBJECT, masks.shape[-1])
-    ids = choose_ids(counts, is_large, most, rng)
-    return Crops(frames, repack(masks, ids), len(ids))
 
 
 _CHANGES = ((ImageEnhance.Brightness, 0.4), (ImageEnhance.Contrast, 0.4), (ImageEnhance.Color, 0.2))

@@ -1,20 +1,28 @@
 """Training clips, chosen as in the paper (4.1) and the released code, augmented and merged."""
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 
+from mavos_jax.config import IGNORED, MAX_OBJECTS
 from mavos_jax.config.data import DataConfig
-from mavos_jax.data.augment import Clip, Crops, augment, paste_over
+from mavos_jax.data.augment import LEAST_OBJECT, Clip, Crops, augment, happens
 from mavos_jax.datasets import DamagedSample
-from mavos_jax.media.ids import count_pixels, pixel_threshold
+from mavos_jax.media.ids import choose_ids, count_pixels, pixel_threshold, repack
 from mavos_jax.media.pictures import describe_size
 from mavos_jax.media.samples import AnnotatedVideo, VideoSet
 
 _REFERENCE_TRIES = 20
 _CLIP_TRIES = 6
+
+# Of what is pasted.
+_MIRRORED, _REVERSED, _BEHIND = 0.6, 0.3, 0.5
+_KNOWN = ((1, 1), (0, 1), (1, 0), (1, 0))  # whether a clip's objects, and their twins, keep ids
+_TURN, _THINNEST = 0.6, 0.15  # radians a frame at most; the narrowest width as a share
+_OPACITY, _LIGHT, _CONTRAST = (0.35, 0.9), (0.3, 1.0), (0.25, 0.8)
 
 
 def draw_clip(
@@ -126,13 +134,18 @@ class ClipRecipe:
         raise ValueError(self._explain(key, damaged))
 
     def _merged(self, key: VideoKey, rng: Generator) -> Crops:
+        data, is_static = self.data, self.sets[key.set].is_static
         crops = self._augmented(key, rng)
-        merge = 1.0 if self.sets[key.set].is_static else self.data.merge
-        if rng.random() < merge or not crops.num_objects:
+        if not is_static and crops.num_objects and happens(data.twins, rng):
+            crops = add_twins(crops, data, rng)
+        if rng.random() < (1.0 if is_static else data.merge) or not crops.num_objects:
             number = int(rng.choice(len(self.sets), p=self.shares))
             other = VideoKey(number, int(rng.integers(len(self.sets[number]))))
-            crops = paste_over(crops, self._augmented(other, rng), self.data.max_objects, rng)
-        return crops
+            pasted = self._augmented(other, rng)
+            if happens(data.turn, rng):
+                pasted = turn(pasted, rng)
+            crops = paste_over(crops, pasted, data, rng)
+        return haze(crops, rng) if happens(data.haze, rng) else crops
 
     def _augmented(self, key: VideoKey, rng: Generator) -> Crops:
         videos, data = self.sets[key.set], self.data
@@ -153,3 +166,80 @@ class ClipRecipe:
             f"{name}: expected clips with an object, found none in {_TRIES}; look at its masks, or "
             f"give crops larger than data.crop = {self.data.crop}"
         )
+
+
+def paste_over(clip: Crops, pasted: Crops, data: DataConfig, rng: Generator) -> Crops:
+    """Pastes the objects of a second clip over a first, frame by frame; their ids come last."""
+    is_pasted = (pasted.masks > 0) & (pasted.masks != IGNORED)
+    frames = _lay(is_pasted, pasted.frames, clip.frames, data, rng)
+    # uint8 is wide enough: both have ids of at most ten
+    masks = np.where(is_pasted, pasted.masks + np.uint8(MAX_OBJECTS), clip.masks)
+    return _repacked(frames, masks, data, rng)
+
+
+def add_twins(clip: Crops, data: DataConfig, rng: Generator) -> Crops:
+    """Pastes a copy of a clip's objects, moved and perhaps turning, mirrored or reversed in time.
+
+    It lies over the objects or behind them. Only one of the two may keep its ids: look-alikes that
+    count as background are what a network must tell from its object.
+    """
+    size = clip.masks.shape[-1]
+    frames, masks, _ = turn(clip, rng) if happens(data.turn, rng) else clip
+    if rng.random() < _MIRRORED:
+        frames, masks = frames[:, :, ::-1], masks[:, :, ::-1]
+    if rng.random() < _REVERSED:
+        frames, masks = frames[::-1], masks[::-1]
+    down, right = (int(rng.integers(-size // 2, size // 2 + 1)) for _ in range(2))
+    frames, masks = (np.roll(x, (down, right), (1, 2)) for x in (frames, masks))
+    rows, columns = np.arange(size) - down, np.arange(size) - right
+    is_inside = ((rows >= 0) & (rows < size))[:, None] & ((columns >= 0) & (columns < size))
+    is_pasted = (masks > 0) & (masks != IGNORED) & is_inside
+    if rng.random() < _BEHIND:
+        is_pasted &= clip.masks == 0
+    own, copied = rng.choice(np.array(_KNOWN, np.uint8))
+    masks = np.where(is_pasted, copied * (masks + np.uint8(MAX_OBJECTS)), own * clip.masks)
+    found = _repacked(_lay(is_pasted, frames, clip.frames, data, rng), masks, data, rng)
+    return found if found.num_objects else clip
+
+
+def turn(clip: Crops, rng: Generator) -> Crops:
+    """Scales columns about the objects' centre, as those of flat things that turn upright."""
+    count, size = clip.masks.shape[:2]
+    angles = rng.uniform(0, 2 * np.pi) + rng.uniform(-_TURN, _TURN) * np.arange(count)
+    frames, masks, centre = np.empty_like(clip.frames), np.empty_like(clip.masks), size / 2
+    for index, cos in enumerate(np.cos(angles)):
+        ids = clip.masks[index]
+        shown = np.flatnonzero(((ids > 0) & (ids != IGNORED)).any(0))
+        centre = (shown[0] + shown[-1]) / 2 if len(shown) else centre
+        width = math.copysign(max(abs(cos), _THINNEST), cos)
+        columns = np.round(centre + (np.arange(size) - centre) / width).astype(int)
+        is_inside = (columns >= 0) & (columns < size)
+        columns = np.clip(columns, 0, size - 1)
+        frames[index] = clip.frames[index][:, columns]
+        masks[index] = np.where(is_inside, ids[:, columns], 0)
+    return Crops(frames, masks, clip.num_objects)
+
+
+def haze(clip: Crops, rng: Generator) -> Crops:
+    """Squeezes the range of a clip's colours, as dim light and haze do."""
+    share = np.float32(rng.uniform(*_CONTRAST))
+    floor = np.float32(rng.uniform(0.0, 1.0) ** 2 * (1 - share) * 255)
+    return clip._replace(frames=(clip.frames * share + floor).astype(np.uint8))
+
+
+def _lay(
+    is_pasted: np.ndarray, above: np.ndarray, below: np.ndarray, data: DataConfig, rng: Generator
+) -> np.ndarray:
+    """Returns frames with pixels of others above, perhaps dimmed and half transparent."""
+    if happens(data.glass, rng):
+        opacity, light = np.float32(rng.uniform(*_OPACITY)), np.float32(rng.uniform(*_LIGHT))
+        above = (opacity * light * above + (1 - opacity) * below).astype(np.uint8)
+    return np.where(is_pasted[..., None], above, below)
+
+
+def _repacked(frames: np.ndarray, masks: np.ndarray, data: DataConfig, rng: Generator) -> Crops:
+    counts = count_pixels(masks[0])
+    # Small objects, and all but a random ``max_objects``, become background.
+    is_large = counts >= pixel_threshold(LEAST_OBJECT, masks.shape[-1])
+    ids = choose_ids(counts, is_large, data.max_objects, rng)
+    return Crops(frames, repack(masks, ids), len(ids))

@@ -24,9 +24,9 @@ def find_folder(options: BenchmarkOptions) -> Layout:
     folder = listing.find_pair(root, (*options.split_names, "."))
     frames, masks = folder / listing.FRAMES, folder / listing.MASKS
     names = folders.nested_folders(frames)
-    lists = [root / x / f"{n}.txt" for x in _LIST_FOLDERS for n in (options.split, *_SPLITS)]
+    lists = [root / x / f"{n}.txt" for x in _LIST_FOLDERS for n in (*options.split_names, *_SPLITS)]
     if options.for_training and folder == root and any(map(Path.is_file, lists)):
-        listed = listing.read_split(root, _LIST_FOLDERS, (options.split,))
+        listed = listing.read_split(root, _LIST_FOLDERS, options.split_names)
         names = _choose(frames, names, listed.names)
     sequences = sequences_below(frames, masks, listing.require_sequences(frames, names))
     return Layout(

@@ -155,7 +155,7 @@ def _check_masks(
 ) -> Iterator[str]:
     try:
         files = images_by_stem(folder)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         yield str(error)
         return
     firsts = {listed.frames[0] for listed in folders.objects.values() if listed.frames}

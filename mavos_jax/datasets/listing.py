@@ -60,15 +60,16 @@ def require_sequences(folder: Path, names: Sequence[str]) -> Sequence[str]:
     return names
 
 
+def is_sound_name(name: str, *, is_nested: bool = True) -> bool:
+    """Whether a name can become a path, of several folders if nested, that leads nowhere else."""
+    parts = name.split("/") if is_nested else [name]
+    is_local = not {"", ".", ".."}.intersection(parts) and (is_nested or "/" not in name)
+    return is_local and not _ODD.search(name) and len(name.encode()) <= _MAX_NAME_BYTES
+
+
 def require_name(origin: Path, name: str, *, is_nested: bool = True) -> str:
     """Returns a name from ``origin`` that becomes a path; raises BadName if it leads elsewhere."""
-    parts = name.split("/") if is_nested else [name]
-    if (
-        {"", ".", ".."}.intersection(parts)
-        or _ODD.search(name)
-        or ("/" in name and not is_nested)
-        or len(name.encode()) > _MAX_NAME_BYTES
-    ):
+    if not is_sound_name(name, is_nested=is_nested):
         raise BadName(
             f"{origin}: expected the name of a {'sequence' if is_nested else 'frame'}, of at most "
             f"{_MAX_NAME_BYTES} bytes and without '..', backslashes and control characters, found "

@@ -142,15 +142,13 @@ def summarise_lvos(objects: protocol.Objects, options: protocol.ScoringOptions) 
         quality[f"J{suffix}"] = protocol.mean_of(part, protocol.region_mean)
         quality[f"F{suffix}"] = protocol.mean_of(part, protocol.boundary_mean)
         variation[f"V{suffix}"] = protocol.mean_of(part, _stability)
-    is_new = options.lvos == "2024-05"
-    dropped = (
-        "first and last declared frame of each life span dropped"
-        if is_new
-        else "no frame dropped, declared ones beyond the life span score 0"
+    rule = (
+        "since 2024-05: first and last declared frame of each life span dropped"
+        if options.lvos == "2024-05"
+        else "before 2024-05: no frame dropped, declared ones beyond the life span score 0"
     )
-    when = "since 2024-05" if is_new else "before 2024-05"
     return (
-        f"LVOS, official tool {when}: {dropped}; {protocol.describe_parts(objects, 'videos')}",
+        f"LVOS, official tool {rule}; {protocol.describe_parts(objects, 'videos')}",
         {"J&F": fmean(quality.values()), **quality, **variation},
     )
 

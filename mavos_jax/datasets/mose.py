@@ -13,7 +13,7 @@ from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.davis import summarise_davis
 from mavos_jax.datasets.protocol import Protocol, Rows, ScoringOptions, SequenceMasks, Summary
 from mavos_jax.datasets.sequences import Layout, ListedObject, SequenceFiles, sequences_below
-from mavos_jax.media.folders import name_some, natural_order, subfolders
+from mavos_jax.media.folders import natural_order, subfolders
 from mavos_jax.media.ids import object_ids
 from mavos_jax.scores.boundary import boundary_measure, classical_tolerance, tolerance_by_area
 from mavos_jax.scores.metrics import ObjectResult, ObjectScores, Statistics, score_frame
@@ -63,11 +63,8 @@ MOSE = DataSet(
 )
 
 
-_ZERO = Statistics(0.0, 0.0, 0.0)
-
-
 def find_mosev2(options: BenchmarkOptions) -> Layout:
-    """Names the videos as for v1, and their objects by ``meta_<split>.json`` if it is there."""
+    """Names the videos as for v1 and, if it is there, those and all objects of the metadata."""
     layout = find_mose(options)
     folder = layout.origin.parent
     places = (folder.absolute().parent, folder)
@@ -81,16 +78,12 @@ def find_mosev2(options: BenchmarkOptions) -> Layout:
         allow_empty=True,
         allow_ids=True,
     )
-    found = [sequence.name for sequence in layout.sequences]
-    is_part = options.for_training or options.sequences
-    missing = [] if is_part else [name for name in videos if name not in found]
-    if missing:
-        raise ValueError(
-            f"{meta}: expected only videos whose frames are in {layout.origin}, found "
-            f"{len(missing)} others: {name_some(missing)}; restore them, or name --sequences"
-        )
-    sequences = (s._replace(objects=videos.get(s.name, {})) for s in layout.sequences)
-    return dataclasses.replace(layout, origin=meta, sequences=tuple(sequences))
+    found = {sequence.name for sequence in layout.sequences}
+    # Listed videos without frames are told of when they are opened; training does without.
+    names = found if options.for_training else found | videos.keys()
+    frames, masks = layout.origin, folder / listing.MASKS
+    sequences = sequences_below(frames, masks, sorted(names, key=natural_order), videos)
+    return dataclasses.replace(layout, origin=meta, sequences=sequences)
 
 
 def score_mosev2(sequence: SequenceFiles, masks: SequenceMasks, options: ScoringOptions) -> Rows:
@@ -112,8 +105,9 @@ def score_mosev2(sequence: SequenceFiles, masks: SequenceMasks, options: Scoring
 
 def lost_object(sequence: str, number: int) -> ObjectResult:
     """The row of an object without counted frames."""
-    zeros = ObjectScores(_ZERO, _ZERO)
-    return ObjectResult(sequence, number, zeros, None, (), (), (), (), {"F": 0.0})
+    zeros = Statistics(0.0, 0.0, 0.0)
+    scores = ObjectScores(zeros, zeros)
+    return ObjectResult(sequence, number, scores, None, (), (), (), (), {"F": 0.0})
 
 
 def summarise_mosev2(objects: Sequence[ObjectResult], options: ScoringOptions) -> Summary:

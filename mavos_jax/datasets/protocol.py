@@ -62,7 +62,7 @@ def score_objects(
     *,
     knows_others: bool = False,
     measure: metrics.FrameScorer = metrics.score_frame,
-    further: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
+    further: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {},
 ) -> Rows:
     """Scores every object over its frames in ``counted``, ascending; reads no masks of others.
 
@@ -74,7 +74,6 @@ def score_objects(
         for frame in frames:
             at_frame.setdefault(frame, []).append(number)
     values: dict[int, list[tuple]] = {number: [] for number in counted}
-    further = further or {}
     for frame, ids in sorted(at_frame.items()):
         truth, prediction = masks.truth(frame), masks.prediction(frame)
         if not knows_others:

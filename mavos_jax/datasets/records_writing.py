@@ -3,11 +3,11 @@
 import contextlib
 import io
 import os
-import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,45 +20,34 @@ from mavos_jax.runtime.files import inside, replace_folder
 _FORMAT = "array_record"  # the default needs TensorFlow, and says so after all the work
 
 
-class Written(NamedTuple):
-    """What was written, and how many unfit videos or images were left out."""
-
-    folder: Path
-    num_videos: int
-    num_frames: int
-    num_records: int
-    num_bytes: int
-    num_left_out: int
-
-
 def write_records(
     videos: FileSet, output: Path, kind: str, split: str, *, overwrite: bool = False
-) -> Written:
-    """Writes all videos; the records appear in ``output`` once they have been read back.
+) -> str:
+    """Writes all videos; returns a line about the records, which appear once they are read back.
 
-    A killed run leaves a hidden folder ``.<kind>-<split>.<process>.partial``, which may be deleted.
+    A killed run leaves a hidden folder ``.<kind>-<split>-*``, which may be deleted.
     """
     final = inside(output, records.records_folder(output, kind, split))
     _require_replaceable(final, overwrite)
     tfds = records.import_tfds(str(final))
-    partial = output / f".{kind}-{records.folder_name(split)}.{os.getpid()}.partial"
-    try:
-        partial.mkdir(parents=True)
-        folder = _build(tfds, videos, partial, kind, records.folder_name(split))
+    name = records.folder_name(split)
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{kind}-{name}-", dir=output, ignore_cleanup_errors=True
+    ) as temporary:
+        folder = _build(tfds, videos, Path(temporary), kind, name)
         index = _index(tfds, videos, folder)
         records.write_index(folder, index)
         final.parent.parent.mkdir(parents=True, exist_ok=True)
-        replace_folder(final.parent, folder.parent, partial / "replaced")
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        replace_folder(final.parent, folder.parent, Path(temporary) / "replaced")
     summaries = [video.summary for video in index.videos]
-    return Written(
-        folder=final,
-        num_videos=len(summaries),
-        num_frames=sum(len(summary.frames) for summary in summaries),
-        num_records=sum(len(video.records) for video in index.videos),
-        num_bytes=sum(sum(s.frame_sizes) + sum(s.mask_sizes) for s in summaries),
-        num_left_out=videos.num_left_out,
+    num_frames = sum(len(summary.frames) for summary in summaries)
+    num_bytes = sum(sum(s.frame_sizes) + sum(s.mask_sizes) for s in summaries)
+    num_records = sum(len(video.records) for video in index.videos)
+    left_out = f", {videos.num_left_out} left out" if videos.num_left_out else ""
+    return (
+        f"prepared {kind} {split}: {len(summaries)} videos{left_out}, {num_frames} frames, "
+        f"{num_bytes / 1e6:.1f} MB in {num_records} records: {final}"
     )
 
 

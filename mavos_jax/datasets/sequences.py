@@ -44,12 +44,11 @@ def sequences_below(
     frames: Path,
     masks: Path,
     names: Iterable[str],
-    objects: Mapping[str, Mapping[int, ListedObject]] | None = None,
+    objects: Mapping[str, Mapping[int, ListedObject]] = {},
 ) -> tuple[SequenceFolders, ...]:
     """The sequences whose folders have their names, below the folders of all frames and masks."""
-    listed = objects or {}
     return tuple(
-        SequenceFolders(name, frames / name, masks / name, masks / name, listed.get(name, {}))
+        SequenceFolders(name, frames / name, masks / name, masks / name, objects.get(name, {}))
         for name in names
     )
 
@@ -185,8 +184,6 @@ def _read(path: Path, purpose: str) -> File:
         if is_endless(path):
             raise DamagedSample(f"{path}: expected {purpose}, found a pipe or a device")
         return File(str(path), path.read_bytes())
-    except FileNotFoundError as error:
-        raise DamagedSample(f"{path}: expected {purpose}, found no such file") from error
     except OSError as error:
         if error.errno in EXHAUSTED:
             raise

@@ -21,7 +21,7 @@ def find_vost(options: BenchmarkOptions) -> Layout:
         origin=listed.path,
         sequences=sequences_below(frames, root / listing.MASKS, listed.names),
         starts="first mask" if options.all_frames else "first frame",
-        saves_labelled=options.all_frames,
+        saves_labelled=options.all_frames and options.split != "test",
         is_labelled=options.split != "test" and not options.all_frames,
         is_exhaustive=False,
         is_gapless=False,

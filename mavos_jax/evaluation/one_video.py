@@ -21,7 +21,6 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.frames import FrameSource
 from mavos_jax.media.ids import explain_fullness, object_ids
 from mavos_jax.media.masks import read_mask
-from mavos_jax.media.pictures import Size, describe_size, read_header
 from mavos_jax.media.sequence import AnnotationUse, LaterMasks, open_sequence
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
@@ -72,7 +71,6 @@ class VideoTask:
         frames = sequence.frames
         notes = (*getattr(frames, "notes", ()), *sequence.notes)
         _require_mask_apart(first, frames)
-        _require_shown_size(first, frames.size, notes)
         ids, palette = read_mask(first, frames.size)
         if odd := explain_fullness(ids):
             notes = (*notes, f"{first}: {odd}")
@@ -131,16 +129,6 @@ def _require_mask_apart(mask: Path, frames: FrameSource) -> None:
         raise ValueError(
             f"{mask}: expected the mask outside the folder of frames, found it among them, where "
             "it counts as a frame; move it"
-        )
-
-
-def _require_shown_size(mask: Path, size: Size, notes: tuple[str, ...]) -> None:
-    """Raises for a mask of the stored frames if they are shown turned, or the other way round."""
-    turned = next((note for note in notes if note.startswith("video: ")), None)
-    if turned and read_header(mask, "a mask").size == size[::-1] != size:
-        raise ValueError(
-            f"{mask}: expected a mask of {describe_size(size)} as the video is shown, found height "
-            f"and width swapped; draw it on the picture that players show ({turned})"
         )
 
 

@@ -11,7 +11,7 @@ from mavos_jax.datasets.listing import FRAMES, MASKS
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.media.folders import describe_folder, name_some, subfolders, visible
 from mavos_jax.media.masks import Values, read_mask
-from mavos_jax.media.pictures import Size, describe_size, read_header, read_image
+from mavos_jax.media.pictures import Size, describe_size, read_image
 from mavos_jax.media.samples import Labels
 from mavos_jax.models.resize import cubic_taps, nearest_indices
 from mavos_jax.runtime.files import short_hash
@@ -155,8 +155,7 @@ def read_prediction(
 
 def read_result(path: Path) -> Values:
     """Reads a mask as it is, of any size: ids, uint8 [H, W], and its palette or None."""
-    size = read_header(path, "a mask").size
-    return read_mask(path, size, allow_empty=True, is_drawn=False)
+    return read_mask(path, allow_empty=True, is_drawn=False)
 
 
 def fingerprint_results(results: Path, benchmark: Benchmark) -> str:

@@ -11,18 +11,11 @@ import numpy as np
 from mavos_jax.config.experiment import to_dict
 from mavos_jax.datasets import Benchmark, BenchmarkOptions, open_benchmark
 from mavos_jax.datasets.protocol import ScoringOptions
+from mavos_jax.evaluation import scoring
 from mavos_jax.evaluation.reading import mask_path, require_apart
 from mavos_jax.evaluation.report import ReportContents, write_report
 from mavos_jax.evaluation.results_json import RESULTS_JSON, write_results_json
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.scoring import (
-    FILE_NAME,
-    describe_inputs,
-    global_table,
-    score_results,
-    table_files,
-    write_scores,
-)
 from mavos_jax.evaluation.sequence import (
     SegmentationOptions,
     SequenceTask,
@@ -72,8 +65,10 @@ def evaluate_benchmark(
     tasks = check_sequences(benchmark, options.segmentation.num_objects)
     identity = _identity(model, variables, benchmark, options)
     software = describe_software(this_command())
-    files = (FILE_NAME, RESULTS_JSON, *table_files(benchmark), _zip_name(benchmark))
+    files = (scoring.FILE_NAME, RESULTS_JSON, *scoring.table_files(benchmark), _zip_name(benchmark))
     conclusions = (*files, _PROVENANCE, _REPORT)
+    if benchmark.has_truth and options.overwrite:  # while the earlier results are still there
+        check_truth(tasks)
     with RunFolder.opened(
         root, identity, software, conclusions=conclusions, overwrite=options.overwrite
     ) as folder:
@@ -88,7 +83,7 @@ def evaluate_benchmark(
         unread = describe_unread(task.sequence.frames[0].parent for task in tasks)
         for note in (*benchmark.notes, *unread):
             report(note)
-        if benchmark.has_truth:
+        if benchmark.has_truth and not options.overwrite:
             check_truth(waiting)
         devices = jax.local_devices()[: options.num_devices]
         segment_all(model, variables, tasks, folder, options.segmentation, devices, report)
@@ -120,10 +115,11 @@ def _conclude(
     }
     masks, scores = folder.root / "masks", None
     if benchmark.has_truth:
-        provenance |= describe_inputs(masks, benchmark, options.scoring)
-        num_processes = options.num_processes
-        scores = score_results(benchmark, masks, options.scoring, num_processes=num_processes)
-        write_scores(folder.root, benchmark, scores, provenance)
+        provenance |= scoring.describe_inputs(masks, benchmark, options.scoring)
+        scores = scoring.score_results(
+            benchmark, masks, options.scoring, num_processes=options.num_processes
+        )
+        scoring.write_scores(folder.root, benchmark, scores, provenance)
     folder.write(_PROVENANCE, provenance)
     is_whole = not options.benchmark.sequences
     network = provenance["config"]["name"]
@@ -149,7 +145,7 @@ def _conclude(
     if scores is None:
         report(f"{name}: not scored, its labels are not public")
     else:
-        report(f"{name}: {scores.protocol}\n{global_table(benchmark, scores)}")
+        report(f"{name}: {scores.protocol}\n{scoring.global_table(benchmark, scores)}")
     if options.rle:
         videos = {s.name: [mask_path(masks, s, t) for t in s.saved] for s in benchmark.sequences}
         write_results_json(inside(folder.root, folder.root / RESULTS_JSON), videos)

@@ -24,10 +24,6 @@ _WORK = ("masks", "confidence", "soft", "sequences")
 _NUM_FLUSHING_THREADS = 8
 
 
-class _Unfinished(ValueError):  # noqa: N818 - nothing is wrong
-    """A sequence has not been finished yet."""
-
-
 class RunFolder:
     """Where a run over a benchmark keeps its results; those named last depend on all masks."""
 
@@ -79,7 +75,7 @@ class RunFolder:
         try:
             self._finished(task)
         except (ValueError, OSError) as error:
-            return None if isinstance(error, _Unfinished) else str(error)
+            return str(error)
         return None
 
     def begin(self, task: SequenceTask) -> Places:
@@ -131,14 +127,14 @@ class RunFolder:
     def _record_path(self, name: str) -> Path:
         return self.root / "sequences" / f"{name}.json"
 
-    def _finished(self, task: SequenceTask) -> SequenceRecord:
-        """Reads the record of a sequence; raises _Unfinished, or says what is wrong with it."""
+    def _finished(self, task: SequenceTask) -> SequenceRecord | None:
+        """Reads the record of a sequence, None if it is unfinished; raises where it is wrong."""
         name, path = task.sequence.name, self._record_path(task.sequence.name)
         if not path.is_file():
-            raise _Unfinished
+            return None
         content = read_json(path, remedy="")
         if isinstance(content, dict) and content.keys() == {"masks"}:
-            raise _Unfinished
+            return None
         try:
             record = parse_record(content)
         except ValueError as error:

@@ -246,7 +246,8 @@ def global_table(benchmark: Benchmark, scores: BenchmarkScores) -> Table:
 def sequence_table(scores: BenchmarkScores) -> Table:
     """The scores of every object, called ``<sequence>_<id>`` as by the official tools."""
     extra = dict.fromkeys(name for row in scores.objects for name in row.extra)
-    columns = ("Sequence", "J-Mean", "F-Mean", *(f"{name}-Mean" for name in extra))
+    boundary = "Fdot" if "F" in extra else "F"  # MOSEv2's, whose classical F is in ``extra``
+    columns = ("Sequence", "J-Mean", f"{boundary}-Mean", *(f"{name}-Mean" for name in extra))
     rows = (
         (
             *(f"{row.sequence}_{row.id}", region_mean(row), boundary_mean(row)),

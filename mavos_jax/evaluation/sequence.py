@@ -19,7 +19,7 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.confidence import confidence_writer
 from mavos_jax.media.ids import explain_emptiness, object_ids
 from mavos_jax.media.masks import read_values, write_mask
-from mavos_jax.media.pictures import describe_size, read_frame_header
+from mavos_jax.media.pictures import read_frame_header, require_size
 from mavos_jax.media.results import write_picture
 from mavos_jax.media.sequence import MasksOnDemand
 from mavos_jax.models.mavos import MAVOS, Variables
@@ -83,13 +83,8 @@ class SequenceTask:
 
     def frame(self, index: int) -> np.ndarray:
         """Reads a frame, uint8 RGB [H, W, 3]; sizes are compared before pixels are decoded."""
-        path = self.sequence.frames[index]
-        size = read_frame_header(path).size
-        if size != self.stored:
-            raise ValueError(
-                f"{path}: expected {describe_size(self.stored)} as {self.sequence.frames[0].name}, "
-                f"found {describe_size(size)}; all frames must have one size"
-            )
+        path, first = self.sequence.frames[index], self.sequence.frames[0].name
+        require_size(path, read_frame_header(path).size, self.stored, first, is_frame=True)
         return reading.read_frame(self.benchmark, path)
 
     def programs(self, model: MAVOS, augmentation: Augmentation) -> frozenset[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mavos_jax.datasets.dataset import Benchmark
-from mavos_jax.datasets.listing import BadName, require_name
+from mavos_jax.datasets.listing import is_sound_name
 from mavos_jax.datasets.sequences import SequenceFiles
 from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation.reading import find_masks, mask_path, output_size, read_given
@@ -105,7 +105,7 @@ def _check_archive(
     benchmark: Benchmark, file: Path, archive: zipfile.ZipFile, masks: Path | None
 ) -> Iterator[str]:
     infos = archive.infolist()
-    odd = {info.orig_filename for info in infos if not _is_sound_name(info.orig_filename)}
+    odd = {x.orig_filename for x in infos if not is_sound_name(x.orig_filename.removesuffix("/"))}
     if odd:
         names = name_some([shortened(name) for name in sorted(odd)])
         yield (
@@ -155,15 +155,6 @@ def _check_archive(
             f"{file / folder}: expected only {found / _FORM} for the sequences of "
             f"{benchmark.name}, found {name_some(sorted(names))}; remove what belongs to none"
         )
-
-
-def _is_sound_name(name: str) -> bool:
-    """Whether an entry's name, which may end in a slash, leads to a place below the top."""
-    try:
-        require_name(Path(), name.removesuffix("/"))
-    except BadName:
-        return False
-    return True
 
 
 def _find_nesting(benchmark: Benchmark, folders: Iterable[PurePosixPath]) -> PurePosixPath:

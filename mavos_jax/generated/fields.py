@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 FIELD_TEXELS = 256
 NUM_FIELDS = 160
 _BANK_SEED = 2_718_281
+_PLANE = np.mgrid[:FIELD_TEXELS, :FIELD_TEXELS].astype(np.float32)  # y and x of every texel
 
 
 @functools.lru_cache(maxsize=NUM_FIELDS)
@@ -37,11 +38,6 @@ def _noise(rng: Generator, decay: float, coarsest: int = 4) -> np.ndarray:
     return total
 
 
-def _plane() -> tuple[np.ndarray, np.ndarray]:
-    y, x = np.mgrid[:FIELD_TEXELS, :FIELD_TEXELS].astype(np.float32)
-    return y, x
-
-
 def _clouds(rng: Generator) -> Image.Image:
     return _image(_noise(rng, rng.uniform(0.4, 0.95), int(rng.choice([2, 4, 8, 16]))))
 
@@ -67,7 +63,7 @@ def _leaves(rng: Generator) -> Image.Image:
 
 
 def _stripes(rng: Generator) -> Image.Image:
-    y, x = _plane()
+    y, x = _PLANE
     angle, length = rng.uniform(0, np.pi), rng.uniform(6, 40)
     phase = (np.cos(angle) * x + np.sin(angle) * y) / length
     phase += rng.uniform(0, 0.6) * _noise(rng, 0.4)
@@ -79,7 +75,7 @@ def _stripes(rng: Generator) -> Image.Image:
 
 def _tiles(rng: Generator) -> Image.Image:
     """Bricks or a chequered floor, each tile of its own grey, with joints."""
-    y, x = _plane()
+    y, x = _PLANE
     angle = rng.choice([0.0, rng.uniform(0, np.pi)])
     y, x = np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y
     height, width = rng.uniform(8, 40, 2)
@@ -103,7 +99,7 @@ def _spots(rng: Generator) -> Image.Image:
 
 def _cells(rng: Generator) -> Image.Image:
     """Voronoi cells of flat grey, warped: stones, scales, leaves from afar."""
-    y, x = _plane()
+    y, x = _PLANE
     x, y = x + 8 * rng.random() * _noise(rng, 0.5, 8), y + 8 * rng.random() * _noise(rng, 0.5, 8)
     nearest = np.full(x.shape, np.inf, np.float32)
     values = np.zeros_like(nearest)

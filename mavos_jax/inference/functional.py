@@ -160,8 +160,8 @@ def add_objects(
 ) -> tuple[State, Output]:
     """Is :func:`correct` with a mask that shows new objects: the state grows by their number.
 
-    ``whole`` says that the mask is the frame's whole result: objects that it lacks have no pixels,
-    except for those that were removed.
+    ``whole`` says that the mask is the frame's whole result: objects that it lacks lose all pixels;
+    those that were removed stay hidden where they are predicted.
 
     Not for traced masks, because shapes depend on their ids: there ``num_objects`` of
     :func:`init_state` makes room, and :func:`correct` shows an object for the first time.

@@ -84,7 +84,7 @@ class VideoSegmenter:
     def remove(self, ids: int | Sequence[int]) -> Result:
         """Removes objects from the latest frame on, as :func:`~mavos_jax.remove_objects`.
 
-        The next correction of that frame forgets those of them that the frame brought.
+        Those that this frame brought are forgotten by its next correction.
         """
         before, state, frame, (mask, confidence, present) = self._latest
         gone = np.atleast_1d(ids).tolist()

@@ -20,7 +20,7 @@ from mavos_jax.inference.frame import (
 )
 from mavos_jax.inference.geometry import Geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities, shown_slots
-from mavos_jax.inference.outputs import LogitsForm, judge
+from mavos_jax.inference.outputs import MERGED_STEP, LogitsForm, judge
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.models.memory import num_places
 from mavos_jax.runtime.devices import GraphProgram
@@ -158,6 +158,8 @@ def _output(after: State, outputs: Outputs, before: int, return_logits: bool) ->
         jnp.pad(x, (0, len(ids) - before)) * after.shown for x in judge(logits, before)[:3]
     )
     mask = table[slots[:height, :width]]
+    if num_groups(before) > 1:  # without the padding
+        logits = logits[: -(-height // MERGED_STEP), : -(-width // MERGED_STEP)]
     return Output(mask, confidence, margin, present, logits if return_logits else None)
 
 

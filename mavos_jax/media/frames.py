@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from mavos_jax.media import folders
-from mavos_jax.media.pictures import Size, describe_size, read_frame_header, read_image
+from mavos_jax.media.pictures import Size, read_frame_header, read_image, require_size
 from mavos_jax.media.video_file import VideoFile
 from mavos_jax.runtime.files import is_endless
 
@@ -69,11 +69,7 @@ class ImageFolder:
         headers = [read_frame_header(file) for file in files]
         first = headers[0].size
         for file, header in zip(files, headers, strict=True):
-            if header.size != first:
-                raise ValueError(
-                    f"{file}: expected {describe_size(first)} as {files[0].name}, found "
-                    f"{describe_size(header.size)}; all frames must have one size"
-                )
+            require_size(file, header.size, first, files[0].name, is_frame=True)
         notes = [*folders.describe_unread([folder])]
         notes += folders.describe_series(file.name for file in files)
         if num_turned := sum(header.orientation != 1 for header in headers):
@@ -111,21 +107,19 @@ class ImageFolder:
             yield read_image(file, self.size)
 
 
-def open_frames(path: Path) -> ImageFolder | VideoFile:
+def open_frames(path: Path | str) -> ImageFolder | VideoFile:
     """Opens a folder of images, or a video file that PyAV decodes; names faults that show early."""
+    path = Path(path)
     if path.is_dir():
         return ImageFolder.open(path)
-    if not path.exists():
-        raise ValueError(f"{path}: expected a video file or a folder of frames, found nothing")
-    if is_endless(path):
-        raise ValueError(
-            f"{path}: expected a video file or a folder of frames, found a pipe or a device; "
-            "save the video to a file first"
-        )
     suffix = path.suffix.lower()
-    if suffix in folders.IMAGE_SUFFIXES and suffix not in _MOVING_SUFFIXES:
-        raise ValueError(
-            f"{path}: expected a video file or a folder of frames, found one image; "
-            f"give its folder, {path.parent}"
-        )
+    found = None
+    if not path.exists():
+        found = "nothing"
+    elif is_endless(path):
+        found = "a pipe or a device; save the video to a file first"
+    elif suffix in folders.IMAGE_SUFFIXES and suffix not in _MOVING_SUFFIXES:
+        found = f"one image; give its folder, {path.parent}"
+    if found is not None:
+        raise ValueError(f"{path}: expected a video file or a folder of frames, found {found}")
     return VideoFile.open(path)

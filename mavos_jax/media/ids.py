@@ -59,7 +59,7 @@ def explain_emptiness(ids: np.ndarray) -> str | None:
     if (ids == IGNORED).any():
         return (
             "expected at least one object, found only 0 and 255, which marks pixels to ignore; "
-            "save the object as 1"
+            f"save the object as 1; {_CONVERTER}"
         )
     return (
         "expected at least one object, found an empty mask (only 0); draw the objects to "

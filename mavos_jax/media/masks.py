@@ -28,7 +28,7 @@ class Values(NamedTuple):
 
 
 def read_mask(
-    source: Source, size: Size, *, allow_empty: bool = False, is_drawn: bool = True
+    source: Source, size: Size | None = None, *, allow_empty: bool = False, is_drawn: bool = True
 ) -> Values:
     """Reads object ids, 0 for the background and 255 to ignore, and the palette of a mask.
 

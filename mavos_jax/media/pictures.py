@@ -116,7 +116,7 @@ def read_image(source: Source, size: Size | None = None) -> np.ndarray:
     with opened(source, "an image") as (image, header):
         _require_eight_bits(source, header)
         if size is not None:
-            require_size(source, header.size, size, "the first frame", "a frame")
+            require_size(source, header.size, size, "the first frame", is_frame=True)
         image = turn_upright(image, header)
         # Pillow drops a palette's byte-wise transparency with a warning unless it is asked for.
         if image.mode == "P" and "transparency" in image.info:
@@ -133,13 +133,15 @@ def _require_eight_bits(source: Source, header: Header) -> None:
 
 
 def require_size(
-    source: object, found: Size, expected: Size, owner: str, noun: str = "a mask"
+    source: object, found: Size, expected: Size, owner: str, *, is_frame: bool = False
 ) -> None:
     """Raises :class:`DamagedSample` unless a picture has the size of ``owner``."""
     if found != expected:
+        noun = "a frame" if is_frame else "a mask"
+        advice = "all frames must have one size" if is_frame else explain_size(found, expected)
         raise DamagedSample(
             f"{source}: expected {noun} of {describe_size(expected)} as {owner}, found "
-            f"{describe_size(found)}; {explain_size(found, expected)}"
+            f"{describe_size(found)}; {advice}"
         )
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from PIL import Image
@@ -120,31 +119,25 @@ def video_writer(
     rate = min(max(frame_rate, _RATES[0]), _RATES[1]).limit_denominator(_MAX_DENOMINATOR)
     if codec == "mpeg4" and rate.numerator > _MAX_NUMERATOR:
         rate = Fraction(round(rate))
-    with (
-        _named_errors(av, path),
-        written_whole(path) as temporary,
-        av.open(av_url(temporary), "w", format="mp4") as container,
-    ):
-        if is_marked:
-            container.metadata["comment"] = text_mark(path.stem)
-        stream = container.add_stream(codec, rate)
-        stream.height, stream.width = height + height % 2, width + width % 2
-        stream.pix_fmt = "yuv420p"
-        if codec == "libx264":
-            stream.options = {"crf": _H264_QUALITY}
-
-        def add(picture: np.ndarray) -> None:
-            frame = av.VideoFrame.from_ndarray(np.pad(picture, padding, mode="edge"), "rgb24")
-            container.mux(stream.encode(frame))
-
-        yield add
-        container.mux(stream.encode())
-
-
-@contextlib.contextmanager
-def _named_errors(av: ModuleType, path: Path) -> Iterator[None]:
     try:
-        yield
+        with (
+            written_whole(path) as temporary,
+            av.open(av_url(temporary), "w", format="mp4") as container,
+        ):
+            if is_marked:
+                container.metadata["comment"] = text_mark(path.stem)
+            stream = container.add_stream(codec, rate)
+            stream.height, stream.width = height + height % 2, width + width % 2
+            stream.pix_fmt = "yuv420p"
+            if codec == "libx264":
+                stream.options = {"crf": _H264_QUALITY}
+
+            def add(picture: np.ndarray) -> None:
+                frame = av.VideoFrame.from_ndarray(np.pad(picture, padding, mode="edge"), "rgb24")
+                container.mux(stream.encode(frame))
+
+            yield add
+            container.mux(stream.encode())
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, str(path)) from error

@@ -69,8 +69,7 @@ def end_to_end_speed(workload: Workload, chunk_frames: int, num_frames: int) -> 
         root = Path(name)
         (root / "frames").mkdir()
         for index, frame in enumerate(workload.video(num_frames)):
-            picture = Image.fromarray(np.ascontiguousarray(frame))
-            picture.save(root / "frames" / f"{index:05d}.jpg", quality=95)
+            Image.fromarray(frame).save(root / "frames" / f"{index:05d}.jpg", quality=95)
         mask = root / "mask.png"
         write_mask(mask, np.ascontiguousarray(workload.mask))
         task = VideoTask.open(root / "frames", mask, workload.setting.objects)

@@ -216,9 +216,17 @@ def file_checksum(path: Path) -> str:
 
 
 def file_checksums(folder: Path) -> dict[str, str]:
-    """Returns the CRC-32 of every file below a folder by its relative name."""
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return {file.relative_to(folder).as_posix(): file_checksum(file) for file in files}
+    """Returns the CRC-32 of every file below a folder by its relative name.
+
+    Raises OSError for a folder that is missing or cannot be listed; a search would skip it.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    walked = os.walk(folder, onerror=fail)
+    files = sorted(Path(place, name) for place, _, names in walked for name in names)
+    return {x.relative_to(folder).as_posix(): file_checksum(x) for x in files if x.is_file()}
 
 
 def short_hash(parts: Iterable[bytes | str]) -> str:

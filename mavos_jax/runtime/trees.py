@@ -7,10 +7,10 @@ import jax
 from flax import traverse_util
 
 
-def leaves_by_path(tree: Any) -> dict[str, Any]:
+def leaves_by_path(tree: Any, sep: str = "/") -> dict[str, Any]:
     """Returns the leaves of any tree by path, such as ``params/decoder/conv_in/bias``."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    return {jax.tree_util.keystr(path, simple=True, separator=sep): leaf for path, leaf in leaves}
 
 
 def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:

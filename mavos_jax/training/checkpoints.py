@@ -8,6 +8,7 @@ the process dies, a step is there with its checksums or not at all.
 import contextlib
 import dataclasses
 import errno
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -98,18 +99,13 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
 
     @property
     def _is_whole(self) -> bool:
-        try:
-            return (self._folder / str(self._begun["step"])).is_dir()
-        except OSError:
-            return False
+        return os.path.isdir(self._folder / str(self._begun["step"]))  # False for any OSError
 
-    def save(
-        self, state: TrainState, score: float | None = None, *, is_retry: bool = False
-    ) -> None:
+    def save(self, state: TrainState, *, is_retry: bool = False) -> None:
         """Starts to write a checkpoint, once the one before is complete.
 
         The third failure in a row, retries aside, and a full disk raise OSError. ``state`` holds
-        NumPy arrays that nobody changes; ``score`` is J&F of its average.
+        NumPy arrays that nobody changes.
         """
         step, newest = int(state.step), self.newest()
         if newest is not None and newest >= step:
@@ -118,12 +114,12 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
                 f"found step {newest}; move it away, or train in another --workdir"
             )
         # The data are a function of the seed and the step, which is thus their position.
-        self._begun = {"step": step, "data_position": step, "score": score, **self._facts}
+        self._begun = {"step": step, "data_position": step, **self._facts}
+        if step in self._scores:  # judged before it was saved
+            self._begun["score"] = self._scores[step].value
         with self._explained():
             self._require_room(state)
         weights, training = split(state)
-        if score is not None:
-            self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
         self._is_pending, self._is_retry, self._cause = True, is_retry, None
         parts = {WEIGHTS: weights, TRAINING: training}
         items = {name: ocp.args.StandardSave(part) for name, part in parts.items()}
@@ -136,18 +132,22 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
             self._cause = error
 
     def add_score(self, step: int, score: float) -> None:
-        """Adds J&F of the average to the checkpoint of a step, if it was written."""
+        """Adds J&F of the average to the checkpoint of a step, or to the next attempt at it."""
         self.wait()
-        folder = self._folder / str(step)
-        if not folder.is_dir():
-            return
         self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
-        if is_first():
+        folder = self._folder / str(step)
+        if not is_first():
+            return
+        try:
+            if not folder.is_dir():
+                return
             stored = description.read_description(folder)
             others = {**stored.others, "score": score}
             text = description.describe(self._config, stored.checksums, others)
             with written_whole(folder / description.CONFIG) as temporary:
                 temporary.write_text(f"{text}\n", encoding="utf-8")
+        except (OSError, ValueError) as error:  # training does not end for want of a score
+            print_once(f"step {step}: its score could not be added: {error}")
 
     def wait(self, *, is_last: bool = False) -> None:
         """Waits until nothing is being written; reports failures, raises the third in a row.
@@ -155,6 +155,9 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
         Several processes, which cannot save again, also raise the failure of the last checkpoint.
         """
         if not self._is_pending:
+            if is_last and self._cause is not None and jax.process_count() > 1:
+                with self._explained():
+                    raise self._cause  # told when a score was to be added
             return
         step = self._begun["step"]
         try:
@@ -171,7 +174,7 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
                     there = steps_in(self._folder)
                     useless = [str(old) for old in set(there) - self._policy.kept(there)]
             else:
-                self._scores.pop(step, None)
+                self._cause = self._cause or error
                 self._num_failures += not self._is_retry
                 failure = "could not be saved, a later one is tried"
             is_lost = is_last and not is_whole and jax.process_count() > 1

@@ -2,9 +2,8 @@
 
 import contextlib
 import dataclasses
-import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -16,7 +15,7 @@ from mavos_jax.data.loader import Batch, Loader, make_loader, set_weights
 from mavos_jax.datasets import open_source
 from mavos_jax.datasets.files import FileSet
 from mavos_jax.media.samples import VideoSet
-from mavos_jax.models.mavos import MAVOS, build_model
+from mavos_jax.models.mavos import build_model
 from mavos_jax.runtime.compilation import CompilationClock
 from mavos_jax.runtime.devices import in_32_bits, products_in
 from mavos_jax.runtime.progress import describe_seconds
@@ -92,9 +91,9 @@ def train(
 
 
 def frame_size(config: Experiment) -> tuple[int, int]:
-    """Returns the size of generated frames: DAVIS's at the recipe's short edge, or the crop's."""
+    """Returns the size of generated frames: the recipe's short edge and aspect, or the crop's."""
     short, crop = config.data.short_edge, config.data.crop
-    return (short, round(short * 854 / 480)) if short else (crop, crop)
+    return (short, round(short * config.data.aspect)) if short else (crop, crop)
 
 
 def _describe_sources(config: Experiment, sets: Sequence[VideoSet]) -> None:
@@ -129,12 +128,13 @@ class _Run:
     def __post_init__(self) -> None:
         self.step = self.saved = int(self.state.step)
         self.buffer = MetricsBuffer(int(self.state.skipped_in_row))
+        self.predict = build_prediction(self.config)
         self.state = replicate(self.state)
 
     def train(self) -> int:
         """Trains until the last step or a request to stop, and saves; returns the step reached."""
         loop, last = self.config.training.loop, self.config.training.steps
-        batch, score = self._next_batch(), None
+        batch = self._next_batch()
         compilation = CompilationClock()
         while self.step < last and not self.stop.reached(self.step):
             with compilation:
@@ -143,7 +143,7 @@ class _Run:
             self.buffer.leave_out(compilation.seconds - compiled)
             self.buffer.add(metrics)
             self.step += 1
-            current, score = batch, None
+            current = batch
             with self._saving_on_error():
                 if self.step < last:  # the device works meanwhile
                     batch = self._next_batch()
@@ -169,7 +169,7 @@ class _Run:
             self.checkpoints.save(unreplicate(self.state))
         self.checkpoints.wait(is_last=True)
         if self.checkpoints.has_failed:
-            self.checkpoints.save(unreplicate(self.state), score, is_retry=True)
+            self.checkpoints.save(unreplicate(self.state), is_retry=True)
         return self.step
 
     def _next_batch(self) -> Batch:
@@ -202,7 +202,7 @@ class _Run:
 
     def _draw(self, batch: Batch) -> None:
         if is_first():
-            picture = paint_clip(batch.frames[0], batch.masks[0], self._predict(self.state, batch))
+            picture = paint_clip(batch.frames[0], batch.masks[0], self.predict(self.state, batch))
             self.log.picture("clip", self.step, picture)
 
     def _evaluate(self) -> float | None:
@@ -212,7 +212,7 @@ class _Run:
         precision = products_in(self.config.inference.precision)
         with precision, self._saving_on_error(fails_everywhere=True):
             score = evaluate(
-                self._model,
+                build_model(self.config),
                 variables_of(unreplicate(self.state), average=True),
                 self.held_out,
                 self.config.training.loop.evaluate_videos,
@@ -248,11 +248,3 @@ class _Run:
                 if is_joined and self.saved < self.step:
                     self._save()
             raise
-
-    @functools.cached_property
-    def _model(self) -> MAVOS:
-        return build_model(self.config)
-
-    @functools.cached_property
-    def _predict(self) -> Callable[[TrainState, Batch], np.ndarray]:
-        return build_prediction(self.config)

@@ -32,7 +32,8 @@ HARMLESS = (
     "training.clip.rematerialise",
     "training.loop",
     "training.optimizer.max_skipped",
-    "training.start",  # read before the first step
+    "training.start",  # like the next, read before the first step
+    "training.fresh",
 )
 """What may change between two parts of a run: it changes a step by rounding at most."""
 
@@ -42,7 +43,7 @@ _DAMAGED = "damaged"
 def require_same_run(folder: Path, config: Experiment, data: str) -> None:
     """Raises ValueError, with the changes, unless a run can go on from a checkpoint."""
     stored = description.read_description(folder)
-    before, after = _fields(stored.config), _fields(config)
+    before, after = (leaves_by_path(to_dict(each), sep=".") for each in (stored.config, config))
     changes = [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} asked for"
         for name in sorted({*before, *after})
@@ -100,11 +101,6 @@ def _without_sizes(data: str) -> list[str]:
     return [fingerprint.partition(SIZES)[0] for fingerprint in split_fingerprints(data)]
 
 
-def _fields(config: Experiment) -> dict[str, Any]:
-    fields = leaves_by_path(to_dict(config))
-    return {path.replace("/", "."): value for path, value in fields.items()}
-
-
 def _is_harmless(name: str) -> bool:
     if name.startswith("data.sources.") and name.endswith((".root", ".format")):
         return True
@@ -159,9 +155,8 @@ def _damage(folder: Path) -> str | None:
             found = file_checksums(folder / item)
             differing = [name for name in checksums if found.get(name) != checksums[name]]
             if differing:
-                file = folder / item / differing[0]
-                file.stat()  # one in a folder that cannot be listed is not missing
-                return f"{file} is not what was written"
+                fault = "is missing" if differing[0] not in found else "is not what was written"
+                return f"{folder / item / differing[0]} {fault}"
     except FileNotFoundError as error:
         return f"{error.filename} is missing"
     except description.OtherVersion:

@@ -105,15 +105,10 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
         raise ValueError(
             f"training.start: {start}: expected a checkpoint, found nothing; name another"
         )
-    if start.is_dir() or is_checkpoint(start):
+    if start.is_dir() or is_checkpoint(start) or convert is None:
         stored = read_description(start)
         _, variables = load_stored(stored)
         return _complete(config, variables, f"{start} ({_describe(stored)})")
-    if convert is None:
-        raise ValueError(
-            f"training.start: expected a checkpoint, found the file {start}; convert it "
-            "with convert_torch_weights.py first"
-        )
     variables, words = convert(config, start)
     if config.training.fresh:
         variables, rest = _complete(config, variables, str(start))

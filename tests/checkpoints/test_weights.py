@@ -138,12 +138,6 @@ def test_damaged_configurations(checkpoint, kind):
         refuse(f"{checkpoint}.*: .* found a damaged one", read, checkpoint)
 
 
-def test_checkpoints_of_another_version(checkpoint):
-    file = checkpoint / "config.json"
-    file.write_text(file.read_text().replace('"format": 2', '"format": 1'))
-    refuse(f"{checkpoint}.* use the version that wrote it", load, checkpoint)
-
-
 def test_unreadable_weights_are_not_called_damaged(checkpoint, monkeypatch):
     scandir = os.scandir
 

@@ -92,6 +92,17 @@ def test_another_background_and_transparency(tmp_path):
     Image.fromarray(clear).save(tmp_path / "c.png")
     convert(tmp_path / "c.png", tmp_path / "ids", "--background", 255, 255, 255)
     assert sorted(ids(tmp_path / "ids/c.png")) == [0, 1, 2]
+    clear[..., :3] = 0  # strokes in black on a layer of their own
+    Image.fromarray(clear).save(tmp_path / "d.png")
+    convert(tmp_path / "d.png", tmp_path / "ids")
+    assert ids(tmp_path / "ids/d.png") == [1, 1, 0]
+
+
+def test_results_of_an_earlier_run_are_no_input(tmp_path, colours, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        convert(colours, "colours/ids", "--overwrite")
+    assert [path.name for path in (colours / "ids").iterdir() if path.is_dir()] == []
 
 
 SMOOTH = draw(RED, GREEN, BLUE).filter(ImageFilter.GaussianBlur(1))

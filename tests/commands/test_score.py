@@ -10,12 +10,7 @@ from refusals import refuse
 
 from mavos_jax.commands import score
 from mavos_jax.datasets.protocol import ScoringOptions
-from mavos_jax.evaluation.scoring import (
-    describe_inputs,
-    require_replaceable,
-    score_results,
-    write_scores,
-)
+from mavos_jax.evaluation import scoring
 
 SPANS = {name: {1: tuple(range(6)), 2: tuple(range(2, 6))} for name in ("ant", "bee")}
 
@@ -67,12 +62,12 @@ def test_the_command_prints_and_writes_scores(tree, tmp_path, capsys):
     assert (options.short_edge, options.resolution, options.sequences) == (480, "480p", ())
 
     rule = ScoringOptions(lvos="before-2024-05", unseen=frozenset({"bee"}))
-    expected = score_results(benchmark, results, rule)
+    expected = scoring.score_results(benchmark, results, rule)
     assert stored["objects"] == as_json(expected.objects)  # every number, unrounded
     assert stored["summary"] == expected.summary
     assert stored["benchmark"]["fingerprint"] == benchmark.fingerprint()
     provenance = stored["provenance"]
-    assert provenance == describe_inputs(results, benchmark, rule)
+    assert provenance == scoring.describe_inputs(results, benchmark, rule)
     assert provenance["scoring_rule"] == {
         **{"lvos": "before-2024-05", "unseen": ["bee"]},
         **{"official_decay": False, "long_time_video": "davis"},
@@ -102,9 +97,9 @@ def test_scores_are_computed_again_and_never_reused(tree, tmp_path):
     table.unlink()
     file = run(tree)
     other = write_benchmark(tmp_path / "other", {"ant": drifting(0, 6), "bee": drifting(1, 6)})
-    inputs = describe_inputs(results, benchmark, ScoringOptions())
+    inputs = scoring.describe_inputs(results, benchmark, ScoringOptions())
     message = r"scores\.json: expected .* found a different benchmark;"
-    refuse(message, require_replaceable, results, other, inputs)
+    refuse(message, scoring.require_replaceable, results, other, inputs)
     first = file.read_text()
     file.write_text(first.replace('"J&F": 0', '"J&F": 1'))
     run(tree)  # of the same inputs
@@ -130,12 +125,12 @@ def test_a_file_that_is_no_scores_is_kept(tree, content):
 
 def test_what_is_not_defined_survives_the_file(tree, tmp_path):
     benchmark, results, _ = tree
-    scores = score_results(benchmark, results, ScoringOptions())
+    scores = scoring.score_results(benchmark, results, ScoringOptions())
     first = scores.objects[0]
     region = first.scores.region._replace(decay=math.nan)
     row = first._replace(scores=first.scores._replace(region=region))
     changed = scores._replace(objects=(row, *scores.objects[1:]))
-    write_scores(tmp_path, benchmark, changed, {"seed": 3})
+    scoring.write_scores(tmp_path, benchmark, changed, {"seed": 3})
     stored = read(tmp_path / "scores.json")
     assert stored["objects"][0]["scores"]["region"]["decay"] is None
     assert stored["objects"][1:] == as_json(scores.objects[1:])

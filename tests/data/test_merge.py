@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from mavos_jax.data.augment import Crops, paste_over
+from mavos_jax.config.data import DataConfig
+from mavos_jax.data.augment import Crops
+from mavos_jax.data.clips import add_twins, haze, paste_over, turn
 from mavos_jax.media.ids import count_pixels, pixel_threshold
 
 SIZE = 465
@@ -18,7 +20,7 @@ def _clip(areas, value, top=0, size=SIZE):
 
 
 def _merge(below, above, seed=0, most=10):
-    return paste_over(below, above, most, np.random.default_rng(seed))
+    return paste_over(below, above, DataConfig(max_objects=most), np.random.default_rng(seed))
 
 
 def test_foreground_is_pasted_over():
@@ -77,3 +79,57 @@ def test_thresholds_shrink_with_the_area_of_the_crop():
     assert pixel_threshold(100, 93) == pytest.approx(4)
     small = _merge(_clip([3, 4], 10, size=93), _clip([], 200, size=93))
     assert small.num_objects == 1
+
+
+def _box():
+    clip = _clip([], 10, size=100)
+    clip.masks[:, 20:60, 30:70] = 1
+    clip.frames[clip.masks == 1] = 200
+    return clip._replace(num_objects=1)
+
+
+def test_twins_are_moved_copies_of_which_one_alone_may_be_background():
+    clip, seen = _box(), set()
+    for seed in range(40):
+        twins = add_twins(clip, DataConfig(), np.random.default_rng(seed))
+        is_bright = (twins.frames == 200).all(-1)
+        is_own = clip.masks == 1
+        assert is_bright[is_own].all()
+        assert is_bright[twins.masks > 0].all()
+        numbers = {0, *range(1, 1 + twins.num_objects)}
+        assert set(np.unique(twins.masks)) == numbers
+        if is_bright.sum() > is_own.sum() + 1000:
+            own, copied = (is_here & (twins.masks > 0) for is_here in (is_own, is_bright & ~is_own))
+            seen.add((twins.num_objects, bool(own.any()), bool(copied.any())))
+    # Both are objects; the copy alone; the original alone.
+    assert {(2, True, True), (1, False, True), (1, True, False)} <= seen
+
+
+def test_what_turns_is_as_wide_as_the_cosine_of_an_angle_that_grows_evenly():
+    frames, masks = (np.repeat(part[:1], 12, axis=0) for part in _box()[:2])
+    clip = Crops(frames, masks, 1)
+    for seed in range(5):
+        turned = turn(clip, np.random.default_rng(seed))
+        assert ((turned.frames == 200).all(-1) == (turned.masks == 1)).all()
+        assert (turned.masks[:, 20:60].any(2)).all()
+        widths = turned.masks[:, 30].sum(1) / 40
+        assert (widths >= 0.15 - 1 / 40).all()
+        assert (widths <= 1 + 1 / 40).all()
+        start, step = np.meshgrid(np.linspace(0, 2 * np.pi, 400), np.linspace(0, 0.6, 100))
+        angles = start[..., None] + step[..., None] * np.arange(12)
+        errors = abs(np.maximum(abs(np.cos(angles)), 0.15) - widths).max(-1)
+        assert errors.min() < 0.05
+
+
+def test_glass_shows_what_is_behind_and_haze_keeps_the_order_of_colours():
+    below, above = _clip([], 100), _clip([4000], 200)
+    merged = paste_over(below, above, DataConfig(glass=1.0), np.random.default_rng(0))
+    assert (merged.frames[merged.masks == 0] == 100).all()
+    (colour,) = np.unique(merged.frames[merged.masks == 1])
+    assert 100 * 0.1 <= colour < 200
+    ramp = np.arange(256, dtype=np.uint8)[None, :, None, None].repeat(3, -1)
+    for seed in range(5):
+        hazy = haze(Crops(ramp, np.zeros((1, 256, 1), np.uint8), 0), np.random.default_rng(seed))
+        steps = np.diff(hazy.frames[0, :, 0, 0].astype(int))
+        assert set(steps.tolist()) == {0, 1}
+        assert 0.24 * 255 <= steps.sum() <= 0.81 * 255

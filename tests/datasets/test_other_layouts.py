@@ -109,6 +109,12 @@ def test_objects_of_mosev2(tmp_path, form):
     two = open_benchmark(options).sequences[1]
     assert two.spans == ({} if form == "none" else {2: (), 5: (), 7: ()})
     assert check_benchmark(options) == []
+    if form != "none":
+        meta["videos"]["owl"] = meta["videos"][two.name]
+        path.write_text(json.dumps(meta))
+        refuse("JPEGImages/owl: expected the frames of owl", open_benchmark, options)
+        part = dataclasses.replace(options, sequences=(two.name,))
+        assert len(open_benchmark(part).sequences) == 1
 
 
 def test_an_object_of_sav_starts_where_it_is_first_seen(tmp_path):
@@ -136,6 +142,11 @@ def test_frames_of_vost_between_the_labelled_ones(tmp_path):
     listed = open_benchmark(dataclasses.replace(options, all_frames=False)).sequences[0]
     assert names(listed.frames) == [path.stem for path in bear.truth.values()]
     assert check_benchmark(options) == []
+    for path in list(bear.truth.values())[1:]:
+        path.unlink()
+    assert (
+        open_benchmark(dataclasses.replace(options, split="test")).sequences[0].saved == bear.saved
+    )
 
 
 def move(root, old, new):

@@ -128,6 +128,7 @@ def test_a_folder_may_have_lists(tmp_path, lists):
     (tmp_path / lists / "val.txt").write_text(text, encoding="utf-8")
     names = [video.name for video in videos_of(source)]
     assert names == ["folder val: bear", "folder val: dog-10"]
+    assert len(open_source(dataclasses.replace(source, split="valid"))) == 2
 
 
 def test_static_ids_are_kept_unless_there_is_255_alone(tmp_path):

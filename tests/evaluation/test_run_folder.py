@@ -92,9 +92,8 @@ def test_what_was_not_finished_is_no_fault_and_goes(tmp_path, tasks):
         assert [folder.record(task) for task in tasks] == [None] * 3
     with opened(tmp_path) as folder:
         folder.begin(tasks[0])
-    assert not [
-        path for kind in ("masks/*/*", "confidence/*", "soft/*") for path in tmp_path.glob(kind)
-    ]
+    for kind in ("masks/*/*", "confidence/*", "soft/*"):
+        assert not list(tmp_path.glob(kind))
 
 
 def zero(path):
@@ -146,13 +145,8 @@ def test_a_damaged_run_file(root, content):
 
 def test_only_what_runs_wrote_is_removed(root, tasks):
     own = {"masks/mine.png", "masks/bear/notes.txt", "masks/mine/00000.png", "other.zip", "a.csv"}
-    own |= {
-        "report.txt",
-        "sequences/notes.txt",
-        "confidence/mine.csv",
-        "soft/bear/2/mine.png",
-        "soft/bear/a.txt",
-    }
+    own |= {"report.txt", "sequences/notes.txt", "confidence/mine.csv"}
+    own |= {"soft/bear/2/mine.png", "soft/bear/a.txt"}
     for name in own:
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("by hand")

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.commands.parser import load_config
 from mavos_jax.models.backend import backend_for
 from mavos_jax.models.mavos import build_model, variable_shapes
@@ -36,10 +35,3 @@ def test_parameters_and_strides_of_the_full_networks(name, num_parameters, size)
     sizes = [tuple(-(-n // stride) for n in size) for stride in (4, 8, 16)]
     assert [x.shape[:2] for x in features.shortcuts] == sizes
     assert features.projected.shape == (*sizes[2], config.elstt.dim)
-
-
-def test_variables_do_not_depend_on_the_memory_in_a_bank():
-    shapes = expected_shapes(load_config("configs/deaot_l.py"))
-    assert not [name for name in shapes if "memory_modulation" in name]
-    other = load_config("configs/deaot_l.py", ("--memory.capacity", "3"))
-    assert expected_shapes(other) == shapes

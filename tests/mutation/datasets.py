@@ -17,14 +17,9 @@ from mavos_jax.datasets.listing import read_names
 from mavos_jax.datasets.opening import open_files
 from mavos_jax.datasets.protocol import ScoringOptions
 from mavos_jax.datasets.sequences import SequenceFiles
+from mavos_jax.evaluation import scoring
 from mavos_jax.evaluation.reading import mask_path
 from mavos_jax.evaluation.run_folder import RunFolder
-from mavos_jax.evaluation.scoring import (
-    describe_inputs,
-    require_replaceable,
-    score_results,
-    write_scores,
-)
 from mavos_jax.evaluation.sequence import SequenceRecord, SequenceTask, set_speeds
 from mavos_jax.evaluation.sharing import check_sequences
 from mavos_jax.evaluation.submission import check_submission, write_submission
@@ -150,18 +145,18 @@ def scores(places):
     put(tree / "unseen.txt", b"# unseen\ncat\ndog\n")
     for path in first.truth.values():
         put(tree / "masks" / first.name / path.name, path.read_bytes())
-    inputs = describe_inputs(tree / "masks", benchmark, rule)
+    inputs = scoring.describe_inputs(tree / "masks", benchmark, rule)
 
     def replace():
-        require_replaceable(tree, benchmark, inputs)
+        scoring.require_replaceable(tree, benchmark, inputs)
 
     def score():
-        return score_results(benchmark, tree / "masks", rule)
+        return scoring.score_results(benchmark, tree / "masks", rule)
 
     def read_list():
         assert read_names(tree / "unseen.txt")
 
-    write_scores(tree, benchmark, score(), inputs)
+    scoring.write_scores(tree, benchmark, score(), inputs)
     masks = sorted(tree.glob("masks/*/*.png"))
     files = (tree / "scores.json", tree / "scores.json", tree / "unseen.txt")
     return Subject(_sources(tree, *masks, *len(masks) * files), (replace, score, read_list))

@@ -119,15 +119,8 @@ def _odd(rng, value, names):
         case str() if value.isdecimal() and len(value) < 20:
             alike = (int(value), str(int(value) + 10**9), f"-{value}", f" {value} ")
         case str():
-            odd = (
-                f"{value}/",
-                f"{value}/..",
-                f"/{value}",
-                f"../{value}",
-                f" {value}",
-                f"{value} x",
-            )
-            alike = (*odd, f"{value}\t", f"{value}\v", f"#{value}", f"./{value}")
+            odd = (f"{value}/", f"{value}/..", f"/{value}", f"../{value}", f" {value}")
+            alike = (*odd, f"{value} x", f"{value}\t", f"{value}\v", f"#{value}", f"./{value}")
         case _:
             alike = _VALUES
     raw = f"{_RAW}{rng.randrange(len(_RAW_VALUES))}"

@@ -5,7 +5,6 @@ losses.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import random
@@ -17,17 +16,10 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from small_configs import ELSTT, MOBILENET
+from small_configs import MOBILENET, vary
 
 from mavos_jax.commands.parser import load_config
-from mavos_jax.config import (
-    ClipConfig,
-    DataConfig,
-    MemoryConfig,
-    OptimizerConfig,
-    ResNetConfig,
-    TrainingConfig,
-)
+from mavos_jax.config import MemoryConfig, ResNetConfig
 from mavos_jax.data.loader import Batch
 from mavos_jax.models.mavos import init_variables
 from mavos_jax.training import devices
@@ -39,19 +31,17 @@ ROOT = Path(__file__).parents[2]
 STEPS = 10
 GRAPH_OPTIONS = {"xla_embed_ir_in_executable": True}  # in place of a GPU's
 
-SMALL = dataclasses.replace(
+SMALL = vary(
     MOBILENET,
     encoder=ResNetConfig(width=4, depths=(1, 1, 1)),
-    elstt=dataclasses.replace(ELSTT, num_blocks=1),
+    elstt={"num_blocks": 1},
     memory=MemoryConfig(num_heads=2, focal_levels=1, mlp_ratio=1),
-    data=DataConfig(clip_frames=4, crop=33),
-    training=TrainingConfig(
-        steps=STEPS,
-        batch_size=4,
-        # With its own predictions as input, a pixel at a tie makes a visible difference.
-        clip=ClipConfig(gap=1, teacher_forcing=1.0),
-        optimizer=OptimizerConfig(warmup=0.2),
-    ),
+    data={"clip_frames": 4, "crop": 33},
+    # With its own predictions as input, a pixel at a tie makes a visible difference.
+    training={
+        **{"steps": STEPS, "batch_size": 4, "optimizer": {"warmup": 0.2}},
+        "clip": {"gap": 1, "teacher_forcing": 1.0},
+    },
 )
 TINY_OVERRIDES = ("--training.clip.dropout", "True", "--data.crop", "65", "--data.clip_frames", "4")
 

@@ -8,48 +8,30 @@ on which no video can be scored.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from programs import ROOT, start_python
 from small_configs import MOBILENET, vary
 
-from mavos_jax.config import DataConfig, LoopConfig, OptimizerConfig, SourceConfig, TrainingConfig
+from mavos_jax.config import SourceConfig
 from mavos_jax.models.mavos import variable_shapes
 from mavos_jax.training import checkpoints, loop, validation
 from mavos_jax.training.resume import newest_whole, read_state
 from mavos_jax.training.step import Metrics, new_state
 
-ROOT = Path(__file__).parents[2]
-
-CONFIG = dataclasses.replace(
-    MOBILENET,
-    data=DataConfig(
-        sources=(SourceConfig(num_videos=20),),
-        held_out=SourceConfig(num_videos=2),
-        clip_frames=3,
-        crop=33,
-        short_edge=48,
-        merge=0.0,
-        workers=0,
-        threads=1,
-    ),
-    training=TrainingConfig(
-        steps=4,
-        batch_size=4,
-        optimizer=OptimizerConfig(freeze_early=False, max_skipped=3),
-        loop=LoopConfig(
-            log_every=1, picture_every=0, evaluate_every=0, save_every=2, keep=2, evaluate_videos=1
-        ),
-    ),
+_SETS = {"sources": (SourceConfig(num_videos=20),), "held_out": SourceConfig(num_videos=2)}
+_SIZES = {"clip_frames": 3, "crop": 33, "short_edge": 48, "merge": 0.0, "workers": 0, "threads": 1}
+_TRAINING = {"steps": 4, "batch_size": 4, "optimizer": {"freeze_early": False, "max_skipped": 3}}
+_LOOP = {"log_every": 1, "picture_every": 0, "evaluate_every": 0, "evaluate_videos": 1}
+_SAVES = {"save_every": 2, "keep": 2}
+CONFIG = vary(
+    MOBILENET, data={**_SETS, **_SIZES}, training={**_TRAINING, "loop": {**_LOOP, **_SAVES}}
 )
 
 
@@ -57,6 +39,12 @@ def changed(data: Any = (), **fields: Any):
     """The configuration with other values of its data, training and loop."""
     loop = {name: fields.pop(name) for name in [*fields] if hasattr(CONFIG.training.loop, name)}
     return vary(CONFIG, data=dict(data), training={**fields, "loop": loop})
+
+
+def state_at(state, step):
+    """The state at another step, with another average."""
+    moved = state._replace(step=np.asarray(step, np.int32))
+    return moved._replace(average={path: x + step for path, x in state.average.items()})
 
 
 def stand_in_step(seconds=0.0, bad_steps=(), fails_at=None):
@@ -105,16 +93,8 @@ def start(folder, *words, seconds=0.0, fails="", config=None, **options):
         "STAND_IN_FAILS": str(fails),
         "XLA_FLAGS": "",
     }
-    command = [sys.executable, "-m", "training.stand_in", "--config", str(file)]
-    return subprocess.Popen(
-        [*command, "--workdir", str(folder / "run"), *words],
-        env=environment,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+    words = ("--config", file, "--workdir", folder / "run", *words)
+    return start_python("-m", "training.stand_in", *words, env=environment, **options)
 
 
 def complaints(errors):

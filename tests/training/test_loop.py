@@ -94,7 +94,8 @@ def test_another_configuration_is_refused_and_harmless_changes_are_not(tmp_path,
     sources = (dataclasses.replace(CONFIG.data.sources[0], num_videos=21),)
     other = changed({"sources": sources})
     refuse(r"data\.sources\.0\.num_videos: 20 there, 21 asked", run, other, tmp_path)
-    run(changed(log_every=3, save_every=1, keep=5, accumulate=2, start="elsewhere"), tmp_path)
+    harmless = {"accumulate": 2, "start": "elsewhere", "fresh": ("decoder",)}
+    run(changed(log_every=3, save_every=1, keep=5, **harmless), tmp_path)
     assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4]
 
 

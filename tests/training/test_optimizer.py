@@ -57,13 +57,6 @@ def test_the_decay_of_the_average():
     assert average_decay(TrainingConfig(steps=4), jnp.int32(3)) == 0
 
 
-def draw(random, shapes, size=1.0):
-    return {
-        path: jnp.asarray(size * random.randn(*shape), jnp.float32)
-        for path, shape in shapes.items()
-    }
-
-
 def test_the_identification_bank_rests_once_predictions_are_memorised():
     config = dataclasses.replace(CONFIG, clip=ClipConfig(teacher_forcing=0.5))
     leaves = {"identification/kernel": jnp.ones((2, 3)), "decoder/conv_in/kernel": jnp.ones((3, 4))}
@@ -96,7 +89,7 @@ def test_muon_is_that_of_optax_and_the_rest_is_adams():
     found, _ = ours.update(leaves, state, leaves)  # without a gradient
     assert not any(leaf.any() for leaf in jax.tree.leaves(found))
     for _ in range(3):
-        gradient: Any = draw(random, shapes)
+        gradient: Any = {x: jnp.asarray(random.randn(*y), jnp.float32) for x, y in shapes.items()}
         found, state = ours.update(gradient, state, leaves)
         expected, other = theirs.update(gradient, other, leaves)
         for one, two in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
