@@ -197,7 +197,8 @@ def add_twins(clip: Crops, data: DataConfig, rng: Generator) -> Crops:
     if rng.random() < _BEHIND:
         is_pasted &= clip.masks == 0
     own, copied = rng.choice(np.array(_KNOWN, np.uint8))
-    masks = np.where(is_pasted, copied * (masks + np.uint8(MAX_OBJECTS)), own * clip.masks)
+    kept = np.where(clip.masks == IGNORED, clip.masks, own * clip.masks)
+    masks = np.where(is_pasted, copied * (masks + np.uint8(MAX_OBJECTS)), kept)
     found = _repacked(_lay(is_pasted, frames, clip.frames, data, rng), masks, data, rng)
     return found if found.num_objects else clip
 

@@ -90,14 +90,16 @@ def _box():
 
 def test_twins_are_moved_copies_of_which_one_alone_may_be_background():
     clip, seen = _box(), set()
+    clip.masks[:, 95:] = 255
     for seed in range(40):
         twins = add_twins(clip, DataConfig(), np.random.default_rng(seed))
         is_bright = (twins.frames == 200).all(-1)
         is_own = clip.masks == 1
         assert is_bright[is_own].all()
-        assert is_bright[twins.masks > 0].all()
-        numbers = {0, *range(1, 1 + twins.num_objects)}
+        assert is_bright[(twins.masks > 0) & (twins.masks < 255)].all()
+        numbers = {0, 255, *range(1, 1 + twins.num_objects)}
         assert set(np.unique(twins.masks)) == numbers
+        assert (twins.masks[:, 95:][~is_bright[:, 95:]] == 255).all()
         if is_bright.sum() > is_own.sum() + 1000:
             own, copied = (is_here & (twins.masks > 0) for is_here in (is_own, is_bright & ~is_own))
             seen.add((twins.num_objects, bool(own.any()), bool(copied.any())))
