@@ -125,6 +125,13 @@ def test_what_a_trace_encloses_is_a_part_of_its_program(tiny, clip, monkeypatch)
     )
 
 
+def test_logits_of_many_objects_have_no_padding(tiny, clip):
+    (model, variables), (frames, mask) = tiny, clip
+    start = mavos_jax.init_state(model, variables, frames[0], mask, num_objects=13)
+    _, output = mavos_jax.step(model, variables, start, frames[1], return_logits=True)
+    assert np.asarray(output.logits).shape[:2] == (13, 17)  # a quarter of 50 x 66, rounded up
+
+
 @pytest.mark.parametrize("function", [mavos_jax.correct, mavos_jax.add_objects])
 def test_a_boolean_mask_shows_object_1(tiny, clip, function):
     (model, variables), (frames, mask) = tiny, clip

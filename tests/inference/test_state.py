@@ -211,13 +211,6 @@ def test_variables_may_be_constants_of_the_callers_program(clip):
     np.testing.assert_array_equal(traced.mask, output.mask)
 
 
-def test_logits_of_many_objects_have_no_padding(functions, clip):
-    frames, mask = clip
-    start = functions["init_state"](frames[0], mask, num_objects=13)
-    _, output = functions["step"](start, frames[1], return_logits=True)
-    assert np.shape(output.logits)[:2] == (13, 17)  # a quarter of 50 x 66, rounded up
-
-
 def test_confidence_of_each_object(functions, start, clip):
     frames, _ = clip
     _, output = functions["step"](start, frames[1], return_logits=True)
