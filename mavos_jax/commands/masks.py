@@ -72,7 +72,7 @@ def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
     folders = [source, *sorted(path for path in source.rglob("*") if path.is_dir())]
     target = output.absolute()
     if source.absolute() in target.parents:  # results of an earlier run are no input
-        folders = [x for x in folders if target not in (x.absolute(), *x.absolute().parents)]
+        folders = [path for path in folders if not path.absolute().is_relative_to(target)]
     found = [(folder, list(images_by_stem(folder, IMAGE_SUFFIXES).values())) for folder in folders]
     if not any(names for _, names in found):
         raise ValueError(f"{source}: expected pictures (.png), found none in it or below")

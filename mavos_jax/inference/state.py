@@ -134,15 +134,14 @@ def _correct(
     numbers = jnp.arange(1, after + 1, dtype=jnp.uint8)
     slot_of = jnp.zeros(256, jnp.uint8).at[ids].set(numbers).at[IGNORED].set(IGNORED)
     slots = slot_of[_pad(mask)]
-    seen = jnp.zeros(256, bool).at[1 : before + 1].set(state.shown)
+    shown = jnp.pad(state.shown, (0, after - before)) | shown_slots(slots)[1 : after + 1]
     video, outputs = label_frame(
         *(network, state.video, _pad(frame), (slots, None), jnp.int32(before)),
         groups=num_groups(after),
         identities=(num_identities(before), num_identities(after)),
         logits_form=_logits_form(before),
-        erase=seen | shown_slots(slots) if whole else erase,
+        erase=jnp.zeros(256, bool).at[1 : after + 1].set(shown) if whole else erase,
     )
-    shown = jnp.pad(state.shown, (0, after - before)) | shown_slots(slots)[1 : after + 1]
     corrected = state._replace(video=video, ids=ids, shown=shown)
     return corrected, _output(corrected, outputs, before, return_logits)
 
