@@ -7,15 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets.tree_videos import (
-    DAVIS_VIDEOS,
-    LATE_VIDEOS,
-    LISTED_STEP,
-    LONG_LABELLED,
-    LONG_VIDEOS,
-    LVOS_VIDEOS,
-    TreeVideo,
-)
+from datasets.tree_videos import DAVIS_VIDEOS, LATE_VIDEOS, LONG_VIDEOS, LVOS_VIDEOS, TreeVideo
 from PIL import Image
 
 from mavos_jax.config import SourceConfig
@@ -130,7 +122,7 @@ def _write_youtube_vos(tree: _Tree) -> None:
     folder = tree.root / tree.dataset[-4:] / tree.split
     videos = {}
     for video in LATE_VIDEOS:
-        listed = [LISTED_STEP * (1 + t) for t in range(video.num_frames)]
+        listed = [2 * (1 + t) for t in range(video.num_frames)]
         frames = {f"{t:05d}": video.frame(t) for t in range(listed[-1] + 2)}
         names = [f"{t:05d}" for t in listed]
         # The package holds frames before the first listed one, too.
@@ -177,7 +169,7 @@ def _write_lvos(tree: _Tree) -> None:
 
 def _write_long_time_video(tree: _Tree) -> None:
     # Numbers without padding, which only the natural order sorts.
-    tree.write_pairs(tree.root, LONG_VIDEOS, lambda t: str(7 + t), LONG_LABELLED)
+    tree.write_pairs(tree.root, LONG_VIDEOS, lambda t: str(7 + t), (1, 3, 5, 7))
     tree.write_list("ImageSets", [video.name for video in LONG_VIDEOS])
 
 

@@ -119,15 +119,8 @@ def test_a_bad_file_is_named_with_its_line(tmp_path, text, message):
     assert "mine.py" in refuse(message, load_config, tmp_path / "mine.py")
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        (CONFIGS / "r50_mavo.py", "r50_mavos"),
-        (CONFIGS / "r50-mavos.py", "r50_mavos"),
-        (CONFIGS / "r50_mavos", "r50_mavos"),
-        ("tiny", "tiny"),
-    ],
-)
-def test_a_missing_file_suggests_a_close_name(monkeypatch, given, meant):
+@pytest.mark.parametrize("given", ["r50_mavo.py", "r50-mavos.py", "r50_mavos", "tiny"])
+def test_a_missing_file_suggests_a_close_name(monkeypatch, given):
     monkeypatch.chdir(CONFIGS.parent)
+    given, meant = (given, given) if given == "tiny" else (CONFIGS / given, "r50_mavos")
     refuse(rf"did you mean \S*configs/{meant}\.py\?", load_config, given)

@@ -59,6 +59,14 @@ def test_every_layout_from_the_tree_to_the_report(dataset, copying, tmp_path, ca
     assert (output / f"global_results-{tree.split}.csv").is_file()
 
 
+def test_a_list_of_another_set_is_refused_at_the_start(tmp_path, capsys):
+    tree = write_benchmark_tree(tmp_path / "tree", "lvos2")
+    (tmp_path / "unseen.txt").write_text("x\n")
+    words = (*options_of(tree), "--unseen", tmp_path / "unseen.txt", "--output", tmp_path / "out")
+    assert "list of unseen ones (x) in the set, found none among" in run.fail(capsys, *words)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_finished_run_is_kept_and_another_one_refused(copying, words, tmp_path, capsys):
     run(*words)
     (tmp_path / "tree/JPEGImages/480p/bear/notes.txt").touch()

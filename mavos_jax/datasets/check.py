@@ -212,18 +212,13 @@ def find_mask_faults(path: Path, context: MaskContext) -> Iterator[str]:
 
 
 def _id_faults(path: Path, ids: tuple[int, ...], context: MaskContext) -> Iterator[str]:
-    unknown = [number for number in ids if number not in context.objects]
-    if unknown:
+    if unknown := set(ids).difference(context.objects):
         yield (
             f"{path}: expected ids that {context.origin} lists ({_join(context.objects)}), found "
             f"{_join(unknown)}; take the list that belongs to the masks"
         )
-    missing = [
-        number
-        for number, listed in context.objects.items()
-        if path.stem in listed.frames[:1] and number not in ids
-    ]
-    if missing:
+    starting = {i for i, listed in context.objects.items() if path.stem in listed.frames[:1]}
+    if missing := starting.difference(ids):
         yield (
             f"{path}: expected object {_join(missing)}, which {context.origin} starts there, found "
             f"{_join(ids)}; take the list that belongs to the masks"

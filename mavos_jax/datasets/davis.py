@@ -33,10 +33,7 @@ def find_davis(options: BenchmarkOptions) -> Layout:
     truth = masks_root / listing.MASKS / _SMALL[0] if is_shrunk else masks
     return Layout(
         origin=listed.path,
-        sequences=tuple(
-            SequenceFolders(name, frames / name, masks / name, truth / name)
-            for name in listed.names
-        ),
+        sequences=tuple(SequenceFolders(n, frames / n, masks / n, truth / n) for n in listed.names),
         starts="first frame",
         is_labelled=options.split in _LABELLED,
         is_exhaustive=False,

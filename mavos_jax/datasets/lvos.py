@@ -99,24 +99,17 @@ def score_lvos(
     sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
 ) -> protocol.Rows:
     """Scores every object over its life span; where it is hidden and not predicted, it scores 1."""
-    dropped = 2 if options.lvos == "2024-05" else 0
+    dropped = 1 if options.lvos == "2024-05" else 0  # frames, at each end
     declared = {
         number: max(len(span), sequence.declared_frames.get(number, 0))
         for number, span in sorted(sequence.spans.items())
     }
-    counted = {
-        number: [
-            frame
-            for position, frame in enumerate(sequence.spans[number])
-            if not dropped or position not in (0, total - 1)
-        ]
-        for number, total in declared.items()
-    }
+    counted = {i: sequence.spans[i][dropped : total - dropped] for i, total in declared.items()}
     is_unseen = None if options.unseen is None else sequence.name in options.unseen
     rows = []
     for row in protocol.score_objects(sequence.name, masks, counted, options, knows_others=True):
         # Frames that the metadata declare beyond the span count as zeros.
-        zeros = (0.0,) * (declared[row.id] - dropped - len(row.region))
+        zeros = (0.0,) * (declared[row.id] - 2 * dropped - len(row.region))
         region, boundary = row.region + zeros, row.boundary + zeros
         scores = protocol.sum_up(region, boundary, options)
         extra = {"V": stability(region, boundary)}
@@ -157,18 +150,13 @@ def _stability(row: ObjectResult) -> float:
     return row.extra["V"]
 
 
-def _official_row(rows: protocol.Objects, summary: Mapping[str, float]) -> dict[str, float]:
-    values = {
-        "J": protocol.mean_of(rows, protocol.region_mean),
-        "F": protocol.mean_of(rows, protocol.boundary_mean),
-        "V": summary["V"],
-    }
+def _official_row(summary: Mapping[str, float]) -> dict[str, float]:
     row = {"J&F-Mean": summary["J&F"]}
     for letter in "JFV":
-        row[f"{letter}-Mean"] = values[letter]
-        for part in ("seen", "unseen"):
-            if f"{letter}_{part[0]}" in summary:
-                row[f"{letter}-{part}-Mean"] = summary[f"{letter}_{part[0]}"]
+        names = {f"{letter}-{part}-Mean": f"{letter}_{part[0]}" for part in ("seen", "unseen")}
+        parts = {column: summary[name] for column, name in names.items() if name in summary}
+        # With seen and unseen videos the tool averages over both, not over all objects.
+        row |= {f"{letter}-Mean": fmean(parts.values() or [summary[letter]]), **parts}
     return row
 
 
@@ -180,7 +168,10 @@ LVOS = DataSet(
     nested=listing.MASKS,
     server="https://lingyihongfd.github.io/lvos.github.io",
 )
-_AT_480 = "The paper scored LVOS v1 with frames shrunk to a shorter edge of 480 pixels."
+_AT_480 = (
+    "The paper scored LVOS v1 with frames shrunk to a shorter edge of 480 pixels, and averaged "
+    "over seen and unseen videos (--unseen)."
+)
 LVOS1 = dataclasses.replace(
     LVOS,
     published=tuple(

@@ -73,10 +73,7 @@ def find_mosev2(options: BenchmarkOptions) -> Layout:
     if meta is None:
         return layout
     videos = listing.read_metadata(
-        *(meta, lambda video, value: ListedObject()),
-        expected="anything",
-        allow_empty=True,
-        allow_ids=True,
+        meta, lambda *_: ListedObject(), expected="anything", allow_empty=True, allow_ids=True
     )
     found = {sequence.name for sequence in layout.sequences}
     # Listed videos without frames are told of when they are opened; training does without.
@@ -148,9 +145,6 @@ def clip_means(row: ObjectResult, is_visible: bool) -> tuple[float, float] | Non
     )
 
 
-MOSEV2 = DataSet(
-    find_mosev2,
-    protocol=Protocol(score_mosev2, summarise_mosev2),
-    trains_on="videos",
-    server="https://mose.video",
+MOSEV2 = dataclasses.replace(
+    MOSE, find=find_mosev2, protocol=Protocol(score_mosev2, summarise_mosev2)
 )

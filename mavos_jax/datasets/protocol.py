@@ -47,9 +47,7 @@ class Protocol(NamedTuple):
     score: Callable[[SequenceFiles, SequenceMasks, ScoringOptions], Rows]
     summarise: Callable[[Objects, ScoringOptions], Summary]  # from all rows
     # Makes the official columns of the summary, where they differ.
-    official_row: Callable[[Objects, Mapping[str, float]], Mapping[str, float]] = (
-        lambda objects, summary: summary
-    )
+    official_row: Callable[[Mapping[str, float]], Mapping[str, float]] = lambda summary: summary
     # What of a sequence may be new to a network: its name, or its categories.
     unseen_names: Callable[[SequenceFiles], Iterable[str]] = lambda sequence: ()
 

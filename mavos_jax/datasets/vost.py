@@ -1,13 +1,13 @@
 """VOST: ``{JPEGImages,Annotations}/<sequence>`` at 5 frames a second, lists in ImageSets."""
 
-import functools
+from collections.abc import Sequence
+from statistics import fmean
 
-from mavos_jax.datasets import listing
+from mavos_jax.datasets import listing, protocol
 from mavos_jax.datasets.dataset import BenchmarkOptions, DataSet
 from mavos_jax.datasets.davis import score_davis2017
-from mavos_jax.datasets.protocol import Objects, Protocol, ScoringOptions, Summary
-from mavos_jax.datasets.sequences import Layout, sequences_below
-from mavos_jax.scores.metrics import Statistics, statistics
+from mavos_jax.datasets.sequences import Layout, SequenceFiles, sequences_below
+from mavos_jax.scores.metrics import ObjectResult, Statistics, statistics
 
 _ALL_FRAMES = "JPEGImages_10fps"
 
@@ -29,11 +29,23 @@ def find_vost(options: BenchmarkOptions) -> Layout:
     )
 
 
-def summarise_vost(objects: Objects, options: ScoringOptions) -> Summary:
+def score_vost(
+    sequence: SequenceFiles, masks: protocol.SequenceMasks, options: protocol.ScoringOptions
+) -> protocol.Rows:
+    """Scores as DAVIS 2017, and J over the last quarter of an object's frames."""
+    rows = score_davis2017(sequence, masks, options, knows_others=True)
+    return tuple(row._replace(extra={"J_last": fmean(_last_quarter(row))}) for row in rows)
+
+
+def _last_quarter(row: ObjectResult) -> Sequence[float]:
+    return row.region[3 * len(row.region) // 4 :]
+
+
+def summarise_vost(objects: protocol.Objects, options: protocol.ScoringOptions) -> protocol.Summary:
     """Averages J under the official names; J_last, "J_tr" in the paper, is the last quarter's."""
     summary: dict[str, float] = {}
-    for name, left_out in (("J_last", 3), ("J", 0)):
-        parts = [row.region[left_out * len(row.region) // 4 :] for row in objects]
+    last, whole = map(_last_quarter, objects), (row.region for row in objects)
+    for name, parts in (("J_last", last), ("J", whole)):
         rows = [statistics(part, official_decay=options.official_decay) for part in parts]
         means = Statistics(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
         summary |= {f"{name}-{key.capitalize()}": value for key, value in means._asdict().items()}
@@ -46,7 +58,7 @@ def summarise_vost(objects: Objects, options: ScoringOptions) -> Summary:
 
 VOST = DataSet(
     find_vost,
-    protocol=Protocol(functools.partial(score_davis2017, knows_others=True), summarise_vost),
+    protocol=protocol.Protocol(score_vost, summarise_vost),
     options=("all_frames",),
     trains_on="videos",
 )

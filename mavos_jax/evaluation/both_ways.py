@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from mavos_jax.media.frames import FrameSource, ImageFolder
-from mavos_jax.media.pictures import Size, read_image
+from mavos_jax.media.pictures import DamagedSample, Size, read_image
 
 
 class Spool:
@@ -80,19 +80,27 @@ def split_frames(
 
 def turned_round(
     masks: Iterable[np.ndarray],
+    position: int,
     read: Callable[[int], np.ndarray],
     size: Size,
     folder: Path,
     on_mask: Callable[[], object],
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields frames and masks from frame 0 on, given the masks of frames N, N-1, ..., 0.
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yields indices, frames and masks upwards, given the masks from frame ``position`` down to 0.
 
-    That of frame N, which comes from elsewhere, is left out.
+    That of ``position``, which comes from elsewhere, is left out. What ends the masks early is
+    raised after those that there are.
     """
+    failure = None
     with opened_spool(folder, size) as spool:
-        for ids in masks:
-            if len(spool):
-                on_mask()
-            spool.append(ids)
-        for index in range(len(spool) - 1):
-            yield read(index), spool[len(spool) - 1 - index]
+        try:
+            for ids in masks:
+                if len(spool):
+                    on_mask()
+                spool.append(ids)
+        except (KeyboardInterrupt, DamagedSample) as error:
+            failure = error
+        for index in range(position + 1 - len(spool), position):
+            yield index, read(index), spool[position - index]
+    if failure is not None:
+        raise failure

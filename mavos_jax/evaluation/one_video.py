@@ -21,6 +21,7 @@ from mavos_jax.inference.video import stream_masks
 from mavos_jax.media.frames import FrameSource
 from mavos_jax.media.ids import explain_fullness, object_ids
 from mavos_jax.media.masks import read_mask
+from mavos_jax.media.pictures import DamagedSample
 from mavos_jax.media.sequence import AnnotationUse, LaterMasks, open_sequence
 from mavos_jax.models.mavos import MAVOS, Variables
 from mavos_jax.runtime.compilation import CompilationClock
@@ -206,14 +207,15 @@ def segment_to_folder(
     ):
         feed = _Feed(frames)
         numbers = range(task.position, sys.maxsize)
-        results = ((feed.take(), ids) for ids in segment(feed, task.labels, numbers))
+        masks = enumerate(segment(feed, task.labels, numbers), task.position)
+        results = ((index, feed.take(), ids) for index, ids in masks)
         if task.position:
             numbers = range(task.position, -1, -1)
             backwards = segment(map(read, numbers), task.earlier, numbers)
-            early = turned_round(backwards, read, task.frames.size, output.root, progress.advance)
-            results = itertools.chain(early, results)
+            where = task.position, read, task.frames.size, output.root
+            results = itertools.chain(turned_round(backwards, *where, progress.advance), results)
         try:
-            for index, (frame, ids) in enumerate(results):
+            for index, frame, ids in results:
                 write.frame(task.frames.name(index), frame, ids)
                 if task.truth is not None:
                     to_score.append(ids)
@@ -221,7 +223,8 @@ def segment_to_folder(
                 if index >= task.position:
                     progress.advance()
         except (KeyboardInterrupt, ValueError, OSError) as error:
-            is_expected = error is feed.failure or isinstance(error, KeyboardInterrupt)
+            is_input = error is feed.failure or isinstance(error, DamagedSample)
+            is_expected = is_input or isinstance(error, KeyboardInterrupt)
             if num_finished == 0 or not is_expected:
                 raise
             failure = error

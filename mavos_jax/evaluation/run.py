@@ -63,6 +63,8 @@ def evaluate_benchmark(
     benchmark = open_benchmark(options.benchmark)
     require_apart(benchmark, root)
     tasks = check_sequences(benchmark, options.segmentation.num_objects)
+    if benchmark.has_truth:
+        scoring.describe_unseen(benchmark, options.scoring)
     identity = _identity(model, variables, benchmark, options)
     software = describe_software(this_command())
     files = (scoring.FILE_NAME, RESULTS_JSON, *scoring.table_files(benchmark), _zip_name(benchmark))
@@ -143,7 +145,7 @@ def _conclude(
         )
     report(f"{words}: {num_bytes / 1e9:.2f} GB; masks and report.html are in {folder.root}")
     if scores is None:
-        report(f"{name}: not scored, its labels are not public")
+        report(f"{name}: not scored, no frame that counts has a true mask")
     else:
         report(f"{name}: {scores.protocol}\n{scoring.global_table(benchmark, scores)}")
     if options.rle:
@@ -189,8 +191,4 @@ def _identity(
 def digest(variables: Variables) -> str:
     """Returns a short hash of the names, shapes and values of all variables."""
     leaves = {name: np.asarray(leaf) for name, leaf in leaves_by_path(variables).items()}
-    return short_hash(
-        part
-        for name, values in leaves.items()
-        for part in (f"{name} {values.dtype} {values.shape}", values.tobytes())
-    )
+    return short_hash(f"{n} {x.dtype} {x.shape}".encode() + x.tobytes() for n, x in leaves.items())

@@ -18,7 +18,7 @@ from typing import Any
 from mavos_jax.evaluation.sequence import Places, SequenceRecord, SequenceTask, parse_record
 from mavos_jax.runtime import files
 from mavos_jax.runtime.trees import fields_by_path
-from mavos_jax.runtime.untrusted import read_json, shortened
+from mavos_jax.runtime.untrusted import read_json, shortened, typed
 
 _WORK = ("masks", "confidence", "soft", "sequences")
 _NUM_FLUSHING_THREADS = 8
@@ -124,12 +124,10 @@ class RunFolder:
         with files.opened_lock(path) as lock:
             yield lock.take()
 
-    def _record_path(self, name: str) -> Path:
-        return self.root / "sequences" / f"{name}.json"
-
     def _finished(self, task: SequenceTask) -> SequenceRecord | None:
         """Reads the record of a sequence, None if it is unfinished; raises where it is wrong."""
-        name, path = task.sequence.name, self._record_path(task.sequence.name)
+        name = task.sequence.name
+        path = self.root / "sequences" / f"{name}.json"
         if not path.is_file():
             return None
         content = read_json(path, remedy="")
@@ -191,13 +189,10 @@ class RunFolder:
 
     def _remove_run(self) -> None:
         """Removes what the run of ``run.json`` wrote; the file itself is replaced later."""
-        try:
-            conclusions = self._run().get("conclusions")
-        except ValueError:  # damaged
-            conclusions = None
-        if isinstance(conclusions, list):
-            self._remove(str(name) for name in conclusions)
-        self._remove(self._conclusions)
+        conclusions: list[Any] = []
+        with contextlib.suppress(ValueError, KeyError):  # damaged
+            conclusions = typed(self._run()["conclusions"], list)
+        self._remove([*map(str, conclusions), *self._conclusions])
         records = self.root / "sequences"
         for path in sorted(records.rglob("*.json")):
             name = path.relative_to(records).with_suffix("").as_posix()
@@ -207,12 +202,9 @@ class RunFolder:
             self._remove_empty(self.places(name).confidence.parent, self.root / "confidence")
 
     def _remove_results(self, name: str) -> None:
-        try:
-            content = read_json(self._record_path(name))
-        except (ValueError, OSError):
-            content = None
-        frames = content.get("masks") if isinstance(content, dict) else None
-        frames = frames if isinstance(frames, dict) else {}
+        frames: dict[str, Any] = {}
+        with contextlib.suppress(ValueError, OSError, KeyError, TypeError):
+            frames = typed(read_json(self.root / "sequences" / f"{name}.json")["masks"], dict)
         masks, table, soft = self.places(name)
         folders = [masks, *soft.glob("*/")]
         partials = [partial for folder in folders for partial in folder.glob(".*.png.*.partial")]

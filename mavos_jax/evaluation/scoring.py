@@ -44,7 +44,7 @@ def score_results(
             "labels are not public, hand the results in at the benchmark's server"
         )
     protocol = find_protocol(benchmark.dataset)
-    unseen = _describe_unseen(benchmark, options)
+    unseen = describe_unseen(benchmark, options)
     masks = reading.find_masks(results, benchmark)
     # A task for another process carries its own sequence only.
     settings = dataclasses.replace(benchmark, sequences=())
@@ -65,7 +65,7 @@ def score_results(
     return BenchmarkScores(words, rows, summary)
 
 
-def _describe_unseen(benchmark: Benchmark, options: ScoringOptions) -> str:
+def describe_unseen(benchmark: Benchmark, options: ScoringOptions) -> str:
     """Says how many of the listed unseen names a set has; raises ValueError if it has none."""
     unseen_names = find_protocol(benchmark.dataset).unseen_names
     names = {name for sequence in benchmark.sequences for name in unseen_names(sequence)}
@@ -239,18 +239,21 @@ def _text(value: str | float) -> str:
 
 def global_table(benchmark: Benchmark, scores: BenchmarkScores) -> Table:
     """The scores of the set: one row, with the columns of the official tool if there is one."""
-    values = find_protocol(benchmark.dataset).official_row(scores.objects, scores.summary)
+    values = find_protocol(benchmark.dataset).official_row(scores.summary)
     return Table(tuple(values), (tuple(values.values()),))
 
 
 def sequence_table(scores: BenchmarkScores) -> Table:
     """The scores of every object, called ``<sequence>_<id>`` as by the official tools."""
     extra = dict.fromkeys(name for row in scores.objects for name in row.extra)
-    boundary = "Fdot" if "F" in extra else "F"  # MOSEv2's, whose classical F is in ``extra``
-    columns = ("Sequence", "J-Mean", f"{boundary}-Mean", *(f"{name}-Mean" for name in extra))
+    means = {"J": region_mean}
+    if "J_last" not in extra:  # VOST has no F
+        # MOSEv2's classical F is in ``extra``.
+        means["Fdot" if "F" in extra else "F"] = boundary_mean
+    columns = ("Sequence", *(f"{name}-Mean" for name in (*means, *extra)))
     rows = (
         (
-            *(f"{row.sequence}_{row.id}", region_mean(row), boundary_mean(row)),
+            *(f"{row.sequence}_{row.id}", *(mean(row) for mean in means.values())),
             *(row.extra.get(name, math.nan) for name in extra),
         )
         for row in scores.objects

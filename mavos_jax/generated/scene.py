@@ -52,7 +52,6 @@ class Scene(NamedTuple):
     camera: Camera  # where it is seen from
     light: Light  # what falls on it
     bodies: tuple[Body, ...]  # the labelled objects first; the first has id 1
-    num_objects: int  # how many bodies are labelled
     far_to_near: tuple[int, ...]  # indices of ``bodies``; later ones hide earlier ones
 
 

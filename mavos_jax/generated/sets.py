@@ -121,10 +121,7 @@ def open_generated(config: SourceConfig, size: tuple[int, int]) -> GeneratedSet 
         name = f"synthetic {config.split}"
         return GeneratedSet(config.num_videos, size, config.max_gap, recipe, name)
     if config.split == "held_out":
-        named = (
-            GeneratedVideo(f"synthetic held_out: seed {video.seed}", video)
-            for video in held_out_videos()
-        )
+        named = (GeneratedVideo(f"synthetic held_out: seed {x.seed}", x) for x in held_out_videos())
         return HeldOutSet(tuple(named), config.max_gap)
     raise ValueError(
         f"split of a generated set: expected train, eventful or held_out, found {config.split!r}"

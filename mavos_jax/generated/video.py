@@ -117,7 +117,6 @@ def _random_scene(rng: Generator, recipe: Recipe, size: Size, num_objects: int) 
         camera,
         _random_light(rng, recipe, size),
         (*actors, *hiders),
-        num_objects,
         (*rng.permutation(len(actors)).tolist(), *range(len(actors), len(actors) + len(hiders))),
     )
 

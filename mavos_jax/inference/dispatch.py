@@ -60,17 +60,14 @@ def run(
     """
     driver = _Driver(model, variables, videos, options)
     yield driver.first()
-    pending = None
-    for following in driver.chunks():
-        # The next chunk is on its way before this one's masks are waited for.
-        if pending is not None:
-            yield from driver.fetch(pending)
-        pending = following
-        if not options.looks_ahead:
-            yield from driver.fetch(pending)
-            pending = None
-    if pending is not None:
-        yield from driver.fetch(pending)
+    started: list[_Pending] = []
+    for chunk in driver.chunks():
+        started.append(chunk)
+        # Looking ahead, the next chunk is on its way before one's masks are waited for.
+        while len(started) > options.looks_ahead:
+            yield from driver.fetch(started.pop(0))
+    for chunk in started:
+        yield from driver.fetch(chunk)
     driver.raise_error()
 
 

@@ -214,7 +214,7 @@ def keep_reference(state: State, *, place: int | Array | None = None) -> State:
             "network whose memory.references is above 1"
         )
     places = kept.shape[-1]
-    if isinstance(place, int | np.integer) and not 0 <= place < places:
+    if not (place is None or _is_traced(place) or 0 <= place < places):
         raise ValueError(f"place: expected 0 to {places - 1}, found {place}")
     keep = jax.vmap(keep_frame, (0, None))
     return state._replace(

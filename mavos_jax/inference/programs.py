@@ -61,11 +61,8 @@ def segment_chunk(
         )
 
     if backend.short_chunk == "discards":
-        return jax.lax.scan(
-            lambda state, index: advance(index, state, index < num_frames),
-            state,
-            jnp.arange(len(frames)),
-        )
+        indices = jnp.arange(len(frames))
+        return jax.lax.scan(lambda state, i: advance(i, state, i < num_frames), state, indices)
 
     def put(index: Scalar, carry: tuple[VideoState, Outputs]) -> tuple[VideoState, Outputs]:
         state, outputs = advance(index, carry[0], None)

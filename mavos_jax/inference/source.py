@@ -56,6 +56,7 @@ class Source:
         self._video = video
         self._frames = iter(video.frames)
         self._error: Exception | None = None
+        self._labelled: set[int] = set()
 
     def start(self, first: "Source") -> tuple[np.ndarray, np.ndarray]:
         """Returns the first frame, of the size of the ``first`` video's, and its slots, padded."""
@@ -94,6 +95,7 @@ class Source:
     def label(self) -> np.ndarray:
         """Returns the slots of the last frame's label, padded, and registers its new objects."""
         name = f"labels[{self.position - 1}]"
+        self._labelled.add(self.position - 1)
         label = check_mask(self.labels[self.position - 1], self.sizes.output, name)
         return _pad(self.ids.add(label, name))
 
@@ -115,9 +117,11 @@ class Source:
         """Raises what ended the frames, unless they simply ended."""
         if self._error is not None:
             raise self._error
-        late = sorted(t for t in self.labels if t >= self.position)
-        if late:
-            raise ValueError(f"labels: expected frames 1..{self.position - 1}, found {late}")
+        if unused := sorted(set(self.labels) - self._labelled):
+            raise ValueError(
+                f"labels: expected frames 1..{self.position - 1}, each before it is read, found "
+                f"{unused}"
+            )
 
     def _next(self) -> np.ndarray | None:
         """Returns the next frame, or ``None`` at the end or at an error, which it keeps."""

@@ -88,9 +88,10 @@ def memorise(
     """
     network = _bind(model, variables)
     written = network.remember(pending, network.identify(mask, num_identities))
+    size = -(-mask.shape[0] // STRIDE), -(-mask.shape[1] // STRIDE)
     long_term, num_writes = jax.lax.cond(
         is_due,
-        lambda: _write(model, variables, memory, written, _map_size(mask), key),
+        lambda: _write(model, variables, memory, written, size, key),
         lambda: (memory.long_term, memory.num_writes),
     )
     return Memory(long_term, written, num_writes, memory.kept)
@@ -151,11 +152,6 @@ def _write(
             lambda: _bind(model, variables, key).modulate(frame, memory, size),
         )
     return put_frame(model.config.memory, memory, frame)
-
-
-def _map_size(mask: Mask) -> tuple[int, int]:
-    rows, columns = mask.shape
-    return -(-rows // STRIDE), -(-columns // STRIDE)
 
 
 def _bind(model: MAVOS, variables: Variables, key: Array | None = None) -> MAVOS:

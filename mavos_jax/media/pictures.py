@@ -171,7 +171,7 @@ def turn_upright(image: Image.Image, header: Header) -> Image.Image:
 def opened(source: Source, expected: str) -> Iterator[tuple[Image.Image, Header]]:
     """Opens a picture; what Pillow raises in the block becomes a :class:`DamagedSample`."""
     try:
-        file = source if isinstance(source, Path) else io.BytesIO(source.data)
+        file = io.BytesIO(source.data) if isinstance(source, File) else Path(source)
         if isinstance(file, Path) and is_endless(file):
             raise DamagedSample(
                 f"{source}: expected {expected} in a file, found a pipe or a device; save it to a "

@@ -166,6 +166,9 @@ class MasksOnDemand(Mapping[int, np.ndarray]):
             raise KeyError(index)
         return self._read(index)
 
+    def __contains__(self, index: object) -> bool:
+        return index in self._frames  # without a reading
+
     def __iter__(self) -> Iterator[int]:
         return iter(self._frames)
 

@@ -68,9 +68,11 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
         self._num_failures = 0
         self._is_pending = self._is_retry = False
         self._cause: Exception | None = None
+        if is_first():  # Orbax would fail every save for one that it cannot remove
+            for left in self._folder.glob(_TEMPORARY.format("*")):
+                shutil.rmtree(left, ignore_errors=True)
         options = ocp.CheckpointManagerOptions(
             preservation_policy=self._policy,
-            cleanup_tmp_directories=True,
             async_options=ocp.options.AsyncOptions(
                 timeout_secs=_WAIT_SECONDS, post_finalization_callback=self._describe
             ),
@@ -144,7 +146,7 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
             stored = description.read_description(folder)
             others = {**stored.others, "score": score}
             text = description.describe(self._config, stored.checksums, others)
-            with written_whole(folder / description.CONFIG) as temporary:
+            with written_whole(folder / description.CONFIG, is_flushed=True) as temporary:
                 temporary.write_text(f"{text}\n", encoding="utf-8")
         except (OSError, ValueError) as error:  # training does not end for want of a score
             print_once(f"step {step}: its score could not be added: {error}")
@@ -185,7 +187,8 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
                     shutil.rmtree(self._folder / name, ignore_errors=True)
             # Orbax counts steps as there, or removed, that are not.
             if is_whole or jax.process_count() == 1:
-                self._manager.reload()
+                with contextlib.suppress(OSError):
+                    self._manager.reload()
             # Processes that waited for the one that failed only know of the waiting.
             cause = self._cause or error
             reason = (str(cause).splitlines() or [type(cause).__name__])[0]

@@ -133,6 +133,7 @@ class StopRequest:
         self._is_shared = jax.distributed.is_initialized()
         self._signal: int | None = None
         self._has_passed_on = False
+        self._next = 0  # the first step that was not asked for
         self._before: dict[signal.Signals, Any] = {}
 
     @property
@@ -148,7 +149,9 @@ class StopRequest:
     def reached(self, step: int) -> bool:
         """Whether to stop now; every process must ask, with the same step."""
         if self._is_shared:
-            return multihost_utils.reached_preemption_sync_point(step)
+            # A request before a resumed run's first step is for step 1.
+            steps, self._next = range(self._next, step + 1), step + 1
+            return any(map(multihost_utils.reached_preemption_sync_point, steps))
         return self.is_noted
 
     def __enter__(self) -> "StopRequest":

@@ -105,17 +105,12 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch, checkpoint, bank):
     assert_same(load(checkpoint)[1], bank)
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("absent", "found nothing"),
-        (".", r"found no config\.json in it"),
-        ("x.pth", r"found another file; convert .* with convert_torch_weights\.py first"),
-    ],
-)
-def test_paths_that_are_no_checkpoints(tmp_path, name, found):
+def test_paths_that_are_no_checkpoints(tmp_path):
     (tmp_path / "x.pth").touch()
-    refuse(f"^{tmp_path / name}: .*{found}", load, tmp_path / name)
+    refuse(f"^{tmp_path}/absent: .*found nothing", load, tmp_path / "absent")
+    refuse(rf"^{tmp_path}: .*found no config\.json in it", load, tmp_path)
+    converted = r"convert .* with convert_torch_weights\.py first"
+    refuse(f"^{tmp_path}/x.pth: .*found another file; {converted}", load, tmp_path / "x.pth")
 
 
 DAMAGES = {

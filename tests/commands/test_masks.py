@@ -79,6 +79,15 @@ def test_grey_levels_become_ids(tmp_path, mode):
     assert ids(tmp_path / "ids/a.png") == [1, 2, 0]
 
 
+def test_thin_objects_are_not_taken_for_smoothing(tmp_path):
+    picture = np.array(draw(background=(0, 0, 0)))
+    for place, colour in enumerate((RED, GREEN, BLUE)):
+        picture[4:20, 4 + 10 * place : 6 + 10 * place] = colour
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    convert(tmp_path / "a.png", tmp_path / "ids")
+    assert sorted(ids(tmp_path / "ids/a.png")) == [1, 2, 3]
+
+
 def test_another_background_and_transparency(tmp_path):
     draw(RED, background=(255, 255, 255)).save(tmp_path / "a.png")
     convert(tmp_path / "a.png", tmp_path / "ids", "--background", 255, 255, 255)
@@ -96,13 +105,6 @@ def test_another_background_and_transparency(tmp_path):
     Image.fromarray(clear).save(tmp_path / "d.png")
     convert(tmp_path / "d.png", tmp_path / "ids")
     assert ids(tmp_path / "ids/d.png") == [1, 1, 0]
-
-
-def test_results_of_an_earlier_run_are_no_input(tmp_path, colours, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for _ in range(2):
-        convert(colours, "colours/ids", "--overwrite")
-    assert [path.name for path in (colours / "ids").iterdir() if path.is_dir()] == []
 
 
 SMOOTH = draw(RED, GREEN, BLUE).filter(ImageFilter.GaussianBlur(1))
@@ -136,12 +138,13 @@ def test_no_file_is_replaced_unasked(tmp_path, colours):
     convert(colours, tmp_path / "ids", "--overwrite")
 
 
-def test_results_below_the_input_are_not_converted_again(tmp_path, colours):
+def test_results_below_the_input_are_not_converted_again(tmp_path, colours, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (colours / "more").mkdir()
     draw(BLUE).save(colours / "more" / "0.png")
-    for _ in range(2):
-        convert(colours, colours / "ids", "--overwrite")
-    assert sorted(path.name for path in (colours / "ids").iterdir() if path.is_dir()) == ["more"]
+    for output in ("colours/ids", "colours/ids", colours / "ids"):
+        convert(colours, output, "--overwrite")
+    assert [path.name for path in (colours / "ids").iterdir() if path.is_dir()] == ["more"]
 
 
 def test_a_background_that_is_nowhere_is_told(tmp_path, colours, capsys):

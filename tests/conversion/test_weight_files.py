@@ -46,19 +46,14 @@ def test_a_damaged_position_is_damage_and_a_failing_disk_is_not(
         read_weight_file(tmp_path / "x.pth")
 
 
-@pytest.mark.parametrize(
-    ("state", "others"),
-    [
-        ({"epoch": 3}, ("epoch",)),
-        ({"state_dict": {"b": 1}, "optimizer": {"lr": [0.1]}}, ("optimizer", "b")),
-    ],
-)
-def test_entries_beside_the_tensors_are_named(tmp_path, state, others):
-    state.get("state_dict", state)["a"] = torch.zeros(2)
-    torch.save(state, tmp_path / "x.pth")
-    file = read_weight_file(tmp_path / "x.pth")
-    assert_same(file.state, {"a": np.zeros(2, np.float32)})
-    assert file.others == others
+def test_entries_beside_the_tensors_are_named(tmp_path):
+    tensors = {"a": torch.zeros(2)}
+    wrapped = {"state_dict": tensors | {"b": 1}, "optimizer": {"lr": [0.1]}}
+    for state, others in ((tensors | {"epoch": 3}, ("epoch",)), (wrapped, ("optimizer", "b"))):
+        torch.save(state, tmp_path / "x.pth")
+        file = read_weight_file(tmp_path / "x.pth")
+        assert_same(file.state, {"a": np.zeros(2, np.float32)})
+        assert file.others == others
 
 
 def test_parameters_and_brain_floats_become_arrays(tmp_path):

@@ -62,6 +62,12 @@ def test_clips_differ_between_places_steps_and_seeds(steps):
     assert _steps(SKIPPING, SETS, seed=6) != steps
 
 
+@pytest.mark.parametrize("name", ["twins", "turn", "haze"])
+def test_every_option_of_clips_changes_them(name):
+    plain = _config(merge=1.0)
+    assert _steps(dataclasses.replace(plain, **{name: 1.0}), SETS[:1]) != _steps(plain, SETS[:1])
+
+
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize("process_count", [1, 2, 4])
 def test_a_step_does_not_depend_on_processes_and_threads_nor_on_resuming(
@@ -157,16 +163,10 @@ def test_a_closed_loader_says_so_and_tells_how_long_it_waited():
     refuse("expected an open loader", next, loader)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"seed": -1}, "seed: expected 0 to"),
-        ({"sets": [BoxSet(length=0)]}, "boxes: expected videos, found none"),
-    ],
-)
-def test_arguments_are_checked(changes, message):
-    arguments = {"sets": [BoxSet()], "seed": 0, "batch_size": 2} | changes
-    refuse(message, make_loader, _config(), **arguments)
+def test_arguments_are_checked():
+    refuse("seed: expected 0 to", make_loader, _config(), [BoxSet()], seed=-1, batch_size=2)
+    sets = [BoxSet(length=0)]
+    refuse("boxes: expected videos, found none", make_loader, _config(), sets, seed=0, batch_size=2)
 
 
 ORPHAN = """

@@ -63,6 +63,3 @@ LONG_VIDEOS = (
     TreeVideo("blueboy", 1, (48, 64), 8, (1,), (0,)),
     TreeVideo("rat", 2, (64, 96), 8, (255,), (0,)),
 )
-LONG_LABELLED = (1, 3, 5, 7)
-LISTED_STEP = 2
-"""Frames of YouTube-VOS between listed ones, which start at this one."""

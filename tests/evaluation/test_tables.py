@@ -53,7 +53,7 @@ def test_lvos_files_have_the_official_columns(tmp_path):
     ).T
     expected = {"J&F-Mean": np.mean([j[:2].mean(), f[:2].mean(), j[2], f[2]])}
     for letter, column in (("J", j), ("F", f), ("V", v)):
-        expected[f"{letter}-Mean"] = column.mean()
+        expected[f"{letter}-Mean"] = np.mean([column[:2].mean(), column[2]])
         expected[f"{letter}-seen-Mean"] = column[:2].mean()
         expected[f"{letter}-unseen-Mean"] = column[2]
     assert header == list(expected)
@@ -62,6 +62,16 @@ def test_lvos_files_have_the_official_columns(tmp_path):
     assert header == ["Sequence", "J-Mean", "F-Mean", "V-Mean"]
     assert [row[0] for row in rows] == ["ant_1", "ant_2", "bee_2"]
     assert float(rows[2][3]) == pytest.approx(v[2], abs=5.1e-4)
+
+
+def test_vost_files_have_the_official_columns(tmp_path):
+    benchmark, scores = scored(tmp_path, "vost", ScoringOptions())
+    scoring.write_scores(tmp_path, benchmark, scores, {})
+    header, *rows = read_csv(tmp_path / "per-sequence_results-val.csv")
+    assert header == ["Sequence", "J-Mean", "J_last-Mean"]
+    means = np.array([row[1:] for row in rows], float).mean(axis=0)
+    expected = scores.summary["J-Mean"], scores.summary["J_last-Mean"]
+    np.testing.assert_allclose(means, expected, atol=6e-4)
 
 
 def test_tables_as_text_line_up():

@@ -39,6 +39,18 @@ def test_a_full_disk_is_one_line_and_what_was_saved_stays(
     assert newest_whole(tmp_path) == 2
 
 
+def test_leftovers_that_cannot_be_removed_prevent_no_save(tmp_path, save, monkeypatch):
+    (tmp_path / "checkpoints/7.orbax-checkpoint-tmp").mkdir(parents=True)
+
+    def rmtree(path, ignore_errors=False, **options):
+        if not ignore_errors:
+            raise STALE
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    save({1: None})
+    assert newest_whole(tmp_path) == 1
+
+
 def fail_at_once(monkeypatch, times, error):
     """Lets the first so many checkpoints fail before anything is written; nobody knows the room."""
     save, calls = ocp.AsyncCheckpointer.save, itertools.count()
@@ -130,7 +142,7 @@ def test_scores_wait_for_another_attempt_or_are_told_to_be_lost(
         saved.save(state_at(state, 1), is_retry=True)
         saved.wait()
         assert read_description(tmp_path / "checkpoints" / "1").others["score"] == 0.5
-        monkeypatch.setattr(checkpoints, "written_whole", lambda _: (_ for _ in ()).throw(STALE))
+        monkeypatch.setattr(checkpoints, "written_whole", Mock(side_effect=STALE))
         saved.add_score(1, 0.7)
     assert "step 1: its score could not be added: " in capfd.readouterr().out
 

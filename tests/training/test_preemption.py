@@ -2,7 +2,9 @@ import os
 import signal
 import time
 
+import jax
 import pytest
+from jax.experimental import multihost_utils
 from training.device_campaign import free_address
 from training.stand_in import changed, complaints, parameters, same, start
 
@@ -54,6 +56,12 @@ def test_a_second_interruption_ends_at_once_and_the_handler_is_put_back():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_request_before_a_resumed_runs_first_step_counts(monkeypatch):
+    monkeypatch.setattr(jax.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(multihost_utils, "reached_preemption_sync_point", (1).__eq__)  # as JAX does
+    assert StopRequest().reached(5000)
 
 
 def test_processes_stop_together(tmp_path):

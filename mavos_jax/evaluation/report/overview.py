@@ -128,8 +128,8 @@ def _summary(contents: ReportContents, paper: Published | None) -> Iterator[Plai
         yield _measure(f"{name}, over sequences", "fps", round(speed.all_sequences, 3), None)
     if contents.records:
         words, size = highest_peak(contents.records)
-        # What a process occupies on a CPU is no measure of a GPU's memory.
-        memory = paper.memory if paper and "device" in words else None
+        # What a process occupies on a CPU is no measure of a GPU's memory. The paper's is in GiB.
+        memory = paper.memory * 1.024**3 if paper and paper.memory and "device" in words else None
         yield _measure(words, "GB", size / 1e9, memory)
 
 
