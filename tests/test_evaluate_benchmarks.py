@@ -67,6 +67,16 @@ def test_a_list_of_another_set_is_refused_at_the_start(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_first_and_last_masks_alone_are_not_scored(copying, tmp_path, capsys):
+    tree = write_benchmark_tree(tmp_path / "tree", "long_time_video")
+    for sequence in open_benchmark(tree).sequences:
+        for _, path in sorted(sequence.truth.items())[1:-1]:
+            path.unlink()
+    run(*options_of(tree), "--output", tmp_path / "out", *QUICK)
+    assert "not scored: no frame with a true mask counts" in capsys.readouterr().out
+    assert (tmp_path / "out/report.html").exists()
+
+
 def test_a_finished_run_is_kept_and_another_one_refused(copying, words, tmp_path, capsys):
     run(*words)
     (tmp_path / "tree/JPEGImages/480p/bear/notes.txt").touch()

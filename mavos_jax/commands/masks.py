@@ -110,7 +110,7 @@ def _require_no_smoothing(
         image = Image.fromarray(packed)
         low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
         high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
-        # A blend of two colours is between them, unlike objects however thin.
+        # Blends lie between their neighbours, as thin objects seldom do.
         between, blended = np.unique(packed[(low < packed) & (packed < high)], return_counts=True)
         blends = between[2 * blended >= counts[np.searchsorted(colours, between)]]
         num_outline = len(np.setdiff1d(blends, packed[low == high]))

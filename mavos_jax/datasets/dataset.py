@@ -37,7 +37,7 @@ class BenchmarkOptions:
 
 
 class Published(NamedTuple):
-    """What a table of a paper reports on a validation split: percent, and GB of GPU memory."""
+    """What a table of a paper reports on a validation split: percent, and GiB of GPU memory."""
 
     model: str
     source: str
@@ -86,9 +86,8 @@ class Benchmark:
 
     @property
     def has_truth(self) -> bool:
-        """Whether every sequence has truth, and one more than a first and last mask."""
-        has_inner = any(len(sequence.truth) > 2 for sequence in self.sequences)
-        return has_inner and all(sequence.has_truth for sequence in self.sequences)
+        """Whether every sequence can be scored."""
+        return all(sequence.has_truth for sequence in self.sequences)
 
     def fingerprint(self) -> str:
         """A short hash of the sequences and of how they are read."""

@@ -127,7 +127,10 @@ def stability(region: Sequence[float], boundary: Sequence[float]) -> float:
 
 
 def summarise_lvos(objects: protocol.Objects, options: protocol.ScoringOptions) -> protocol.Summary:
-    """Averages within seen and unseen videos, then over both; over all objects without a list."""
+    """Averages within seen and unseen videos, then over both; over all objects without a list.
+
+    V without a suffix is the mean over all objects in either case.
+    """
     parts = protocol.split_by_seen(objects)
     quality, variation = {}, {"V": protocol.mean_of(objects, _stability)}
     for name, part in (parts or {"": objects}).items():

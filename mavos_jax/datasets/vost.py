@@ -58,7 +58,10 @@ def summarise_vost(objects: protocol.Objects, options: protocol.ScoringOptions) 
 
 VOST = DataSet(
     find_vost,
-    protocol=protocol.Protocol(score_vost, summarise_vost),
+    protocol=protocol.Protocol(
+        *(score_vost, summarise_vost),
+        lambda summary: dict(sorted(summary.items(), key=lambda item: "last" in item[0])),
+    ),
     options=("all_frames",),
     trains_on="videos",
 )

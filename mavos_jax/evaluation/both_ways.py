@@ -88,8 +88,8 @@ def turned_round(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yields indices, frames and masks upwards, given the masks from frame ``position`` down to 0.
 
-    That of ``position``, which comes from elsewhere, is left out. What ends the masks early is
-    raised after those that there are.
+    That of ``position``, which comes from elsewhere, is left out. An interruption or a damaged
+    picture is raised after the masks that there are.
     """
     failure = None
     with opened_spool(folder, size) as spool:

@@ -176,7 +176,7 @@ def segment_to_folder(
     *,
     soft_masks: bool = False,
 ) -> VideoReport:
-    """Segments a video and writes masks as it goes; those before a damaged frame are complete.
+    """Segments a video and writes masks as it goes; those that an error leaves are complete.
 
     Frames before that of the mask are segmented first, and written in order like the others.
     """

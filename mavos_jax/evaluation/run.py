@@ -1,5 +1,6 @@
 """From a network to the results of a benchmark: masks, scores, a submission and a report."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +65,7 @@ def evaluate_benchmark(
     require_apart(benchmark, root)
     tasks = check_sequences(benchmark, options.segmentation.num_objects)
     if benchmark.has_truth:
-        scoring.describe_unseen(benchmark, options.scoring)
+        scoring.describe_unseen(benchmark, options.scoring)  # refuses the list of another set
     identity = _identity(model, variables, benchmark, options)
     software = describe_software(this_command())
     files = (scoring.FILE_NAME, RESULTS_JSON, *scoring.table_files(benchmark), _zip_name(benchmark))
@@ -118,10 +119,11 @@ def _conclude(
     masks, scores = folder.root / "masks", None
     if benchmark.has_truth:
         provenance |= scoring.describe_inputs(masks, benchmark, options.scoring)
-        scores = scoring.score_results(
-            benchmark, masks, options.scoring, num_processes=options.num_processes
-        )
-        scoring.write_scores(folder.root, benchmark, scores, provenance)
+        with contextlib.suppress(scoring.NothingCounts):
+            scores = scoring.score_results(
+                benchmark, masks, options.scoring, num_processes=options.num_processes
+            )
+            scoring.write_scores(folder.root, benchmark, scores, provenance)
     folder.write(_PROVENANCE, provenance)
     is_whole = not options.benchmark.sequences
     network = provenance["config"]["name"]
@@ -145,7 +147,7 @@ def _conclude(
         )
     report(f"{words}: {num_bytes / 1e9:.2f} GB; masks and report.html are in {folder.root}")
     if scores is None:
-        report(f"{name}: not scored, no frame that counts has a true mask")
+        report(f"{name}: not scored: no frame with a true mask counts")
     else:
         report(f"{name}: {scores.protocol}\n{scoring.global_table(benchmark, scores)}")
     if options.rle:

@@ -28,6 +28,10 @@ from mavos_jax.runtime.untrusted import read_json, shortened, typed
 from mavos_jax.scores.metrics import BenchmarkScores, ObjectResult, ObjectScores, Statistics
 
 
+class NothingCounts(ValueError):  # noqa: N818 - the name says what is wrong
+    """The protocol drops all frames that have true masks."""
+
+
 def score_results(
     benchmark: Benchmark, results: Path, options: ScoringOptions, *, num_processes: int = 0
 ) -> BenchmarkScores:
@@ -52,7 +56,7 @@ def score_results(
     by_sequence = _run(score, benchmark.sequences, num_processes)
     rows = tuple(row for of_sequence in by_sequence for row in of_sequence)
     if not rows:
-        raise ValueError(
+        raise NothingCounts(
             f"{benchmark.root}: expected frames of {benchmark.name} that count, found that its "
             "protocol drops all that have true masks; label more frames"
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from mavos_jax.config import IGNORED
 from mavos_jax.datasets import Benchmark, SequenceFiles
+from mavos_jax.datasets.table import DATA_SETS
 from mavos_jax.evaluation import reading
 from mavos_jax.inference.geometry import Augmentation, Sizes, geometries, padded_size
 from mavos_jax.inference.objects import num_groups, num_identities
@@ -74,10 +75,11 @@ class SequenceTask:
             known.update(found)
             counts.append(num_objects or len(known))
         sizes = Sizes(reading.input_size(benchmark, stored), reading.output_size(benchmark, stored))
-        if num_objects is not None and num_objects > max(known):
+        is_judged = sequence.has_truth or DATA_SETS[benchmark.dataset].server
+        if num_objects is not None and num_objects > max(known) and is_judged:
             raise ValueError(
                 f"{sequence.name}: expected --num_objects of at most {max(known)}, its highest id, "
-                f"found {num_objects}; scorers refuse ids that no object has, lower it"
+                f"found {num_objects}; scorers and servers refuse ids that no object has, lower it"
             )
         return cls(benchmark, sequence, stored, sizes, sequence.fingerprint(), tuple(counts))
 

@@ -64,7 +64,7 @@ def run(
     for chunk in driver.chunks():
         started.append(chunk)
         # Looking ahead, the next chunk is on its way before one's masks are waited for.
-        while len(started) > options.looks_ahead:
+        while len(started) > int(options.looks_ahead):
             yield from driver.fetch(started.pop(0))
     for chunk in started:
         yield from driver.fetch(chunk)

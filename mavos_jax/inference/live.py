@@ -41,22 +41,14 @@ class VideoSegmenter:
     """
 
     def __init__(
-        self,
-        model: MAVOS,
-        variables: Variables,
-        *,
-        gap: int | None = None,
-        num_objects: int | None = None,
-        history: int = 4,
+        self, model: MAVOS, variables: Variables, *, gap: int | None = None, history: int = 4
     ) -> None:
         """Holds a network; ``history`` is how many operations :meth:`undo` can take back.
 
         Each keeps a state alive. ``gap`` is the number of frames between two long-term writes.
-        With ``num_objects`` ids are 1 to it; without, programs are compiled anew for every ``add``.
         """
         check_network(model, variables)
-        self._network = model, jax.device_put(variables)
-        self._start = {"gap": gap, "num_objects": num_objects}
+        self._network, self._gap = (model, jax.device_put(variables)), gap
         self._past: deque[_Moment] = deque(maxlen=history + 1)
 
     @property
@@ -67,7 +59,7 @@ class VideoSegmenter:
     def start(self, frame: np.ndarray, mask: np.ndarray) -> Result:
         """Starts a video, as :func:`~mavos_jax.init_state`."""
         frame = _fixed(frame)
-        state = init_state(*self._network, frame, mask, **self._start)
+        state = init_state(*self._network, frame, mask, gap=self._gap)
         self._past.clear()
         return self._keep(None, state, frame, mask)
 
@@ -123,7 +115,7 @@ class VideoSegmenter:
         kept = np.where(np.isin(found, mask[(mask > 0) & (mask < IGNORED) & erase]), 0, found)
         label = np.where(mask > 0, mask, kept).astype(np.uint8)
         if before is None:
-            state = init_state(*self._network, frame, label, **self._start)
+            state = init_state(*self._network, frame, label, gap=self._gap)
             return self._keep(None, state, frame, label)
         # Only the latest state knows what was removed, or shown again, in this frame.
         before = before._replace(shown=state.shown[: before.num_objects])

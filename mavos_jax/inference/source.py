@@ -119,8 +119,8 @@ class Source:
             raise self._error
         if unused := sorted(set(self.labels) - self._labelled):
             raise ValueError(
-                f"labels: expected frames 1..{self.position - 1}, each before it is read, found "
-                f"{unused}"
+                f"labels: expected masks of frames 1..{self.position - 1}, each given before its "
+                f"frame is read, found unused ones for {unused}"
             )
 
     def _next(self) -> np.ndarray | None:

@@ -81,7 +81,7 @@ class File(NamedTuple):
         return self.origin
 
 
-Source = Path | File
+Source = Path | File | str
 
 
 class Header(NamedTuple):
@@ -243,7 +243,7 @@ def _describe_foreign(source: Source) -> tuple[str, str]:
     if isinstance(source, File):
         head = source.data[:_NUM_FIRST_BYTES]
     else:
-        with source.open("rb") as file:
+        with open(source, "rb") as file:
             head = file.read(_NUM_FIRST_BYTES)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for start, mark, found, advice in _FOREIGN:

@@ -68,7 +68,7 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
         self._num_failures = 0
         self._is_pending = self._is_retry = False
         self._cause: Exception | None = None
-        if is_first():  # Orbax would fail every save for one that it cannot remove
+        if is_first():  # Orbax fails every save if it cannot remove a leftover
             for left in self._folder.glob(_TEMPORARY.format("*")):
                 shutil.rmtree(left, ignore_errors=True)
         options = ocp.CheckpointManagerOptions(

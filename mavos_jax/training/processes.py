@@ -133,7 +133,7 @@ class StopRequest:
         self._is_shared = jax.distributed.is_initialized()
         self._signal: int | None = None
         self._has_passed_on = False
-        self._next = 0  # the first step that was not asked for
+        self._next = 0  # the first step not asked about yet
         self._before: dict[signal.Signals, Any] = {}
 
     @property
@@ -149,7 +149,7 @@ class StopRequest:
     def reached(self, step: int) -> bool:
         """Whether to stop now; every process must ask, with the same step."""
         if self._is_shared:
-            # A request before a resumed run's first step is for step 1.
+            # JAX puts a request that comes before the first call at step 1, also in a resumed run.
             steps, self._next = range(self._next, step + 1), step + 1
             return any(map(multihost_utils.reached_preemption_sync_point, steps))
         return self.is_noted

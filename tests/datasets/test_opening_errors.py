@@ -192,14 +192,6 @@ def test_a_sequence_without_labels_among_others(tmp_path, dataset, split):
     assert open_benchmark(dataclasses.replace(options, sequences=("dog-2", "dog-10"))).has_truth
 
 
-def test_a_first_and_a_last_mask_alone_are_not_scored(tmp_path):
-    options = write_benchmark_tree(tmp_path, "long_time_video")
-    for sequence in open_benchmark(options).sequences:
-        for _, path in sorted(sequence.truth.items())[1:-1]:
-            path.unlink()
-    assert not open_benchmark(options).has_truth
-
-
 def test_no_labels_at_all_where_they_are_public(tmp_path):
     options = write_benchmark_tree(tmp_path, "davis2017")
     keep_first_masks(options, "bear", "dog-2", "dog-10")

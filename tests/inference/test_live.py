@@ -47,18 +47,6 @@ def test_a_label_after_its_frame_is_an_error(stream, clip):
     refuse(r"^labels: expected .* before it is read, found \[1\]$", list, masks)
 
 
-def test_objects_within_the_given_number_compile_nothing(tiny, clip, count_compilations):
-    frames, mask = clip
-    live = mavos_jax.VideoSegmenter(*tiny, num_objects=9)
-    live.start(frames[0], mask)
-    live.step(frames[1])
-    live.correct(mask)
-    with count_compilations() as count:
-        assert live.add(np.where(mask == 3, 5, 0).astype(np.uint8)).present[5]
-        live.step(frames[2])
-    assert count.compilations == 0
-
-
 def test_corrections_of_a_frame_follow_each_other_and_are_taken_back(live, clip):
     frames, mask = clip
     result = live.step(frames[1])
