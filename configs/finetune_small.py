@@ -6,7 +6,7 @@ Data:     JPEGImages/<video>/* beside Annotations/<video>/*.png, indexed PNGs of
 Start:    mavos_jax/weights/small.safetensors; other weights with --training.start.
 Hardware: two CPU cores, 6 GB.
 Time:     2.8 seconds a step on two cores of their own: 3 minutes, and 1 of compilation.
-Expected: J&F 29.3 before and 32.1 after, on the second half of a video of seven people at 432x240
+Expected: J&F 29.3 before and 38.1 after, on the second half of a video of seven people at 432x240
           (DAVIS 2017's schoolgirls) whose first half was trained on; most of them are too small for
           this network. More steps, and larger objects, may gain more.
 """
