@@ -5,16 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_command
 from mavos_jax.config import MAX_ID
 from mavos_jax.media.folders import IMAGE_SUFFIXES, images_by_stem
+from mavos_jax.media.ids import smoothed_values
 from mavos_jax.media.masks import DEEP, read_colours, voc_palette, write_mask
 from mavos_jax.runtime.files import require_new, require_writable_parent
-
-_MIN_OUTLINE_COLOURS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,26 +93,16 @@ def _count_colours(files: Sequence[Path]) -> dict[int, int]:
     counts: dict[int, int] = {}
     for file in files:
         packed = read_colours(file)
-        colours, numbers = np.unique(packed, return_counts=True)
-        _require_no_smoothing(file, packed, colours, numbers)
+        colours = np.unique(packed)
+        _require_no_smoothing(file, packed, len(colours))
         for colour in colours:
             counts[int(colour)] = counts.get(int(colour), 0) + 1
     return counts
 
 
-def _require_no_smoothing(
-    file: Path, packed: np.ndarray, colours: np.ndarray, counts: np.ndarray
-) -> None:
-    number, num_outline = len(colours), 0
-    if number <= MAX_ID:
-        image = Image.fromarray(packed)
-        low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
-        high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
-        # Blends lie between their neighbours, as thin objects seldom do.
-        between, blended = np.unique(packed[(low < packed) & (packed < high)], return_counts=True)
-        blends = between[2 * blended >= counts[np.searchsorted(colours, between)]]
-        num_outline = len(np.setdiff1d(blends, packed[low == high]))
-    if number > MAX_ID or (num_outline >= _MIN_OUTLINE_COLOURS and 2 * num_outline > number):
+def _require_no_smoothing(file: Path, packed: np.ndarray, number: int) -> None:
+    num_outline = len(smoothed_values(packed)) if number <= MAX_ID else 0
+    if number > MAX_ID or num_outline:
         found = f"{num_outline} of {number} on outlines alone" if num_outline else str(number)
         raise ValueError(
             f"{file}: expected one colour an object, found {found}, as anti-aliasing and JPEG "

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     results, num_processes = arguments.results, arguments.scoring.num_processes
     scores = scoring.score_results(benchmark, results, options, num_processes=num_processes)
     scoring.write_scores(output, benchmark, scores, inputs)
-    print(scoring.sequence_table(scores))
+    print(scoring.sequence_table(benchmark, scores))
     print(f"\n{benchmark.name}: {scores.protocol}")
     print(scoring.global_table(benchmark, scores))
     print(f"\nwritten to {output / scoring.FILE_NAME} and CSV files beside it")

@@ -146,5 +146,5 @@ def clip_means(row: ObjectResult, is_visible: bool) -> tuple[float, float] | Non
 
 
 MOSEV2 = dataclasses.replace(
-    MOSE, find=find_mosev2, protocol=Protocol(score_mosev2, summarise_mosev2)
+    MOSE, find=find_mosev2, protocol=Protocol(score_mosev2, summarise_mosev2, boundary="Fdot")
 )

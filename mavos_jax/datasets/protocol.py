@@ -48,6 +48,7 @@ class Protocol(NamedTuple):
     summarise: Callable[[Objects, ScoringOptions], Summary]  # from all rows
     # Makes the official columns of the summary, where they differ.
     official_row: Callable[[Mapping[str, float]], Mapping[str, float]] = lambda summary: summary
+    boundary: str = "F"  # its name in the table of objects, empty if the set has none
     # What of a sequence may be new to a network: its name, or its categories.
     unseen_names: Callable[[SequenceFiles], Iterable[str]] = lambda sequence: ()
 

@@ -61,6 +61,7 @@ VOST = DataSet(
     protocol=protocol.Protocol(
         *(score_vost, summarise_vost),
         lambda summary: dict(sorted(summary.items(), key=lambda item: "last" in item[0])),
+        boundary="",
     ),
     options=("all_frames",),
     trains_on="videos",

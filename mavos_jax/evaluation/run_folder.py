@@ -124,10 +124,12 @@ class RunFolder:
         with files.opened_lock(path) as lock:
             yield lock.take()
 
+    def _record_path(self, name: str) -> Path:
+        return self.root / "sequences" / f"{name}.json"
+
     def _finished(self, task: SequenceTask) -> SequenceRecord | None:
         """Reads the record of a sequence, None if it is unfinished; raises where it is wrong."""
-        name = task.sequence.name
-        path = self.root / "sequences" / f"{name}.json"
+        name, path = task.sequence.name, self._record_path(task.sequence.name)
         if not path.is_file():
             return None
         content = read_json(path, remedy="")
@@ -204,7 +206,7 @@ class RunFolder:
     def _remove_results(self, name: str) -> None:
         frames: dict[str, Any] = {}
         with contextlib.suppress(ValueError, OSError, KeyError, TypeError):
-            frames = typed(read_json(self.root / "sequences" / f"{name}.json")["masks"], dict)
+            frames = typed(read_json(self._record_path(name))["masks"], dict)
         masks, table, soft = self.places(name)
         folders = [masks, *soft.glob("*/")]
         partials = [partial for folder in folders for partial in folder.glob(".*.png.*.partial")]

@@ -201,7 +201,7 @@ def write_scores(
     with written_whole(inside(folder, folder / FILE_NAME)) as temporary:
         rows = ",\n    ".join(lines)
         temporary.write_text(f'{text},\n  "objects": [\n    {rows}\n  ]\n}}\n')
-    tables = (global_table(benchmark, scores), sequence_table(scores))
+    tables = (global_table(benchmark, scores), sequence_table(benchmark, scores))
     for name, table in zip(table_files(benchmark), tables, strict=True):
         path = inside(folder, folder / name)
         with written_whole(path) as temporary, temporary.open("w", newline="") as file:
@@ -247,13 +247,11 @@ def global_table(benchmark: Benchmark, scores: BenchmarkScores) -> Table:
     return Table(tuple(values), (tuple(values.values()),))
 
 
-def sequence_table(scores: BenchmarkScores) -> Table:
+def sequence_table(benchmark: Benchmark, scores: BenchmarkScores) -> Table:
     """The scores of every object, called ``<sequence>_<id>`` as by the official tools."""
     extra = dict.fromkeys(name for row in scores.objects for name in row.extra)
-    means = {"J": region_mean}
-    if "J_last" not in extra:  # VOST has no F
-        # MOSEv2's classical F is in ``extra``.
-        means["Fdot" if "F" in extra else "F"] = boundary_mean
+    boundary = find_protocol(benchmark.dataset).boundary
+    means = {"J": region_mean} | ({boundary: boundary_mean} if boundary else {})
     columns = ("Sequence", *(f"{name}-Mean" for name in (*means, *extra)))
     rows = (
         (

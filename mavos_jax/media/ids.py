@@ -136,12 +136,20 @@ def smoothed_ids(ids: np.ndarray) -> tuple[int, ...]:
     num_ids, highest = np.count_nonzero(counts), int(np.flatnonzero(counts).max(initial=0))
     if num_ids < _MIN_OUTLINE_IDS or highest == num_ids <= _MAX_TRUSTED_IDS:
         return ()  # a few without a gap are how people number objects, however thin
-    image = Image.fromarray(ids)
+    return smoothed_values(ids)
+
+
+def smoothed_values(values: np.ndarray) -> tuple[int, ...]:
+    """Lists values of uint8 or int32 as :func:`smoothed_ids`, whatever they and their number are.
+
+    Blends lie between their neighbours, as thin objects seldom do.
+    """
+    image = Image.fromarray(values)
     low = np.asarray(image.filter(ImageFilter.MinFilter(3)))
     high = np.asarray(image.filter(ImageFilter.MaxFilter(3)))
-    num_inner = np.bincount(ids[low == high], minlength=256)
-    num_between = np.bincount(ids[(low < ids) & (ids < high)], minlength=256)
-    is_between = (counts > 0) & (num_inner == 0) & (2 * num_between >= counts)
-    found = tuple(int(i) for i in np.flatnonzero(is_between))
-    is_smooth = len(found) >= _MIN_OUTLINE_IDS and 2 * len(found) > num_ids
-    return found if is_smooth else ()
+    all_values, counts = np.unique(values, return_counts=True)
+    between, blended = np.unique(values[(low < values) & (values < high)], return_counts=True)
+    blends = between[2 * blended >= counts[np.searchsorted(all_values, between)]]
+    found = np.setdiff1d(blends, values[low == high])
+    is_smooth = len(found) >= _MIN_OUTLINE_IDS and 2 * len(found) > len(all_values)
+    return tuple(found.tolist()) if is_smooth else ()

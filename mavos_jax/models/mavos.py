@@ -24,7 +24,7 @@ from mavos_jax.models.initialisation import initialise
 from mavos_jax.models.layers import dense
 from mavos_jax.models.lstt import LSTT
 from mavos_jax.models.mca import MemoryModulation
-from mavos_jax.models.memory import KeyValues, Memory, Pending, long_term_bias
+from mavos_jax.models.memory import KeyValues, Memory, Pending, dynamic_part, long_term_bias
 from mavos_jax.runtime.devices import in_32_bits, require_device
 
 Variables = dict[str, Any]  # "params": weights; "constants": frozen batch-norm vectors and others
@@ -97,8 +97,7 @@ class MAVOS(nn.Module):
 
     def modulate(self, frame: KeyValues, memory: Memory, size: tuple[int, int]) -> KeyValues:
         """Fuses a frame with the dynamic memory by MCA (Eq. 4-6), or by ``memory.write``."""
-        # The dynamic part comes first.
-        dynamic = jax.tree.map(lambda x: x[: size[0] * size[1]], memory.long_term)
+        dynamic = dynamic_part(memory.long_term, size[0] * size[1])
         return self.memory_modulation(frame, dynamic, size)
 
     def decode(self, propagated: Propagated, features: Features) -> Logits:

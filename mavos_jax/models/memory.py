@@ -104,6 +104,11 @@ def start_memory(config: MemoryConfig, reference: KeyValues) -> Memory:
     return Memory(long_term, reference, jnp.int32(0), kept)
 
 
+def dynamic_part(long_term: KeyValues, num_tokens: int) -> KeyValues:
+    """Returns what a modulated write updates: the first frame's tokens."""
+    return jax.tree.map(lambda x: x[:num_tokens], long_term)
+
+
 def put_frame(config: MemoryConfig, memory: Memory, frame: KeyValues) -> tuple[KeyValues, Scalar]:
     """Returns the long-term memory with a frame in its place, and the number of writes."""
     policy = POLICIES[config.policy]
