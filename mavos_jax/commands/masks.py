@@ -1,6 +1,7 @@
 """Makes indexed masks from coloured or grey ones: ``python -m mavos_jax.commands.masks``."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -45,10 +46,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ValueError(f"--background: expected three values from 0 to 255, found {colour}")
     background = _packed(colour)
     require_writable_parent(arguments.output / "masks")
+    videos = []
     for files, folder in _videos(arguments.input, arguments.output):
         _require_free(files, folder, arguments)
         counts = _count_colours(files)
-        ids = _number(files[0].parent, counts, background)
+        videos.append((files, folder, counts, _number(files[0].parent, counts, background)))
+    for files, folder, counts, ids in videos:  # nothing is written before all is known to be good
         for file in files:
             colours, places = np.unique(read_colours(file), return_inverse=True)
             table = np.array([ids[int(colour)] for colour in colours], np.uint8)
@@ -67,7 +70,9 @@ def _videos(source: Path, output: Path) -> Iterator[tuple[list[Path], Path]]:
         return
     if not source.is_dir():
         raise ValueError(f"{source}: expected a picture or a folder of pictures, found nothing")
-    folders = [source, *sorted(path for path in source.rglob("*") if path.is_dir())]
+    below = sorted(path for path in source.rglob("*") if path.is_dir())
+    hidden = re.compile(r"(^|/)\.")
+    folders = [source, *(p for p in below if not hidden.search(p.relative_to(source).as_posix()))]
     target = output.absolute()
     if source.absolute() in target.parents:  # results of an earlier run are no input
         folders = [path for path in folders if not path.absolute().is_relative_to(target)]

@@ -5,15 +5,22 @@ import errno
 import itertools
 import math
 import os
+import signal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
+import jax
 import numpy as np
 
 from mavos_jax.media.frames import FrameSource, ImageFolder
 from mavos_jax.media.pictures import DamagedSample, Size, read_image
+
+STOPS = KeyboardInterrupt, jax.errors.JaxRuntimeError
+"""What ends the work on a video, while what is finished stays."""
 
 
 class Spool:
@@ -78,6 +85,29 @@ def split_frames(
         yield spool.__getitem__, itertools.chain([spool[position]], others)
 
 
+@contextlib.contextmanager
+def _postponed_interruption() -> Iterator[None]:
+    """Raises the first KeyboardInterrupt after the block, the second at once."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if noted:
+        raise KeyboardInterrupt
+
+
 def turned_round(
     masks: Iterable[np.ndarray],
     position: int,
@@ -85,11 +115,12 @@ def turned_round(
     size: Size,
     folder: Path,
     on_mask: Callable[[], object],
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+) -> Generator[tuple[int, np.ndarray, np.ndarray]]:
     """Yields indices, frames and masks upwards, given the masks from frame ``position`` down to 0.
 
-    That of ``position``, which comes from elsewhere, is left out. An interruption or a damaged
-    picture is raised after the masks that there are.
+    That of ``position``, which comes from elsewhere, is left out. An interruption, a failing
+    device or a damaged picture is raised after the masks that there are; so is an interruption
+    while they are yielded. Close it, because it holds the handler of interruptions.
     """
     failure = None
     with opened_spool(folder, size) as spool:
@@ -98,9 +129,11 @@ def turned_round(
                 if len(spool):
                     on_mask()
                 spool.append(ids)
-        except (KeyboardInterrupt, DamagedSample) as error:
+        except (*STOPS, DamagedSample) as error:
             failure = error
-        for index in range(position + 1 - len(spool), position):
-            yield index, read(index), spool[position - index]
+        is_second = isinstance(failure, KeyboardInterrupt)
+        with contextlib.nullcontext() if is_second else _postponed_interruption():
+            for index in range(position + 1 - len(spool), position):
+                yield index, read(index), spool[position - index]
     if failure is not None:
         raise failure

@@ -1,6 +1,7 @@
 """One video: its frames and masks are checked, segmented into a folder and, if known, scored."""
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 
 from mavos_jax.config import MAX_ID
 from mavos_jax.datasets.protocol import ScoringOptions, SequenceMasks, score_objects
-from mavos_jax.evaluation.both_ways import split_frames, turned_round
+from mavos_jax.evaluation.both_ways import STOPS, split_frames, turned_round
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.generated.video import SyntheticVideo
 from mavos_jax.inference.geometry import Augmentation
@@ -72,7 +73,7 @@ class VideoTask:
         frames = sequence.frames
         notes = (*getattr(frames, "notes", ()), *sequence.notes)
         _require_mask_apart(first, frames)
-        ids, palette = read_mask(first, frames.size)
+        values = ids, palette = read_mask(first, frames.size)
         if odd := explain_fullness(ids):
             notes = (*notes, f"{first}: {odd}")
         known = object_ids(ids)
@@ -83,13 +84,17 @@ class VideoTask:
         given, labels = set(known), []
         _require_ids_up_to(num_objects, first, known)
         for side, files in sides.items():
-            masks = LaterMasks(files, frames.size, known, corrects=corrects)
+            masks = LaterMasks(files, values, corrects=corrects)
             labels.append(masks)
             if files:
                 why = "every frame has one, as sets of known truth have; --annotations all corrects"
                 is_passed_over = is_truth and masks.corrections
                 notes = (*notes, f"{side}{masks}{f' ({why})' if is_passed_over else ''}")
             for index, new_ids in masks.new_ids.items():
+                if side:
+                    words = ", ".join(map(str, new_ids))
+                    place = frames.name(sequence.position - index)
+                    notes = (*notes, f"{side}objects only from {place} down to the first: {words}")
                 given.update(new_ids)
                 _require_ids_up_to(num_objects, files[index], new_ids)
         return cls(
@@ -204,6 +209,7 @@ def segment_to_folder(
         output.writer(task.frames, task.palette) as write,
         Progress(task.frames.num_frames, "segmenting") as progress,
         split_frames(task.frames, task.position, output.root) as (read, frames),
+        contextlib.ExitStack() as stack,
     ):
         feed = _Feed(frames)
         numbers = range(task.position, sys.maxsize)
@@ -213,7 +219,8 @@ def segment_to_folder(
             numbers = range(task.position, -1, -1)
             backwards = segment(map(read, numbers), task.earlier, numbers)
             where = task.position, read, task.frames.size, output.root
-            results = itertools.chain(turned_round(backwards, *where, progress.advance), results)
+            before = turned_round(backwards, *where, progress.advance)
+            results = itertools.chain(stack.enter_context(contextlib.closing(before)), results)
         try:
             for index, frame, ids in results:
                 write.frame(task.frames.name(index), frame, ids)
@@ -222,15 +229,14 @@ def segment_to_folder(
                 num_finished += 1
                 if index >= task.position:
                     progress.advance()
-        except (KeyboardInterrupt, ValueError, OSError) as error:
+        except (*STOPS, ValueError, OSError) as error:
             is_input = error is feed.failure or isinstance(error, DamagedSample)
-            is_expected = is_input or isinstance(error, KeyboardInterrupt)
-            if num_finished == 0 or not is_expected:
+            if num_finished == 0 or not (is_input or isinstance(error, STOPS)):
                 raise
             failure = error
     if failure is not None:  # only now, when everything about the finished frames is written
         finished = f"finished in {output.root}: {_count(num_finished, 'frame')}"
-        if isinstance(failure, KeyboardInterrupt):
+        if isinstance(failure, STOPS):
             say(finished)
             raise failure
         raise ValueError(f"{failure}; {finished}") from failure

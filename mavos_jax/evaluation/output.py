@@ -87,8 +87,10 @@ class OutputFolder:
             marked, others = set[Path](), set[Path]()
             for path in self._results(with_frames=self._keeps_frames):
                 (marked if self._overwrites and is_marked(path) else others).add(path)
-            num_named = min(frames.num_frames or 0, _MAX_NAMED) if others else 0
-            for index in range(num_named):
+            numbers: Iterable[int] = range(min(frames.num_frames or 0, _MAX_NAMED) if others else 0)
+            if frames.num_frames is None:
+                numbers = (int(path.stem) for path in others if path.stem.isdecimal())
+            for index in numbers:
                 _require_free(self._places(frames.name(index)), others)
             table = self.root / _CONFIDENCE
             _require_free([table, *[self.root / RESULTS_JSON] * self._rle], others)
@@ -139,7 +141,8 @@ class OutputFolder:
                 )
             if self._rle:
                 path = inside(self.root, self.root / RESULTS_JSON)
-                write_results_json(path, {Path(frames.origin).name: written})
+                name = Path(frames.origin).absolute().name
+                write_results_json(path, {name: written})
 
     def _places(self, name: str) -> list[Path]:
         """The files made from a frame: its mask first, then itself and its overlay if wanted."""

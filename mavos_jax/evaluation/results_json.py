@@ -45,6 +45,7 @@ def _records(number: int, name: str, masks: Sequence[Path]) -> Iterator[dict[str
             "object_id": object_id,
             "category_id": 1,
             "score": 1.0,
+            "frames": [path.stem for path in masks],
             "segmentations": [entries.get(index) for index in range(len(masks))],
         }
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from mavos_jax.media.folders import MASK_SUFFIXES, images_by_stem, name_some, nested_folders
 from mavos_jax.media.frames import FrameSource, ImageFolder, open_frames
-from mavos_jax.media.ids import object_ids
-from mavos_jax.media.masks import read_mask
-from mavos_jax.media.pictures import Size
+from mavos_jax.media.ids import explain_emptiness, object_ids
+from mavos_jax.media.masks import Values, read_mask
 from mavos_jax.media.video_file import VideoFile
 
 _MAX_DIGITS = 10
@@ -182,25 +181,44 @@ class LaterMasks(MasksOnDemand):
     Masks that correct are given whole, others only with ids that are new, if there are any.
     """
 
-    def __init__(
-        self, files: Mapping[int, Path], size: Size, known: tuple[int, ...], *, corrects: bool
-    ) -> None:
+    def __init__(self, files: Mapping[int, Path], first: Values, *, corrects: bool) -> None:
         self._num_files, self._corrects = len(files), corrects
+        size, seen, own = first.ids.shape, set(object_ids(first.ids)), first.palette
+        self._colours = {} if own is None else {i: tuple(own[i]) for i in sorted(seen)}
         self.new_ids: dict[int, tuple[int, ...]] = {}  # by frame index, ascending
         self.corrections: list[int] = []  # frames whose masks show known objects
 
         def read(index: int) -> np.ndarray:
             return read_mask(files[index], size, allow_empty=True)[0]
 
-        seen = set(known)
-        for index in sorted(files):
-            shown = set(object_ids(read(index)))
+        for index, file in sorted(files.items()):
+            ids, palette = read_mask(file, size, allow_empty=True)
+            shown = set(object_ids(ids))
+            if corrects and not shown and ids.any():  # white on black, passed over as ignored
+                raise ValueError(f"{file}: {explain_emptiness(ids)}")
+            if corrects and palette is not None:
+                self._require_same_colours(file, sorted(shown), palette)
             if shown - seen:
                 self.new_ids[index] = tuple(sorted(shown - seen))
             if shown & seen:
                 self.corrections.append(index)
             seen |= shown
         super().__init__({*self.new_ids, *(self.corrections if corrects else ())}, read)
+
+    def _require_same_colours(self, file: Path, shown: list[int], palette: np.ndarray) -> None:
+        """Raises ValueError for an id in another's colour, as editors' own palettes make them."""
+        owners = {colour: number for number, colour in reversed(self._colours.items())}
+        for number in shown:
+            colour = tuple(palette[number])
+            other = owners.get(colour, number)
+            is_told_apart = colour not in (self._colours.get(number), tuple(palette[other]))
+            if other != number and is_told_apart:
+                raise ValueError(
+                    f"{file}: expected every object under one id in all masks, found {number} in "
+                    f"the colour of object {other}; give it that id, or convert all masks in one "
+                    "call of python -m mavos_jax.commands.masks"
+                )
+            self._colours.setdefault(number, colour)
 
     def __getitem__(self, index: int) -> np.ndarray:
         ids = super().__getitem__(index)

@@ -27,6 +27,13 @@ def ids(path):
     return [int(found[10, 5 + 10 * number]) for number in range(3)]
 
 
+def converted(image, path, *words):
+    """Saves a picture and converts it; returns its ids."""
+    image.save(path)
+    convert(path, path.parent / "ids", *words)
+    return ids(path.parent / "ids" / f"{path.stem}.png")
+
+
 @pytest.fixture
 def colours(tmp_path):
     folder = tmp_path / "colours"
@@ -52,15 +59,20 @@ def test_folders_are_videos_of_their_own(tmp_path, colours):
     (tmp_path / "set" / "b").mkdir(parents=True)
     colours.rename(tmp_path / "set" / "a")
     draw(RED, BLUE).save(tmp_path / "set" / "b" / "7.png")
+    (tmp_path / "set" / ".thumbnails").mkdir()
+    bad = tmp_path / "set" / ".thumbnails" / "7.jpg"
+    draw(RED).save(bad)
     convert(tmp_path / "set", tmp_path / "ids")
     assert sorted(ids(tmp_path / "ids/b/7.png")) == [0, 1, 2]
     assert ids(tmp_path / "ids/a/00003.png") == [3, 0, 0]
+    bad.rename(tmp_path / "set" / "b" / "8.jpg")
+    refuse("8.jpg: expected", convert, tmp_path / "set", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_colours_of_pascal_voc_keep_their_ids(tmp_path):
-    draw((0, 0, 128), (128, 0, 0), (224, 224, 192)).save(tmp_path / "a.png")
-    convert(tmp_path / "a.png", tmp_path / "ids")
-    assert ids(tmp_path / "ids/a.png") == [4, 1, 255]
+    picture = draw((0, 0, 128), (128, 0, 0), (224, 224, 192))
+    assert converted(picture, tmp_path / "a.png") == [4, 1, 255]
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16", "I"])
@@ -74,37 +86,27 @@ def test_grey_levels_become_ids(tmp_path, mode):
             image = Image.fromarray(levels.astype(np.uint16))
         case _:
             image = image.convert(mode)
-    image.save(tmp_path / "a.tif")
-    convert(tmp_path / "a.tif", tmp_path / "ids")
-    assert ids(tmp_path / "ids/a.png") == [1, 2, 0]
+    assert converted(image, tmp_path / "a.tif") == [1, 2, 0]
 
 
 def test_thin_objects_are_not_taken_for_smoothing(tmp_path):
-    picture = np.array(draw(background=(0, 0, 0)))
+    picture = np.array(draw())
     for place, colour in enumerate((RED, GREEN, BLUE)):
         picture[4:20, 4 + 10 * place : 6 + 10 * place] = colour
-    Image.fromarray(picture).save(tmp_path / "a.png")
-    convert(tmp_path / "a.png", tmp_path / "ids")
-    assert sorted(ids(tmp_path / "ids/a.png")) == [1, 2, 3]
+    assert sorted(converted(Image.fromarray(picture), tmp_path / "a.png")) == [1, 2, 3]
 
 
 def test_another_background_and_transparency(tmp_path):
-    draw(RED, background=(255, 255, 255)).save(tmp_path / "a.png")
-    convert(tmp_path / "a.png", tmp_path / "ids", "--background", 255, 255, 255)
-    assert ids(tmp_path / "ids/a.png") == [1, 0, 0]
+    white = "--background", 255, 255, 255
+    picture = draw(RED, background=(255, 255, 255))
+    assert converted(picture, tmp_path / "a.png", *white) == [1, 0, 0]
     clear = np.asarray(draw(RED, GREEN, background=(255, 255, 255)).convert("RGBA")).copy()
     clear[(clear[..., :3] == 255).all(-1), 3] = 0
-    Image.fromarray(clear).save(tmp_path / "b.png")
-    convert(tmp_path / "b.png", tmp_path / "ids")
-    assert sorted(ids(tmp_path / "ids/b.png")) == [0, 1, 2]
+    assert sorted(converted(Image.fromarray(clear), tmp_path / "b.png")) == [0, 1, 2]
     clear[(clear[..., :3] == RED).all(-1), :3] = 0  # a black object on nothing
-    Image.fromarray(clear).save(tmp_path / "c.png")
-    convert(tmp_path / "c.png", tmp_path / "ids", "--background", 255, 255, 255)
-    assert sorted(ids(tmp_path / "ids/c.png")) == [0, 1, 2]
+    assert sorted(converted(Image.fromarray(clear), tmp_path / "c.png", *white)) == [0, 1, 2]
     clear[..., :3] = 0  # strokes in black on a layer of their own
-    Image.fromarray(clear).save(tmp_path / "d.png")
-    convert(tmp_path / "d.png", tmp_path / "ids")
-    assert ids(tmp_path / "ids/d.png") == [1, 1, 0]
+    assert converted(Image.fromarray(clear), tmp_path / "d.png") == [1, 1, 0]
 
 
 SMOOTH = draw(RED, GREEN, BLUE).filter(ImageFilter.GaussianBlur(1))

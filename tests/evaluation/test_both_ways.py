@@ -1,7 +1,9 @@
 import dataclasses
 import os
+import signal
 import weakref
 
+import jax
 import numpy as np
 import pytest
 from refusals import refuse
@@ -9,6 +11,7 @@ from video_files import SIZE, write_video
 
 from mavos_jax.config import Experiment
 from mavos_jax.evaluation import one_video
+from mavos_jax.evaluation.both_ways import turned_round
 from mavos_jax.evaluation.one_video import VideoTask
 from mavos_jax.evaluation.output import OutputFolder
 from mavos_jax.media.confidence import read_confidence
@@ -110,7 +113,8 @@ def test_masks_of_other_frames_count_on_their_side(tmp_path):
     task = open_task(tmp_path)
     assert "objects: 4 (2 at 00004, 2 elsewhere)" in str(task)
     assert [list(labels) for labels in (task.labels, task.earlier)] == [[1], [2, 3]]
-    assert "backwards: masks: 3 used" in task.notes[-1]
+    assert "backwards: masks: 3 used" in task.notes[-2]
+    assert "from 00001 down to the first: 3" in task.notes[-1]
     segment(task, tmp_path / "out")
     found = {index: set(np.unique(ids)) for index, ids in read_masks(tmp_path / "out").items()}
     assert [*found.values()] == [{0, 3}, {0, 3}, {0, 1}, {0, 1, 2}, {0, 1, 2}, {0, 7}, {0, 7}]
@@ -129,6 +133,31 @@ def test_a_damaged_frame_leaves_the_masks_that_are_finished(tmp_path, damaged, f
     words = rf".*; finished in .*out: {finished} frame"
     refuse(rf"{damaged:05d}\.png: expected {words}", segment, task, tmp_path / "out")
     assert [*read_masks(tmp_path / "out")] == [*range(finished)] if damaged == 5 else [3]
+
+
+@pytest.mark.parametrize("number_left", [0, 2])
+def test_finished_masks_are_turned_round_before_what_ends_the_work(tmp_path, number_left):
+    found, masks = [], [MASK] * (4 - number_left)
+
+    def made():
+        yield from masks
+        if number_left:
+            raise jax.errors.JaxRuntimeError("out of memory")
+
+    def turn():
+        for index, *_ in turned_round(made(), 3, lambda _: MASK, SIZE, tmp_path, int):
+            found.append(index)
+            if not number_left and len(found) == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(jax.errors.JaxRuntimeError if number_left else KeyboardInterrupt):
+            turn()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert found == [0, 1, 2][number_left:]
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import os
 import weakref
 
 import av
+import jax
 import numpy as np
 import pytest
 from copying import CHUNK, copy_masks
@@ -156,6 +157,22 @@ def test_annotations_of_every_frame_give_new_objects_unless_told_to_correct(tmp_
     assert list(VideoTask.open(tmp_path, None, annotations="new").labels) == [2]
 
 
+def test_corrections_with_other_numbers_or_in_white_are_refused(tmp_path):
+    write_frames(tmp_path / "JPEGImages/clip")
+    colours = np.zeros((256, 3), np.uint8)
+    colours[1:3] = (0, 200, 0), (200, 0, 0)
+    first, later = (tmp_path / f"Annotations/clip/0000{t}.png" for t in (0, 2))
+    write_mask(first, CLIP.mask(3), colours)
+    write_mask(later, only(CLIP.mask(4), 1), colours[[0, 2, 1]])  # an editor's own numbers
+    refuse("00002.* found 1 in the colour of object 2", VideoTask.open, tmp_path, None)
+    write_mask(later, 3 * only(CLIP.mask(4), 1), colours[[0, 2, 0, 1]])
+    refuse("00002.* found 3 in the colour of object 1", VideoTask.open, tmp_path, None)
+    write_mask(later, only(CLIP.mask(4), 1))  # other colours for the same numbers
+    assert list(VideoTask.open(tmp_path, None).labels) == [2]
+    write_mask(later, np.where(CLIP.mask(4) == 1, 255, 0).astype(np.uint8))
+    refuse("00002.* only 0 and 255", VideoTask.open, tmp_path, None)
+
+
 @pytest.mark.parametrize("index", [5, 0])
 def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path, index):
     task = open_clip(tmp_path)
@@ -169,15 +186,16 @@ def test_a_frame_that_cannot_be_decoded_leaves_whole_masks_before_it(tmp_path, i
         read_mask(path, SIZE)
 
 
-def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, jax.errors.JaxRuntimeError])
+def test_an_interruption_says_what_is_finished(tmp_path, capsys, monkeypatch, kind):
     def stream(model, variables, frames, mask, **options):
         for index, _ in enumerate(frames):
             if index == 3:
-                raise KeyboardInterrupt
+                raise kind("out of memory")
             yield mask
 
     monkeypatch.setattr(one_video, "stream_masks", stream)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(kind):
         segment(open_clip(tmp_path), tmp_path / "out", "video")
     assert capsys.readouterr().err == f"finished in {tmp_path / 'out'}: 3 frames\n"
     assert names(tmp_path / "out") == ["masks", "overlay.mp4"]
