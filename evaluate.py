@@ -11,8 +11,8 @@ from typing import Any, Literal
 import jax
 import tqdm
 
-from mavos_jax.checkpoints.description import Stored
-from mavos_jax.checkpoints.weights import describe_default, load, load_stored, read_default
+from mavos_jax.checkpoints.description import Stored, read_description
+from mavos_jax.checkpoints.weights import describe_default, load_stored, read_default
 from mavos_jax.commands.benchmark_options import BenchmarkArguments, ScoringArguments
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment, require_range
@@ -285,7 +285,9 @@ def _load_model(
         print(f"weights: {describe_default(stored)}; --checkpoint DIR uses others")
         model, variables = load_stored(stored)
     else:
-        model, variables = load(arguments.checkpoint)
+        stored = read_description(arguments.checkpoint.absolute())
+        print(f"weights: {arguments.checkpoint} ({stored.title})")
+        model, variables = load_stored(stored)
     if model.config != experiment:
         model = build_model(experiment)
     use_precision(experiment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mavos_jax.models.mavos import Variables
 
 # Loader processes import this file as well and need no more than is imported here.
+
+_COORDINATOR_SECONDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +79,10 @@ def run() -> None:
             traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
+        from mavos_jax.training.processes import is_first
+
+        if is_first():  # JAX kills the others once the coordinator is gone: they first say why
+            time.sleep(_COORDINATOR_SECONDS)
         os._exit(2 if isinstance(error, SystemExit) else 1)
 
 

@@ -25,7 +25,9 @@ def recipe(network: Experiment, videos: Path, start: Path, steps: int) -> Experi
         network,
         name="finetuned",
         data=dataclasses.replace(
-            network.data, sources=(SourceConfig(kind="folder", root=str(videos), max_gap=3),)
+            network.data,
+            sources=(SourceConfig(kind="folder", root=str(videos), max_gap=3),),
+            max_objects=10,
         ),
         training=dataclasses.replace(
             training,

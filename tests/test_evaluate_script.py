@@ -23,7 +23,6 @@ CLIP = SyntheticVideo(seed=1, num_frames=5, height=48, width=64, num_objects=2)
 SMALL = ("--elstt.num_blocks", "1", "--inference.chunk_frames", "2")
 UNTRAINED = ("--config", str(TINY), "--untrained", *SMALL)
 run = Program(evaluate.main)
-SCORES = r"J \d+\.\d, F \d+\.\d, J&F \d+\.\d \(means over objects, .*\)"
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +97,8 @@ def test_a_checkpoint_segments_a_video(tmp_path, capsys, clip, checkpoint, sourc
         *("--checkpoint", checkpoint, "--video", clip / source, "--mask", clip / "first.png"),
         *("--output", output, "--overlay", "pictures", "--memory.gap", 2),
     )
-    first, *_, last = capsys.readouterr().out.splitlines()
+    weights, first, *_, last = capsys.readouterr().out.splitlines()
+    assert weights == f"weights: {checkpoint} (tiny)"
     assert first == "frames: 5; objects: 2"
     assert re.match(r"5 frames, 2 objects, \d+\.\d\d FPS .* memory \d+\.\d\d GB", last)
     assert names(output / "masks") == [f"{i:05d}.png" for i in range(5)]
@@ -117,14 +117,14 @@ def test_the_first_lines_say_what_was_chosen(tmp_path, capsys, clip, checkpoint)
     set_matrix(video, (-1, 0, 0, -1))
     words = ("--checkpoint", checkpoint, "--video", video, "--mask", clip / "first.png")
     run(*words, "--start", 2, "--memory.gap", 2, "--output", tmp_path / "run:1")
-    assert capsys.readouterr().out.splitlines()[:2] == [
+    assert capsys.readouterr().out.splitlines()[1:3] == [
         "frames: 3 from 00002 on, 2 skipped; objects: 2",
         "video: 5 frames of stream 0 (64x48, turned by 180 degrees)",
     ]
     assert names(tmp_path / "run:1" / "masks") == [f"{i:05d}.png" for i in (2, 3, 4)]
     run(*words, "--from-frame", 2, "--memory.gap", 2, "--output", tmp_path / "both")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "frames: 5, both ways from 00002; objects: 2"
+    assert lines[1] == "frames: 5, both ways from 00002; objects: 2"
     assert names(tmp_path / "both" / "masks") == [f"{i:05d}.png" for i in range(5)]
     for option in ("--start", "--from_frame"):
         error = run.fail(capsys, *words, option, 5, "--output", tmp_path / "none")
@@ -143,7 +143,7 @@ def test_without_options_the_packaged_weights_segment_a_generated_clip(
     assert weights.startswith("weights: small")
     assert task == "frames: 24; objects: 3"
     assert [place.split()[-1] for place in places] == ["demo/masks", "demo/overlays"]
-    assert re.fullmatch(SCORES, scores)
+    assert re.fullmatch(r"J \d+\.\d, F \d+\.\d, J&F \d+\.\d \(means over objects, .*\)", scores)
     assert report.startswith("24 frames, 3 objects, ")
     folders = ["frames", "masks", "overlays"]
     assert names(tmp_path / "demo") == ["confidence.csv", *folders]

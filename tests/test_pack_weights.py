@@ -50,6 +50,8 @@ def test_several_checkpoints_are_averaged(run, tmp_path):
     narrow = vary(CONFIG, decoder={"dim": 48})
     save(tmp_path / "narrow", narrow, init_variables(build_model(narrow), 0))
     refuse("narrow: expected .* found decoder.dim", pack, run, tmp_path / "x", tmp_path / "narrow")
+    save(tmp_path / "wide", vary(CONFIG, memory={"num_heads": 1}), stored)
+    refuse("wide: expected a network like", pack, run, tmp_path / "x", tmp_path / "wide")
     refuse("--zero nowhere: expected", pack, run, tmp_path / "x", "--zero", "nowhere")
     save(tmp_path / "other", CONFIG, jax.tree.map(lambda leaf: 3 * leaf, stored))
     pack(run, tmp_path / "weights", tmp_path / "other", "--zero", "decoder/.*/bias")

@@ -23,12 +23,15 @@ from mavos_jax.checkpoints.mismatch import require_same_shapes
 from mavos_jax.checkpoints.weights import load_stored, to_variables, write_file
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment
+from mavos_jax.config import Experiment, to_dict
 from mavos_jax.evaluation.one_video import in_percent, score_demonstration
 from mavos_jax.models.mavos import build_model
 from mavos_jax.runtime.files import require_new
 from mavos_jax.runtime.trees import leaves_by_path
 
 _CURVE = "metrics.jsonl"
+_MEMORY = ("memory.num_heads", "memory.released_value_layout")
+_COMPUTING = ("align_corners", "decoder.", "elstt.", "encoder.", *_MEMORY)  # with the same weights
 _NUM_POINTS = 100
 _DIGITS = 4
 _MAX_BYTES = 16_000_000
@@ -70,6 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     every = [read_description(checkpoint) for checkpoint in arguments.checkpoint]
     for path, one in zip(arguments.checkpoint, every, strict=True):
         require_same_shapes(str(path), one.config, config)
+        if _computed(one.config) != _computed(every[0].config):
+            raise ValueError(
+                f"{path}: expected a network like that of {arguments.checkpoint[0]}, found one "
+                "that uses weights of these shapes otherwise; leave it out"
+            )
     stored = every[0]
     file = arguments.output / f"{config.name}{SUFFIX}"
     require_new(file, arguments.overwrite)
@@ -114,6 +122,11 @@ def to_arrays(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
             raise ValueError(f"{name}: expected numbers that {array.dtype} holds, found larger")
         arrays[name] = array
     return arrays
+
+
+def _computed(config: Experiment) -> dict[str, Any]:
+    fields = leaves_by_path(to_dict(config), sep=".").items()
+    return {name: x for name, x in fields if name.startswith(_COMPUTING) and "drop" not in name}
 
 
 def _require_small(file: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -45,6 +45,13 @@ class Stored(NamedTuple):
     checksums: Mapping[str, str]
     others: Mapping[str, Any]
 
+    @property
+    def title(self) -> str:
+        """The configuration's name and, of a training run, the step and its J&F if it has one."""
+        step, score = self.others.get("step"), self.others.get("score")
+        words = self.config.name if step is None else f"{self.config.name}, step {step}"
+        return words if score is None else f"{words}, J&F {100 * score:.1f}"
+
     @contextlib.contextmanager
     def readable(self) -> Iterator[None]:
         """Raises ValueError for what libraries raise in the block for damaged or locked weights."""
@@ -174,8 +181,12 @@ def steps_in(folder: Path) -> list[int]:
 
 def scores_in(folder: Path) -> dict[int, Score]:
     """Returns the scores of a training run's checkpoints by step, where they have one."""
-    found = {step: _score(folder / str(step)) for step in steps_in(folder)}
-    return {step: score for step, score in found.items() if score is not None}
+    found = {}
+    for step in steps_in(folder):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+            others = json.loads((folder / str(step) / CONFIG).read_text(encoding="utf-8"))["others"]
+            found[step] = Score(float(others["score"]), others.get(SCORE_CONDITIONS))
+    return found
 
 
 def best_step(scores: Mapping[int, Score]) -> int | None:
@@ -183,8 +194,7 @@ def best_step(scores: Mapping[int, Score]) -> int | None:
     if not scores:
         return None
     conditions = scores[max(scores)].conditions
-    comparable = [(x.value, step) for step, x in scores.items() if x.conditions == conditions]
-    return max(comparable)[1]
+    return max((x.value, step) for step, x in scores.items() if x.conditions == conditions)[1]
 
 
 def _best_step(folder: Path) -> Path:
@@ -195,14 +205,6 @@ def _best_step(folder: Path) -> Path:
         )
     best = best_step(scores_in(folder))
     return folder / str(steps[-1] if best is None else best)
-
-
-def _score(path: Path) -> Score | None:
-    try:
-        others = json.loads((path / CONFIG).read_text(encoding="utf-8"))["others"]
-        return Score(float(others["score"]), others.get(SCORE_CONDITIONS))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
 
 
 def _checked_config(description: Any) -> Experiment:

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, export
 
-from mavos_jax.checkpoints.weights import load, load_stored, read_default
+from mavos_jax.checkpoints.description import read_description
+from mavos_jax.checkpoints.weights import load_stored, read_default
 from mavos_jax.commands.errors import main_with_errors
 from mavos_jax.commands.parser import parse_experiment
 from mavos_jax.config import MAX_ID
@@ -79,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f"install 'mavos_jax[{extra}]'"
             )
     checkpoint, precision = arguments.checkpoint, config.inference.precision
-    _, variables = load(checkpoint) if checkpoint else load_stored(packaged())
+    stored = read_description(checkpoint.absolute()) if checkpoint else packaged()
+    print(f"weights: {stored.title}")
+    _, variables = load_stored(stored)
     for platform in arguments.platforms:
         device = "cpu" if platform == "onnx" else platform
         network = build_model(config, backend_for(device, precision))

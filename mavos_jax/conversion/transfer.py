@@ -10,8 +10,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from mavos_jax.checkpoints.description import read_description
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate
-from mavos_jax.checkpoints.weights import load, require_free, save
+from mavos_jax.checkpoints.weights import load_stored, require_free, save
 from mavos_jax.config import Experiment, LSTTConfig, MemoryConfig, ResNetConfig, SwinConfig
 from mavos_jax.conversion import convert
 from mavos_jax.conversion.convert import computed_buffers, conversion_rules
@@ -121,11 +122,12 @@ def export_file(checkpoint: Path, output: Path, *, overwrite: bool = False) -> s
         raise ValueError(
             f"{output}: expected a path where no file is yet; choose another, or pass --overwrite"
         )
-    model, variables = load(checkpoint)
+    stored = read_description(checkpoint.absolute())
+    model, variables = load_stored(stored)
     state = convert.to_state_dict(model.config, variables)
     write_weight_file(output, state)
     return (
-        f"read: {checkpoint}, configuration {model.config.name!r}\n"
+        f"read: {checkpoint} ({stored.title})\n"
         f"parameters: {_num_parameters(variables):,}\n"
         f"written: {output}, {len(state)} tensors under their PyTorch names"
     )

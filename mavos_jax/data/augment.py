@@ -238,6 +238,5 @@ def _hue_table(steps: int) -> ImageFilter.Color3DLUT:
     )
     place = (hue[..., None] + 6 * steps / _HUE_STEPS + np.array([5, 3, 1])) % 6
     share = np.clip(np.minimum(place, 4 - place), 0.0, 1.0)
-    colours = value[..., None] - chroma[..., None] * share
-    table = colours.astype(np.float32).reshape(-1)
+    table = (value[..., None] - chroma[..., None] * share).astype(np.float32).reshape(-1)
     return ImageFilter.Color3DLUT(_HUE_LEVELS, table)  # pyright: ignore[reportArgumentType]

@@ -171,7 +171,7 @@ class ClipRecipe:
 def paste_over(clip: Crops, pasted: Crops, data: DataConfig, rng: Generator) -> Crops:
     """Pastes the objects of a second clip over a first, frame by frame; their ids come last."""
     is_pasted = (pasted.masks > 0) & (pasted.masks != IGNORED)
-    frames = _lay(is_pasted, pasted.frames, clip.frames, data, rng)
+    frames, _ = _lay(is_pasted, pasted.frames, clip.frames, data, rng)
     # uint8 is wide enough: both have ids of at most ten
     masks = np.where(is_pasted, pasted.masks + np.uint8(MAX_OBJECTS), clip.masks)
     return _repacked(frames, masks, data, rng)
@@ -198,8 +198,10 @@ def add_twins(clip: Crops, data: DataConfig, rng: Generator) -> Crops:
         is_pasted &= clip.masks == 0
     own, copied = rng.choice(np.array(_KNOWN, np.uint8))
     kept = np.where(clip.masks == IGNORED, clip.masks, own * clip.masks)
-    masks = np.where(is_pasted, copied * (masks + np.uint8(MAX_OBJECTS)), kept)
-    found = _repacked(_lay(is_pasted, frames, clip.frames, data, rng), masks, data, rng)
+    frames, is_faint = _lay(is_pasted, frames, clip.frames, data, rng)
+    if copied or not is_faint:
+        kept = np.where(is_pasted, copied * (masks + np.uint8(MAX_OBJECTS)), kept)
+    found = _repacked(frames, kept, data, rng)
     return found if found.num_objects else clip
 
 
@@ -230,12 +232,14 @@ def haze(clip: Crops, rng: Generator) -> Crops:
 
 def _lay(
     is_pasted: np.ndarray, above: np.ndarray, below: np.ndarray, data: DataConfig, rng: Generator
-) -> np.ndarray:
-    """Returns frames with pixels of others above, perhaps dimmed and half transparent."""
+) -> tuple[np.ndarray, bool]:
+    """Lays pixels of frames over others, perhaps dimmed and so faint that those show more."""
+    is_faint = False
     if happens(data.glass, rng):
         opacity, light = np.float32(rng.uniform(*_OPACITY)), np.float32(rng.uniform(*_LIGHT))
         above = (opacity * light * above + (1 - opacity) * below).astype(np.uint8)
-    return np.where(is_pasted[..., None], above, below)
+        is_faint = bool(opacity * light < 1 - opacity)
+    return np.where(is_pasted[..., None], above, below), is_faint
 
 
 def _repacked(frames: np.ndarray, masks: np.ndarray, data: DataConfig, rng: Generator) -> Crops:

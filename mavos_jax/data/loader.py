@@ -153,8 +153,7 @@ def _iterate(records: Any, data: DataConfig, local_size: int) -> Any:
     # Threads and processes make clips: the first batch comes sooner, less memory waits.
     ahead = data.prefetch * local_size
     waiting = data.threads if data.workers else max(data.threads, ahead)
-    options = grain.ReadOptions(data.threads, waiting)
-    clips = records.to_iter_dataset(options)
+    clips = records.to_iter_dataset(grain.ReadOptions(data.threads, waiting))
     if data.workers:
         processes = grain.MultiprocessingOptions(data.workers, -(-ahead // data.workers))
         clips = clips.mp_prefetch(processes, worker_init_fn=_begin_process)

@@ -136,7 +136,8 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
     def add_score(self, step: int, score: float) -> None:
         """Adds J&F of the average to the checkpoint of a step, or to the next attempt at it."""
         self.wait()
-        self._scores[step] = Score(score, self._facts.get(description.SCORE_CONDITIONS))
+        conditions = self._facts.get(description.SCORE_CONDITIONS)
+        self._scores[step] = Score(score, conditions)
         folder = self._folder / str(step)
         if not is_first():
             return
@@ -144,7 +145,7 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
             if not folder.is_dir():
                 return
             stored = description.read_description(folder)
-            others = {**stored.others, "score": score}
+            others = {**stored.others, "score": score, description.SCORE_CONDITIONS: conditions}
             text = description.describe(self._config, stored.checksums, others)
             with written_whole(folder / description.CONFIG, is_flushed=True) as temporary:
                 temporary.write_text(f"{text}\n", encoding="utf-8")
@@ -226,8 +227,7 @@ class Checkpoints(contextlib.AbstractContextManager["Checkpoints"]):
         """Adds the description; Orbax calls it before it gives a step its own name."""
         folder = self._folder / _TEMPORARY.format(self._begun["step"])
         try:
-            checksums = file_checksums(folder / TRAINING)
-            others = {**self._begun, "checksums": checksums}
+            others = {**self._begun, "checksums": file_checksums(folder / TRAINING)}
             description.write_description(folder, self._config, others)
         except Exception as error:
             self._cause = error

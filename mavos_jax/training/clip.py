@@ -4,6 +4,7 @@ Frames after the reference are segmented from memory and memorised, early in tra
 true masks (teacher forcing). Features and losses are computed for all frames at once.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from mavos_jax.inference import step
 from mavos_jax.inference.frame import normalise
 from mavos_jax.inference.objects import put_label, shown_slots
 from mavos_jax.models.mavos import MAVOS, Features, Variables
-from mavos_jax.models.memory import Memory
+from mavos_jax.models.memory import Memory, with_room_for
 from mavos_jax.models.resize import resize_planes
 from mavos_jax.training import losses
 
@@ -56,6 +57,10 @@ def clip_loss(
         leaves such labels out of the program, and so does a missing key.
     """
     config = model.config.training
+    # A bank has room for what a clip writes: places that are never in use would only cost time.
+    memory = dataclasses.replace(model.config.memory, grows=True)
+    memory = with_room_for(memory, 2 + (len(clip.masks) - 2) // config.clip.gap)
+    model = model.clone(config=dataclasses.replace(model.config, memory=memory))
     recipe, share = config.clip, losses.kept_share(config.clip, at, config.steps)
     is_forced = at < recipe.teacher_forcing * config.steps
     # With its own predictions as input, training the bank would let the network rename objects.

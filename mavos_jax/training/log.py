@@ -232,10 +232,9 @@ def _describe(values: Values) -> str:
 def paint_clip(frames: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Draws at most 8 frames with true masks over the same with predicted ones."""
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), _MAX_FRAMES)).round().astype(int)
-    stride = -(-frames.shape[1] // _MAX_SIDE)
+    shown = (slice(None, None, -(-frames.shape[1] // _MAX_SIDE)),) * 2
 
     def paint_row(masks: np.ndarray, title: str) -> np.ndarray:
-        shown = (slice(None, None, stride),) * 2
         overlays = [draw_overlay(frames[t][shown], masks[t][shown]) for t in chosen]
         picture = Image.fromarray(np.concatenate(overlays, axis=1))
         drawing = ImageDraw.Draw(picture)

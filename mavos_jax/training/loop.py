@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from mavos_jax.checkpoints.description import SCORE_CONDITIONS
+from mavos_jax.checkpoints.description import SCORE_CONDITIONS, STEPS, scores_in
 from mavos_jax.config import Experiment
 from mavos_jax.data.loader import Batch, Loader, make_loader, set_weights
 from mavos_jax.datasets import open_source
@@ -23,8 +23,8 @@ from mavos_jax.runtime.provenance import describe_software
 from mavos_jax.training.checkpoints import Checkpoints
 from mavos_jax.training.devices import Step, build_prediction, build_step, replicate, unreplicate
 from mavos_jax.training.log import Log, MetricsBuffer, paint_clip
-from mavos_jax.training.processes import StopRequest, is_first, print_once
-from mavos_jax.training.resume import is_due, join_fingerprints
+from mavos_jax.training.processes import StopRequest, broadcast, is_first, print_once
+from mavos_jax.training.resume import is_due, join_fingerprints, require_one_run
 from mavos_jax.training.start import Convert, begin, opened_workdir
 from mavos_jax.training.step import TrainState, training_precision, variables_of
 from mavos_jax.training.validation import conditions, evaluate, open_held_out
@@ -60,9 +60,11 @@ def train(
         if config.training.loop.evaluate_every:
             held_out = open_held_out(config, frame_size(config), data)
             facts[SCORE_CONDITIONS] = conditions(config, held_out.fingerprint())
+        require_one_run(config, data if held_out is None else f"{data}-{held_out.fingerprint()}")
         state = begin(config, folder, data, facts.get(SCORE_CONDITIONS), convert)
         first = int(state.step)
-        if first >= steps:
+        is_over = held_out is None or (first >= steps and first in scores_in(folder / STEPS))
+        if first >= steps and broadcast(np.int32(is_over)):  # all read it, perhaps not alike
             print_once(f"complete: {first} of {steps} steps are done in {folder}")
             return
         _describe_sources(config, sets)
@@ -82,7 +84,7 @@ def train(
         ):
             run = _Run(config, folder, advance, loader, checkpoints, log, stop, held_out, state)
             last = run.train()
-    if last == steps:
+    if last == steps and not run.owes_score:
         print_once(f"complete: {last} steps in {folder}")
         return
     print_once(f"stopped by {stop.reason} after step {last}; the same command goes on from there")
@@ -124,6 +126,7 @@ class _Run:
     stop: StopRequest
     held_out: VideoSet | None
     state: TrainState
+    owes_score: bool = False  # the evaluation that was due last was given up
 
     def __post_init__(self) -> None:
         self.step = self.saved = int(self.state.step)
@@ -134,6 +137,9 @@ class _Run:
     def train(self) -> int:
         """Trains until the last step or a request to stop, and saves; returns the step reached."""
         loop, last = self.config.training.loop, self.config.training.steps
+        if self.step >= last:  # all that is left is an evaluation that failed or was given up
+            self._judge()
+            return self.step
         batch = self._next_batch()
         compilation = CompilationClock()
         while self.step < last and not self.stop.reached(self.step):
@@ -162,8 +168,8 @@ class _Run:
                 self._save()  # before an evaluation, in which the process may be killed
             elif is_due(self.step, loop.log_every) and self.checkpoints.has_failed:
                 self._save(is_retry=True)
-            if is_judged and (score := self._evaluate()) is not None:
-                self.checkpoints.add_score(self.step, score)
+            if is_judged:
+                self._judge()
             self.buffer.leave_out(time.perf_counter() - start)
         if self.saved < self.step:
             self.checkpoints.save(unreplicate(self.state))
@@ -171,6 +177,12 @@ class _Run:
         if self.checkpoints.has_failed:
             self.checkpoints.save(unreplicate(self.state), is_retry=True)
         return self.step
+
+    def _judge(self) -> None:
+        score = self._evaluate()
+        self.owes_score = score is None
+        if score is not None:
+            self.checkpoints.add_score(self.step, score)
 
     def _next_batch(self) -> Batch:
         batch = next(self.loader)
@@ -244,7 +256,6 @@ class _Run:
             # What went wrong first is what the user should read.
             with contextlib.suppress(Exception):
                 # Where one of several processes fails, the others would not join it.
-                is_joined = fails_everywhere or jax.process_count() == 1
-                if is_joined and self.saved < self.step:
+                if (fails_everywhere or jax.process_count() == 1) and self.saved < self.step:
                     self._save()
             raise

@@ -1,5 +1,6 @@
 """Resumes a run from its newest whole checkpoint, if that is of the same experiment."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,10 @@ from mavos_jax.checkpoints.mismatch import compare_shapes
 from mavos_jax.config import Experiment, to_dict
 from mavos_jax.datasets.files import SIZES
 from mavos_jax.media.samples import VideoSet
-from mavos_jax.runtime.files import file_checksums
+from mavos_jax.runtime.files import checksum, file_checksums
 from mavos_jax.runtime.trees import leaves_by_path
 from mavos_jax.training.checkpoints import TRAINING
-from mavos_jax.training.processes import print_once
+from mavos_jax.training.processes import broadcast, print_once, sum_over_processes
 from mavos_jax.training.step import TrainState, join, split, training_precision
 
 HARMLESS = (
@@ -28,6 +29,7 @@ HARMLESS = (
     "data.threads",
     "data.workers",
     "inference",
+    "name",
     "training.accumulate",
     "training.clip.rematerialise",
     "training.loop",
@@ -37,7 +39,25 @@ HARMLESS = (
 )
 """What may change between two parts of a run: it changes a step by rounding at most."""
 
+_OWN = ("prefetch", "skip_damaged", "threads", "workers", "root", "format", "start")
+"""Fields, by their last names, in which the processes of a run may differ."""
+
 _DAMAGED = "damaged"
+
+
+def require_one_run(config: Experiment, data: str) -> None:
+    """Raises ValueError on every process unless all have one configuration and the same data."""
+    fields = leaves_by_path(to_dict(config), sep=".").items()
+    shared = {name: value for name, value in fields if name.rpartition(".")[2] not in _OWN}
+    text = json.dumps([shared, _without_sizes(data)], sort_keys=True)
+    own = np.uint32(int(checksum(text)[:8], 16))
+    (num_others,) = sum_over_processes(np.array([broadcast(own) != own]))
+    if num_others:
+        raise ValueError(
+            "training: expected one configuration and the same data sets on every process, found "
+            f"others than those of process 0 on {num_others:.0f} of {jax.process_count()}; start "
+            "all with the same options and the same data"
+        )
 
 
 def require_same_run(folder: Path, config: Experiment, data: str) -> None:

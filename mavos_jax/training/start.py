@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from mavos_jax.checkpoints.description import STEPS, Stored, is_checkpoint, read_description
+from mavos_jax.checkpoints.description import STEPS, is_checkpoint, read_description
 from mavos_jax.checkpoints.mismatch import Problems, abbreviate, compare_shapes, expected_shapes
 from mavos_jax.checkpoints.weights import load_stored
 from mavos_jax.config import Experiment
@@ -108,7 +108,7 @@ def starting_variables(config: Experiment, convert: Convert | None = None) -> tu
     if start.is_dir() or is_checkpoint(start) or convert is None:
         stored = read_description(start)
         _, variables = load_stored(stored)
-        return _complete(config, variables, f"{start} ({_describe(stored)})")
+        return _complete(config, variables, f"{start} ({stored.title})")
     variables, words = convert(config, start)
     if config.training.fresh:
         variables, rest = _complete(config, variables, str(start))
@@ -129,12 +129,6 @@ def _require_trained_encoder(config: Experiment) -> None:
             )
 
 
-def _describe(stored: Stored) -> str:
-    step, score = stored.others.get("step"), stored.others.get("score")
-    words = stored.config.name if step is None else f"{stored.config.name}, step {step}"
-    return words if score is None else f"{words}, J&F {100 * score:.1f}"
-
-
 def _fresh(config: Experiment) -> Variables:
     return init_variables(build_model(config), config.training.seed)
 
@@ -153,8 +147,7 @@ def _complete(config: Experiment, stored: Variables, source: str) -> tuple[Varia
     if problems.missing:
         fresh = leaves_by_path(_fresh(config))
         leaves |= {path: fresh[path] for path in problems.missing}
-        names = abbreviate(problems.missing, expected)
-        words += f"; {len(problems.missing)} start fresh: {names}"
+        words += f"; {len(problems.missing)} start fresh: {abbreviate(problems.missing, expected)}"
     return {"params": {}, "constants": {}, **nested(leaves)}, words
 
 

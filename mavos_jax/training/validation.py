@@ -52,8 +52,7 @@ def evaluate(
     try:
         variables = jax.device_put(variables, jax.local_devices()[0])
         for index in range(jax.process_index(), count, jax.process_count()):
-            has_given_up = is_stopping()
-            if has_given_up:
+            if has_given_up := is_stopping():
                 break
             table += score_video(model, variables, videos[index])
     except Exception as failure:
@@ -84,6 +83,8 @@ def open_held_out(config: Experiment, size: tuple[int, int], data: str) -> Video
             f"the first and the last do not count, found {len(short)} shorter: "
             f"{', '.join(short[:3])}"
         )
+    for index in range(min(config.training.loop.evaluate_videos or len(videos), len(videos))):
+        videos[index].mask(0)  # one that cannot be used is told now, not after thousands of steps
     if videos.fingerprint() in split_fingerprints(data):
         print_once(
             f"data.held_out: {videos.name} is trained on, too: its scores say nothing about other "

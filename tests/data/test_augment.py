@@ -22,16 +22,13 @@ def _mask(height=120, width=160):
     return mask
 
 
-def _clip(mask, frames=3, *, is_static=False):
-    return Clip((Sample(paint(mask), mask),) * frames, is_static)
-
-
 def _with(**changes):
     return dataclasses.replace(PLAIN, **changes)
 
 
-def _crop(mask, data=PLAIN, seed=0, **options):
-    return augment(_clip(mask, **options), data, np.random.default_rng(seed))
+def _crop(mask, data=PLAIN, seed=0, frames=3, *, is_static=False):
+    clip = Clip((Sample(paint(mask), mask),) * frames, is_static)
+    return augment(clip, data, np.random.default_rng(seed))
 
 
 def _assert_aligned(crops):

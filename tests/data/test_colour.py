@@ -22,10 +22,6 @@ def _recolour(image, seed, **fields):
     return np.asarray(recolour(image, config, np.random.default_rng(seed)))
 
 
-def _plain(colour):
-    return Image.new("RGB", (4, 4), colour)
-
-
 @pytest.mark.parametrize("turn", [20 / 256, -85 / 256, 0.5, 171 / 256])
 def test_turning_the_hue_is_what_the_standard_library_computes(turn):
     image = _image(1, 16)
@@ -40,7 +36,7 @@ def test_turning_the_hue_is_what_the_standard_library_computes(turn):
 
 
 def test_jitter_stays_in_its_ranges():
-    grey = _plain((100, 100, 100))
+    grey = Image.new("RGB", (4, 4), (100, 100, 100))
     levels = [np.asarray(jitter(grey, np.random.default_rng(seed)))[0, 0, 0] for seed in range(200)]
     # contrast is about the mean, so that brightness alone changes a plain grey
     assert 59 <= min(levels) < 66

@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 
 from mavos_jax.config.data import DataConfig
+from mavos_jax.data import clips
 from mavos_jax.data.augment import Crops
 from mavos_jax.data.clips import add_twins, haze, paste_over, turn
 from mavos_jax.media.ids import count_pixels, pixel_threshold
 
-SIZE = 465
 
-
-def _clip(areas, value, top=0, size=SIZE):
+def _clip(areas, value, top=0, size=465):
     """Two frames of one colour with an object of each area, in rows of 200 pixels at the left."""
     masks = np.zeros((2, size, size), np.uint8)
     for identity, area in enumerate(areas, 1):
@@ -77,8 +76,7 @@ def test_thresholds_shrink_with_the_area_of_the_crop():
         assert (pixel_threshold(100, crop), pixel_threshold(200, crop)) == (100, 200)
     assert pixel_threshold(100, 449) < 100
     assert pixel_threshold(100, 93) == pytest.approx(4)
-    small = _merge(_clip([3, 4], 10, size=93), _clip([], 200, size=93))
-    assert small.num_objects == 1
+    assert _merge(_clip([3, 4], 10, size=93), _clip([], 200, size=93)).num_objects == 1
 
 
 def _box():
@@ -97,14 +95,26 @@ def test_twins_are_moved_copies_of_which_one_alone_may_be_background():
         is_own = clip.masks == 1
         assert is_bright[is_own].all()
         assert is_bright[(twins.masks > 0) & (twins.masks < 255)].all()
-        numbers = {0, 255, *range(1, 1 + twins.num_objects)}
-        assert set(np.unique(twins.masks)) == numbers
+        assert set(np.unique(twins.masks)) == {0, 255, *range(1, 1 + twins.num_objects)}
         assert (twins.masks[:, 95:][~is_bright[:, 95:]] == 255).all()
         if is_bright.sum() > is_own.sum() + 1000:
             own, copied = (is_here & (twins.masks > 0) for is_here in (is_own, is_bright & ~is_own))
             seen.add((twins.num_objects, bool(own.any()), bool(copied.any())))
     # Both are objects; the copy alone; the original alone.
     assert {(2, True, True), (1, False, True), (1, True, False)} <= seen
+
+
+@pytest.mark.parametrize(("opacity", "hides"), [(0.4, False), (0.8, True)])
+def test_a_twin_in_the_background_hides_what_it_shows_more_than(monkeypatch, opacity, hides):
+    monkeypatch.setattr(clips, "_OPACITY", (opacity, opacity))
+    monkeypatch.setattr(clips, "_LIGHT", (1.0, 1.0))
+    hidden, clip = [], _box()
+    for seed in range(40):
+        masks = add_twins(clip, DataConfig(glass=1.0), np.random.default_rng(seed)).masks
+        if not masks[clip.masks == 0].any():  # the original alone is an object
+            hidden.append(bool((masks[clip.masks == 1] == 0).any()))
+    assert len(hidden) > 5
+    assert any(hidden) == hides
 
 
 def test_what_turns_is_as_wide_as_the_cosine_of_an_angle_that_grows_evenly():

@@ -134,8 +134,7 @@ def test_the_scan_is_a_loop_over_the_steps_of_inference(at, is_forced):
     loss, result, _ = measure(at)
     check((loss, result), drive(clip(), at, is_forced))
     # The other memories give another loss: the switch comes at exactly this step.
-    other = drive(clip(), at, not is_forced)
-    assert abs(float(loss) - other[0]) > 1e-4 * float(loss)
+    assert abs(float(loss) - drive(clip(), at, not is_forced)[0]) > 1e-4 * float(loss)
     assert result.loss[3] == 0  # nothing of that frame is known
     assert len(np.unique(result.slots)) > 1
 
@@ -143,8 +142,7 @@ def test_the_scan_is_a_loop_over_the_steps_of_inference(at, is_forced):
 def test_shuffled_identities_are_renamed_slots():
     found = jax.jit(loss_of(CONFIG))(variables(), clip(), FORCED, KEY)
     places = 1 + jax.random.permutation(jax.random.fold_in(KEY, 0), 10)
-    expected = drive(clip(), FORCED, True, (0, *places.tolist()))
-    check(found, expected)
+    check(found, drive(clip(), FORCED, True, (0, *places.tolist())))
     assert abs(float(found[0]) - drive(clip(), FORCED, True)[0]) > 1e-4 * float(found[0])
 
 
@@ -159,8 +157,7 @@ def test_a_label_is_taken_in_as_in_inference(at, is_forced, label_at):
     late = functools.partial(give_late, clip().masks, clip().num_objects)
     given = late(jnp.int32(label_at), jax.random.fold_in(KEY, 2))
     assert given.num_objects[0] < 3
-    expected = drive(clip(), at, is_forced, given=given, label_at=label_at)
-    check(found, expected)
+    check(found, drive(clip(), at, is_forced, given=given, label_at=label_at))
     assert found[1].slots[: label_at + 1].max() <= given.num_objects[0]
     other = drive(clip(), at, is_forced, given=given)  # the frame is memorised like any other
     assert abs(float(found[0]) - other[0]) > 1e-4 * float(found[0])
@@ -200,6 +197,14 @@ def test_write_times(num_frames, gap, label_at, times):
     found = write_times(num_frames, gap, label_at if label_at is None else jnp.int32(label_at))
     assert found.dtype == bool
     np.testing.assert_array_equal(1 + np.flatnonzero(found), times)
+
+
+def test_a_bank_has_room_for_a_clip_alone():
+    def program(capacity):
+        config = vary(BANK, training=vars(CONFIG.training), memory={"capacity": capacity})
+        return str(jax.make_jaxpr(loss_of(config))(variable_shapes(config), clip(), FREE, KEY))
+
+    assert program(4) == program(64)
 
 
 def test_rematerialising_changes_nothing():

@@ -1,7 +1,6 @@
 import errno
 import json
 import sys
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -93,8 +92,7 @@ def test_a_dead_writer_of_tensorboard_does_not_stop_the_run(tmp_path, capsys):
         for step in range(2, 5):
             log.write("train", step, {f"value{n}": 0.5 for n in range(500)})
         log.picture("clip", 4, np.zeros((4, 6, 3), np.uint8))
-    output = capsys.readouterr().out
-    assert output.count("cannot be written (its writer has ended)") == 1
+    assert capsys.readouterr().out.count("cannot be written (its writer has ended)") == 1
     assert len(lines(tmp_path)) == 4
     assert (tmp_path / "pictures" / "clip_00000004.png").is_file()
 
@@ -133,15 +131,13 @@ def test_a_wait_for_data_counts_if_the_device_had_finished(is_ready):
     assert meter._data_seconds == 2.0 * is_ready
 
 
-def test_time_that_is_left_out_does_not_slow_the_rates():
+def test_time_that_is_left_out_does_not_slow_the_rates(monkeypatch):
+    times = iter((1.0, 4.0, 4.0))
+    monkeypatch.setattr("mavos_jax.training.log.time", SimpleNamespace(perf_counter=times.__next__))
     meter = MetricsBuffer()
     meter.add(metrics(1.0))
-    start = time.perf_counter()
-    time.sleep(0.2)
-    meter.leave_out(time.perf_counter() - start)
-    rate = meter.summary(num_clips=1, clip_frames=1)["clips_per_second"]
-    assert isinstance(rate, float)
-    assert rate > 10
+    meter.leave_out(2.5)
+    assert meter.summary(num_clips=1, clip_frames=1)["clips_per_second"] == 2
 
 
 def test_the_rows_of_a_picture_are_named():

@@ -10,13 +10,16 @@ from training.device_campaign import SMALL
 from training.stand_in import CONFIG, changed, fail_writes, lines, parameters, same, saved_steps
 from video_sets import BoxSet
 
-from mavos_jax.checkpoints.description import scores_in
+from mavos_jax.checkpoints.description import read_description, scores_in
 from mavos_jax.checkpoints.weights import load, save
 from mavos_jax.datasets import SequenceFiles
 from mavos_jax.datasets.files import FileSet
+from mavos_jax.generated.video import SyntheticVideo
+from mavos_jax.media.masks import read_mask
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training import loop
 from mavos_jax.training.devices import build_step, replicate
+from mavos_jax.training.validation import Score
 
 
 def test_four_steps_are_two_and_two_with_the_true_step(tmp_path, monkeypatch):
@@ -174,19 +177,24 @@ def test_held_out_videos_are_looked_at_first(tmp_path, run, monkeypatch, capsys)
     words = r"data\.held_out: expected videos of at least 3 frames .* found 2 shorter: synthetic"
     refuse(words, run, changed(evaluate_every=4), tmp_path / "short")
     assert not (tmp_path / "short").exists()
+    monkeypatch.setattr("mavos_jax.generated.sets._NUM_FRAMES", 3)
+    monkeypatch.setattr(SyntheticVideo, "mask", lambda *_: read_mask(tmp_path / "0.png"))
+    refuse("0.png: expected a mask", run, changed(evaluate_every=4), tmp_path / "masks")
+    assert not (tmp_path / "masks").exists()
 
 
 def test_scores_that_are_wanting_or_do_not_count_are_told(tmp_path, run, monkeypatch, capsys):
-    monkeypatch.setattr(loop, "evaluate", lambda *_: None)
-    for _ in range(2):
-        run(changed(evaluate_every=4), tmp_path)
+    found = iter((None, Score(0.5, 0.7, 3), None))
+    monkeypatch.setattr(loop, "evaluate", lambda *_: next(found))
+    run(changed(evaluate_every=4), tmp_path)
+    for videos in (2, 2):  # the last evaluation, which was given up, is made up for, once
+        run(changed(evaluate_every=4, evaluate_videos=videos), tmp_path)
     output = capsys.readouterr().out
     assert "checkpoints/4: was not scored" in output
     assert "complete: 4 of 4 steps" in output
-    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4]
-    assert "not compared" not in output
-    run(changed(evaluate_every=4, evaluate_videos=2), tmp_path)
-    assert "scores of this and earlier steps are not compared" in capsys.readouterr().out
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 4]
+    assert output.count("scores of this and earlier steps are not compared") == 1
+    assert read_description(tmp_path).title == "small_mobilenet, step 4, J&F 60.0"
 
 
 def test_frames_that_are_not_read_are_counted(tmp_path, capsys):

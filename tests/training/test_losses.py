@@ -33,7 +33,6 @@ def golden(goldens):
 @pytest.mark.parametrize("step", [0, 10_000, 50_000, 90_000])
 def test_cross_entropy_of_the_hardest_pixels(golden, step):
     stored, logits, labels, num_objects = golden
-
     share = kept_share(CONFIG, jnp.int32(step), STEPS)
     losses = jax.jit(jax.vmap(bootstrapped_cross_entropy, (0, 0, 0, None)))
     found = losses(logits, labels, num_objects, share)

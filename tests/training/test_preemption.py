@@ -14,12 +14,14 @@ from mavos_jax.conversion.weight_files import write_weight_file
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.training.processes import StopRequest
 
-CONFIG = changed(steps=12, save_every=1000)
+CONFIG = changed(steps=100, save_every=1000)
 
 
-def start_together(folder, count, **options):
+def start_together(folder, count, *last, **options):
+    """Starts processes of one run; ``last`` are further words for the last of them."""
     words = "--coordinator", free_address(), "--num_processes", str(count), "--process_id"
-    return [start(folder, *words, str(index), **options) for index in range(count)]
+    further = [()] * (count - 1) + [last]
+    return [start(folder, *words, str(i), *own, **options) for i, own in enumerate(further)]
 
 
 def wait_for_lines(process, folder, number):
@@ -38,7 +40,7 @@ def test_a_signal_saves_and_ends(tmp_path, run, number, code):
     assert process.returncode == code, errors
     assert complaints(errors) == (["interrupted"] if code else [])
     (step,) = steps_in(tmp_path / "run" / "checkpoints")
-    assert 2 <= step < 12
+    assert 2 <= step < 100
     assert f"stopped by {number.name} after step {step}" in output
     if number == signal.SIGTERM:
         run(CONFIG, tmp_path / "run")
@@ -99,6 +101,15 @@ def test_a_process_that_fails_does_not_wait_for_the_others(tmp_path):
     assert processes[0].returncode == 2
     assert "expected an empty folder or that of a run, found thesis.tex" in errors
     assert processes[1].returncode != 0
+
+
+def test_processes_with_other_options_all_say_so(tmp_path):
+    processes = start_together(tmp_path, 2, "--training.seed", "1")
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [2, 2], errors
+    for error in errors:
+        assert "the same data sets on every process, found others" in error
+        assert "on 1 of 2" in error
 
 
 def test_an_evaluation_that_fails_on_one_process_costs_none_a_step(tmp_path):

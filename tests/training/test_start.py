@@ -12,6 +12,7 @@ from mavos_jax.config import MemoryConfig, OptimizerConfig
 from mavos_jax.models.mavos import build_model, init_variables
 from mavos_jax.runtime import files
 from mavos_jax.runtime.trees import leaves_by_path
+from mavos_jax.training import resume
 from mavos_jax.training.start import opened_workdir, starting_variables
 
 
@@ -157,3 +158,12 @@ def test_a_start_that_fails_leaves_nothing_empty_behind(tmp_path, content):
         (workdir / "metrics.jsonl").write_text(content)
     opened.__exit__(ValueError, ValueError("a defect of the start"), None)
     assert (tmp_path / "run").exists() == bool(content)
+
+
+def test_processes_need_one_configuration_and_the_same_data(monkeypatch):
+    first = []
+    monkeypatch.setattr(resume, "broadcast", lambda own: (first.append(own), first[0])[1])
+    for config in (CONFIG, changed({"threads": 7})):
+        resume.require_one_run(config, "a-b")
+    for config, data in ((changed(save_every=7), "a-b"), (CONFIG, "a-c")):
+        refuse("one configuration .* on 1 of 1;", resume.require_one_run, config, data)

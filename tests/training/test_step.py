@@ -39,10 +39,6 @@ def first_step():
     return run(start(), 0)
 
 
-def assert_same(first, second):
-    jax.tree.map(np.testing.assert_array_equal, first, second)
-
-
 @pytest.mark.newest
 def test_what_a_step_changes():
     before, (after, metrics) = start(), first_step()
@@ -53,9 +49,8 @@ def test_what_a_step_changes():
     expected = metrics.frame_losses[1:].mean() + metrics.frame_losses[0]
     np.testing.assert_allclose(metrics.loss, expected, rtol=1e-6)
     assert before.frozen
-    assert_same(after.frozen, before.frozen)
-    assert_same(after.constants, before.constants)
-    assert_same(after.key, before.key)
+    for name in ("frozen", "constants", "key"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(after, name), getattr(before, name))
     moved = {path for path, leaf in after.trained.items() if (leaf != before.trained[path]).any()}
     assert {path for path in after.trained if path.endswith("/kernel")} <= moved
 
@@ -83,7 +78,7 @@ def test_a_step_that_is_not_finite_changes_nothing_but_the_counters():
     assert not np.isfinite(metrics.loss)
     assert (after.step, after.skipped, after.skipped_in_row) == (2, 1, 1)
     counters = {"step": before.step, "skipped": before.skipped, "skipped_in_row": np.int32(0)}
-    assert_same(after._replace(**counters), before)
+    jax.tree.map(np.testing.assert_array_equal, after._replace(**counters), before)
 
     again, _ = run(after, 2)
     assert (again.step, again.skipped, again.skipped_in_row) == (3, 2, 2)
@@ -95,8 +90,7 @@ def test_a_step_that_is_not_finite_changes_nothing_but_the_counters():
     for name, leaf in healed.trained.items():
         expected = decay * healthy.average[name] + (1 - decay) * leaf
         np.testing.assert_allclose(healed.average[name], expected, rtol=1e-6, atol=1e-8)
-    counts = [leaf for leaf in jax.tree.leaves(healed.optimizer) if leaf.ndim == 0]
-    assert counts == [2]
+    assert [leaf for leaf in jax.tree.leaves(healed.optimizer) if leaf.ndim == 0] == [2]
 
 
 def test_parts_one_after_the_other_are_the_whole():
