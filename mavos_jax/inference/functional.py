@@ -128,9 +128,9 @@ def correct(
 
     Takes the place of :func:`step` for that frame: to correct a result, come back with the state
     before it. Objects that the mask shows get its pixels and, if they may ``erase``, lose all
-    others; what is 0 there stays as predicted, 255 is ignored. So does the short-term memory. The
-    frame enters the long-term memory at once, by ``memory.on_label``: fused with it, or instead of
-    it. Objects that were removed are back if it shows them.
+    others; what is 0 there stays as predicted, 255 is ignored. The short-term memory takes the
+    corrected mask. The frame enters the long-term memory at once, by ``memory.on_label``: fused
+    with it, or instead of it. Objects that were removed are back if it shows them.
 
     The output's mask is the corrected one, all else in it that of the prediction before.
 
@@ -197,12 +197,13 @@ def remove_objects(state: State, ids: int | Sequence[int]) -> State:
     return state._replace(shown=state.shown & ~jnp.isin(state.ids, removed))
 
 
+@in_32_bits
 def keep_reference(state: State, *, place: int | Array | None = None) -> State:
     """Returns the state whose latest frame stays in the memory as it is, with the mask it got.
 
-    Frames of :func:`correct` and :func:`add_objects` are kept by themselves. ``place`` is the one
-    to put it, 0..references - 2, by default an empty one or that of the frame kept first. The first
-    frame of the video stays, unless a label restarts the memory (``memory.on_label``).
+    Frames of :func:`correct` and :func:`add_objects` are kept by themselves. ``place`` says where
+    to put it, 0..references - 2; by default in an empty place, or in that of the frame kept
+    longest. The first frame stays, unless a label restarts the memory (``memory.on_label``).
 
     Raises:
       ValueError: the memory has no further places (``memory.references`` is 1), or not this one.
@@ -237,7 +238,7 @@ def _run(
         # a program within another may have no compiler options.
         if _is_traced((variables, operands, _constant())):
             operands = jax.tree.map(jnp.asarray, operands)
-            return program.function(prepared, *operands, model=model, **static)
+            return in_32_bits(program.function)(prepared, *operands, model=model, **static)
         return in_32_bits(program)(prepared, *operands, model=model, **static)
 
 

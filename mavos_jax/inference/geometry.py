@@ -81,7 +81,6 @@ def geometries(
     augmentation: Augmentation = Augmentation(),  # noqa: B008 - it cannot be changed
 ) -> Geometries:
     """Returns the geometry of every view: scale after scale, each before its mirror image."""
-    has_scales = len(augmentation.scales) > 1
     views = []
     for scale in augmentation.scales:
         network = network_size(
@@ -90,7 +89,7 @@ def geometries(
             max_long_edge=config.inference.max_long_edge,
             min_short_edge=config.inference.min_short_edge,
             scale=scale,
-            max_short_edge=MAX_SHORT_EDGE if has_scales else None,
+            max_short_edge=MAX_SHORT_EDGE if len(augmentation.scales) > 1 else None,
         )
         for is_mirrored in (False, True) if augmentation.flip else (False,):
             views.append(_geometry(config, sizes, network, is_mirrored))

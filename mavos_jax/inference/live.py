@@ -90,6 +90,7 @@ class VideoSegmenter:
         gone = np.atleast_1d(ids).tolist()
         state = remove_objects(state, ids)
         present = {i: seen and i not in gone for i, seen in present.items()}
+        confidence = {i: 0.0 if i in gone else sure for i, sure in confidence.items()}
         result = Result(_fixed(np.where(np.isin(mask, gone), 0, mask)), confidence, present)
         self._past.append(_Moment(before, state, frame, result))
         return result

@@ -51,8 +51,7 @@ class ObjectIds:
 
     def add(self, mask: np.ndarray, name: str) -> np.ndarray:
         """Registers the new ids of a mask, called ``name``, ascending; returns its uint8 slots."""
-        found = _ids_of(mask, name)
-        new = [int(i) for i in found if i not in self._ids]
+        new = [int(i) for i in _ids_of(mask, name) if i not in self._ids]
         if new and self._is_fixed:
             raise ValueError(
                 f"{name}: expected ids up to num_objects = {self.num_objects}, found {new}; "
@@ -104,8 +103,7 @@ def num_groups(num_objects: int) -> int:
 
 def num_identities(num_objects: int) -> int:
     """Returns the channels to compute for a group: the smallest bucket that covers its objects."""
-    in_group = min(num_objects, MAX_OBJECTS)
-    return next(bucket for bucket in CHANNEL_BUCKETS if bucket > in_group)
+    return next(bucket for bucket in CHANNEL_BUCKETS if bucket > min(num_objects, MAX_OBJECTS))
 
 
 def split_groups(mask: Mask, groups: int) -> Integer[Array, "g h w"]:

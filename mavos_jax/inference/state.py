@@ -70,10 +70,11 @@ class Output(NamedTuple):
     margin: Float[Array, "s"]
     """The mean lead over the next best inside the mask; 0 where an object is not seen."""
     present: Bool[Array, "s"]
-    """Whether the object is seen."""
-    logits: Float[Array, "h w p"] | None
-    """On request, the background's and then the objects': at stride 4 of the network's size, or
-    with more than ten objects merged at every fourth pixel of the frame."""
+    """Whether the object is likeliest anywhere in the logits. They lie four pixels apart: a few
+    pixels of the mask can lie between them."""
+    logits: Float[Array, "h w o"] | None
+    """On request: 11, of the background and ten objects, -1e10 where not in use, at stride 4 of the
+    network's size; with more objects merged, 1 + 10 a group, at every fourth pixel of the frame."""
 
 
 def network_kind(model: MAVOS) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from mavos_jax.inference.source import (
     as_array,
     check_frames,
     check_labels,
+    check_mask,
     check_network,
     check_sequence,
     checked_gap,
@@ -122,6 +123,10 @@ def segment_video(
     video = Video(source, mask, labels, num_objects, memorise_with)
     results = _run_one(model, variables, video, options)
     first, _ = next(results)
+    known = ObjectIds(num_objects)
+    known.add(first, "mask")
+    for t in sorted(labels):  # now: an error later on would cost all masks before it
+        known.add(check_mask(labels[t], first.shape, f"labels[{t}]"), f"labels[{t}]")
     masks = np.empty((num_frames, *first.shape), np.uint8)
     masks[0] = first
     entering = geometries(model.config, Sizes(first.shape, first.shape))[0].network_size
@@ -191,6 +196,8 @@ def stream_video(
     form: LogitsForm = "confidence" if return_confidence else "none"
     options = Options(checked_gap(model, gap), 1, looks_ahead=False, logits_form=form)
     labels = {} if labels is None else labels
+    if memorise_with is not None:
+        check_sequence("memorise_with", memorise_with, "masks by frame")
     video = Video(frames, mask, labels, num_objects, memorise_with)
     for ids, found in _run_one(model, variables, video, options):
         yield (ids, found[0]) if isinstance(found, tuple) else ids
@@ -254,7 +261,8 @@ def segment_batch(
 
     ``videos`` are all of one size; ``masks`` and ``num_objects`` have an entry for each. Every
     video gets the masks that it would get by itself, up to rounding. The batch computes until its
-    longest video ends, so group videos of similar length.
+    longest video ends, so group videos of similar length; an error in the frames of one is raised
+    only then, and no masks are returned.
 
     Returns:
       The masks of each video, uint8 [T, H, W] with its own T.

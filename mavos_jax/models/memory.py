@@ -127,7 +127,7 @@ def keep_frame(memory: Memory, place: Scalar | int | None = None) -> Memory:
     kept = memory.kept
     if kept is None:
         return memory
-    index = jnp.argmin(kept) if place is None else jnp.asarray(place)
+    index = jnp.argmin(kept) if place is None else jnp.asarray(place, jnp.int32)
     from_end = kept.shape[0] - index
 
     def put(old: Array, new: Array) -> Array:

@@ -1,9 +1,12 @@
+import functools
+
 import jax
 import numpy as np
 import pytest
 from programs import run_python
 from refusals import refuse
 
+import mavos_jax
 from mavos_jax.inference.source import checked_gap
 
 SHAPE = (50, 66)
@@ -142,6 +145,21 @@ def test_64_bit_mode_changes_nothing(segment, clip):
     masks = segment(frames[:3], mask)
     with jax.enable_x64(True):
         np.testing.assert_array_equal(segment(frames[:3], mask), masks)
+
+
+def test_the_state_fits_a_64_bit_program(tiny, segment, clip):
+    model, variables = tiny
+    frames, mask = clip[0][:3], np.where(clip[1] == 255, 255, clip[1] > 0).astype(np.uint8)
+
+    @jax.jit
+    def run(variables, first, mask, others):
+        state = mavos_jax.init_state(model, variables, first, mask, num_objects=1)
+        step = functools.partial(mavos_jax.step, model, variables)
+        return jax.lax.scan(step, state, others)[1].mask
+
+    with jax.enable_x64(True):
+        masks = run(variables, frames[0], mask, frames[1:])
+    assert (masks == segment(frames, mask)[1:]).mean() > 0.999
 
 
 def test_a_gap_longer_than_any_video_is_one_without_writes(tiny):

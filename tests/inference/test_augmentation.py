@@ -44,8 +44,7 @@ def test_frames_below_the_least_short_edge_are_seen_as_at_the_scale_that_reaches
 
 @pytest.mark.campaign
 def test_labels_reach_every_view(run, clip, late_label):
-    views = Augmentation((1.0, 0.75), True)
-    masks = run(*clip, labels={4: late_label}, augmentation=views)
+    masks = run(*clip, labels={4: late_label}, augmentation=Augmentation((1.0, 0.75), True))
     new = late_label > 0
     np.testing.assert_array_equal(masks[4][new], late_label[new])
     assert set(np.unique(late_label)) <= set(np.unique(masks[4]))

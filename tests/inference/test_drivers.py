@@ -37,8 +37,7 @@ def test_a_label_can_begin_the_memory_again(segment, tiny, clip):
     assert (masks[at + 1 :] != fused[at + 1 :]).any()
     assert set(np.unique(masks[at])) == {0, 3, 8, 9}
     # What follows is a video that starts with the labelled frame.
-    rest = segment(frames[at:], masks[at], gap=GAP)
-    np.testing.assert_array_equal(masks[at:], rest)
+    np.testing.assert_array_equal(masks[at:], segment(frames[at:], masks[at], gap=GAP))
     streamed = stream_masks(model, variables, frames, mask, **options, chunk_frames=3)
     np.testing.assert_array_equal(masks, np.stack(list(streamed)))
 

@@ -46,8 +46,7 @@ class Driver:
         return normalise(resize_cubic(frame.astype(jnp.float32), self.network_size))
 
     def slots(self, mask):
-        new = [int(i) for i in np.unique(mask) if i not in (0, 255, *self.ids)]
-        self.ids += new
+        self.ids += [int(i) for i in np.unique(mask) if i not in (0, 255, *self.ids)]
         out = np.where(mask == 255, 255, 0)
         for slot, name in enumerate(self.ids, start=1):
             out[mask == name] = slot
@@ -112,7 +111,6 @@ def test_labels_groups_gaps_and_ignored_pixels(clip, late_label):
     model = mavos_jax.build_model(vary(MOBILENET, elstt={"num_blocks": 1}))
     variables = init_variables(model)
     masks = mavos_jax.segment_video(model, variables, frames, mask, labels=labels, gap=GAP)
-    driver = Driver(model, variables, mask.shape)
-    expected = np.stack(list(driver.run(frames, mask, labels)))
+    expected = np.stack(list(Driver(model, variables, mask.shape).run(frames, mask, labels)))
     assert (masks != expected).sum() <= 1  # the merging of groups may round one tie otherwise
     assert len(np.unique(masks)) > 5

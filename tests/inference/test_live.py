@@ -124,12 +124,10 @@ def test_what_a_trace_encloses_is_a_part_of_its_program(tiny, clip, monkeypatch)
     def begin():
         return mavos_jax.init_state(model, variables, frames[0], mask, gap=GAP)
 
-    shapes = jax.eval_shape(begin)
+    traced = jax.eval_shape(begin)
     monkeypatch.undo()
-    state = begin()
-    assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == jax.tree.map(
-        lambda x: (x.shape, x.dtype), state
-    )
+    found, expected = (jax.tree.map(lambda x: (x.shape, x.dtype), y) for y in (traced, begin()))
+    assert found == expected
 
 
 def test_logits_of_many_objects_have_no_padding(tiny, clip):

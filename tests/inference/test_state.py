@@ -77,13 +77,10 @@ def test_videos_are_mapped(functions, tiny, clip):
     frames, mask = clip
     videos = [frames, frames[::-1], frames[:, ::-1], frames[:, :, ::-1]]
     masks = [mask, mask, mask[::-1], mask[:, ::-1]]
-    starts = [
-        functions["init_state"](video[0], first, gap=GAP)
-        for video, first in zip(videos, masks, strict=True)
-    ]
-    expected = [
-        run(functions, state, video[1:6])[1] for state, video in zip(starts, videos, strict=True)
-    ]
+    starts, expected = [], []
+    for video, first in zip(videos, masks, strict=True):
+        starts.append(functions["init_state"](video[0], first, gap=GAP))
+        expected.append(run(functions, starts[-1], video[1:6])[1])
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
     step = jax.jit(jax.vmap(functools.partial(mavos_jax.step, *tiny)))
     for t in range(1, 6):
@@ -278,12 +275,11 @@ def test_wrong_arguments_are_one_line(functions, tiny, start, clip):
     frames, mask = clip
     model, variables = tiny
     bank = model.clone(config=vary(model.config, memory={"policy": "bank", "capacity": 3}))
-    unknown = np.full_like(mask, 77)
     cases = [
         (lambda: mavos_jax.step(bank, variables, start, frames[1]), "state: .* another"),
         (lambda: functions["step"](start, frames[1][:40]), "50x66 .* found 40x66"),
         (lambda: functions["step"](start, frames[1] / 255), "uint8 RGB"),
-        (lambda: functions["correct"](start, frames[1], unknown), "found .77."),
+        (lambda: functions["correct"](start, frames[1], np.full_like(mask, 77)), "found .77."),
         (lambda: functions["correct"](start, frames[1], mask[:40]), "50x66 .* found 40x66"),
         (lambda: mavos_jax.remove_objects(start, [3, 5]), "found .5."),
         (lambda: functions["init_state"](frames[0], mask * 0), "only background"),
