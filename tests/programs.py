@@ -35,8 +35,7 @@ class Program:
 def start_python(*words, **options):
     """Starts Python with some words in the root of the repository; pipes have what it prints."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    command = [sys.executable, *map(str, words)]
-    return subprocess.Popen(command, cwd=ROOT, **pipes, **options)
+    return subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT, **pipes, **options)
 
 
 def run_python(*words, code=0, **options):

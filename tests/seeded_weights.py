@@ -9,7 +9,7 @@ import numpy as np
 
 from mavos_jax.commands.parser import load_config
 from mavos_jax.config import Experiment
-from mavos_jax.conversion import convert_state_dict
+from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
 from mavos_jax.models.mavos import Variables
 
 # Integer buffers: the model computes them, so nothing is drawn for them.
@@ -25,6 +25,11 @@ def seeded_state_dict(shapes: Mapping[str, Sequence[int]]) -> dict[str, np.ndarr
     }
 
 
+def seeded_state(config: Experiment) -> dict[str, np.ndarray]:
+    """The state dictionary of any network in PyTorch, with the buffers that it computes."""
+    return seeded_state_dict(torch_shapes(config)) | computed_buffers(config)
+
+
 def seeded_network(name: str) -> tuple[Experiment, Variables]:
     """The configuration of a released network, and variables from its weights in PyTorch."""
     config = load_config(f"configs/{name}.py")
@@ -33,8 +38,7 @@ def seeded_network(name: str) -> tuple[Experiment, Variables]:
 
 
 def _seeded_array(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    random = np.random.RandomState(zlib.crc32(name.encode()))
-    x = random.standard_normal(shape)
+    x = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     leaf = name.rpartition(".")[2]
     if leaf == "running_var":
         x = 1 + 0.2 * np.abs(x)

@@ -119,10 +119,8 @@ def test_exported_programs_are_the_package(tmp_path, videos):
         np.save(tmp_path / name, array)
     names = [tmp_path / f"{name}.npy" for name in (*files, "masks")]
     example("run_exported")["main"](output / "cpu", *names)
-    model, variables = mavos_jax.load(path)
-    expected = mavos_jax.segment_video(
-        model, variables, frames, VIDEO.mask(0), num_objects=2, gap=3
-    )
+    network = mavos_jax.load(path)
+    expected = mavos_jax.segment_video(*network, frames, VIDEO.mask(0), num_objects=2, gap=3)
     np.testing.assert_array_equal(np.load(names[-1]), expected)
     assert len(np.unique(expected)) == 3
     exact = jax_export.deserialize(bytearray((output / "cuda/step.bin").read_bytes()))

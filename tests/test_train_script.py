@@ -57,9 +57,7 @@ def test_torch_weights_are_a_start(tmp_path, capsys, config, prefix, fresh):
     read, report = train.convert(changed(start=str(file)), file)
     assert fresh in report
     assert "written" not in report
-    kernel = read["params"]["encoder_projector"]["kernel"]
-    assert np.array_equal(kernel, variables["params"]["encoder_projector"]["kernel"]) == (
-        not prefix
-    )
+    kernels = (x["params"]["encoder_projector"]["kernel"] for x in (read, variables))
+    assert np.array_equal(*kernels) == (not prefix)
     run(*words)
     assert "recognised: " in capsys.readouterr().out

@@ -11,7 +11,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from mavos_jax.checkpoints.description import WEIGHTS, Stored, write_description
-from mavos_jax.checkpoints.mismatch import require_finite, require_fit
+from mavos_jax.checkpoints.mismatch import require_fit
 from mavos_jax.config import Experiment
 from mavos_jax.runtime.files import file_checksums, replace_folder
 from mavos_jax.runtime.trees import leaves_by_path
@@ -41,9 +41,7 @@ def read(stored: Stored) -> dict[str, np.ndarray]:
     require_fit(stored.weights, stored.config, shapes)
     with stored.readable(), quiet_orbax(), ocp.StandardCheckpointer() as checkpointer:
         restored = checkpointer.restore(stored.weights)
-    arrays = leaves_by_path(restored)
-    require_finite(stored.weights, arrays)
-    return arrays
+    return leaves_by_path(restored)
 
 
 @contextlib.contextmanager

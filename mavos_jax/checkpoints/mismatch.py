@@ -192,8 +192,7 @@ def _reshaping_fields(
 
 
 def _without_sizes(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    kind = f"{part}.kind"
-    return {n: x for n, x in values.items() if n == kind or not n.startswith(f"{part}.")}
+    return {n: x for n, x in values.items() if n == f"{part}.kind" or not n.startswith(f"{part}.")}
 
 
 def _reshapes(stored: Experiment, name: str, value: Any) -> bool:

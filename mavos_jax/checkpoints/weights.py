@@ -68,11 +68,15 @@ def load(path: PathLike) -> tuple[MAVOS, Variables]:
 def load_stored(stored: Stored) -> tuple[MAVOS, Variables]:
     """Returns the network and the variables of a checkpoint whose description has been read."""
     if stored.weights.suffix == SUFFIX:
-        arrays = _read_file(stored)
+        with stored.readable():
+            arrays = safetensors.load_file(stored.weights)
+            stored.require_checksums(_checksums(arrays))
+        require_fit(stored.weights, stored.config, {name: x.shape for name, x in arrays.items()})
     else:
         from mavos_jax.checkpoints import folder
 
         arrays = folder.read(stored)
+    require_finite(stored.weights, arrays)
     return build_model(stored.config), to_variables(arrays)
 
 
@@ -139,15 +143,6 @@ def write_file(
     description = describe(config, _checksums(arrays), others)
     with written_whole(path) as temporary:
         temporary.write_bytes(safetensors.save(arrays, {ENTRY: description}))
-
-
-def _read_file(stored: Stored) -> dict[str, np.ndarray]:
-    with stored.readable():
-        arrays = safetensors.load_file(stored.weights)
-        stored.require_checksums(_checksums(arrays))
-    require_fit(stored.weights, stored.config, {name: x.shape for name, x in arrays.items()})
-    require_finite(stored.weights, arrays)
-    return arrays
 
 
 def to_variables(arrays: Mapping[str, np.ndarray]) -> Variables:

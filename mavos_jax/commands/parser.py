@@ -104,8 +104,7 @@ def require_range(arguments: object, most: int | None = None, /, **least: int) -
     for name, number in least.items():
         value = getattr(arguments, name)
         values = value if isinstance(value, tuple) else (value,)
-        is_in = bool(values) and all(number <= x <= (most or x) for x in values if x is not None)
-        if not is_in:
+        if not values or not all(number <= x <= (most or x) for x in values if x is not None):
             bounds = f"at least {number}" + ("" if most is None else f", at most {most}")
             found = " ".join(map(str, values)) or "none"
             raise ValueError(f"--{name}: expected {bounds}, found {found}")

@@ -38,9 +38,8 @@ class InferenceConfig:
     def __post_init__(self) -> None:
         check = Check("inference", self)
         check.that(self.max_long_edge >= 32, "max_long_edge", "at least 32 pixels")
-        is_short = 0 <= self.min_short_edge <= self.max_long_edge
         expected = f"0 or more, and no more than inference.max_long_edge ({self.max_long_edge})"
-        check.that(is_short, "min_short_edge", expected)
+        check.that(0 <= self.min_short_edge <= self.max_long_edge, "min_short_edge", expected)
         check.positive("chunk_frames")
 
 

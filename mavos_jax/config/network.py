@@ -69,9 +69,8 @@ class MobileNetV2Config:
             "stages",
             f"rows of (expansion, channels, 1 to {_MOST_BLOCKS} blocks, stride 1 or 2)",
         )
-        num_strided = [row[3] for row in self.stages].count(2)
         expected = "exactly four rows of stride 2 (strides 4, 8, 16 and one held at 16)"
-        check.that(num_strided == 4, "stages", expected)
+        check.that([row[3] for row in self.stages].count(2) == 4, "stages", expected)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,9 +213,8 @@ class DecoderConfig:
     dim: int = 256
 
     def __post_init__(self) -> None:
-        is_divisible = self.dim >= 16 and self.dim % 16 == 0
         expected = "a multiple of 16 (eight normalisation groups at half the width)"
-        Check("decoder", self).that(is_divisible, "dim", expected)
+        Check("decoder", self).that(self.dim >= 16 and self.dim % 16 == 0, "dim", expected)
 
 
 @dataclasses.dataclass(frozen=True)

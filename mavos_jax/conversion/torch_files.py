@@ -126,8 +126,7 @@ def _to_numpy(torch: Any, value: Any) -> Any:
         return {key: _to_numpy(torch, item) for key, item in value.items()}
     if isinstance(value, torch.Tensor):
         # NumPy has no bfloat16; float32 holds its values exactly.
-        exact = value.float() if value.dtype == torch.bfloat16 else value
-        return exact.detach().numpy()
+        return (value.float() if value.dtype == torch.bfloat16 else value).detach().numpy()
     return value
 
 

@@ -131,9 +131,8 @@ def summarise_lvos(objects: protocol.Objects, options: protocol.ScoringOptions) 
 
     V without a suffix is the mean over all objects in either case.
     """
-    parts = protocol.split_by_seen(objects)
     quality, variation = {}, {"V": protocol.mean_of(objects, _stability)}
-    for name, part in (parts or {"": objects}).items():
+    for name, part in (protocol.split_by_seen(objects) or {"": objects}).items():
         suffix = f"_{name[0]}" if name else ""
         quality[f"J{suffix}"] = protocol.mean_of(part, protocol.region_mean)
         quality[f"F{suffix}"] = protocol.mean_of(part, protocol.boundary_mean)

@@ -90,9 +90,8 @@ def score_mosev2(sequence: SequenceFiles, masks: SequenceMasks, options: Scoring
     tolerance of :func:`tolerance_by_area`; the official tool's classical F is in ``extra``.
     """
     ids = sorted(sequence.spans) or sorted(first_frames(sequence, masks))
-    counted = dict.fromkeys(ids, sorted(sequence.truth)[1:-1])
     rows = protocol.score_objects(
-        *(sequence.name, masks, counted, options),
+        *(sequence.name, masks, dict.fromkeys(ids, sorted(sequence.truth)[1:-1]), options),
         knows_others=True,
         measure=functools.partial(score_frame, tolerance=tolerance_by_area, added=1),
         further={"F": lambda truth, own: boundary_measure(truth, own, classical_tolerance(truth))},
@@ -139,10 +138,8 @@ def clip_means(row: ObjectResult, is_visible: bool) -> tuple[float, float] | Non
     clips = [slice(start, stop) for start, stop in runs if seen[start] is is_visible]
     if not clips:
         return None
-    return (
-        fmean(fmean(row.region[clip]) for clip in clips),
-        fmean(fmean(row.boundary[clip]) for clip in clips),
-    )
+    region, boundary = (fmean(fmean(x[c]) for c in clips) for x in (row.region, row.boundary))
+    return region, boundary
 
 
 MOSEV2 = dataclasses.replace(

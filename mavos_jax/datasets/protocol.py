@@ -75,8 +75,12 @@ def score_objects(
     values: dict[int, list[tuple]] = {number: [] for number in counted}
     for frame, ids in sorted(at_frame.items()):
         truth, prediction = masks.truth(frame), masks.prediction(frame)
-        if not knows_others:
-            _require_known_ids(name, masks.origin(frame), prediction, highest=max(counted))
+        if not knows_others and (found := int(prediction.max())) > (highest := max(counted)):
+            raise ValueError(
+                f"{masks.origin(frame)}: expected object ids up to {highest}, the highest in "
+                f"{name}, found {found}; number the objects as in the given masks, with 0 for the "
+                "background"
+            )
         region, boundary = measure(truth, prediction, ids)
         is_visible = np.isin(ids, truth)
         for index, number in enumerate(ids):
@@ -98,8 +102,7 @@ def sum_up(
 ) -> ObjectScores:
     """Computes the statistics of an object's J and F by frame."""
     decay = options.official_decay
-    both = (metrics.statistics(x, official_decay=decay) for x in (region, boundary))
-    return ObjectScores(*both)
+    return ObjectScores(*(metrics.statistics(x, official_decay=decay) for x in (region, boundary)))
 
 
 def split_by_seen(objects: Objects) -> dict[str, tuple[ObjectResult, ...]]:
@@ -136,12 +139,3 @@ def region_mean(row: ObjectResult) -> float:
 def boundary_mean(row: ObjectResult) -> float:
     """The object's mean F."""
     return row.scores.boundary.mean
-
-
-def _require_known_ids(name: str, origin: str, prediction: np.ndarray, highest: int) -> None:
-    found = int(prediction.max())
-    if found > highest:
-        raise ValueError(
-            f"{origin}: expected object ids up to {highest}, the highest in {name}, found "
-            f"{found}; number the objects as in the given masks, with 0 for the background"
-        )

@@ -112,8 +112,7 @@ class RecordSet:
 
     @functools.cached_property
     def _source(self) -> Any:
-        tfds = import_tfds(self.folder)
-        return tfds.builder_from_directory(self.folder).as_data_source(SPLIT)
+        return import_tfds(self.folder).builder_from_directory(self.folder).as_data_source(SPLIT)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_source"}

@@ -123,8 +123,7 @@ def _examples(videos: FileSet) -> Iterator[tuple[str, dict[str, Any]]]:
             masks = [sequence.mask(i) for i in indices]
             sizes = [read_header(frame).size for frame in frames]
             for frame, size, mask in zip(frames, sizes, masks, strict=True):
-                found = read_header(mask, "a mask").size
-                require_size(mask, found, size, f"its frame {frame}")
+                require_size(mask, read_header(mask, "a mask").size, size, f"its frame {frame}")
             yield (
                 f"{sequence.name}/{start}",
                 {

@@ -35,10 +35,9 @@ def find_youtube_vos(options: BenchmarkOptions) -> Layout:
     if options.for_training:
         videos = _seen_twice(meta, videos)
     package = _find_all_frames(root, folder, names) if options.all_frames else folder
-    frames = package / listing.FRAMES
     return Layout(
         origin=meta,
-        sequences=sequences_below(frames, folder / listing.MASKS, videos, videos),
+        sequences=sequences_below(package / listing.FRAMES, folder / listing.MASKS, videos, videos),
         starts="listed",
         frames="between" if options.all_frames else "listed",
         is_labelled=options.split == "train",

@@ -103,8 +103,7 @@ class RunFolder:
         files.flush(masks)
         confidence = files.file_checksum(table) if table.is_file() else ""
         record = dataclasses.replace(record, masks=checksums, confidence=confidence)
-        content = dataclasses.asdict(record)
-        self.write(f"sequences/{record.name}.json", content, is_flushed=True)
+        self.write(f"sequences/{record.name}.json", dataclasses.asdict(record), is_flushed=True)
 
     def write(self, name: str, values: Mapping[str, Any], *, is_flushed: bool = False) -> None:
         """Writes JSON values to a file of the folder."""

@@ -47,7 +47,6 @@ def score_results(
             f"{benchmark.name}, found none for {len(unlabelled)}: {name_some(unlabelled)}; where "
             "labels are not public, hand the results in at the benchmark's server"
         )
-    protocol = find_protocol(benchmark.dataset)
     unseen = describe_unseen(benchmark, options)
     masks = reading.find_masks(results, benchmark)
     # A task for another process carries its own sequence only.
@@ -60,7 +59,7 @@ def score_results(
             f"{benchmark.root}: expected frames of {benchmark.name} that count, found that its "
             "protocol drops all that have true masks; label more frames"
         )
-    words, summary = protocol.summarise(rows, options)
+    words, summary = find_protocol(benchmark.dataset).summarise(rows, options)
     if unseen:
         words += f"; {unseen}"
     left_out = [s.name for s, own in zip(benchmark.sequences, by_sequence, strict=True) if not own]

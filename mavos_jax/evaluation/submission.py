@@ -93,12 +93,11 @@ def _pack(benchmark: Benchmark, masks: Path, file: Path) -> None:
         for sequence in benchmark.sequences:
             for index in sequence.saved:
                 mask = mask_path(masks, sequence, index)
-                if not mask.is_file():
-                    continue
-                name = _nesting(benchmark) / sequence.name / mask.name
-                info = zipfile.ZipInfo(str(name), _DATE)
-                info.create_system, info.external_attr = _UNIX, _PERMISSIONS
-                archive.writestr(info, mask.read_bytes())
+                if mask.is_file():
+                    name = _nesting(benchmark) / sequence.name / mask.name
+                    info = zipfile.ZipInfo(str(name), _DATE)
+                    info.create_system, info.external_attr = _UNIX, _PERMISSIONS
+                    archive.writestr(info, mask.read_bytes())
 
 
 def _check_archive(
@@ -229,8 +228,7 @@ def _check_mask(
     try:
         header = pictures.read_header(file, "a mask")
         is_indexed = (header.kind, header.mode) == ("PNG", "P")
-        is_fitting = is_indexed and header.size == size
-        found = np.unique(read_values(file).ids) if is_fitting else ()
+        found = np.unique(read_values(file).ids) if is_indexed and header.size == size else ()
     except (pictures.DamagedSample, pictures.UnusablePicture) as error:
         yield str(error)
         return

@@ -108,8 +108,7 @@ class Cast:
             material = tinted(rng, model.material, rng.uniform(*recipe.likeness))
             angle = model.angle + rng.uniform(-0.5, 0.5)
             outline = outlines.similar_outline(rng, model.outline)
-        surface = body_surface(rng, material)
-        return Body(outline, radius, angle, path, surface, material, original)
+        return Body(outline, radius, angle, path, body_surface(rng, material), material, original)
 
     def _hider(self, outline: Outline, radius: float, angle: float, path: Path) -> Body:
         material = random_material(self.rng)

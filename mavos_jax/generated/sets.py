@@ -80,8 +80,7 @@ class GeneratedSet:
 
     def __getitem__(self, index: int) -> GeneratedVideo:
         seed = TRAINING_SEEDS[: self.num_videos][index]
-        objects = 1 + seed % _MAX_OBJECTS
-        video = SyntheticVideo(seed, _NUM_FRAMES, *self.size, objects, self.recipe)
+        video = SyntheticVideo(seed, _NUM_FRAMES, *self.size, 1 + seed % _MAX_OBJECTS, self.recipe)
         return GeneratedVideo(f"{self.name}: seed {seed}", video)
 
     def fingerprint(self) -> str:

@@ -92,11 +92,7 @@ def explain_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
             "resize masks without smoothing and save object ids as an indexed PNG (0 = background, "
             "1, 2, ... = objects)"
         )
-    return _explain_grey_levels(ids, palette)
-
-
-def _explain_grey_levels(ids: np.ndarray, palette: np.ndarray | None) -> str | None:
-    """Says that a mask shows objects as grey levels up to white, which would be ignored."""
+    # Grey levels go up to white, which would be ignored.
     used = np.flatnonzero(count_pixels(ids))
     if not used.size or used[0] <= _MAX_TRUSTED_IDS or IGNORED not in ids:
         return None

@@ -70,15 +70,13 @@ def _is_marked_picture(path: Path) -> bool:
 def _is_marked_json(path: Path) -> bool:
     text = path.read_text(encoding="utf-8", errors="replace")
     mark = _JSON_MARK.search(text)
-    if mark is None:
-        return False
-    return mark.groups() == (text_mark(path.stem), checksum(_JSON_MARK.sub("", text, count=1)))
+    expected = text_mark(path.stem), checksum(_JSON_MARK.sub("", text, count=1))
+    return mark is not None and mark.groups() == expected
 
 
 def _is_marked_video(path: Path) -> bool:
     try:
-        av = import_av(path)
-        with av.open(av_url(path), metadata_errors="replace") as container:
+        with import_av(path).open(av_url(path), metadata_errors="replace") as container:
             return container.metadata.get("comment") == text_mark(path.stem)
     except Exception:  # no video, or nothing to read it with
         return False

@@ -54,9 +54,6 @@ class Turn(NamedTuple):
         rows, columns = (slice(None, None, -1 if flips else 1) for flips in self[1:])
         return np.ascontiguousarray(pixels[rows, columns])
 
-    def __str__(self) -> str:
-        return _WORDS[self]
-
 
 _WORDS = {
     Turn(): "",
@@ -97,17 +94,17 @@ def _disposition(stream: Any) -> int:
     return int(getattr(stream, "disposition", 0))  # PyAV 14 does not tell
 
 
-def describe_ratio(stream: Any) -> str:
-    """Describes pixels that are not square; "" if they are."""
+def describe_looks(turn: Turn, stream: Any, frame: Any) -> list[str]:
+    """Describes a frame's turn, and what players would do to its pixels that is not done here."""
     ratio = stream.sample_aspect_ratio or Fraction(1)
-    return "" if ratio == 1 else f"pixels {ratio.numerator}:{ratio.denominator} wide as stored"
-
-
-def describe_light(frame: Any) -> tuple[str, ...]:
-    """Describes what players would do to a frame's pixels, which is not done here."""
     is_hdr = getattr(frame, "color_trc", None) in _HDR  # older PyAV does not tell
-    words = ("HDR without tone mapping" if is_hdr else "", "interlaced" * frame.interlaced_frame)
-    return tuple(filter(None, words))
+    words = (
+        _WORDS[turn],
+        "" if ratio == 1 else f"pixels {ratio.numerator}:{ratio.denominator} wide as stored",
+        "HDR without tone mapping" if is_hdr else "",
+        "interlaced" * frame.interlaced_frame,
+    )
+    return [word for word in words if word]
 
 
 def _single_pictures(container: Any, streams: list[Any]) -> set[int]:

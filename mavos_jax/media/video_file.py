@@ -56,9 +56,7 @@ class VideoFile:
                 raise ValueError(f"{path}: expected frames, found a video with none; {RECODE}")
             turn = Turn.of(path, frame)
             size = turn.size(frame.height, frame.width)
-            ratio = video_container.describe_ratio(stream)
-            oddities = (str(turn), ratio, *video_container.describe_light(frame))
-            looks = [f"{size[1]}x{size[0]}", *filter(None, oddities)]
+            looks = [f"{size[1]}x{size[0]}", *video_container.describe_looks(turn, stream, frame)]
             count = f"{stream.frames or 'unknown'} frames"
         note = f"video: {count} of stream {number} ({', '.join(looks)})"
         note = "; ".join([note, *(f"{words}, left out" for words in left_out)])

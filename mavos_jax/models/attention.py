@@ -113,19 +113,22 @@ def attend_window(
         inside_columns = slice(key_left - left + radius, key_right - left + radius)
         bias = _offsets_to_places(relative_map[top:bottom, left:right])
         bias = bias[:, :, inside_rows, inside_columns]
-        margins = (
-            (key_top - top + radius, bottom + radius - key_bottom),
-            (key_left - left + radius, right + radius - key_right),
-        )
-        return _attend_places(
-            query_map[top:bottom, left:right],
-            key_map[key_top:key_bottom, key_left:key_right],
-            value_map[key_top:key_bottom, key_left:key_right],
-            bias,
-            relative_value,
-            margins,
-            softmax,
-        )
+        tile_query = query_map[top:bottom, left:right].reshape(-1, query.shape[-1])
+        num_tokens = len(tile_query)
+        keys = key_map[key_top:key_bottom, key_left:key_right].reshape(-1, key.shape[-1])
+        values = value_map[key_top:key_bottom, key_left:key_right].reshape(-1, value.shape[-1])
+        weights, total = _weigh(tile_query, keys, bias.reshape(num_tokens, -1), softmax)
+        weights = weights.astype(value.dtype)
+        out = jnp.matmul(weights, values, preferred_element_type=jnp.float32)
+        if relative_value is not None:
+            outside = (
+                (key_top - top + radius, bottom + radius - key_bottom),
+                (key_left - left + radius, right + radius - key_right),
+            )
+            surroundings = jnp.pad(weights.reshape(bias.shape), ((0, 0), (0, 0), *outside))
+            by_offset = _places_to_offsets(surroundings).reshape(num_tokens, -1)
+            out += jnp.matmul(by_offset, relative_value, preferred_element_type=jnp.float32)
+        return (out / total).reshape(bottom - top, right - left, -1)
 
     lefts = range(0, columns, tile_columns)
     strips = [
@@ -140,33 +143,6 @@ def _strip_rows(rows: int, columns: int, radius: int, most_scores: int) -> int:
     most = most_scores // columns**2
     strips = (size for size in range(1, rows + 1) if size * min(rows, size + 2 * radius) <= most)
     return max(strips, default=1)
-
-
-def _attend_places(
-    query: Float[Array, "y x k"],
-    key: Float[Array, "a b k"],
-    value: Float[Array, "a b v"],
-    bias: Float[Array, "y x a b"],
-    relative_value: Float[Array, "r v"] | None,
-    margins: tuple[tuple[int, int], tuple[int, int]],
-    softmax: Softmax,
-) -> Float[Array, "y x v"]:
-    """Attention of a tile to the places around it; ``margins`` are those outside the map."""
-    rows, columns, _ = query.shape
-    weights, total = _weigh(
-        query.reshape(rows * columns, -1),
-        key.reshape(-1, key.shape[-1]),
-        bias.reshape(rows * columns, -1),
-        softmax,
-    )
-    weights = weights.astype(value.dtype)
-    flat = value.reshape(-1, value.shape[-1])
-    out = jnp.matmul(weights, flat, preferred_element_type=jnp.float32)
-    if relative_value is not None:
-        surroundings = jnp.pad(weights.reshape(bias.shape), ((0, 0), (0, 0), *margins))
-        by_offset = _places_to_offsets(surroundings).reshape(rows * columns, -1)
-        out += jnp.matmul(by_offset, relative_value, preferred_element_type=jnp.float32)
-    return (out / total).reshape(rows, columns, -1)
 
 
 def _offsets_to_places(relative: Float[Array, "y x dy dx"]) -> Float[Array, "y x a b"]:

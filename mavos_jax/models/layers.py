@@ -157,8 +157,7 @@ class DepthwiseConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Map) -> Float[Array, "h2 w2 c"]:
-        shape = (self.kernel, self.kernel, x.shape[-1])
-        kernel = self.param("kernel", he_depthwise, shape)
+        kernel = self.param("kernel", he_depthwise, (self.kernel, self.kernel, x.shape[-1]))
         return depthwise(x, kernel, self.stride, self.dilation, self.backend.conv_gradient)
 
 
@@ -196,8 +195,7 @@ class Twins(nn.Module):
         self, modules: Sequence[nn.Module], inputs: Sequence[tuple[Any, ...]], *static: Any
     ) -> list[Any]:
         """Returns each module's result for its own inputs, arrays of the same shapes for all."""
-        is_sequential = self.backend.twins == "sequential"
-        if is_sequential or self.is_initializing() or self.has_rng(STREAM):
+        if self.backend.twins == "sequential" or self.is_initializing() or self.has_rng(STREAM):
             return [module(*own, *static) for module, own in zip(modules, inputs, strict=True)]
         stack = functools.partial(jax.tree.map, lambda *leaves: jnp.stack(leaves))
         if self.has_variable(PREPARED, "params"):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mavos_jax.axes import Image, Logits, Mask, Propagated, Tokens
-from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, LSTTConfig, TransformerConfig
+from mavos_jax.config import NUM_IDENTITIES, ELSTTConfig, Experiment, LSTTConfig
 from mavos_jax.config.checks import require_kind
 from mavos_jax.models.backend import Backend, backend_for
 from mavos_jax.models.decoder import Adapted, FPNDecoder
@@ -63,7 +63,13 @@ class MAVOS(nn.Module):
             self.backend,
             is_normalised=config.elstt.normalises_identification,
         )
-        self.elstt = build_transformer(config.elstt, self.backend)
+        match config.elstt:
+            case ELSTTConfig():
+                self.elstt = ELSTT(config.elstt, self.backend)
+            case LSTTConfig():
+                self.elstt = LSTT(config.elstt, self.backend)
+            case _:
+                assert_never(config.elstt)
         if config.memory.is_modulated:
             num_blocks = config.elstt.num_blocks
             self.memory_modulation = MemoryModulation(config.memory, num_blocks, self.backend)
@@ -111,17 +117,6 @@ class MAVOS(nn.Module):
         if self.config.memory.is_modulated:
             self.modulate(written, Memory(written, written, jnp.int32(0)), features.size)
         return self.decode(propagated, features)
-
-
-def build_transformer(config: TransformerConfig, backend: Backend) -> ELSTT | LSTT:
-    """Returns the transformer module that a configuration describes."""
-    match config:
-        case ELSTTConfig():
-            return ELSTT(config, backend)
-        case LSTTConfig():
-            return LSTT(config, backend)
-        case _:
-            assert_never(config)
 
 
 def build_model(config: Experiment, backend: Backend | None = None) -> MAVOS:

@@ -167,5 +167,4 @@ def _plan(model: MAVOS) -> _Plan:
 
 def _prepares_all(backend: Backend) -> bool:
     """Whether more is prepared than the encoder's frozen normalisations."""
-    is_cast = backend.dtype is not None
-    return is_cast or backend.joins == "products" or backend.twins == "batched"
+    return backend.dtype is not None or backend.joins == "products" or backend.twins == "batched"

@@ -104,8 +104,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     is_step, precision = arguments.clips is not None, experiment.inference.precision
     takes = "ten minutes or more" if is_step else "a minute or more"
     say(f"{experiment.name}: compiling for {arguments.gpu}, which takes {takes}")
-    trace = trace_step if is_step else trace_chunk
-    traced = trace(arguments, experiment)
+    traced = (trace_step if is_step else trace_chunk)(arguments, experiment)
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.dump or Path(scratch)
         memory = compile_for_gpu(traced, folder, looks_for_tiles=not is_step)

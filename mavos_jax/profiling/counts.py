@@ -99,8 +99,7 @@ class Counter:
                 total.add(self.count(thunk.inside, choose, True))
             elif thunk.kind == "kWhile":
                 rounds = self._rounds(thunk)
-                body = self.count(thunk.branches["body"], choose, in_graph)
-                total.add(body, rounds or 1)
+                total.add(self.count(thunk.branches["body"], choose, in_graph), rounds or 1)
                 total.waits += rounds is None and not in_graph
             elif thunk.kind == "kConditional":
                 branches = [self.count(x, choose, in_graph) for x in thunk.branches.values()]

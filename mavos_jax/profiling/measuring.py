@@ -114,8 +114,7 @@ def write_report(path: Path | None, arguments: Any, **values: Any) -> None:
     values["options"] = dataclasses.asdict(arguments)
     values["software"] = describe_software(this_command())
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(values, indent=2, default=str)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    path.write_text(json.dumps(values, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def _cell(value: Any) -> str:

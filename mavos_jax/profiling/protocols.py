@@ -73,8 +73,7 @@ def end_to_end_speed(workload: Workload, chunk_frames: int, num_frames: int) -> 
         mask = root / "mask.png"
         write_mask(mask, np.ascontiguousarray(workload.mask))
         task = VideoTask.open(root / "frames", mask, workload.setting.objects)
-        output = OutputFolder(root / "result")
-        report = segment_to_folder(model, workload.variables, task, output)
+        report = segment_to_folder(model, workload.variables, task, OutputFolder(root / "result"))
     return report.num_frames / (report.seconds - report.compilation_seconds)
 
 
@@ -117,8 +116,7 @@ def serve() -> None:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # words would damage the result
             keep_compilations()
-            variables = job.network.variables()
-            workload = Workload.build(job.network.experiment, variables, job.setting)
+            workload = Workload.build(job.network.experiment, job.network.variables(), job.setting)
             fps = speeds(frame_seconds(workload, job.num_frames, job.gap))
             result = Outcome(fps, peak_memory())
     except jax.errors.JaxRuntimeError as error:

@@ -88,8 +88,7 @@ class _Step:
 
 def measure_steps(config: Experiment, arguments: Arguments) -> list[dict[str, Any]]:
     """Measures every combination of the options; returns values by the names of columns."""
-    automatic = build_training_model(config).backend.compute
-    precisions = arguments.precisions or (automatic,)
+    precisions = arguments.precisions or (build_training_model(config).backend.compute,)
     combinations = itertools.product(arguments.batches, arguments.rematerialise, precisions)
     cases = [Case(*combination) for combination in dict.fromkeys(combinations)]
     say(f"{config.name}: fresh weights")

@@ -116,9 +116,8 @@ def announce_compilations() -> None:
             said.add(program)
             folder = _folder()
             kept = f"once: it is kept in {folder}" if folder else "at every start: it is not kept"
-            line = f"compiling {program}, which can take minutes, {kept}"
             with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-                tqdm.tqdm.write(line, sys.stderr)
+                tqdm.tqdm.write(f"compiling {program}, which can take minutes, {kept}", sys.stderr)
                 sys.stderr.flush()
 
     def begin(event: str, value: float | int, **kwargs: str | int) -> None:

@@ -193,8 +193,7 @@ class LockFile(NamedTuple):
 @contextlib.contextmanager
 def opened_lock(path: Path) -> Iterator[LockFile]:
     """Opens a file to lock, creating it if needed; refuses links; the lock ends with the block."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         yield LockFile(path, descriptor)
     finally:

@@ -85,8 +85,7 @@ def read_npz(opened: BufferedReader | BytesIO) -> dict[str, np.ndarray]:
         # A damaged position is an invalid argument, all else says nothing about the content.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(reason) from None
+        raise ValueError(" ".join(str(error).split())[:200] or type(error).__name__) from None
 
 
 def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:

@@ -79,8 +79,7 @@ def test_half_precision_of_any_layout_and_order_is_read_as_float32(tmp_path, fil
 def test_only_files_of_this_package_are_overwritten(tmp_path, file, variables):
     before = file.read_bytes()
     refuse("model.safetensors: expected a path where nothing is yet", save, file, BANK, variables)
-    other = jax.tree.map(lambda array: array + 1, variables)
-    save(file, BANK, other, overwrite=True)
+    save(file, BANK, jax.tree.map(lambda array: array + 1, variables), overwrite=True)
     assert file.read_bytes() != before
     foreign, folder = tmp_path / "foreign.safetensors", tmp_path / "folder.safetensors"
     foreign.write_bytes(to_safetensors({"a": np.ones(2)}, {"format": "pt"}))

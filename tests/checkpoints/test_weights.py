@@ -11,7 +11,7 @@ import pytest
 import small_configs
 from checkpoints.damage import flip
 from refusals import refuse
-from seeded_weights import seeded_state_dict
+from seeded_weights import seeded_state
 from small_configs import BANK, MOBILENET, vary
 
 from mavos_jax.checkpoints.description import write_description
@@ -19,12 +19,11 @@ from mavos_jax.checkpoints.mismatch import WeightsMismatch
 from mavos_jax.checkpoints.weights import load, load_config_of, save
 from mavos_jax.config import to_dict
 from mavos_jax.conversion import convert_state_dict
-from mavos_jax.conversion.convert import torch_shapes
 from mavos_jax.models.mavos import MAVOS
 
 
 def variables_of(config):
-    return convert_state_dict(config, seeded_state_dict(torch_shapes(config)))
+    return convert_state_dict(config, seeded_state(config))
 
 
 @pytest.fixture(scope="module")

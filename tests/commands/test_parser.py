@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 from refusals import refuse
+from small_configs import vary
 
 from mavos_jax.checkpoints.weights import save
 from mavos_jax.commands.parser import load_config, parse_command
@@ -88,8 +89,7 @@ def test_every_field_can_be_overridden():
                     yield from words(member, f"{path}{field.name}.{i}.")
             else:
                 yield f"--{path}{field.name}"
-                rows = value if isinstance(value, tuple) else (value,)
-                for row in rows:
+                for row in value if isinstance(value, tuple) else (value,):
                     yield from map(str, row if isinstance(row, tuple) else (row,))
 
     assert load_config(MOBILENET, tuple(words(config, ""))) == config
@@ -137,9 +137,7 @@ def test_options_and_overrides_come_in_any_order_with_dashes_or_underscores(mark
     words += [f"--config={TINY}", "--colours", "blue", "--memory.gap", "9"]  # the last gap counts
     arguments, config = parse_command(Arguments, words)
     assert arguments == Arguments(config=Path(TINY), is_bright=True, box=PaintBox("blue", 2))
-    base = load_config(TINY)
-    memory = dataclasses.replace(base.memory, gap=9)
-    assert config == dataclasses.replace(base, memory=memory, align_corners=False)
+    assert config == vary(load_config(TINY), memory={"gap": 9}, align_corners=False)
 
 
 def test_command_without_configuration_has_no_experiment():

@@ -27,16 +27,12 @@ def tree(tmp_path, monkeypatch):
     return benchmark, results, opened
 
 
-def score_results_of(dataset, results, root, *words):
+def run(tree, *words):
     """Runs the command; returns the file of scores, which is beside the results."""
-    paths = ["--results", results, "--root", root, "--dataset", dataset, "--split", "val"]
+    benchmark, results, _ = tree
+    paths = ["--results", results, "--root", benchmark.root, "--dataset", "lvos2", "--split", "val"]
     score.main([*map(str, paths), "--scoring_processes", "0", *words])
     return results / "scores.json"
-
-
-def run(tree, *words):
-    benchmark, results, _ = tree
-    return score_results_of("lvos2", results, benchmark.root, *words)
 
 
 def read(path):
@@ -108,8 +104,7 @@ def test_scores_are_computed_again_and_never_reused(tree, tmp_path):
     path = file.parent / "Annotations/ant/00003.png"
     Image.fromarray(np.zeros_like(Image.open(path))).save(path)
     refuse("found a different results_fingerprint; choose another", run, tree)
-    words = "a different results_fingerprint and scoring_rule"
-    refuse(words, run, tree, "--official-decay")
+    refuse("a different results_fingerprint and scoring_rule", run, tree, "--official-decay")
     assert file.read_text() == first
     run(tree, "--overwrite")
     assert read(file)["summary"]["J&F"] < json.loads(first)["summary"]["J&F"]

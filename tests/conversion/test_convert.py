@@ -27,8 +27,7 @@ def same_bits(a, b):
 
 @pytest.mark.parametrize("name", ["mavos", "r50_mavos", "swinb_mavos", "deaot_l", "aot_l"])
 def test_released_weights_are_named_and_come_back_bit_for_bit(name):
-    golden = GOLDENS / f"state_dict_{name.replace('_l', 'l')}.json"
-    shapes = json.loads(golden.read_text())
+    shapes = json.loads((GOLDENS / f"state_dict_{name.replace('_l', 'l')}.json").read_text())
     experiment = load_config(f"configs/{name}.py")
     state = seeded_state_dict(shapes)
     buffers = computed_buffers(experiment)

@@ -103,5 +103,4 @@ class Settings:
 @pytest.mark.parametrize(("entry", "value"), [("args", Settings()), ("best", np.float64(3))])
 def test_the_entry_that_pytorch_refuses_is_named(tmp_path, entry, value):
     torch.save({"state_dict": tensors(), entry: value}, tmp_path / "x.pth")
-    fix = f"in the entry '{entry}'.*weights_only=False"
-    refuse(fix, read_weight_file, tmp_path / "x.pth")
+    refuse(f"in the entry '{entry}'.*weights_only=False", read_weight_file, tmp_path / "x.pth")

@@ -5,29 +5,22 @@ import numpy as np
 import pytest
 import torch
 from refusals import refuse
-from seeded_weights import seeded_state_dict
+from seeded_weights import seeded_state
 from small_configs import BANK, MOBILENET, RESNET, SWIN
 
 from mavos_jax.checkpoints.weights import load
 from mavos_jax.conversion import convert_state_dict, to_state_dict, transfer
-from mavos_jax.conversion.convert import computed_buffers, conversion_rules, torch_shapes
+from mavos_jax.conversion.convert import conversion_rules
 from mavos_jax.conversion.transfer import convert_file, export_file, read_variables
 from mavos_jax.models.mavos import build_model, init_variables
+
+FRESH = functools.cache(init_variables)
 
 
 @pytest.fixture(autouse=True)
 def _keep_fresh_weights(monkeypatch):
     """Initialises each network once: compiling the initialisation takes seconds."""
-    monkeypatch.setattr(transfer, "init_variables", _init_variables)
-
-
-@functools.cache
-def _init_variables(model, seed):
-    return init_variables(model, seed)
-
-
-def seeded(config):
-    return seeded_state_dict(torch_shapes(config)) | computed_buffers(config)
+    monkeypatch.setattr(transfer, "init_variables", FRESH)
 
 
 NORM = ["encoder.norm0.weight", "encoder.norm0.bias"]
@@ -46,13 +39,12 @@ def classifier(config):
     """The encoder's part of a PyTorch image classifier, with what only a classifier has."""
     state = {
         name.removeprefix("encoder."): array
-        for name, array in seeded(config).items()
+        for name, array in seeded_state(config).items()
         if name.startswith("encoder.")
     }
-    extra = CLASSIFIER[config.encoder.kind]
     norms = [name.removesuffix("running_var") for name in state if name.endswith("running_var")]
     state |= {f"{name}num_batches_tracked": np.array(1) for name in norms}
-    state |= {name: np.zeros(2, np.float32) for name in extra}
+    state |= {name: np.zeros(2, np.float32) for name in CLASSIFIER[config.encoder.kind]}
     return {name: x for name, x in state.items() if f"encoder.{name}" not in NORM}
 
 
@@ -63,9 +55,8 @@ def write(path, state):
 
 @pytest.mark.parametrize("suffix", [".pth", ".npz", ".safetensors"])
 def test_full_model_there_and_back_in_every_format(tmp_path, suffix):
-    state = seeded(SWIN)
-    source = write(tmp_path / "source.pth", state)
-    convert_file(SWIN, source, tmp_path / "first")
+    state = seeded_state(SWIN)
+    convert_file(SWIN, write(tmp_path / "source.pth", state), tmp_path / "first")
     export_file(tmp_path / "first", tmp_path / f"back{suffix}")
     report = convert_file(SWIN, tmp_path / f"back{suffix}", tmp_path / "second")
     assert (report.kind, report.fresh, report.dropped) == ("a full model", (), {})
@@ -76,14 +67,14 @@ def test_full_model_there_and_back_in_every_format(tmp_path, suffix):
 
 
 def test_weights_that_pytorch_averaged_are_a_full_model(tmp_path):
-    state = {f"module.{name}": array for name, array in seeded(MOBILENET).items()}
+    state = {f"module.{name}": array for name, array in seeded_state(MOBILENET).items()}
     state["n_averaged"] = np.array(7)
     report = convert_file(MOBILENET, write(tmp_path / "x.pth", state), tmp_path / "x")
     assert (report.kind, report.fresh, report.dropped) == ("a full model", (), {"n_averaged": 1})
 
 
 def test_model_without_mca_starts_with_fresh_mca(tmp_path):
-    state = seeded(BANK)
+    state = seeded_state(BANK)
     tensors = {name: torch.from_numpy(array) for name, array in state.items()}
     torch.save({"state_dict": tensors, "optimizer": {}, "epoch": 3}, tmp_path / "x.pth")
     report = convert_file(MOBILENET, tmp_path / "x.pth", tmp_path / "x")
@@ -141,7 +132,7 @@ def refuse_file(config, state, tmp_path, match, **options):
 
 
 def test_allow_missing_initialises_and_drops(tmp_path):
-    state = seeded(RESNET)
+    state = seeded_state(RESNET)
     expected = state["decoder.conv_in.conv.bias"]
     state["decoder.typo"] = state.pop("decoder.conv_out.bias")
     refuse_file(RESNET, state, tmp_path, "1 missing: decoder.conv_out.bias.*--allow_missing")
@@ -161,7 +152,7 @@ def test_incomplete_classifier_is_refused(tmp_path):
     refuse_file(RESNET, state, tmp_path, r"1 missing: encoder\.layer2\.1\.conv2\.weight")
 
 
-@pytest.mark.parametrize("content", [seeded, classifier])
+@pytest.mark.parametrize("content", [seeded_state, classifier])
 def test_other_encoder_is_named(tmp_path, content):
     match = "those of resnet.*choose a configuration with the encoder resnet"
     refuse_file(MOBILENET, content(RESNET), tmp_path, match)
@@ -175,10 +166,10 @@ def test_file_of_something_else_is_refused(tmp_path, allow_missing):
 
 
 def test_existing_outputs_are_kept_unless_overwritten(tmp_path):
-    source, output = write(tmp_path / "x.pth", seeded(BANK)), tmp_path / "x"
+    source, output = write(tmp_path / "x.pth", seeded_state(BANK)), tmp_path / "x"
     convert_file(BANK, source, output)
     before = load(output)[1]
-    write(source, {name: array + 1 for name, array in seeded(BANK).items()})
+    write(source, {name: array + 1 for name, array in seeded_state(BANK).items()})
     refuse("expected a path where nothing is yet", convert_file, BANK, source, output)
     jax.tree.map(np.testing.assert_array_equal, load(output)[1], before)
     convert_file(BANK, source, output, overwrite=True)

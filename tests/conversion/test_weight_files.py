@@ -60,8 +60,7 @@ def test_parameters_and_brain_floats_become_arrays(tmp_path):
     values = torch.tensor([1.0, 2.5])
     content = {"a": torch.nn.Parameter(values), "b": values.to(torch.bfloat16)}
     torch.save(content, tmp_path / "x.pth")
-    expected = dict.fromkeys("ab", values.numpy())
-    assert_same(read_weight_file(tmp_path / "x.pth").state, expected)
+    assert_same(read_weight_file(tmp_path / "x.pth").state, dict.fromkeys("ab", values.numpy()))
 
 
 class Dangerous:

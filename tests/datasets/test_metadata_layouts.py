@@ -104,8 +104,7 @@ MOVES = {
     ("dataset", "roots"), [("lvos1", ["valid"]), ("youtube_vos2019", ["2019", "2019/valid"])]
 )
 def test_where_a_set_may_lie(tmp_path, dataset, roots):
-    has_package = dataset.startswith("youtube")
-    options = write_benchmark_tree(tmp_path, dataset, all_frames=has_package)
+    options = write_benchmark_tree(tmp_path, dataset, all_frames=dataset.startswith("youtube"))
     choices = {options, dataclasses.replace(options, all_frames=False)}
     expected = {choice: contents(choice) for choice in choices}
 

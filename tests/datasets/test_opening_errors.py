@@ -195,5 +195,4 @@ def test_a_sequence_without_labels_among_others(tmp_path, dataset, split):
 def test_no_labels_at_all_where_they_are_public(tmp_path):
     options = write_benchmark_tree(tmp_path, "davis2017")
     keep_first_masks(options, "bear", "dog-2", "dog-10")
-    place = tmp_path / "ImageSets/2017/val.txt"
-    fails(options, place, "found none of 3: bear, dog-2, dog-10")
+    fails(options, tmp_path / "ImageSets/2017/val.txt", "found none of 3: bear, dog-2, dog-10")

@@ -18,6 +18,8 @@ from mavos_jax.datasets.vost import summarise_vost
 from mavos_jax.scores.boundary import _dilate
 from mavos_jax.scores.metrics import mean_scores, score_frame
 
+OFFICIAL = ScoringOptions(official_decay=True)
+
 
 def test_davis_objects_go_up_to_the_highest_id_of_the_first_frame():
     truth, prediction = drifting(1, 5, (2, 5)), drifting(2, 5, (2, 5))
@@ -70,13 +72,12 @@ def test_long_time_video_counts_labels_alone(variant, frames):
 def test_the_official_decay_reaches_every_protocol():
     truth = np.zeros((302, 4, 5), np.uint8)
     truth[:, 1:3, 1:3] = 1
-    official = ScoringOptions(official_decay=True)
     for score in (score_davis2017, score_davis2016, mose.score_mose, score_long_time_video):
         (row,) = score_arrays(score, truth, truth)
         assert row.scores.region.decay == 0
-        (row,) = score_arrays(score, truth, truth, official)
+        (row,) = score_arrays(score, truth, truth, OFFICIAL)
         assert np.isnan(row.scores.region.decay)
-    words, _ = summarise_davis([row], official, words="DAVIS")
+    words, _ = summarise_davis([row], OFFICIAL, words="DAVIS")
     assert "256 frames" in words
 
 
@@ -86,9 +87,6 @@ def test_davis_2016_is_one_object():
         score_arrays(score, truth, prediction) for score in (score_davis2016, score_davis2017)
     )
     assert one == several
-
-
-OFFICIAL = ScoringOptions(official_decay=True)
 
 
 def close(found, expected):

@@ -34,8 +34,7 @@ def test_lvos_scores_as_by_the_official_tool(goldens):
     }
     expected = {"J&F": golden["lvos_JF_mean"], "V": golden["lvos_V_per_object"].mean()}
     for measure, values in found.items():
-        per_object = golden[f"lvos_{measure}_per_object"]
-        np.testing.assert_allclose(values, per_object, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(values, golden[f"lvos_{measure}_per_object"], rtol=0, atol=1e-12)
         for part in ("seen", "unseen"):
             expected[f"{measure}_{part[0]}"] = golden[f"lvos_{measure}_{part}_mean"]
     assert list(summary) == ["J&F", "J_s", "F_s", "J_u", "F_u", "V", "V_s", "V_u"]
@@ -126,9 +125,7 @@ def test_youtube_vos_without_a_list_or_a_part(unseen, names, words):
 
 def test_a_category_that_is_not_known_is_named():
     truth = drifting(1, 10)
-    rule, more = (
-        ScoringOptions(unseen=frozenset({"dog"})),
-        {"spans": SPANS, "categories": {1: "dog"}},
-    )
+    rule = ScoringOptions(unseen=frozenset({"dog"}))
+    more = {"spans": SPANS, "categories": {1: "dog"}}
     with pytest.raises(ValueError, match=r"^v: expected the categories of all .* found none for 2"):
         score_arrays(score_youtube_vos, truth, truth, rule, name="v", **more)

@@ -138,9 +138,5 @@ def test_masks_with_smoothed_edges_are_refused_unless_they_are_binary(tmp_path, 
         rows, columns = np.ogrid[: SIZE[0], : SIZE[1]]
         distance = np.hypot(rows - SIZE[0] // 2, columns - SIZE[1] // 2)
         write_mask(path, (np.clip(7 - distance, 0, 3) * 85).astype(np.uint8))
-        refuses(
-            ValueError,
-            lambda: video.mask(0),
-            f"{path}: expected one id per object",
-            "only along outlines",
-        )
+        words = f"{path}: expected one id per object", "only along outlines"
+        refuses(ValueError, lambda: video.mask(0), *words)

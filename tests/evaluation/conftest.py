@@ -34,7 +34,7 @@ def open_page(browser) -> Callable[..., contextlib.AbstractContextManager]:
     @contextlib.contextmanager
     def opened(path: Path) -> Iterator:
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(120_000)
         found, requests = [], []
         page.on("console", lambda message: found.append(message.text))
         page.on("pageerror", lambda error: found.append(str(error)))

@@ -28,6 +28,7 @@ def walk(page, contents):
         assert page.evaluate(OVERFLOW) == 0
         for position in range(names.count()):
             names.nth(position).click()
+            page.wait_for_selector(".sequence")
             if page.locator(".player").count():
                 page.wait_for_selector(".player[data-shown]")
             page.evaluate(PRESS, ".sequence button")

@@ -71,8 +71,7 @@ def test_the_worst_frame_is_that_of_the_lowest_mean_over_objects(tmp_path):
     assert worst_frame([first]) == (2, pytest.approx(0.1))
     assert worst_frame([second]) == (1, pytest.approx(0.1))
     assert worst_frame([]) is None
-    chosen = choose_frames(range(1, 5), [first, second], range(1, 5), 1)
-    assert chosen == (1,)
+    assert choose_frames(range(1, 5), [first, second], range(1, 5), 1) == (1,)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +128,7 @@ def test_pictures_are_shared_by_finished_frames_with_and_without_truth(tmp_path,
     for name, indices in (("b", (2, 5)), ("c", range(9))):
         for index in indices:
             (tmp_path / f"masks/{name}/{index:05d}.png").unlink()
-    contents = contents_of(tmp_path, sequences, max_frames=12, network="tiny", records=[])
-    page = written(contents)
+    page = written(contents_of(tmp_path, sequences, max_frames=12, network="tiny", records=[]))
     data, rows = page["overview"], page["overview"]["sequences"]
     assert (data["rule"], data["paper"], data["summary"]) == (None, None, [])
     assert (data["num_shown"], data["num_frames"]) == (12, 27)

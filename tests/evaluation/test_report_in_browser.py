@@ -121,8 +121,7 @@ def test_playing_and_clicking_the_curve(report):
     x = left + (box["width"] - left - right) * 3 / 7
     curve.click(position={"x": x, "y": 60})
     wait_for_frame(report, 3)
-    cursor = report.locator("line.cursor")
-    assert float(cursor.get_attribute("x1")) == pytest.approx(x, abs=1)
+    assert float(report.locator("line.cursor").get_attribute("x1")) == pytest.approx(x, abs=1)
     assert report.evaluate("document.documentElement.scrollHeight") == height
     assert report.locator("path.vanishes").get_attribute("data-frame") == "3"
     assert report.locator("path.returns").get_attribute("data-frame") == "5"
@@ -173,7 +172,7 @@ def test_pictures_of_the_worst_come_first_and_lead_to_their_frame(report):
     report.get_by_role("button", name="name", exact=True).click()
     report.get_by_role("button", name="last", exact=True).click()
     report.wait_for_selector(".tile[title=short][data-shown='5']")
-    report.wait_for_selector(".tile[title=hidden][data-shown='7']")
+    report.locator(".tile[data-shown='7']").nth(1).wait_for()
     assert shown_tiles(report) == [[BOLD, "7"], ["short", "5"], ["hidden", "7"]]
     report.get_by_role("link", name="short, picture of frame 00005").press("Enter")
     wait_for_frame(report, 5)

@@ -155,19 +155,16 @@ def test_names_of_the_list_of_unseen_ones_that_are_in_the_set(tree, dataset):
     ],
 )
 def test_a_wrong_mask_is_named(tree, damage, message):
-    benchmark, results = tree
-    damage(results / "cat/00002.png")
-    refuse(rf"cat/00002\.png: expected .*{message}", score_results, benchmark, results, RULE)
+    damage(tree[1] / "cat/00002.png")
+    refuse(rf"cat/00002\.png: expected .*{message}", score_results, *tree, RULE)
 
 
 def test_missing_masks_are_named(tree):
-    benchmark, results = tree
+    _, results = tree
     shutil.rmtree(results / "cat")
-    words = "results: expected .* 2 sequences .* for 1: cat"
-    refuse(words, score_results, benchmark, results, RULE)
+    refuse("results: expected .* 2 sequences .* for 1: cat", score_results, *tree, RULE)
     (results / "dog").rename(results / "out")
-    words = r"results: expected .*\(cat, dog\) .*, found out"
-    refuse(words, score_results, benchmark, results, RULE)
+    refuse(r"results: expected .*\(cat, dog\) .*, found out", score_results, *tree, RULE)
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,9 @@ from refusals import refuse
 from mavos_jax.datasets import BENCHMARKS, BenchmarkName, open_benchmark
 from mavos_jax.evaluation.submission import check_submission, write_submission
 
-UNLABELLED = {"davis2017": "test-dev", "lvos1": "test"}
-
 
 def open_tree(root, dataset: BenchmarkName = "youtube_vos2019", **settings):
-    split = UNLABELLED.get(dataset)
+    split = {"davis2017": "test-dev", "lvos1": "test"}.get(dataset)
     return open_benchmark(write_benchmark_tree(root, dataset, split=split, **settings))
 
 
@@ -124,8 +122,7 @@ def test_wrong_masks_leave_what_was_there(packed, tmp_path):
     ],
 )
 def test_wrong_nesting_is_one_problem(tmp_path, dataset, change, wanted, found):
-    packed = pack(tmp_path, dataset)
-    (line,) = check_changed(packed, lambda name, data: [(change(name), data)])
+    (line,) = check_changed(pack(tmp_path, dataset), lambda name, data: [(change(name), data)])
     place = "<sequence>/<frame>.png"
     assert line.startswith(f": expected {wanted}{place}, found {found}{place};")
 
@@ -196,8 +193,7 @@ def test_ids_count_from_the_mask_that_gives_them(packed):
 
 
 def test_a_mask_of_a_binary_set_may_have_any_id(tmp_path):
-    packed = pack(tmp_path, "davis2016")
-    assert check_changed(packed, replace("bear/00003.png", paint(255))) == []
+    assert check_changed(pack(tmp_path, "davis2016"), replace("bear/00003.png", paint(255))) == []
 
 
 @pytest.mark.parametrize("name", ["", "\0x.png", "../x.png", "a\\x.png"])

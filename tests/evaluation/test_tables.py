@@ -44,8 +44,7 @@ def test_davis_files_are_the_official_ones(tmp_path):
 
 
 def test_lvos_files_have_the_official_columns(tmp_path):
-    rule = ScoringOptions(unseen=frozenset({"bee"}))
-    benchmark, scores = scored(tmp_path, "lvos2", rule)
+    benchmark, scores = scored(tmp_path, "lvos2", ScoringOptions(unseen=frozenset({"bee"})))
     scoring.write_scores(tmp_path, benchmark, scores, {})
     header, values = read_csv(tmp_path / "global_results-val.csv")
     j, f, v = np.array(

@@ -59,8 +59,7 @@ def test_the_events_are_in_the_masks(listed, sample):
             assert not area[absence["first"] : absence["last"] + 1].any()
             assert area[absence["returned"]] >= select_held_out.MIN_RETURN
         for likeness in clip["lookalikes"]:
-            body = video.scene.bodies[likeness["body"]]
-            assert body.original == likeness["object"] - 1
+            assert video.scene.bodies[likeness["body"]].original == likeness["object"] - 1
 
 
 def test_the_generator_still_draws_the_listed_clips(listed):

@@ -13,10 +13,6 @@ from mavos_jax.generated.video import SyntheticVideo
 small_video = functools.partial(SyntheticVideo, height=48, width=64, num_objects=3)
 
 
-def areas(mask, num_objects):
-    return np.bincount(mask.ravel(), minlength=num_objects + 1)[1:]
-
-
 def test_a_clip_follows_from_its_seed():
     first, again, other = (draw_whole(small_video(seed, 3)) for seed in (1, 1, 2))
     assert (first.frames.shape, first.frames.dtype) == ((3, 48, 64, 3), np.uint8)
@@ -47,7 +43,7 @@ def test_every_object_is_clearly_visible_at_first(height, width, num_objects):
     least = max(30, 0.004 * height * width)
     for seed in range(40):
         mask = SyntheticVideo(seed, 1, height, width, num_objects).mask(0)
-        assert areas(mask, num_objects).min() >= least, seed
+        assert np.bincount(mask.ravel(), minlength=num_objects + 1)[1:].min() >= least, seed
 
 
 @pytest.mark.parametrize(("num_objects", "size"), [(20, 192), (40, 128), (254, 256)])
@@ -57,8 +53,7 @@ def test_many_objects_are_all_visible_at_first(num_objects, size):
 
 
 def test_colours_and_masks_end_at_the_same_outline():
-    video = SyntheticVideo(4, 20, 96, 128, 3)
-    size, scene = (96, 128), video.scene
+    size, scene = (96, 128), SyntheticVideo(4, 20, 96, 128, 3).scene
     flat = tuple(
         body._replace(surface=Image.new("RGB", (8, 8), (40 * number, 0, 0)))
         for number, body in enumerate(scene.bodies, 1)

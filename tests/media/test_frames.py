@@ -45,8 +45,7 @@ def test_every_format_counts_as_a_frame(tmp_path):
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
 def test_every_8_bit_image_becomes_rgb(tmp_path, mode):
     image = Image.new("RGB", (16, 12), (40, 80, 0)).convert(mode)
-    transparency = bytes([0, 128]) if mode == "P" else None
-    image.save(tmp_path / "0.png", transparency=transparency)
+    image.save(tmp_path / "0.png", transparency=bytes([0, 128]) if mode == "P" else None)
     (frame,) = open_frames(tmp_path)
     assert (frame.shape, frame.dtype) == ((12, 16, 3), np.uint8)
     np.testing.assert_array_equal(frame, np.asarray(image.convert("RGB")))
@@ -132,8 +131,7 @@ def test_frames_of_usual_names_are_taken(tmp_path, names):
 
 def test_masks_may_have_any_lossless_format(tmp_path):
     save(tmp_path, "0.png", "1.tif", "2.bmp", "0.jpg", mode="L")  # pictures of masks do no harm
-    found = images_by_stem(tmp_path, MASK_SUFFIXES)
-    assert found == {"0": "0.png", "1": "1.tif", "2": "2.bmp"}
+    assert images_by_stem(tmp_path, MASK_SUFFIXES) == {"0": "0.png", "1": "1.tif", "2": "2.bmp"}
     save(tmp_path, "3.jpg")
     refuse(r"3\.jpg: expected an indexed PNG", images_by_stem, tmp_path, MASK_SUFFIXES)
 

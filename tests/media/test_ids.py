@@ -27,8 +27,7 @@ SLOPES = np.repeat(np.arange(0, 2 * SIZE[1], 2, dtype=np.uint8)[None], SIZE[0], 
 
 
 def refuses(path, size):
-    words = r"first\.png: .* \d+ of \d+ ids .* outlines, .*smoothing"
-    refuse(words, read_mask, path, size)
+    refuse(r"first\.png: .* \d+ of \d+ ids .* outlines, .*smoothing", read_mask, path, size)
     (line,) = find_mask_faults(path, MaskContext(size, True, True, False, {}, path.parent))
     assert "outlines" in line
     ids = read_values(path).ids  # of truth and predictions

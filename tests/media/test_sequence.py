@@ -7,8 +7,6 @@ from video_files import write_video
 
 from mavos_jax.media.sequence import open_sequence
 
-SIZE = (12, 16)
-
 
 def write_sequence(root, name="bike", frames=(0, 1, 2, 3), masks=(0,)):
     """Writes frames and, of some, masks with one object; returns the folder of frames."""
@@ -25,8 +23,7 @@ def write_frames(root):
 
 
 def test_a_plain_folder_has_no_annotations(tmp_path):
-    folder = write_frames(tmp_path)
-    sequence = open_sequence(folder)
+    sequence = open_sequence(write_frames(tmp_path))
     assert (sequence.annotations, sequence.num_skipped) == ({}, 0)
     assert sequence.frames.num_frames == 4
 

@@ -72,8 +72,7 @@ def test_dense(size, kernel, stride, padding):
 @pytest.mark.parametrize("gradient", ["products", "xla"])
 @pytest.mark.parametrize(("size", "kernel", "stride", "dilation"), DEPTHWISE)
 def test_depthwise(size, kernel, stride, dilation, gradient):
-    pair = depthwise_pair(kernel, stride, dilation, gradient)
-    compare(pair, (*size, 6), (kernel, kernel, 6))
+    compare(depthwise_pair(kernel, stride, dilation, gradient), (*size, 6), (kernel, kernel, 6))
 
 
 def test_mapped_over_samples():

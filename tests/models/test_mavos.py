@@ -14,10 +14,6 @@ def test_backend_depends_on_the_platform():
     assert backend_for("gpu") == backend_for("cuda") == backend_for("tpu")
 
 
-def count(tree):
-    return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(tree))
-
-
 @pytest.mark.parametrize(
     ("name", "num_parameters", "size"),
     [
@@ -29,7 +25,7 @@ def count(tree):
 def test_parameters_and_strides_of_the_full_networks(name, num_parameters, size):
     config = load_config(f"configs/{name}.py")
     variables, image = variable_shapes(config), jax.ShapeDtypeStruct((*size, 3), np.float32)
-    assert count(variables["params"]) == num_parameters
+    assert sum(x.size for x in jax.tree.leaves(variables["params"])) == num_parameters
     encode = functools.partial(build_model(config).apply, method="encode")
     features = jax.eval_shape(encode, variables, image)
     sizes = [tuple(-(-n // stride) for n in size) for stride in (4, 8, 16)]

@@ -48,17 +48,13 @@ def fuse(new, dynamic, weights, config):
     return out + dense(hidden, weights["mlp_out"])
 
 
-def random_weights(module, *args):
-    shapes = jax.eval_shape(lambda: module.init(jax.random.PRNGKey(0), *args))["params"]
-    random = np.random.RandomState(0)
-    return jax.tree.map(lambda x: 0.5 * random.randn(*x.shape), shapes)
-
-
 def build(config, platform):
     """The module with two maps and random weights in double precision."""
     module = ModulatedCrossAttention(config, backend_for(platform))
     maps = np.random.RandomState(1).randn(2, SIZE[0] * SIZE[1], CHANNELS)
-    return module, maps, random_weights(module, *jnp.asarray(maps, jnp.float32), SIZE)
+    inputs, random = (*jnp.asarray(maps, jnp.float32), SIZE), np.random.RandomState(0)
+    shapes = jax.eval_shape(lambda: module.init(jax.random.PRNGKey(0), *inputs))["params"]
+    return module, maps, jax.tree.map(lambda x: 0.5 * random.randn(*x.shape), shapes)
 
 
 def sum_of_squares(module, weights, maps):
@@ -83,8 +79,7 @@ def test_module_equals_the_formula(fields, platform):
 
 @pytest.mark.parametrize("write", ["mca", "cross_attention", "focal_modulation"])
 def test_from_zero_a_write_stores_the_frame_itself_and_can_learn_more(write):
-    config = MemoryConfig(write=write, num_heads=HEADS, zero_start=True)
-    module, maps, _ = build(config, "cpu")
+    module, maps, _ = build(MemoryConfig(write=write, num_heads=HEADS, zero_start=True), "cpu")
     new, dynamic = jnp.asarray(maps, jnp.float32)
     weights = module.init(jax.random.PRNGKey(0), new, dynamic, SIZE)["params"]
     gradient = jax.grad(sum_of_squares, 1)

@@ -56,8 +56,7 @@ def metadata(dataset, split, kind, places):
         benchmark = open_benchmark(options)
         with RunFolder.opened(places.output, {}, {}) as folder:
             for sequence in benchmark.sequences:
-                sizes = Sizes(_FRAME, _FRAME)
-                task = SequenceTask(benchmark, sequence, _FRAME, sizes, "", (1,))
+                task = SequenceTask(benchmark, sequence, _FRAME, Sizes(_FRAME, _FRAME), "", (1,))
                 masks, table, soft = folder.begin(task)
                 _require_below(places.output / "masks", masks, mask_path(masks.parent, sequence, 0))
                 _require_below(places.output / "confidence", table)

@@ -17,16 +17,16 @@ from mavos_jax.media.frames import open_frames
 from mavos_jax.media.masks import read_mask, read_values, write_mask
 
 
-def segment(root, size):
+def segment(root):
     task = VideoTask.open(root, None)
     for frame in task.frames:
-        require_array(frame, (*size, 3))
-    require_array(task.mask, size)
+        require_array(frame, (*SIZE, 3))
+    require_array(task.mask, SIZE)
     if task.palette is not None:
         require_array(task.palette, (256, 3))
 
 
-def evaluate(root, size):
+def evaluate(root):
     benchmark = open_benchmark(BenchmarkOptions("folder", "val", root))
     (task,) = check_sequences(benchmark, None)
     for index in range(len(task.sequence.frames)):
@@ -35,23 +35,17 @@ def evaluate(root, size):
         require_array(read_given(benchmark, task.sequence, index, task.stored)[0], task.stored)
 
 
-def train(root, size):
+def train(root):
     video = open_source(SourceConfig("folder", str(root)))[0]
     for index in range(len(video)):
         sample = video[index]
-        require_array(sample.frame, (*size, 3))
+        require_array(sample.frame, (*SIZE, 3))
         for mask in (sample.mask, video.mask(index)):
-            require_array(mask, size)
+            require_array(mask, SIZE)
 
 
-def check(root, size):
-    lines = check_benchmark(BenchmarkOptions("folder", "val", root))
-    require_lines(lines, root)
-    return lines
-
-
-DOORS = (segment, evaluate, train, check)
-"""All that reads a folder of one sequence, whose frames have a size."""
+def check(root):
+    require_lines(check_benchmark(BenchmarkOptions("folder", "val", root)), root)
 
 
 def pictures(suffix, sound, places):
@@ -75,8 +69,7 @@ def pictures(suffix, sound, places):
             require_array(ids, ids.shape[:2])
             assert palette is not None
 
-    readers = [functools.partial(door, places.tree, SIZE) for door in DOORS]
-
+    readers = [functools.partial(door, places.tree) for door in (segment, evaluate, train, check)]
     return Subject(list(itertools.product(names, sources)), (*readers, read_masks, convert))
 
 

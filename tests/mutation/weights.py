@@ -16,13 +16,13 @@ from mutation.watch import put
 from pack_weights import read_curve
 from safetensors.numpy import load as to_arrays
 from safetensors.numpy import save as to_safetensors
-from seeded_weights import seeded_state_dict
+from seeded_weights import seeded_state
 from small_configs import MOBILENET
 
 from mavos_jax.checkpoints.description import write_description
 from mavos_jax.checkpoints.mismatch import expected_shapes
 from mavos_jax.checkpoints.weights import load, load_config_of, save
-from mavos_jax.conversion.convert import computed_buffers, convert_state_dict, torch_shapes
+from mavos_jax.conversion import convert_state_dict
 from mavos_jax.conversion.transfer import convert_file
 from mavos_jax.conversion.weight_files import read_weight_file
 from mavos_jax.runtime.files import checksum, file_checksums
@@ -36,17 +36,11 @@ _FEW = {
     "decoder.number": np.asarray(7),
     "flags": np.asarray([True, False]),
 }
-_METADATA = {"format": "pt"}
 _DESCRIPTION = "checkpoint/config.json"
 
 
-def _draw_state():
-    """Draws the weights of a small network, by their PyTorch names."""
-    return seeded_state_dict(torch_shapes(MOBILENET)) | computed_buffers(MOBILENET)
-
-
 def _draw_variables():
-    return convert_state_dict(MOBILENET, _draw_state())
+    return convert_state_dict(MOBILENET, seeded_state(MOBILENET))
 
 
 def _to_torch(value, **options):
@@ -59,10 +53,6 @@ def _to_npz(arrays, write=np.savez):
     file = io.BytesIO()
     write(file, **arrays)
     return file.getvalue()
-
-
-def _dump(values):
-    return json.dumps(values).encode()
 
 
 def _weight_file(name, draw_sound, places):
@@ -87,11 +77,13 @@ def _weight_file(name, draw_sound, places):
 
 
 def _safetensors():
-    return to_safetensors(_draw_state()), (to_safetensors(_FEW), to_safetensors(_FEW, _METADATA))
+    whole = to_safetensors(seeded_state(MOBILENET))
+    return whole, (to_safetensors(_FEW), to_safetensors(_FEW, {"format": "pt"}))
 
 
 def _npz():
-    return _to_npz(_draw_state()), (_to_npz(_FEW), _to_npz(_FEW, np.savez_compressed))
+    whole = _to_npz(seeded_state(MOBILENET))
+    return whole, (_to_npz(_FEW), _to_npz(_FEW, np.savez_compressed))
 
 
 def _pth():
@@ -111,7 +103,7 @@ def _pth():
     others = (few, few, {"state_dict": few, "epoch": 3}, [few], *singles)
     old = _to_torch(few, _use_new_zipfile_serialization=False)
     plain = pickle.dumps({"a": np.ones(2)}), pickle.dumps({"a": [1, 2.0, None]}, protocol=0)
-    whole = {name: torch.from_numpy(array) for name, array in _draw_state().items()}
+    whole = {name: torch.from_numpy(array) for name, array in seeded_state(MOBILENET).items()}
     return _to_torch({"state_dict": whole}), (*map(_to_torch, others), old, *plain)
 
 
@@ -128,17 +120,13 @@ def one_file(places):
     (length,) = struct.unpack_from("<Q", sound)
     described = json.loads(sound[8 : 8 + length])["__metadata__"]["mavos_jax"]
 
-    def read():
-        model, variables = load(path)
-        _require_variables(variables, model.config)
-
     def mend(rng, changes):
         if part not in changes:
             return changes
         text = _mend_config(rng, changes[part] or b"").decode(errors="ignore")
         return {path.name: to_safetensors(to_arrays(sound), {"mavos_jax": text})}
 
-    readers = (read, functools.partial(load_config_of, path))
+    readers = (functools.partial(_load, path), functools.partial(load_config_of, path))
     return Subject([(path.name, sound), (part, described.encode())], readers, mend)
 
 
@@ -148,7 +136,7 @@ def _mend_config(rng, description):
         with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
             values = json.loads(description)
             config = json.dumps(values["config"], sort_keys=True)
-            return _dump(values | {"config_checksum": checksum(config)})
+            return json.dumps(values | {"config_checksum": checksum(config)}).encode()
     return description
 
 
@@ -168,10 +156,6 @@ def checkpoint(places):
     facts = {"checksums": file_checksums(step / "training"), "step": 1, "score": 0.5}
     write_description(step, MOBILENET, facts)
 
-    def load_it():
-        model, variables = load(folder)
-        _require_variables(variables, model.config)
-
     def copy_run():
         shutil.copytree(places.outside / "run", places.output / "run")
         shutil.copytree(folder, places.output / "run" / "checkpoints" / "2")
@@ -190,16 +174,18 @@ def checkpoint(places):
             return changes
         return {_DESCRIPTION: _mend_config(rng, changes[_DESCRIPTION])}
 
+    load_it = functools.partial(_load, folder)
     files += len(files) * [places.tree / _DESCRIPTION]
     sources = [(file.relative_to(places.tree).as_posix(), file.read_bytes()) for file in files]
     # Readers see the whole run, a copy elsewhere, which messages name.
     return Subject(sources, (load_it, choose_best, go_on), mend, needs_name=False)
 
 
-def _require_variables(variables, config):
-    """Fails unless variables are those of a configuration."""
+def _load(path):
+    """Loads a checkpoint, whose variables must be those of its configuration."""
+    model, variables = load(path)
     found = {name: x.shape for name, x in leaves_by_path(variables).items()}
-    assert found == dict(expected_shapes(config))
+    assert found == dict(expected_shapes(model.config))
 
 
 def metrics(places):

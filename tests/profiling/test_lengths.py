@@ -83,8 +83,7 @@ def test_the_picture_names_the_networks(tmp_path):
     points = [point("one", 70, 20.0), point("one", 500, 19.0), point("other", 70, 10.0)]
     for name in ("lengths.svg", "lengths.png"):
         draw_lengths(points, tmp_path / name)
-    text = (tmp_path / "lengths.svg").read_text()
-    assert "<!-- other -->" in text
+    assert "<!-- other -->" in (tmp_path / "lengths.svg").read_text()
     assert (tmp_path / "lengths.png").stat().st_size > 10_000
 
 

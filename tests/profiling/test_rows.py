@@ -5,11 +5,9 @@ from refusals import refuse
 
 from mavos_jax.profiling import __main__, lengths, training
 
-CONFIG = "from small_configs import MOBILENET as config\n"
-
 
 def measure(folder, options):
-    (folder / "small.py").write_text(CONFIG)
+    (folder / "small.py").write_text("from small_configs import MOBILENET as config\n")
     words = f"--config {folder / 'small.py'} --sizes 33x49 --json {folder / 'rows.json'} {options}"
     __main__.main(words.split())
     return json.loads((folder / "rows.json").read_text())

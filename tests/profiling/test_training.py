@@ -5,12 +5,10 @@ from refusals import refuse
 
 from mavos_jax.profiling.training import main
 
-CONFIG = "from training.stand_in import CONFIG as config\n"
-
 
 @pytest.mark.campaign
 def test_rematerialising_saves_memory(tmp_path, capsys):
-    (tmp_path / "small.py").write_text(CONFIG)
+    (tmp_path / "small.py").write_text("from training.stand_in import CONFIG as config\n")
     options = f"--config {tmp_path / 'small.py'} --repeats 2 --loader_seconds 0.5"
     longer = "--data.clip_frames 6 --data.crop 65"
     main([*options.split(), *longer.split(), "--json", str(tmp_path / "rows.json")])

@@ -17,10 +17,8 @@ ARRAYS = {
 
 def packed(shape):
     """Returns an archive of one array whose header has any text as its shape."""
-    buffer, header = (
-        io.BytesIO(),
-        f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n",
-    )
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n"
+    buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         size = len(header).to_bytes(2, "little")
         archive.writestr("weight.npy", b"\x93NUMPY\1\0" + size + header.encode() + b"\0" * 8)

@@ -5,7 +5,6 @@ import io
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -86,17 +85,6 @@ def _spread(values: Sequence[int], number: int) -> list[int]:
     return [values[i] for i in np.linspace(0, len(values) - 1, number).round().astype(int)]
 
 
-class Picture(NamedTuple):
-    """One frame in base64: a JPEG, PNGs whose grey values are ids, and the objects in those."""
-
-    frame: int
-    name: str
-    image: str
-    prediction: str
-    truth: str | None
-    ids: tuple[int, ...]
-
-
 def make_picture(
     benchmark: Benchmark,
     masks: Path,
@@ -105,20 +93,23 @@ def make_picture(
     frame: int,
     *,
     with_truth: bool,
-) -> Picture:
-    """Shrinks a frame, its mask and its truth."""
+) -> tuple[dict[str, object], set[int]]:
+    """Shrinks a frame, its mask and its truth; returns them in base64, and the objects in those.
+
+    The frame is a JPEG, the masks are PNGs whose grey values are ids.
+    """
     prediction, _ = read_result(mask_path(masks, sequence, frame))
     size = picture_size(prediction.shape, width)
     truth = read_truth(benchmark, sequence, frame) if with_truth else None
     image = Image.fromarray(read_frame(benchmark, sequence.frames[frame]))
-    return Picture(
-        frame=frame,
-        name=sequence.frame_name(frame),
-        image=_encode(image.resize(size, Image.Resampling.BOX), "JPEG", quality=_JPEG_QUALITY),
-        prediction=_encode_ids(prediction, size),
-        truth=None if truth is None else _encode_ids(truth, size),
-        ids=tuple(sorted({*object_ids(prediction), *(() if truth is None else object_ids(truth))})),
-    )
+    picture: dict[str, object] = {
+        "frame": frame,
+        "name": sequence.frame_name(frame),
+        "image": _encode(image.resize(size, Image.Resampling.BOX), "JPEG", quality=_JPEG_QUALITY),
+        "prediction": _encode_ids(prediction, size),
+        "truth": None if truth is None else _encode_ids(truth, size),
+    }
+    return picture, {*object_ids(prediction), *(() if truth is None else object_ids(truth))}
 
 
 def picture_size(size: tuple[int, ...], max_width: int) -> tuple[int, int]:

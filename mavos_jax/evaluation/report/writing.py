@@ -4,7 +4,6 @@ import collections
 import functools
 import html
 import importlib.resources
-import itertools
 import json
 import math
 import os
@@ -91,14 +90,11 @@ def _sequence(
     colours = voc_palette() if palette is None else palette
     scored = {result.id: result for result in results}
     sure = _confidence(contents, sequence) if results else {}
-    ids = sorted({*scored, *itertools.chain.from_iterable(p.ids for p in made)})
+    ids = sorted({*scored}.union(*(shown for _, shown in made)))
     return {
         "num_frames": len(sequence.frames),
         "picture_size": pictures.picture_size(size, contents.width),
-        "pictures": [
-            {name: value for name, value in picture._asdict().items() if name != "ids"}
-            for picture in made
-        ],
+        "pictures": [picture for picture, _ in made],
         "objects": [
             {
                 "id": number,

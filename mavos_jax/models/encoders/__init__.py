@@ -26,10 +26,11 @@ def early_modules(config: EncoderConfig) -> tuple[str, ...]:
     """Returns the names of the encoder's first modules, which ``freeze_early`` freezes."""
     match config:
         case MobileNetV2Config():
-            return mobilenet_v2.EARLY_MODULES
+            return ("stem", "block_1", "block_2", "block_3")
         case ResNetConfig():
-            return resnet.early_modules(config)
+            return ("stem", *(f"stage_1_block_{i}" for i in range(config.depths[0])))
         case SwinConfig():
-            return swin.early_modules(config)
+            blocks = (f"stage_0_block_{i}" for i in range(config.depths[0]))  # not the merging
+            return ("patch_embedding", "patch_norm", *blocks)
         case _:
             assert_never(config)

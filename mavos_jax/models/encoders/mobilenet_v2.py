@@ -12,7 +12,6 @@ from mavos_jax.models.backend import Backend
 from mavos_jax.models.layers import DepthwiseConv, FrozenBatchNorm, conv, dense
 
 MAX_STRIDE = 16
-EARLY_MODULES = ("stem", "block_1", "block_2", "block_3")  # which training may freeze
 
 
 class BlockSpec(NamedTuple):

@@ -16,11 +16,6 @@ from mavos_jax.models.layers import FrozenBatchNorm, conv, dense, group_norm
 EXPANSION = 4
 
 
-def early_modules(config: ResNetConfig) -> tuple[str, ...]:
-    """Returns what training may freeze: the stem and the first stage."""
-    return ("stem", *(f"stage_1_block_{i}" for i in range(config.depths[0])))
-
-
 class Bottleneck(nn.Module):
     """1x1, 3x3 (strided), 1x1 with four times the channels, and the residual."""
 

@@ -17,12 +17,6 @@ NUM_LEFT_OUT = 2  # blocks of the classifier's last stage, which no output needs
 SHIFT_MASK = -100.0  # on logits of tokens that a cyclic shift brought together, as in PyTorch
 
 
-def early_modules(config: SwinConfig) -> tuple[str, ...]:
-    """Returns what training may freeze: all of the first stage but its patch merging."""
-    blocks = (f"stage_0_block_{i}" for i in range(config.depths[0]))
-    return ("patch_embedding", "patch_norm", *blocks)
-
-
 def relative_position_index(window: int) -> np.ndarray:
     """Returns [window^2, window^2]: the row of the bias table for each pair of tokens."""
     rows, columns = np.divmod(np.arange(window * window), window)
@@ -41,8 +35,7 @@ def shift_mask(rows: int, columns: int, window: int, shift: int) -> np.ndarray:
     labels = regions(rows)[:, None] * 3 + regions(columns)[None]
     labels = labels.reshape(rows // window, window, columns // window, window)
     labels = labels.transpose(0, 2, 1, 3).reshape(-1, window * window)
-    differ = labels[:, :, None] != labels[:, None]
-    return np.where(differ, SHIFT_MASK, 0.0).astype(np.float32)
+    return np.where(labels[:, :, None] != labels[:, None], SHIFT_MASK, 0.0).astype(np.float32)
 
 
 class WindowAttention(nn.Module):
