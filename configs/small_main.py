@@ -8,11 +8,11 @@ Hardware: two CPU cores, 12 GB.
 Time:     4 seconds a step on two cores of their own, as two virtual devices (docs/training.md):
           1.9 hours.
 Expected: not measured as a single run after the first stage. The weights in mavos_jax/weights
-          come from twelve runs, twelve hours in all, which their metadata record: J&F 75.8 on ten
-          validation sequences of DAVIS 2016 (tiny: 53.2), 73.7 on the held-out generated set
-          (79.1), 90.3 on the clip that evaluate.py draws (96.9). The last two runs' options, which
-          paid most on a clip of a chair that turns beside its reflection (67 to 75): --data.crop
-          225 --data.aspect 1 --data.twins 0.3 --data.turn 0.3 --data.glass 0.3 --data.haze 0.2
+          come from thirteen runs, thirteen hours in all, which their metadata record: J&F 76.5 on
+          ten validation sequences of DAVIS 2016 (tiny: 53.2), 74.7 on the held-out generated set
+          (79.1), 94.5 on the clip that evaluate.py draws (96.9). The last run's options, which paid
+          most on a clip of a chair that turns beside its reflection (67 to 77): --data.crop 225
+          --data.aspect 1 --data.twins 0.35 --data.turn 0.4 --data.glass 0.35 --data.haze 0.2
           --data.colour 0.02 --data.clip_colour 0.5 --data.grey 0; and --data.clip_frames 12, which
           keeps apart look-alikes that meet.
 """
