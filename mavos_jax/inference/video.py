@@ -119,14 +119,11 @@ def segment_video(
     form: LogitsForm = "none" if groups == 0 else "stride4" if groups == 1 else "merged"
     chunk_frames = model.config.inference.chunk_frames
     options = Options(checked_gap(model, gap), chunk_frames, logits_form=form)
-    source = (frames[t] for t in range(num_frames))
-    video = Video(source, mask, labels, num_objects, memorise_with)
+    video = Video((frames[t] for t in range(num_frames)), mask, labels, num_objects, memorise_with)
     results = _run_one(model, variables, video, options)
     first, _ = next(results)
-    known = ObjectIds(num_objects)
-    known.add(first, "mask")
-    for t in sorted(labels):  # now: an error later on would cost all masks before it
-        known.add(check_mask(labels[t], first.shape, f"labels[{t}]"), f"labels[{t}]")
+    given = {t: check_mask(labels[t], first.shape, f"labels[{t}]") for t in labels}
+    _final_groups(first, given, num_objects)  # an error later on would cost the masks before it
     masks = np.empty((num_frames, *first.shape), np.uint8)
     masks[0] = first
     entering = geometries(model.config, Sizes(first.shape, first.shape))[0].network_size
@@ -261,8 +258,7 @@ def segment_batch(
 
     ``videos`` are all of one size; ``masks`` and ``num_objects`` have an entry for each. Every
     video gets the masks that it would get by itself, up to rounding. The batch computes until its
-    longest video ends, so group videos of similar length; an error in the frames of one is raised
-    only then, and no masks are returned.
+    longest video ends, and only then raises errors in frames; group videos of similar length.
 
     Returns:
       The masks of each video, uint8 [T, H, W] with its own T.
