@@ -56,17 +56,19 @@ def train(
         data = join_fingerprints(sets)
         facts = {"data": data, "seed": config.training.seed, **describe_software(command)}
         facts["precision"] = training_precision(config)
-        held_out = None
+        held_out, judged_on = None, ""
         if config.training.loop.evaluate_every:
             held_out = open_held_out(config, frame_size(config), data)
-            facts[SCORE_CONDITIONS] = conditions(config, held_out.fingerprint())
-        require_one_run(config, data if held_out is None else f"{data}-{held_out.fingerprint()}")
+            judged_on = held_out.fingerprint()
+            facts[SCORE_CONDITIONS] = conditions(config, judged_on)
+        require_one_run(config, f"{data}-{judged_on}")
         state = begin(config, folder, data, facts.get(SCORE_CONDITIONS), convert)
         first = int(state.step)
-        is_over = held_out is None or (first >= steps and first in scores_in(folder / STEPS))
-        if first >= steps and broadcast(np.int32(is_over)):  # all read it, perhaps not alike
-            print_once(f"complete: {first} of {steps} steps are done in {folder}")
-            return
+        if first >= steps:
+            is_over = held_out is None or first in scores_in(folder / STEPS)
+            if broadcast(np.int32(is_over)):  # all read it, perhaps not alike
+                print_once(f"complete: {first} of {steps} steps are done in {folder}")
+                return
         _describe_sources(config, sets)
         with (
             # First, because it shields Python's tracker of shared memory from signals.
